@@ -1,0 +1,64 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+/// Numeric rooms are optimised in debug builds too: an unoptimised inner loop makes `swift test` unusable.
+let optimised: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
+/// Inner loops are always optimised; 512-bit registers are used where the instruction set has them.
+let kernelFlags: [CSetting] = [
+  .unsafeFlags(["-O3", "-Wall", "-Wextra", "-mprefer-vector-width=512", "-fno-math-errno"])
+]
+
+/// A shared library that carries the Swift runtime and shows only the symbols named in `exports`.
+func shared(exports: String) -> [LinkerSetting] {
+  [
+    .unsafeFlags([
+      "-static-stdlib",
+      "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/\(exports)",
+      "-Xlinker", "-z", "-Xlinker", "nodelete",
+    ]),
+    .linkedLibrary("swiftSynchronization"),
+  ]
+}
+
+func tests(_ room: String, _ others: Target.Dependency...) -> Target {
+  .testTarget(
+    name: "\(room)Tests", dependencies: [.byName(name: room), "TestSupport"] + others, swiftSettings: optimised)
+}
+
+let package = Package(
+  name: "LatentMIM",
+  products: [
+    .library(name: "LatentMIM", targets: ["LatentMIM", "Evaluation"]),
+    .library(name: "latentmim", type: .dynamic, targets: ["LatentMIMABI", "LatentMIMShared"]),
+    .library(name: "_latentmim", type: .dynamic, targets: ["PyLatentMIM"]),
+  ],
+  targets: [
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
+    .systemLibrary(name: "CPython", pkgConfig: "python3", providers: [.apt(["python3-dev"])]),
+
+    .target(name: "CKernels", dependencies: ["CJPEG"], cSettings: kernelFlags),
+    .target(name: "Compute", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: optimised),
+    .target(name: "Tensors", dependencies: ["Compute", "CKernels"], swiftSettings: optimised),
+    .target(name: "Networks", dependencies: ["Tensors", "CKernels"], swiftSettings: optimised),
+    .target(name: "Images", dependencies: ["Compute"], swiftSettings: optimised),
+    .target(name: "LatentMIM", dependencies: ["Networks", "Images"], swiftSettings: optimised),
+    .target(name: "Evaluation", dependencies: ["LatentMIM"], swiftSettings: optimised),
+    .target(name: "CLatentMIM"),
+    .target(name: "LatentMIMABI", dependencies: ["CLatentMIM", "Evaluation"]),
+    .target(name: "LatentMIMShared", linkerSettings: shared(exports: "LatentMIMShared/exports.map")),
+    .target(
+      name: "PyLatentMIM", dependencies: ["CPython", "CLatentMIM", "LatentMIMABI"],
+      linkerSettings: shared(exports: "PyLatentMIM/exports.map")),
+
+    .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport", swiftSettings: optimised),
+    tests("Compute"),
+    tests("Tensors"),
+    tests("Networks"),
+    tests("Images"),
+    tests("LatentMIM"),
+    tests("Evaluation"),
+  ],
+  swiftLanguageModes: [.v6]
+)

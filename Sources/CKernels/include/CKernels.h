@@ -1,0 +1,87 @@
+// Inner loops: pointers in, pointers out, nothing allocated. Each operation has one body per instruction set (portable,
+// AVX2, AVX-512), chosen at run time. Arrays are float32, contiguous, rows one after another, unless said otherwise.
+#ifndef CKERNELS_H
+#define CKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// ---- Threads -------------------------------------------------------------------------------------------------------
+
+typedef void (*lmk_task)(void *context, long index);
+
+/// Calls task(context, i) for every i in 0 ..< count, in any order, on the pool's threads and the caller's. Inside a region,
+/// or while another thread's region runs, the caller does all of it alone.
+void lmk_parallel(long count, lmk_task task, void *context);
+int lmk_thread_count(void);
+/// Threads that take part from the next region on, the caller's included; clamped to 1 ... 256.
+void lmk_set_thread_count(int count);
+
+// ---- Instruction sets ----------------------------------------------------------------------------------------------
+
+enum { LMK_PORTABLE = 0, LMK_AVX2 = 1, LMK_AVX512 = 2 };
+/// The one in use; the best this machine has until another is set.
+int lmk_instruction_set(void);
+int lmk_best_instruction_set(void);
+/// Forces a lower one (tests). Returns 0, and changes nothing, where the machine does not have it.
+int lmk_set_instruction_set(int set);
+/// Makes OpenBLAS use its AVX-512 kernels on processors it does not know. Call once, before the first product. Returns
+/// whether anything changed.
+int lmk_prefer_avx512_blas(void);
+
+// ---- Whole arrays of n elements ------------------------------------------------------------------------------------
+
+void lmk_add(long n, const float *a, const float *b, float *sum);
+/// y += scale · x
+void lmk_add_scaled(long n, float scale, const float *x, float *y);
+/// y = scale · x
+void lmk_scale(long n, float scale, const float *x, float *y);
+double lmk_sum_of_squares(long n, const float *x);
+/// Exact GELU, y = x·Φ(x).
+void lmk_gelu(long n, const float *x, float *y);
+void lmk_gelu_gradient(long n, const float *x, const float *dy, float *dx);
+
+// ---- Rows [rows, width] --------------------------------------------------------------------------------------------
+
+/// y[r] = bias + residual[r]; either may be NULL, not both.
+void lmk_fill_rows(long rows, long width, const float *bias, const float *residual, float *y);
+/// sums[i] += Σ_r x[r, i]
+void lmk_add_column_sums(long rows, long width, const float *x, float *sums);
+void lmk_layer_norm(
+    long rows, long width, const float *x, const float *weight, const float *bias, float epsilon, float *y, float *mean,
+    float *inverse_deviation);
+/// dx is written, dweight and dbias [width] are added to.
+void lmk_layer_norm_gradient(
+    long rows, long width, const float *x, const float *weight, const float *mean, const float *inverse_deviation,
+    const float *dy, float *dx, float *dweight, float *dbias);
+/// x[r] = softmax(scale · x[r]) in place; log_sum[r] = log Σ exp(scale · x[r]).
+void lmk_softmax(long rows, long columns, float scale, float *x, float *log_sum);
+/// The same values again from scores and log_sum, in place.
+void lmk_softmax_again(long rows, long columns, float scale, float *x, const float *log_sum);
+/// dy becomes the gradient of the unscaled scores: scale · y·(dy - y·dy).
+void lmk_softmax_gradient(long rows, long columns, float scale, const float *y, float *dy);
+/// y[r] = x[r] / max(‖x[r]‖, 1e-12)
+void lmk_normalize(long rows, long width, const float *x, float *y, float *norms);
+void lmk_normalize_gradient(long rows, long width, const float *y, const float *norms, const float *dy, float *dx);
+/// Down the rows of each column: y = (x - mean) / (std + epsilon), std over rows - 1 (rows >= 2).
+void lmk_standardize(
+    long rows, long width, const float *x, float epsilon, float *y, float *mean, float *inverse_deviation);
+/// mean_dy and mean_product [width] are scratch.
+void lmk_standardize_gradient(
+    long rows, long width, const float *y, const float *inverse_deviation, float epsilon, const float *dy, float *dx,
+    float *mean_dy, float *mean_product);
+
+// ---- Optimiser -----------------------------------------------------------------------------------------------------
+
+/// One step's constants. keep = 1 - lr · weight decay; rate = lr / (1 - β₁ᵗ); square_correction = 1 / (1 - β₂ᵗ).
+struct lmk_adamw_factors {
+  float beta1, beta2, epsilon, keep, rate, square_correction;
+};
+void lmk_adamw(
+    long n, float *parameter, const float *gradient, float *mean, float *square, const struct lmk_adamw_factors *factors);
+/// target = keep · target + (1 - keep) · online
+void lmk_average(long n, float keep, const float *online, float *target);
+
+#include "lmk_images.h"
+
+#endif

@@ -1,0 +1,41 @@
+// Images: the JPEG decoder behind an error trap, and the inner loops of resampling.
+#ifndef LMK_IMAGES_H
+#define LMK_IMAGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// ---- JPEG ----------------------------------------------------------------------------------------------------------
+
+/// Characters a message may take, its final zero included.
+enum { LMK_JPEG_MESSAGE = 200 };
+/// Reads the header. Returns 1, or 0 with libjpeg's complaint in message [LMK_JPEG_MESSAGE].
+int lmk_jpeg_size(const uint8_t *bytes, size_t count, long *width, long *height, char *message);
+/// Decodes into rgb [height, width, 3], sizes as lmk_jpeg_size gave them. Grey is repeated; CMYK and YCCK follow Adobe's
+/// inverted convention. Data that are damaged or end early are failures. Returns 1, or 0 with the complaint in message.
+int lmk_jpeg_decode(const uint8_t *bytes, size_t count, long width, long height, uint8_t *rgb, char *message);
+
+// ---- Resampling ----------------------------------------------------------------------------------------------------
+
+/// Weighted sums along one axis: output i = Σ_k weights[i·stride + k] · input[first[i] + k], k < count[i].
+struct lmk_axis {
+  long outputs;
+  const int32_t *first, *count;
+  const float *weights;
+  long stride;
+};
+
+struct lmk_resampling {
+  const uint8_t *bytes;  // [rows, row_stride]; NULL where the source is `floats`
+  const float *floats;
+  long row_stride;  // elements
+  long columns;     // of the source that `across` reads, from its column 0
+  long channels;
+  struct lmk_axis down, across;
+  float highest;               // results are clipped to 0 ... highest
+  const float *scale, *shift;  // [channels], applied after clipping
+};
+/// output [down.outputs, across.outputs, channels]; row is scratch for columns · channels + 4 floats.
+void lmk_resample(const struct lmk_resampling *resampling, float *row, float *output);
+
+#endif

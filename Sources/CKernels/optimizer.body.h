@@ -1,0 +1,22 @@
+static void LMK_NAME(adamw)(
+    long n, float *restrict parameter, const float *restrict gradient, float *restrict mean, float *restrict square,
+    const struct lmk_adamw_factors *factors) {
+  const struct lmk_adamw_factors f = *factors;
+  for (long i = 0; i < n; i++) {
+    LMK_FUSES
+    const float g = gradient[i];
+    const float m = f.beta1 * mean[i] + (1.0f - f.beta1) * g;
+    const float v = f.beta2 * square[i] + (1.0f - f.beta2) * g * g;
+    mean[i] = m;
+    square[i] = v;
+    const float decayed = parameter[i] * f.keep;
+    parameter[i] = decayed - f.rate * m / (sqrtf(v * f.square_correction) + f.epsilon);
+  }
+}
+
+static void LMK_NAME(average)(long n, float keep, const float *restrict online, float *restrict target) {
+  for (long i = 0; i < n; i++) {
+    LMK_FUSES
+    target[i] = keep * target[i] + (1.0f - keep) * online[i];
+  }
+}

@@ -1,0 +1,55 @@
+// Includes LMK_BODY once per instruction set. The body names its functions with LMK_NAME(operation); the including file
+// calls the right one with LMK_DISPATCH(operation, arguments…). No include guard: one inclusion per operation.
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "CKernels.h"
+
+#ifndef LMK_DISPATCH
+#define LMK_JOIN2(a, b) a##_##b
+#define LMK_JOIN(a, b) LMK_JOIN2(a, b)
+#define LMK_NAME(operation) LMK_JOIN(operation, LMK_SET)
+// Inside loops that sum: lets the compiler keep one partial sum per lane and fuse multiply with add.
+#define LMK_REDUCES _Pragma("clang fp reassociate(on) contract(fast)")
+#define LMK_FUSES _Pragma("clang fp contract(fast)")
+#if defined(__x86_64__)
+#define LMK_DISPATCH(operation, ...)          \
+  switch (lmk_instruction_set()) {            \
+    case LMK_AVX512:                          \
+      operation##_avx512(__VA_ARGS__);        \
+      break;                                  \
+    case LMK_AVX2:                            \
+      operation##_avx2(__VA_ARGS__);          \
+      break;                                  \
+    default:                                  \
+      operation##_portable(__VA_ARGS__);      \
+  }
+#else
+#define LMK_DISPATCH(operation, ...) operation##_portable(__VA_ARGS__)
+#endif
+#endif
+
+#define LMK_SET portable
+#include "vector_math.h"
+#include LMK_BODY
+#undef LMK_SET
+
+#if defined(__x86_64__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#define LMK_SET avx2
+#include "vector_math.h"
+#include LMK_BODY
+#undef LMK_SET
+#pragma clang attribute pop
+
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"))), apply_to = function)
+#define LMK_SET avx512
+#include "vector_math.h"
+#include LMK_BODY
+#undef LMK_SET
+#pragma clang attribute pop
+#endif
+
+#undef LMK_BODY

@@ -1,0 +1,181 @@
+// A pool of threads for short parallel regions: workers spin for a moment after a region, because the next one mostly
+// follows within microseconds, then sleep on a futex.
+#define _GNU_SOURCE
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "CKernels.h"
+
+enum { max_threads = 256, spin_nanoseconds = 70000 };
+
+// The gate says whether a region may be entered and how many workers are inside: bits 0–15 workers inside, bit 16 open,
+// the rest the region's number. One word, so that entering and closing cannot cross.
+enum { gate_inside = 0xFFFF, gate_open = 1 << 16, gate_number_shift = 17 };
+
+static struct {
+  _Atomic uint64_t gate;
+  _Atomic uint32_t bell;  // rung at each region while somebody sleeps: the futex word
+  _Atomic int sleepers;
+  _Atomic long next;
+  long count;
+  int helpers;  // workers that may enter
+  lmk_task task;
+  void *context;
+} region;
+
+static pthread_mutex_t owner = PTHREAD_MUTEX_INITIALIZER;  // held by the thread whose region is running
+static _Atomic int wanted_threads = 0;                     // 0: not set yet
+static int running_workers = 0;
+static _Thread_local bool inside_region = false;
+
+static void pause_briefly(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+static int64_t nanoseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static void run_tasks(void) {
+  inside_region = true;
+  for (;;) {
+    long index = atomic_fetch_add_explicit(&region.next, 1, memory_order_relaxed);
+    if (index >= region.count) break;
+    region.task(region.context, index);
+  }
+  inside_region = false;
+}
+
+// Enters the region if it is open and not the one numbered `last`; returns the number of the region seen.
+static uint64_t enter_and_work(uint64_t last) {
+  uint64_t gate = atomic_load_explicit(&region.gate, memory_order_acquire);
+  while ((gate & gate_open) && gate >> gate_number_shift != last) {
+    if (atomic_compare_exchange_weak_explicit(
+            &region.gate, &gate, gate + 1, memory_order_acquire, memory_order_acquire)) {
+      // More workers may exist than this region wants, after the count was lowered: results allow for no more at once.
+      if ((int)(gate & gate_inside) < region.helpers) run_tasks();
+      atomic_fetch_sub_explicit(&region.gate, 1, memory_order_release);
+      return gate >> gate_number_shift;
+    }
+  }
+  return last;
+}
+
+static bool work_waits(uint64_t last) {
+  // Sequentially consistent, like the count of sleepers: either this sees the region or its owner sees the sleeper.
+  uint64_t gate = atomic_load(&region.gate);
+  return (gate & gate_open) && gate >> gate_number_shift != last;
+}
+
+static void sleep_until_rung(uint64_t last) {
+  uint32_t bell = atomic_load(&region.bell);
+  atomic_fetch_add(&region.sleepers, 1);
+  if (!work_waits(last)) syscall(SYS_futex, &region.bell, FUTEX_WAIT_PRIVATE, bell, NULL, NULL, 0);
+  atomic_fetch_sub(&region.sleepers, 1);
+}
+
+static void *worker(void *unused) {
+  (void)unused;
+  uint64_t last = 0;
+  int64_t idle_since = nanoseconds();
+  for (;;) {
+    uint64_t seen = enter_and_work(last);
+    if (seen != last) {
+      last = seen;
+      idle_since = nanoseconds();
+      continue;
+    }
+    for (int i = 0; i < 32; i++) pause_briefly();
+    if (nanoseconds() - idle_since > spin_nanoseconds) {
+      sleep_until_rung(last);
+      idle_since = nanoseconds();
+    }
+  }
+  return NULL;
+}
+
+// A forked child has none of its parent's workers: it starts its own at its first region.
+static void forget_workers(void) {
+  running_workers = 0;
+  atomic_store(&region.gate, 0);
+  atomic_store(&region.sleepers, 0);
+  pthread_mutex_init(&owner, NULL);
+}
+
+static void start_workers(int workers) {
+  static bool registered = false;
+  if (!registered) {
+    pthread_atfork(NULL, NULL, forget_workers);
+    registered = true;
+  }
+  // Signals belong to the program's own threads: Ctrl-C must reach the one that can answer it.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  while (running_workers < workers) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, worker, NULL) != 0) break;  // fewer threads compute the same result
+    pthread_detach(thread);
+    running_workers++;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+// The processors this process may run on: fewer than there are in a container or under taskset.
+static long usable_processors(void) {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+static int clamped(long count) { return count < 1 ? 1 : count > max_threads ? max_threads : (int)count; }
+
+int lmk_thread_count(void) {
+  int count = atomic_load_explicit(&wanted_threads, memory_order_relaxed);
+  if (count > 0) return count;
+  // Asked for once: every region wants the answer. A count that was set meanwhile stays.
+  int found = clamped(usable_processors());
+  return atomic_compare_exchange_strong(&wanted_threads, &count, found) ? found : count;
+}
+
+void lmk_set_thread_count(int count) { atomic_store_explicit(&wanted_threads, clamped(count), memory_order_relaxed); }
+
+static void run_alone(long count, lmk_task task, void *context) {
+  for (long index = 0; index < count; index++) task(context, index);
+}
+
+void lmk_parallel(long count, lmk_task task, void *context) {
+  int threads = lmk_thread_count();
+  if (count <= 1 || threads == 1 || inside_region || pthread_mutex_trylock(&owner) != 0) {
+    run_alone(count, task, context);
+    return;
+  }
+  if (running_workers < threads - 1) start_workers(threads - 1);
+  region.task = task;
+  region.context = context;
+  region.count = count;
+  region.helpers = threads - 1;
+  atomic_store_explicit(&region.next, 0, memory_order_relaxed);
+  uint64_t number = (atomic_load_explicit(&region.gate, memory_order_relaxed) >> gate_number_shift) + 1;
+  atomic_store(&region.gate, number << gate_number_shift | gate_open);
+  if (atomic_load(&region.sleepers) > 0) {
+    atomic_fetch_add(&region.bell, 1);
+    syscall(SYS_futex, &region.bell, FUTEX_WAKE_PRIVATE, threads - 1, NULL, NULL, 0);
+  }
+  run_tasks();
+  atomic_fetch_and(&region.gate, ~(uint64_t)gate_open);
+  while (atomic_load_explicit(&region.gate, memory_order_acquire) & gate_inside) pause_briefly();
+  pthread_mutex_unlock(&owner);
+}

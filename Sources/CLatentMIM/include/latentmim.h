@@ -1,0 +1,304 @@
+/// latentmim: learning visual representations from unlabelled images by masked image modelling in latent space.
+///
+/// The whole C interface, and the only contract between languages. Conventions:
+///
+/// - Every function that can fail returns an `lm_status`; `lm_last_error()` then says what was wrong, where, and what was wanted.
+///   Results are written only on LM_OK.
+/// - Handles (`lm_model *` …) come from a create, load or open function and go back to the `…_free` of their kind, which takes
+///   NULL too. A handle keeps alive what it was made from: a trainer its model, an encoder its model's weights.
+/// - Arrays are dense, last index fastest. Images are [count, height, width, channels]; tokens [B, N, C]. Text is UTF-8.
+/// - Options travel as JSON text, one object; NULL or "{}" stands for all defaults. Unknown names are refused by name.
+/// - One handle must not be used by two threads at once; different handles may.
+#ifndef LATENTMIM_H
+#define LATENTMIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// ---- Errors and library --------------------------------------------------------------------------------------------
+
+typedef enum lm_status {
+  LM_OK = 0,
+  LM_VALUE = 1,        ///< an argument, option, shape or file content is not acceptable
+  LM_TYPE = 2,         ///< an argument has the wrong type
+  LM_IO = 3,           ///< the operating system refused to read or write
+  LM_MEMORY = 4,       ///< out of memory
+  LM_INTERRUPTED = 5,  ///< the interrupt check asked to stop
+  LM_NOT_FINITE = 6,   ///< the computation left the finite numbers
+} lm_status;
+
+/// What the last failed call of this thread has to say; valid until the thread's next failing call. Never NULL.
+const char *lm_last_error(void);
+/// "major.minor.patch"
+const char *lm_version(void);
+/// Frees a text that a function of this library handed out; NULL is fine.
+void lm_text_free(char *text);
+
+/// Threads that compute, the caller's included. Results do not depend on their number.
+int32_t lm_thread_count(void);
+/// LM_VALUE outside 1 … 256.
+lm_status lm_set_thread_count(int32_t count);
+/// The instruction set in use: "portable", "avx2" or "avx512".
+const char *lm_instruction_set(void);
+/// Forces one. LM_VALUE where the machine does not have it.
+lm_status lm_set_instruction_set(const char *name);
+/// Long calls ask `check` now and then, on the calling thread, and end with LM_INTERRUPTED when it returns true. NULL: never.
+void lm_set_interrupt_check(bool (*check)(void));
+
+/// Memory of the library's arrays.
+typedef struct lm_memory {
+  int64_t allocations;  ///< blocks asked of the system since the start
+  int64_t bytes_in_use;
+  int64_t peak_bytes_in_use;
+  int64_t bytes_kept;  ///< kept for reuse
+} lm_memory;
+void lm_memory_statistics(lm_memory *statistics);
+
+// ---- Configurations ------------------------------------------------------------------------------------------------
+
+/// Checks model options and completes them: `*resolved` holds every option with its value. Besides the options it takes "preset"
+/// ("official", "paper"), "size" ("vit_tiny" … "vit_huge") and "mask_ratio". Free the text with lm_text_free.
+lm_status lm_model_options(const char *options, char **resolved);
+/// The same for training options.
+lm_status lm_training_options(const char *options, char **resolved);
+/// The options in which a model's differ from a preset: {"name": [value, preset's value], …}.
+lm_status lm_model_options_difference(const char *options, const char *preset, char **difference);
+
+// ---- Views ---------------------------------------------------------------------------------------------------------
+
+/// Which patches of each image are seen and which are predicted. For a grid of L cells, V visible, T = L − V:
+typedef struct lm_views {
+  int64_t batch;
+  int32_t *visible;  ///< [batch, V] cell numbers, row by row
+  int32_t *target;   ///< [batch, T]
+  int32_t *offsets;  ///< [batch, L, 2] row and column offset of each cell's patch, pixels
+} lm_views;
+
+/// Draws views into the arrays of `views`. Those of an image depend on seed, epoch and its index alone.
+/// `images`: [views->batch] indices in the data set.
+lm_status lm_views_sample(const char *model_options, uint64_t seed, int64_t epoch, const int64_t *images, lm_views *views);
+
+// ---- Named arrays --------------------------------------------------------------------------------------------------
+
+/// Arrays by name, not copied: they must stay where they are until the handle is freed.
+typedef struct lm_arrays lm_arrays;
+lm_status lm_arrays_create(lm_arrays **arrays);
+lm_status lm_arrays_add(lm_arrays *arrays, const char *name, const int64_t *shape, int32_t dimensions, const float *values);
+void lm_arrays_free(lm_arrays *arrays);
+
+// ---- Images and data sets ------------------------------------------------------------------------------------------
+
+typedef enum lm_pixel_type { LM_UINT8 = 0, LM_FLOAT32 = 1 } lm_pixel_type;
+
+/// Images of one size in memory. uint8: 0 … 255; float32: 0 … 1.
+typedef struct lm_pixels {
+  const void *values;  ///< [count, height, width, channels]
+  lm_pixel_type type;
+  int64_t count, height, width, channels;
+} lm_pixels;
+
+/// Resamples images to [count, height, width, channels] float32 in 0 … 1: bicubic, antialiased.
+lm_status lm_resize(const lm_pixels *pixels, int64_t height, int64_t width, float *resized);
+
+/// One decoded image.
+typedef struct lm_image lm_image;
+/// Decodes a JPEG file, turned as its EXIF orientation says.
+lm_status lm_image_load(const char *path, lm_image **image);
+void lm_image_size(const lm_image *image, int64_t *height, int64_t *width, int64_t *channels);
+/// Writes [height, width, channels] float32 in 0 … 1.
+void lm_image_read(const lm_image *image, float *values);
+void lm_image_free(lm_image *image);
+
+typedef struct lm_dataset lm_dataset;
+/// JPEG files below a folder, sorted by path; labels are the names of its sub-folders, none where it has no sub-folders.
+/// `skip_unreadable`: files that cannot be read are left out, counted and listed, instead of failing.
+lm_status lm_dataset_folder(const char *path, bool skip_unreadable, lm_dataset **dataset);
+/// Images in memory, not copied: they must stay where they are until the handle is freed. `labels`: [count], or NULL.
+lm_status lm_dataset_arrays(const lm_pixels *pixels, const int64_t *labels, lm_dataset **dataset);
+int64_t lm_dataset_count(const lm_dataset *dataset);
+/// Whether images have labels; writes them to `labels` [count] unless that is NULL.
+bool lm_dataset_labels(const lm_dataset *dataset, int64_t *labels);
+/// {"classes": [names by label], "paths": [one per image; empty for arrays], "skipped": [[path, reason], …]}
+lm_status lm_dataset_description(const lm_dataset *dataset, char **description);
+lm_status lm_dataset_image(const lm_dataset *dataset, int64_t index, lm_image **image);
+/// The training crops of images, as training sees them in `epoch`: [count, crop height, crop width, channels], normalised.
+lm_status lm_dataset_crops(
+    const lm_dataset *dataset, const int64_t *indices, int64_t count, const char *model_options,
+    const char *training_options, int64_t epoch, float *crops);
+/// Images for evaluation, float32 in 0 … 1, [count, height, width, channels]. `resize` > 0: short side to `resize` pixels, then the
+/// centre of height × width; 0: the whole image brought to height × width.
+lm_status lm_dataset_resized(
+    const lm_dataset *dataset, const int64_t *indices, int64_t count, int64_t resize, int64_t height, int64_t width,
+    float *images);
+void lm_dataset_free(lm_dataset *dataset);
+
+// ---- Model ---------------------------------------------------------------------------------------------------------
+
+typedef struct lm_model lm_model;
+
+/// A model with fresh weights. The target encoder starts as a copy of the online one.
+lm_status lm_model_create(const char *options, uint64_t seed, lm_model **model);
+/// A model from a checkpoint or weights file (safetensors). `remarks` (may be NULL): what was noticed, one line each, or NULL.
+lm_status lm_model_load(const char *path, lm_model **model, char **remarks);
+/// A model from named arrays under the published names; its configuration is read from their shapes, `options` override.
+lm_status lm_model_from_arrays(const lm_arrays *arrays, const char *title, const char *options, lm_model **model, char **remarks);
+/// Takes over the parameters of a model of the same configuration. Nothing changes unless all fit.
+lm_status lm_model_set_parameters(lm_model *model, const lm_arrays *arrays, const char *title, char **remarks);
+/// Writes weights and configuration (safetensors): beside the path, synced, renamed.
+lm_status lm_model_save(const lm_model *model, const char *path);
+/// All options with their values. Free with lm_text_free.
+lm_status lm_model_configuration(const lm_model *model, char **options);
+/// The loss of predictions that cannot tell targets apart, and of perfect ones.
+void lm_model_loss_bounds(const lm_model *model, double *chance, double *floor);
+
+/// One parameter. `shape` has `dimensions` ≤ 4 entries; `trained` is false for the target encoder's.
+typedef struct lm_parameter {
+  const char *name;  ///< valid as long as the model
+  int64_t shape[4];
+  int32_t dimensions;
+  bool trained;
+} lm_parameter;
+int64_t lm_model_parameter_count(const lm_model *model);
+lm_status lm_model_parameter(const lm_model *model, int64_t index, lm_parameter *parameter);
+/// Copies a parameter's values, or its gradient (zeros where none was collected).
+lm_status lm_model_read_parameter(const lm_model *model, int64_t index, float *values);
+lm_status lm_model_read_gradient(const lm_model *model, int64_t index, float *values);
+
+/// What is measured of a batch. Similarities are mean cosines; within images each patch counts with itself, between images
+/// only different ones count.
+typedef struct lm_batch_metrics {
+  double loss;
+  double similarity_predictions, similarity_visible, similarity_targets;  ///< between patches of one image
+  double similarity_images;  ///< between images, mean-pooled visible tokens: 1 is collapse
+  double effective_rank;     ///< of those mean-pooled tokens
+} lm_batch_metrics;
+
+/// The loss of a batch; gradients are added to those collected.
+/// `images`: [views->batch, crop height, crop width, channels], normalised. `gamma`: γ of the similarity constraint.
+lm_status lm_model_loss(
+    lm_model *model, const float *images, const lm_views *views, double gamma, lm_batch_metrics *metrics);
+void lm_model_clear_gradients(lm_model *model);
+/// target ← momentum · target + (1 − momentum) · online
+lm_status lm_model_update_target(lm_model *model, double momentum);
+void lm_model_free(lm_model *model);
+
+typedef struct lm_adamw lm_adamw;
+/// AdamW over the trained parameters of a model.
+lm_status lm_adamw_create(
+    lm_model *model, double beta1, double beta2, double epsilon, double weight_decay, lm_adamw **optimizer);
+/// One step with the gradients collected, which are cleared.
+lm_status lm_adamw_step(lm_adamw *optimizer, double learning_rate);
+void lm_adamw_free(lm_adamw *optimizer);
+
+// ---- Training ------------------------------------------------------------------------------------------------------
+
+typedef struct lm_trainer lm_trainer;
+
+typedef struct lm_step_metrics {
+  lm_batch_metrics batch;
+  int64_t step;   ///< steps done, this one included
+  int64_t epoch;  ///< zero-based
+  double learning_rate, target_momentum, gamma;
+  double gradient_norm;
+  double images_per_second;
+} lm_step_metrics;
+
+/// The course of a run.
+typedef struct lm_trainer_state {
+  int64_t step;  ///< steps done
+  int64_t total_steps, steps_per_epoch;
+  double peak_learning_rate;
+} lm_trainer_state;
+
+lm_status lm_trainer_create(lm_model *model, const lm_dataset *dataset, const char *training_options, lm_trainer **trainer);
+void lm_trainer_progress(const lm_trainer *trainer, lm_trainer_state *state);
+/// All training options with their values.
+lm_status lm_trainer_configuration(const lm_trainer *trainer, char **options);
+/// One optimiser step. `*done` is true, and nothing else happens, when the run is over.
+lm_status lm_trainer_step(lm_trainer *trainer, lm_step_metrics *metrics, bool *done);
+/// Writes everything needed to go on exactly: beside the path, synced, renamed.
+lm_status lm_trainer_save(const lm_trainer *trainer, const char *path);
+/// Goes back to a saved state. Configurations must be the saved ones (workers may differ).
+lm_status lm_trainer_restore(lm_trainer *trainer, const char *path);
+void lm_trainer_free(lm_trainer *trainer);
+
+// ---- Encoder -------------------------------------------------------------------------------------------------------
+
+typedef struct lm_encoder lm_encoder;
+
+/// The online encoder of a model, sharing its weights.
+lm_status lm_encoder_of_model(const lm_model *model, lm_encoder **encoder);
+/// The encoder in a checkpoint or encoder file (safetensors).
+lm_status lm_encoder_load(const char *path, lm_encoder **encoder, char **remarks);
+/// An encoder from named arrays under the published names (`encoder.*`).
+lm_status lm_encoder_from_arrays(
+    const lm_arrays *arrays, const char *title, const char *options, lm_encoder **encoder, char **remarks);
+lm_status lm_encoder_save(const lm_encoder *encoder, const char *path);
+/// The options of the model it belongs to.
+lm_status lm_encoder_configuration(const lm_encoder *encoder, char **options);
+
+/// Where features are taken.
+typedef struct lm_tap {
+  int32_t layer;          ///< behind which block, 0 … depth; −1: the last
+  bool norm;              ///< with the final norm
+  bool projector;         ///< through the projector, behind the norm
+  bool extend_positions;  ///< larger images reach further, instead of spanning the trained range
+} lm_tap;
+
+/// Features of images, [count, N + 1, C], class token first, patches row by row. Sides must be divisible by the patch size.
+lm_status lm_encoder_features(const lm_encoder *encoder, const lm_pixels *pixels, lm_tap tap, float *features);
+
+/// One vector per image of a data set, [count, C]. `options`: {"resize": pixels or 0, "height", "width", "layer", "norm",
+/// "projector", "pooling": "cls" | "mean" | "max" | "topk_mean", "k"}; defaults are the `nn` protocol: resize to side/.875, centre
+/// crop, mean of patch tokens before the final norm.
+lm_status lm_encoder_dataset_features(
+    const lm_encoder *encoder, const lm_dataset *dataset, const int64_t *indices, int64_t count, const char *options,
+    float *features);
+void lm_encoder_free(lm_encoder *encoder);
+
+// ---- Evaluation ----------------------------------------------------------------------------------------------------
+
+/// Pools tokens [count, tokens, width], class token first, to [count, width]: "cls", "mean", "max" or "topk_mean" (with `k`).
+lm_status lm_pool(
+    const float *features, int64_t count, int64_t tokens, int64_t width, const char *pooling, int64_t k, float *pooled);
+
+/// Leave-one-out nearest neighbour by cosine, ties to the lowest index. features [count, width], labels [count];
+/// `neighbors` [count] may be NULL.
+lm_status lm_nearest_neighbor(
+    const float *features, int64_t count, int64_t width, const int64_t *labels, double *accuracy, int64_t *neighbors);
+
+// ---- Segmentation --------------------------------------------------------------------------------------------------
+
+typedef struct lm_tree lm_tree;
+
+/// Agglomerative clustering of feature rows [count, width]. `linkage`: "ward", "average", "complete" or "single". `rows` and
+/// `columns`: the grid the features lie on, to merge 4-neighbours only; 0 and 0: any two.
+lm_status lm_tree_build(
+    const float *features, int64_t count, int64_t width, const char *linkage, int64_t rows, int64_t columns, lm_tree **tree);
+/// The number of leaves, N.
+int64_t lm_tree_count(const lm_tree *tree);
+/// [N − 1, 4]: the two clusters merged (N + i is the cluster of merge i), their distance, leaves of the new one.
+void lm_tree_merges(const lm_tree *tree, double *merges);
+/// Labels [N] of the cut into `segments`, numbered by first appearance.
+lm_status lm_tree_cut(const lm_tree *tree, int64_t segments, int32_t *labels);
+/// Labels [N] of the cut at a distance.
+lm_status lm_tree_cut_at(const lm_tree *tree, double distance, int32_t *labels);
+void lm_tree_free(lm_tree *tree);
+
+/// Divides rows [count, width] by their length, in place.
+lm_status lm_normalize_rows(float *rows, int64_t count, int64_t width);
+
+/// Brings a label map [grid rows, grid columns] to [height, width]. `method`: "nearest", or "bilinear" on one-hot maps.
+lm_status lm_upsample_labels(
+    const int32_t *labels, int64_t rows, int64_t columns, int64_t height, int64_t width, const char *method,
+    int32_t *upsampled);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

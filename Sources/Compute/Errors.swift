@@ -1,0 +1,38 @@
+/// What an error is about: the C interface turns it into a status, Python into an exception class.
+public enum ErrorKind: Int32, Sendable {
+  /// An argument, option, shape or file content is not acceptable (Python: ValueError).
+  case value = 1
+  /// An argument has the wrong type (TypeError).
+  case type = 2
+  /// The operating system refused to read or write (OSError).
+  case io = 3
+  /// Memory could not be had (MemoryError).
+  case memory = 4
+  /// The user interrupted a long call (KeyboardInterrupt).
+  case interrupted = 5
+  /// The computation left the finite numbers (FloatingPointError).
+  case notFinite = 6
+}
+
+/// An error that says what it is about and, in `description`, what was wrong, where, and what was wanted.
+public protocol DescribedError: Error, CustomStringConvertible {
+  var kind: ErrorKind { get }
+}
+
+/// The user asked a long call to stop.
+public struct Interrupted: DescribedError {
+  public let kind = ErrorKind.interrupted
+  public let description = "interrupted"
+  public init() {}
+}
+
+/// Long calls ask now and then whether they shall go on.
+public enum Interruption {
+  /// The host's answer: true means stop. Set once by whoever embeds the library, before its first long call.
+  public nonisolated(unsafe) static var isRequested: (@Sendable () -> Bool)?
+
+  /// - Throws: `Interrupted` when the host asks to stop.
+  public static func check() throws {
+    if let isRequested, isRequested() { throw Interrupted() }
+  }
+}

@@ -1,0 +1,73 @@
+/// What a stream of random numbers is drawn for. Streams of different purposes never overlap.
+public enum RandomPurpose: UInt32, Sendable {
+  case initialisation = 1
+  case shuffle = 2
+  case crop = 3
+  case views = 4
+}
+
+/// Random numbers that depend on nothing but what they are for: a counter-based generator (Philox4x32-10, Salmon et al.,
+/// "Parallel random numbers: as easy as 1, 2, 3", 2011) keyed by (seed, purpose, epoch, item).
+///
+/// Draw `i` of a stream is the same whatever was drawn before it, on which thread, in which batch. That is what makes runs
+/// repeatable for any batch size, thread count or resume point.
+public struct RandomStream: Sendable {
+  private let key: (UInt32, UInt32)
+  private let purpose: UInt32
+  private let epoch: UInt32
+  private let item: UInt32
+
+  /// - Parameters:
+  ///   - seed: the run's seed.
+  ///   - purpose: what the numbers are for.
+  ///   - epoch: zero-based epoch; its low 32 bits count.
+  ///   - item: index of the image (or parameter) the numbers belong to; its low 32 bits count.
+  public init(seed: UInt64, purpose: RandomPurpose, epoch: Int = 0, item: Int = 0) {
+    key = (UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
+    self.purpose = purpose.rawValue
+    self.epoch = UInt32(truncatingIfNeeded: epoch)
+    self.item = UInt32(truncatingIfNeeded: item)
+  }
+
+  /// Four independent 32-bit words, the ones at `position` of the stream.
+  public func words(at position: Int) -> (UInt32, UInt32, UInt32, UInt32) {
+    philox(counter: (UInt32(truncatingIfNeeded: position), item, epoch, purpose), key: key)
+  }
+
+  /// Uniform in [0, 1), 24 bits, draw `position` of the stream.
+  public func uniform(at position: Int) -> Float {
+    Float(words(at: position).0 >> 8) * 0x1p-24
+  }
+
+  /// Uniform in 0 ..< `bound`, draw `position` of the stream (64-bit multiply: bias below bound / 2⁶⁴).
+  public func integer(below bound: Int, at position: Int) -> Int {
+    let draw = words(at: position)
+    let wide = UInt64(draw.0) << 32 | UInt64(draw.1)
+    return Int(wide.multipliedFullWidth(by: UInt64(bound)).high)
+  }
+
+  /// The numbers 0 ..< `count` in random order (Fisher–Yates).
+  public func permutation(of count: Int) -> [Int] {
+    var order = Array(0..<count)
+    for last in stride(from: count - 1, to: 0, by: -1) {
+      order.swapAt(last, integer(below: last + 1, at: last))
+    }
+    return order
+  }
+}
+
+/// Ten rounds of Philox4x32.
+func philox(
+  counter: (UInt32, UInt32, UInt32, UInt32), key: (UInt32, UInt32)
+) -> (UInt32, UInt32, UInt32, UInt32) {
+  var (c0, c1, c2, c3) = counter
+  var (k0, k1) = key
+  for _ in 0..<10 {
+    let left = UInt32(0xD251_1F53).multipliedFullWidth(by: c0)
+    let right = UInt32(0xCD9E_8D57).multipliedFullWidth(by: c2)
+    (c0, c1, c2, c3) = (right.high ^ c1 ^ k0, right.low, left.high ^ c3 ^ k1, left.low)
+    k0 &+= 0x9E37_79B9
+    k1 &+= 0xBB67_AE85
+  }
+  return (c0, c1, c2, c3)
+}

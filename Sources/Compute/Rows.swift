@@ -1,0 +1,42 @@
+import CKernels
+
+/// Sums that run over all rows: `body(range, partial)` adds a chunk's share to `partial` [width], zero at first; the shares are then
+/// added to `sums` [width] in the order of the chunks, so that the result does not depend on the number of threads.
+///
+/// - Throws: `OutOfMemory`.
+public func addPartialSums(
+  rows: Int, cost: Int, width: Int, into sums: UnsafeMutablePointer<Float>,
+  _ body: (Range<Int>, UnsafeMutablePointer<Float>) -> Void
+) throws {
+  let chunks = RowChunks(rows: rows, cost: cost)
+  let partials = try Buffer(count: chunks.count * width, repeating: 0)
+  parallel(chunks.count) { body(chunks[$0], partials.pointer + $0 * width) }
+  lmk_add_column_sums(chunks.count, width, partials.pointer, sums)
+}
+
+/// sums[i] += Σ_r x[r, i] for x [rows, width].
+///
+/// - Throws: `OutOfMemory`.
+public func addColumnSums(
+  _ x: UnsafePointer<Float>, rows: Int, width: Int, into sums: UnsafeMutablePointer<Float>
+) throws {
+  try addPartialSums(rows: rows, cost: width, width: width, into: sums) { rows, partial in
+    lmk_add_column_sums(rows.count, width, x + rows.lowerBound * width, partial)
+  }
+}
+
+/// Calls `body` for ranges of 0 ..< `count` elements, in parallel.
+public func parallelElements(_ count: Int, _ body: (Range<Int>) -> Void) {
+  parallelRows(count, cost: 1, body)
+}
+
+/// Σ x², in double precision, the same for any number of threads.
+public func sumOfSquares(_ x: UnsafePointer<Float>, count: Int) -> Double {
+  let chunks = RowChunks(rows: count, cost: 1)
+  var partials = [Double](repeating: 0, count: chunks.count)
+  partials.withUnsafeMutableBufferPointer { partials in
+    let start = partials.baseAddress
+    parallel(chunks.count) { start?[$0] = lmk_sum_of_squares(chunks[$0].count, x + chunks[$0].lowerBound) }
+  }
+  return partials.reduce(0, +)
+}

@@ -1,0 +1,77 @@
+import Compute
+import Images
+import LatentMIM
+import Tensors
+
+/// How an image becomes one vector: how it is framed, where features are taken, how its tokens are pooled.
+public struct FeatureProtocol: Sendable {
+  public var framing: EvaluationTransform.Framing
+  public var tap: FeatureTap
+  public var pooling: Pooling
+
+  /// The paper's nearest-neighbour protocol (`nn`): short side to g·P/.875, centre crop g·P (the whole image brought to the grid's
+  /// size where the grid is not square), mean of the patch tokens before the final norm.
+  public static func nearestNeighbor(for model: ModelConfiguration) -> FeatureProtocol {
+    let side = model.imageHeight
+    let framing: EvaluationTransform.Framing =
+      side == model.imageWidth
+      ? .centerCrop(resize: Int((Double(side) / 0.875).rounded()), crop: side)
+      : .squash(height: side, width: model.imageWidth)
+    return FeatureProtocol(framing: framing, tap: FeatureTap(normed: false), pooling: .mean)
+  }
+
+}
+
+extension FeatureProtocol {
+  /// Reads options over `nn`: `resize` (pixels of the short side, 0: no crop, the whole image), `height`, `width`, `layer`, `norm`,
+  /// `projector`, `pooling`, `k`.
+  ///
+  /// - Throws: `JSONError`, `PoolingError`, `ShapeError`.
+  public init(json: JSONPlace, for model: ModelConfiguration) throws {
+    self = .nearestNeighbor(for: model)
+    try json.refuseKeys(otherThan: ["resize", "height", "width", "layer", "norm", "projector", "pooling", "k"])
+    tap = FeatureTap(
+      layer: try json.optionalMember("layer")?.int(), normed: try json.optionalMember("norm")?.bool() ?? false,
+      projected: try json.optionalMember("projector")?.bool() ?? false)
+    if let name = try json.optionalMember("pooling")?.string() {
+      pooling = try Pooling(name: name, k: json.optionalMember("k")?.int() ?? 10)
+    }
+    let given = try (json.optionalMember("resize"), json.optionalMember("height"), json.optionalMember("width"))
+    guard given.0 != nil || given.1 != nil || given.2 != nil else { return }
+    framing = try frame(
+      resize: given.0?.int() ?? 0, height: given.1?.int() ?? model.imageHeight, width: given.2?.int() ?? model.imageWidth)
+  }
+
+  /// Features of images of a data set, in inference mode.
+  ///
+  /// - Parameter indices: which images.
+  /// - Returns: [count, C].
+  /// - Throws: errors of the data set and of `Encoder.features`, `PoolingError`, `Interrupted`.
+  public func features(_ encoder: Encoder, _ dataset: any ImageDataset, indices: [Int]) throws -> Tensor {
+    let transform = try EvaluationTransform(framing, normalization: encoder.configuration.normalization())
+    let width = encoder.configuration.width
+    let result = try Buffer(count: indices.count * width)
+    // Decoded images are large: a few at a time.
+    for first in stride(from: 0, to: indices.count, by: Self.imagesAtOnce) {
+      let part = Array(indices[first..<min(first + Self.imagesAtOnce, indices.count)])
+      let batch = try loadBatch(dataset, indices: part, transform: .evaluate(transform))
+      let tokens = try encoder.features(Tensor(shape: batch.shape, buffer: batch.pixels), tap: tap)
+      let pooled = try pooling(tokens.buffer.values, batch: part.count, patches: tokens.shape[1] - 1, width: width)
+      (result.pointer + first * width).update(from: pooled, count: pooled.count)
+    }
+    return try Tensor(shape: [indices.count, width], buffer: result)
+  }
+
+  private static let imagesAtOnce = 64
+}
+
+/// The framing that `resize` asks for: short side to `resize` pixels and the centre of height × width; 0: the whole image.
+///
+/// - Throws: `ShapeError` where a centre crop is not square.
+public func frame(resize: Int, height: Int, width: Int) throws -> EvaluationTransform.Framing {
+  guard resize > 0 else { return .squash(height: height, width: width) }
+  guard height == width else {
+    throw ShapeError("resize", "centre crops are square, \(height) × \(width) was asked for; resize 0 takes the whole image")
+  }
+  return .centerCrop(resize: resize, crop: height)
+}

@@ -1,0 +1,41 @@
+import Compute
+
+/// What can be wrong with a request for a segmentation.
+public enum SegmentationError: DescribedError, Equatable {
+  /// The features are not [count, width] with both at least 1.
+  case features(found: Int, count: Int, width: Int)
+  /// A feature is infinite or NaN.
+  case notFinite(row: Int, channel: Int)
+  /// The grid has another number of patches than there are features.
+  case grid(rows: Int, columns: Int, count: Int)
+  /// The tree cannot be cut into so many segments.
+  case segments(Int, count: Int)
+  /// NaN is no distance.
+  case distance
+  /// A label map that is not [rows, columns], or an image size that it cannot be brought to.
+  case labelMap(found: Int, rows: Int, columns: Int, height: Int, width: Int)
+  /// The distances of all pairs do not fit in memory.
+  case memory(count: Int)
+
+  public var kind: ErrorKind {
+    if case .memory = self { .memory } else { .value }
+  }
+
+  public var description: String {
+    switch self {
+    case .features(let found, let count, let width):
+      "agglomerate: \(found) values do not make features [\(count), \(width)]; wanted are at least 1 row and 1 channel"
+    case .notFinite(let row, let channel):
+      "agglomerate: the feature in row \(row), channel \(channel) is not finite"
+    case .grid(let rows, let columns, let count):
+      "agglomerate: a grid of \(rows) × \(columns) does not go with \(count) features"
+    case .segments(let segments, let count):
+      "labels: \(segments) segments were asked for, wanted are 1 to \(count)"
+    case .distance: "labels: the distance is NaN"
+    case .labelMap(let found, let rows, let columns, let height, let width):
+      "upsample: \(found) labels do not make a map [\(rows), \(columns)] that can become [\(height), \(width)]; wanted are sides "
+        + "from 1, at most \(mostPixels) pixels"
+    case .memory(let count): "agglomerate: no memory for the distances of \(count) features to each other"
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import Compute
+
+/// Which images go into which batch.
+public struct BatchPlan: Sendable, Equatable {
+  public enum Order: String, Sendable {
+    /// Another random order each epoch; a last incomplete batch is dropped.
+    case shuffled
+    /// By index; a last incomplete batch is kept.
+    case sequential
+  }
+
+  /// Images in the data set.
+  public let count: Int
+  public let batchSize: Int
+  public let order: Order
+  public let seed: UInt64
+
+  /// - Throws: `LoaderError.plan` where there would be no batch.
+  public init(count: Int, batchSize: Int, order: Order, seed: UInt64) throws {
+    guard batchSize > 0 else { throw LoaderError.plan("batch size is \(batchSize), wanted is at least 1") }
+    guard count > 0 else { throw LoaderError.plan("the data set is empty") }
+    guard order == .sequential || batchSize <= count else {
+      throw LoaderError.plan(
+        "batch size is \(batchSize), but there are \(count) images, and training drops an incomplete batch")
+    }
+    (self.count, self.batchSize, self.order, self.seed) = (count, batchSize, order, seed)
+  }
+
+  public var batchesPerEpoch: Int {
+    order == .shuffled ? count / batchSize : (count - 1) / batchSize + 1
+  }
+
+  /// The images of an epoch in order.
+  public func order(epoch: Int) -> [Int] {
+    switch order {
+    case .shuffled: RandomStream(seed: seed, purpose: .shuffle, epoch: epoch).permutation(of: count)
+    case .sequential: Array(0..<count)
+    }
+  }
+
+  /// Places in the epoch's order that batch `batch` (0 ..< batchesPerEpoch) takes.
+  func places(batch: Int) -> Range<Int> {
+    let first = batch * batchSize
+    return first..<(count - first < batchSize ? count : first + batchSize)
+  }
+}

@@ -1,0 +1,155 @@
+import Compute
+
+/// One image [H, W, C]: channels interleaved, uint8 (0 … 255) or float32 (0 … 1). A cropped image shares its source's memory.
+public struct Image: Sendable {
+  public let height: Int
+  public let width: Int
+  public let channels: Int
+  let memory: PixelMemory
+  /// Elements before the first pixel, and from one row to the next.
+  let offset: Int
+  let rowStride: Int
+
+  public var element: PixelElement { memory.element }
+
+  /// The image whose `height · width · channels` elements start at `offset` of `memory`. Values are not looked at.
+  ///
+  /// - Throws: `ImageError.shape` where the memory is shorter or a dimension is not positive.
+  public init(memory: PixelMemory, offset: Int = 0, height: Int, width: Int, channels: Int) throws {
+    guard let count = elementCount([height, width, channels]), offset >= 0, offset <= memory.count - count else {
+      throw ImageError.shape([height, width, channels], count: memory.count - max(offset, 0))
+    }
+    (self.height, self.width, self.channels) = (height, width, channels)
+    self.memory = memory
+    self.offset = offset
+    rowStride = width * channels
+  }
+
+  /// An image with a copy of `bytes` [height, width, channels].
+  ///
+  /// - Throws: `ImageError.shape` where the counts differ.
+  public init(bytes: [UInt8], height: Int, width: Int, channels: Int) throws {
+    guard elementCount([height, width, channels]) == bytes.count else {
+      throw ImageError.shape([height, width, channels], count: bytes.count)
+    }
+    try self.init(memory: PixelMemory(bytes), height: height, width: width, channels: channels)
+  }
+
+  /// An image with a copy of `floats` [height, width, channels], each in 0 … 1.
+  ///
+  /// - Throws: `ImageError.shape` where the counts differ, `ImageError.value` for a value outside 0 … 1 or not a number.
+  public init(floats: [Float], height: Int, width: Int, channels: Int) throws {
+    guard elementCount([height, width, channels]) == floats.count else {
+      throw ImageError.shape([height, width, channels], count: floats.count)
+    }
+    try self.init(memory: PixelMemory(floats), height: height, width: width, channels: channels)
+    if let value = valueOutOfRange() { throw ImageError.value(value) }
+  }
+
+  private init(_ source: Image, _ rectangle: PixelRectangle) {
+    (height, width, channels) = (rectangle.height, rectangle.width, source.channels)
+    memory = source.memory
+    offset = source.offset + rectangle.top * source.rowStride + rectangle.left * source.channels
+    rowStride = source.rowStride
+  }
+
+  /// The part inside `rectangle`, without copying.
+  ///
+  /// - Throws: `ImageError.box` where the rectangle is empty or leaves the image.
+  public func cropped(to rectangle: PixelRectangle) throws -> Image {
+    guard rectangle.top >= 0, rectangle.left >= 0, rectangle.height > 0, rectangle.width > 0,
+      rectangle.height <= height, rectangle.top <= height - rectangle.height,
+      rectangle.width <= width, rectangle.left <= width - rectangle.width
+    else { throw ImageError.box("\(rectangle)", height: height, width: width) }
+    return Image(self, rectangle)
+  }
+
+  /// A copy of the elements of an uint8 image, [height, width, channels]; nil for a float32 image.
+  public var bytes: [UInt8]? { element == .uint8 ? elements(of: UInt8.self) : nil }
+  /// A copy of the elements of a float32 image, [height, width, channels]; nil for an uint8 image.
+  public var floats: [Float]? { element == .float32 ? elements(of: Float.self) : nil }
+
+  /// The first value of a float32 image that is not within 0 … 1 (not a number included).
+  func valueOutOfRange() -> Float? {
+    guard element == .float32 else { return nil }
+    for y in 0..<height {
+      let row = UnsafeBufferPointer(start: row(y, of: Float.self), count: width * channels)
+      var isFine = true
+      for value in row { isFine = isFine && value >= 0 && value <= 1 }
+      if !isFine { return row.first { !($0 >= 0 && $0 <= 1) } }
+    }
+    return nil
+  }
+
+  func row<Element>(_ y: Int, of type: Element.Type) -> UnsafePointer<Element> {
+    memory.start.assumingMemoryBound(to: Element.self) + offset + y * rowStride
+  }
+
+  private func elements<Element>(of type: Element.Type) -> [Element] {
+    var elements: [Element] = []
+    elements.reserveCapacity(height * width * channels)
+    for y in 0..<height {
+      elements.append(contentsOf: UnsafeBufferPointer(start: row(y, of: type), count: width * channels))
+    }
+    return elements
+  }
+}
+
+/// Whole pixels: rows top ..< top + height, columns left ..< left + width.
+public struct PixelRectangle: Sendable, Equatable {
+  public var top: Int
+  public var left: Int
+  public var height: Int
+  public var width: Int
+
+  public init(top: Int, left: Int, height: Int, width: Int) {
+    (self.top, self.left, self.height, self.width) = (top, left, height, width)
+  }
+}
+
+/// The product of positive dimensions; nil where one is not positive or the product needs more than 62 bits.
+func elementCount(_ dimensions: [Int]) -> Int? {
+  var count = 1
+  for dimension in dimensions {
+    let (product, overflows) = count.multipliedReportingOverflow(by: dimension)
+    guard dimension > 0, !overflows, product < 1 << 61 else { return nil }
+    count = product
+  }
+  return count
+}
+
+/// What can be wrong with an image or with what is asked of it.
+public enum ImageError: DescribedError, Equatable {
+  /// The shape [H, W, C] (or [N, H, W, C]) is impossible or needs another number of elements than there are.
+  case shape([Int], count: Int)
+  /// A float32 value is not within 0 … 1.
+  case value(Float)
+  /// The part asked for is empty or leaves the image.
+  case box(String, height: Int, width: Int)
+  /// The size asked for cannot be made.
+  case size(height: Int, width: Int)
+  /// The image has another number of channels than its normalisation, or than the data set says.
+  case channels(Int, wanted: Int)
+  /// An option of a transform is out of range.
+  case option(String)
+  /// The system has no memory for the pixels.
+  case memory(bytes: Int)
+
+  public var kind: ErrorKind {
+    if case .memory = self { .memory } else { .value }
+  }
+
+  public var description: String {
+    switch self {
+    case .shape(let shape, let count):
+      "shape \(shape) does not go with \(count) elements: dimensions must be positive, their product that count"
+    case .value(let value): "a float32 pixel is \(value), wanted are values in 0 … 1 (uint8 images have 0 … 255)"
+    case .box(let box, let height, let width): "\(box) is empty or not within the image of \(height)×\(width) pixels"
+    case .size(let height, let width): "cannot resize to \(height)×\(width) pixels: sides are wanted in 1 … 65536"
+    case .channels(let channels, let wanted):
+      "the image has \(channels) channels, wanted are \(wanted): does the normalisation have a mean for each?"
+    case .option(let problem): problem
+    case .memory(let bytes): "out of memory: \(bytes) bytes wanted for pixels"
+    }
+  }
+}

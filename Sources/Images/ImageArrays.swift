@@ -1,0 +1,48 @@
+/// Images [N, H, W, C] in memory, uint8 (0 … 255) or float32 (0 … 1), with or without labels.
+public final class ImageArrays: ImageDataset {
+  public let count: Int
+  public let height: Int
+  public let width: Int
+  public let channels: Int
+  public let labels: [Int]?
+  public let classNames: [String]
+  private let memory: PixelMemory
+
+  /// - Parameters:
+  ///   - memory: exactly the elements of `shape`. Float32 values are looked at when an image is loaded.
+  ///   - shape: [N, H, W, C], all positive.
+  ///   - labels: one class index an image, not negative.
+  ///   - classNames: empty, or a name for every label.
+  /// - Throws: `ImageError.shape`, `DatasetError.labels`.
+  public init(_ memory: PixelMemory, shape: [Int], labels: [Int]? = nil, classNames: [String] = []) throws {
+    guard shape.count == 4, elementCount(shape) == memory.count else {
+      throw ImageError.shape(shape, count: memory.count)
+    }
+    if let labels { try Self.check(labels, images: shape[0], classNames) }
+    (count, height, width, channels) = (shape[0], shape[1], shape[2], shape[3])
+    self.labels = labels
+    self.classNames = classNames
+    self.memory = memory
+  }
+
+  private static func check(_ labels: [Int], images: Int, _ classNames: [String]) throws {
+    guard labels.count == images else {
+      throw DatasetError.labels("there are \(labels.count) labels for \(images) images, wanted is one for each")
+    }
+    if let index = labels.firstIndex(where: { $0 < 0 || (!classNames.isEmpty && $0 >= classNames.count) }) {
+      let wanted = classNames.isEmpty ? "at least 0" : "in 0 ..< \(classNames.count), the number of class names"
+      throw DatasetError.labels("image \(index) has label \(labels[index]), wanted is a label \(wanted)")
+    }
+  }
+
+  /// The image at `index`, in place.
+  ///
+  /// - Throws: `DatasetError.index`, and `DatasetError.value` where a float32 value is not in 0 … 1.
+  public func image(at index: Int) throws -> Image {
+    guard 0..<count ~= index else { throw DatasetError.index(index, count: count) }
+    let size = height * width * channels
+    let image = try Image(memory: memory, offset: index * size, height: height, width: width, channels: channels)
+    if let value = image.valueOutOfRange() { throw DatasetError.value(value, image: index) }
+    return image
+  }
+}

@@ -1,0 +1,83 @@
+import Glibc
+
+/// How a pixel's channel is stored.
+public enum PixelElement: String, Sendable {
+  /// 0 … 255.
+  case uint8
+  /// 0 … 1.
+  case float32
+
+  var stride: Int { self == .uint8 ? 1 : 4 }
+}
+
+/// Memory that holds pixels: its own, or somebody else's that stays alive and unchanged while this object lives.
+public final class PixelMemory: @unchecked Sendable {
+  public let element: PixelElement
+  /// Elements, not bytes.
+  public let count: Int
+  let start: UnsafeRawPointer
+  private let release: @Sendable () -> Void
+
+  private init(
+    _ start: UnsafeRawPointer, count: Int, element: PixelElement, release: @escaping @Sendable () -> Void
+  ) {
+    self.start = start
+    self.count = count
+    self.element = element
+    self.release = release
+  }
+
+  /// Somebody else's bytes, used in place.
+  ///
+  /// - Parameter release: called once nobody needs the memory any more, on whatever thread dropped it last.
+  public convenience init(
+    borrowing bytes: UnsafePointer<UInt8>, count: Int, release: @escaping @Sendable () -> Void = {}
+  ) {
+    self.init(UnsafeRawPointer(bytes), count: max(count, 0), element: .uint8, release: release)
+  }
+
+  /// Somebody else's floats, used in place.
+  ///
+  /// - Parameter release: called once nobody needs the memory any more, on whatever thread dropped it last.
+  public convenience init(
+    borrowing floats: UnsafePointer<Float>, count: Int, release: @escaping @Sendable () -> Void = {}
+  ) {
+    self.init(UnsafeRawPointer(floats), count: max(count, 0), element: .float32, release: release)
+  }
+
+  /// A copy of `bytes`.
+  ///
+  /// - Throws: `ImageError.memory`.
+  public convenience init(_ bytes: [UInt8]) throws {
+    try self.init(byteCount: bytes.count) { memory in bytes.withUnsafeBytes { memory.copyMemory(from: $0) } }
+  }
+
+  /// A copy of `floats`.
+  ///
+  /// - Throws: `ImageError.memory`.
+  public convenience init(_ floats: [Float]) throws {
+    let (start, free) = try Self.allocate(floats.count * 4)
+    floats.withUnsafeBytes { UnsafeMutableRawBufferPointer(start: start, count: $0.count).copyMemory(from: $0) }
+    self.init(start, count: floats.count, element: .float32, release: free)
+  }
+
+  /// Bytes that `fill` writes, all of them.
+  convenience init(byteCount: Int, fill: (UnsafeMutableRawBufferPointer) throws -> Void) throws {
+    let (start, free) = try Self.allocate(byteCount)
+    do {
+      try fill(UnsafeMutableRawBufferPointer(start: start, count: byteCount))
+    } catch {
+      free()
+      throw error
+    }
+    self.init(start, count: byteCount, element: .uint8, release: free)
+  }
+
+  deinit { release() }
+
+  private static func allocate(_ bytes: Int) throws -> (UnsafeMutableRawPointer, @Sendable () -> Void) {
+    guard let start = malloc(max(bytes, 1)) else { throw ImageError.memory(bytes: bytes) }
+    nonisolated(unsafe) let block = start
+    return (start, { free(block) })
+  }
+}

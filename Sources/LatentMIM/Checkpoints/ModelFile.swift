@@ -1,0 +1,110 @@
+import Compute
+import Networks
+
+/// What a file of weights says about itself, in its safetensors metadata.
+enum FileKey {
+  static let format = "format"
+  static let model = "model"
+  static let training = "training"
+  static let step = "step"
+}
+
+extension LatentMIMModel {
+  /// Writes weights and configuration: beside the path, synced, renamed.
+  ///
+  /// - Throws: `FileError`, `SafetensorsError`.
+  public func save(to path: String) throws {
+    var writer = SafetensorsWriter(metadata: try configuration.fileMetadata(format: "latentmim model"))
+    try addWeights(to: &writer)
+    try writer.write(to: path)
+  }
+
+  /// Reads a model that `save` or a trainer wrote, or weights under the published names, whose configuration is then read from their
+  /// shapes.
+  ///
+  /// - Returns: the model and remarks on what was noticed.
+  /// - Throws: `FileError`, `SafetensorsError`, `WeightsError`, `ConfigurationError`, `JSONError`, `OutOfMemory`.
+  public static func load(from path: String) throws -> (model: LatentMIMModel, remarks: [String]) {
+    let file = try SafetensorsFile(path: path)
+    let configuration = try file.modelConfiguration(path: path)
+    return try load(file, title: path, configuration: configuration)
+  }
+
+  /// A model from named tensors.
+  ///
+  /// - Parameters:
+  ///   - title: what messages call the source.
+  ///   - configuration: nil: read from the tensors' shapes.
+  ///   - options: override what was read from shapes.
+  public static func load(
+    _ source: any TensorSource, title: String, configuration: ModelConfiguration? = nil, options: JSONPlace? = nil
+  ) throws -> (model: LatentMIMModel, remarks: [String]) {
+    let configuration = try configuration ?? .inferred(from: source, title: title, options: options)
+    let model = try LatentMIMModel(configuration)
+    return (model, try model.load(source, title: title))
+  }
+}
+
+extension Encoder {
+  /// Writes the encoder alone, with the configuration of its model.
+  ///
+  /// - Throws: `FileError`, `SafetensorsError`.
+  public func save(to path: String) throws {
+    var writer = SafetensorsWriter(metadata: try configuration.fileMetadata(format: "latentmim encoder"))
+    for named in network.namedParameters(prefix: "encoder") {
+      try writer.add(named.name, shape: named.parameter.shape, values: named.parameter.tensor.buffer.values)
+    }
+    let table = try configuration.publishedPositions(width: configuration.width)
+    try writer.add(positionTableName("encoder"), shape: table.shape, values: table.values)
+    try writer.write(to: path)
+  }
+
+  /// Reads the online encoder of any file that holds one.
+  ///
+  /// - Throws: as `LatentMIMModel.load(from:)`.
+  public static func load(from path: String) throws -> (encoder: Encoder, remarks: [String]) {
+    let file = try SafetensorsFile(path: path)
+    return try load(file, title: path, configuration: file.modelConfiguration(path: path))
+  }
+
+  /// An encoder from named tensors; parameters as for `LatentMIMModel.load`.
+  public static func load(
+    _ source: any TensorSource, title: String, configuration: ModelConfiguration? = nil, options: JSONPlace? = nil
+  ) throws -> (encoder: Encoder, remarks: [String]) {
+    let configuration = try configuration ?? .inferred(from: source, title: title, options: options)
+    let network = try VisionTransformer(configuration.encoderShape(projects: configuration.projector != .none))
+    let reader = WeightReader(source, title: title)
+    try reader.fill(network.namedParameters(prefix: "encoder").map(\.place)) { !$0.hasPrefix("encoder.") || isPositionTable($0) }
+    let remark = try reader.remarkOnPositions(of: "encoder", configuration, width: configuration.width)
+    return (Encoder(configuration, network), remark.map { [$0] } ?? [])
+  }
+}
+
+extension ModelConfiguration {
+  func fileMetadata(format: String) throws -> [String: String] {
+    [FileKey.format: format, FileKey.model: try json.text()]
+  }
+
+  /// The configuration that shapes tell, with `options` set over it.
+  static func inferred(
+    from source: any TensorSource, title: String, options: JSONPlace?
+  ) throws -> ModelConfiguration {
+    var configuration = try ModelConfiguration(inferredFrom: WeightReader(source, title: title))
+    if let options {
+      try configuration.apply(options)
+      try configuration.validate()
+    }
+    return configuration
+  }
+}
+
+extension SafetensorsFile {
+  /// The configuration a file carries; nil where it has none.
+  ///
+  /// - Throws: `JSONError`, `ConfigurationError` where it has one that does not hold.
+  func modelConfiguration(path: String) throws -> ModelConfiguration? {
+    guard let text = metadata[FileKey.model] else { return nil }
+    let source = "\(path), metadata '\(FileKey.model)'"
+    return try ModelConfiguration(json: JSONPlace(JSONValue(parsing: text, source: source), source: source))
+  }
+}

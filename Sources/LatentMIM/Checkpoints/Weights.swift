@@ -1,0 +1,69 @@
+import Compute
+import Networks
+import Tensors
+
+extension LatentMIMModel {
+  /// Takes over weights by name.
+  ///
+  /// - Parameters:
+  ///   - source: holds every parameter of the model, under the published names.
+  ///   - title: what messages call the source: the file's name.
+  /// - Returns: remarks on what was noticed and put right, such as position tables that differ from the computed ones.
+  /// - Throws: `WeightsError`; the model is unchanged then.
+  @discardableResult
+  public func load(_ source: any TensorSource, title: String) throws -> [String] {
+    let reader = WeightReader(source, title: title)
+    try reader.fill(parameters.map(\.place)) { isPositionTable($0) || isTrainingState($0) }
+    return try ["encoder", "target_encoder", "decoder"].compactMap { network in
+      let width = network == "decoder" ? configuration.decoderWidth : configuration.width
+      return try reader.remarkOnPositions(of: network, configuration, width: width)
+    }
+  }
+
+  /// The weights and position tables, ready to be written.
+  func addWeights(to writer: inout SafetensorsWriter) throws {
+    for named in parameters {
+      try writer.add(named.name, shape: named.parameter.shape, values: named.parameter.tensor.buffer.values)
+    }
+    for (network, width) in [
+      ("encoder", configuration.width), ("target_encoder", configuration.width), ("decoder", configuration.decoderWidth),
+    ] {
+      let table = try configuration.publishedPositions(width: width)
+      try writer.add(positionTableName(network), shape: table.shape, values: table.values)
+    }
+  }
+}
+
+func positionTableName(_ network: String) -> String { "\(network).pos_embed.pos_embeds" }
+
+func isPositionTable(_ name: String) -> Bool { name.hasSuffix(".pos_embed.pos_embeds") }
+
+/// Whether a tensor belongs to the optimiser.
+func isTrainingState(_ name: String) -> Bool { name.hasPrefix("optimizer.") }
+
+extension ModelConfiguration {
+  /// The position table as the published checkpoint stores it: [L + 1, C], the class token's row of zeros first.
+  func publishedPositions(width: Int) throws -> Tensor {
+    let table = try positionTable.table(width: width)
+    return try Tensor(
+      shape: [numPatches + 1, width], values: [Float](repeating: 0, count: width) + table.values)
+  }
+}
+
+extension WeightReader {
+  /// Largest difference of a stored position from the computed one that rounding explains.
+  private static let tolerance: Float = 1e-4
+
+  /// What is to be said of the stored position table, which is not used: positions are computed.
+  func remarkOnPositions(of network: String, _ configuration: ModelConfiguration, width: Int) throws -> String? {
+    let name = positionTableName(network)
+    guard let stored = try values(name) else { return nil }
+    let computed = try configuration.publishedPositions(width: width)
+    guard stored.count == computed.count else {
+      return "\(title): \(name) has \(stored.count) values, \(computed.count) are computed for this grid"
+    }
+    let difference = zip(stored, computed.values).map { abs($0 - $1) }.max() ?? 0
+    guard difference > Self.tolerance else { return nil }
+    return "\(title): \(name) differs from the computed positions by up to \(difference); the computed ones are used"
+  }
+}

@@ -1,0 +1,91 @@
+/// How a model is trained. Names are those of configuration files and of Python.
+public struct TrainingConfiguration: Sendable, Equatable {
+  public var epochs = 800
+  /// Images of one optimiser step.
+  public var batchSize = 256
+  /// Parts a step's images are computed in, one after the other; divides the batch size.
+  public var accumulationSteps = 1
+  /// The peak learning rate is this · batch size / 256.
+  public var baseLearningRate = 1.5e-4
+  /// The last learning rate, and the one warm-up starts at, as a share of the peak.
+  public var finalLearningRate = 0.25
+  /// Epochs of linear warm-up.
+  public var warmupEpochs = 40.0
+  public var weightDecay = 0.05
+  public var beta1 = 0.9
+  public var beta2 = 0.95
+  public var epsilon = 1e-8
+  /// m₀; the momentum of the target encoder rises from it to 1 by a half cosine.
+  public var targetMomentum = 0.99
+  /// γ of the similarity constraint falls from start to end by a half cosine.
+  public var similarityStart = 0.75
+  public var similarityEnd = 0.25
+  /// RandomResizedCrop: share of the image's area, and width/height.
+  public var cropArea = [0.2, 1.0]
+  public var cropRatio = [3.0 / 4.0, 4.0 / 3.0]
+  public var flip = true
+  public var seed = 0
+  /// Threads that decode and crop images; 0: as many as the machine has cores.
+  public var workers = 0
+
+  public init(preset: Preset = .official) {
+    if preset == .paper { finalLearningRate = 0 }
+  }
+
+  /// The largest learning rate of the run.
+  public var peakLearningRate: Double { baseLearningRate * Double(batchSize) / 256 }
+}
+
+extension TrainingConfiguration: Configurable {
+  static var options: [Option<Self>] {
+    [
+    .integer("epochs", \.epochs, 1...1_000_000),
+    .integer("batch_size", \.batchSize, 1...1_000_000),
+    .integer("accumulation_steps", \.accumulationSteps, 1...1_000_000),
+    .number("base_learning_rate", \.baseLearningRate, 0...100),
+    .number("final_learning_rate", \.finalLearningRate, 0...1),
+    .number("warmup_epochs", \.warmupEpochs, 0...1_000_000),
+    .number("weight_decay", \.weightDecay, 0...10),
+    .number("beta1", \.beta1, 0...0.999999),
+    .number("beta2", \.beta2, 0...0.999999),
+    .number("epsilon", \.epsilon, 1e-12...1),
+    .number("target_momentum", \.targetMomentum, 0...1),
+    .number("similarity_start", \.similarityStart, -1...1),
+    .number("similarity_end", \.similarityEnd, -1...1),
+    .numbers("crop_area", \.cropArea, 0.0001...1),
+    .numbers("crop_ratio", \.cropRatio, 0.01...100),
+    .flag("flip", \.flip),
+    .integer("seed", \.seed, 0...Int.max),
+    .integer("workers", \.workers, 0...256),
+    ]
+  }
+
+  /// Every option by its name.
+  public var json: JSONValue { allOptions }
+
+  /// Reads options over a preset. Warm-up, where it is not given, is a tenth of the epochs, 40 at most: 30 of 300, 40 of 800 as
+  /// published.
+  ///
+  /// - Throws: `ConfigurationError`, `JSONError`.
+  public init(json: JSONPlace) throws {
+    self.init(preset: try json.preset())
+    try apply(json, also: ["preset"])
+    if try json.optionalMember("warmup_epochs") == nil { warmupEpochs = min(40, Double(epochs) / 10) }
+    try validate()
+  }
+
+  /// - Throws: `ConfigurationError` where options do not go together.
+  public func validate() throws {
+    guard batchSize % accumulationSteps == 0 else {
+      throw ConfigurationError("batch_size", "is \(batchSize), not divisible by accumulation_steps = \(accumulationSteps)")
+    }
+    guard warmupEpochs < Double(epochs) else {
+      throw ConfigurationError("warmup_epochs", "is \(warmupEpochs) of \(epochs) epochs, wanted fewer")
+    }
+    for (name, bounds) in [("crop_area", cropArea), ("crop_ratio", cropRatio)] {
+      guard bounds.count == 2, bounds[0] <= bounds[1] else {
+        throw ConfigurationError(name, "is \(bounds), wanted its least and its largest value")
+      }
+    }
+  }
+}

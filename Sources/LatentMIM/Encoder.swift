@@ -1,0 +1,133 @@
+import Compute
+import Networks
+import Tensors
+
+/// Where in the encoder features are taken.
+public struct FeatureTap: Sendable, Equatable {
+  /// Behind which block: 0 … depth; nil: the last.
+  public var layer: Int?
+  /// Whether the final norm is applied.
+  public var normed: Bool
+  /// Whether the projector is applied, behind the norm.
+  public var projected: Bool
+
+  public init(layer: Int? = nil, normed: Bool = true, projected: Bool = false) {
+    self.layer = layer
+    self.normed = normed
+    self.projected = projected
+  }
+}
+
+/// An encoder ready for use: dense features of whole images of any size.
+public final class Encoder: @unchecked Sendable {
+  public let configuration: ModelConfiguration
+  let network: VisionTransformer
+
+  /// Images of one pass: enough to keep all threads busy, little enough to answer an interruption soon.
+  private static let imagesPerPass = 16
+
+  init(_ configuration: ModelConfiguration, _ network: VisionTransformer) {
+    self.configuration = configuration
+    self.network = network
+  }
+
+  /// The features of images, in inference mode.
+  ///
+  /// - Parameters:
+  ///   - images: [B, H, W, channels], normalised (see `normalized`); H and W divisible by the patch size. Positions of a grid other
+  ///     than the trained one are evaluated as `scaling` says.
+  ///   - tap: where they are taken.
+  /// - Returns: [B, N + 1, C], class token first, patches row by row.
+  /// - Throws: `ShapeError` where sizes do not fit (nearest sizes named) or the tap does not exist, `NonFiniteError`, `OutOfMemory`,
+  ///   `Interrupted`.
+  public func features(
+    _ images: Tensor, tap: FeatureTap = FeatureTap(), scaling: PositionScaling = .span
+  ) throws -> Tensor {
+    let grid = try patchGrid(of: images)
+    try check(tap)
+    try requireFinite(images, name: "images")
+    let (batch, tokens, width) = (images.shape[0], grid.cells + 1, configuration.width)
+    let table = try configuration.positionTable.table(
+      width: width, rows: grid.rows, columns: grid.columns, scaling: scaling)
+    let result = try Buffer(count: batch * tokens * width)
+    for first in stride(from: 0, to: batch, by: Self.imagesPerPass) {
+      try Interruption.check()
+      let count = min(Self.imagesPerPass, batch - first)
+      let part = try Tape.pause { try pass(images, first: first, count: count, grid: grid, table: table, tap: tap) }
+      (result.pointer + first * tokens * width).update(from: part.pointer, count: part.count)
+    }
+    return try Tensor(shape: [batch, tokens, width], buffer: result)
+  }
+
+  private func pass(
+    _ images: Tensor, first: Int, count: Int, grid: PatchGrid, table: Tensor, tap: FeatureTap
+  ) throws -> Tensor {
+    let size = images.count / images.shape[0]
+    let part = try Tensor(
+      shape: [count] + images.shape.dropFirst(),
+      values: UnsafeBufferPointer(start: images.pointer + first * size, count: count * size))
+    let cells = (0..<count).flatMap { _ in (0..<Int32(grid.cells)) }
+    let patches = try extractPatches(part, grid: grid, cells: cells, offsets: nil)
+    let positions = try gatherRows(table, indices: cells, images: count)
+    var tokens = try network.tokens(patches, positions: positions, layer: tap.layer)
+    if tap.normed { tokens = try network.normed(tokens) }
+    return tap.projected ? try network.project(tokens) : tokens
+  }
+
+  /// - Throws: `ShapeError` where the tap asks for what this encoder does not have.
+  private func check(_ tap: FeatureTap) throws {
+    if let layer = tap.layer, !(0...configuration.depth).contains(layer) {
+      throw ShapeError("features", "layer is \(layer), wanted 0 … \(configuration.depth)")
+    }
+    if tap.projected, network.projector == nil {
+      throw ShapeError("features", "the projector's output was asked for, this encoder has none")
+    }
+    if tap.projected, !tap.normed {
+      throw ShapeError("features", "the projector reads normed tokens; norm: false does not go with it")
+    }
+  }
+
+  private func patchGrid(of images: Tensor) throws -> PatchGrid {
+    guard images.shape.count == 4, images.shape[3] == configuration.channels else {
+      throw ShapeError("features", "images have shape \(images.shape), wanted [B, H, W, \(configuration.channels)]")
+    }
+    let side = configuration.patchSize
+    for (name, length) in [("height", images.shape[1]), ("width", images.shape[2])] {
+      guard length >= side, length % side == 0 else {
+        let below = max(side, length / side * side)
+        throw ShapeError(
+          "features", "\(name) is \(length), not divisible by the patch size \(side): nearest are \(below) and \(below + side)")
+      }
+    }
+    return PatchGrid(rows: images.shape[1] / side, columns: images.shape[2] / side, side: side, gap: 0)
+  }
+}
+
+extension LatentMIMModel {
+  /// The online encoder, sharing its weights with the model: it changes as training goes on.
+  public var onlineEncoder: Encoder { Encoder(configuration, encoder) }
+}
+
+/// Pixels brought to what a model expects: (x − mean)/std, channel by channel.
+///
+/// - Parameters:
+///   - pixels: [B, H, W, channels] in 0 … 1.
+/// - Throws: `ShapeError`, `OutOfMemory`.
+public func normalized(_ pixels: Tensor, for configuration: ModelConfiguration) throws -> Tensor {
+  let channels = configuration.channels
+  guard pixels.shape.last == channels else {
+    throw ShapeError("normalized", "pixels have shape \(pixels.shape), wanted \(channels) channels last")
+  }
+  let result = try Buffer(count: pixels.count)
+  let scale = configuration.std.map { Float(1 / $0) }
+  let shift = zip(configuration.mean, configuration.std).map { Float(-$0 / $1) }
+  parallelRows(pixels.count / channels, cost: channels) { range in
+    for pixel in range {
+      for channel in 0..<channels {
+        let index = pixel * channels + channel
+        result.pointer[index] = pixels.pointer[index] * scale[channel] + shift[channel]
+      }
+    }
+  }
+  return try Tensor(shape: pixels.shape, buffer: result)
+}

@@ -1,0 +1,74 @@
+import Compute
+import Glibc
+import Tensors
+
+/// What is measured of a batch beside its loss. Similarities are mean cosines.
+public struct BatchMetrics: Sendable, Equatable {
+  public var loss = 0.0
+  /// Between the patches of one image, each with itself included: predictions, (projected) visible tokens, targets.
+  public var similarityPredictions = 0.0
+  public var similarityVisible = 0.0
+  public var similarityTargets = 0.0
+  /// Between the images' mean-pooled (projected) visible tokens, pairs of different images: 1 is collapse. nan for one image.
+  public var similarityImages = 0.0
+  /// Effective rank of those: how many directions they spread over.
+  public var effectiveRank = 0.0
+
+  public init() {}
+}
+
+/// The mean-pooled tokens of images, collected over the parts of a batch, and how they lie to each other.
+struct PooledTokens {
+  private var rows: [Tensor] = []
+
+  /// - Parameter tokens: [B, N, C].
+  /// - Throws: `OutOfMemory`.
+  mutating func add(_ tokens: Tensor) throws { rows.append(try tokenMeans(tokens)) }
+
+  /// (mean cosine between different images, effective rank); nan where there are fewer than two.
+  ///
+  /// - Throws: `OutOfMemory`.
+  func similarityAndRank() throws -> (similarity: Double, rank: Double) {
+    let images = rows.reduce(0) { $0 + $1.shape[0] }
+    guard images > 1, let width = rows.first?.shape[1] else { return (.nan, .nan) }
+    let pooled = try Tensor(shape: [images, width], values: rows.flatMap(\.values))
+    // Σ over ordered pairs of different images = ‖Σ unit vectors‖² − their number.
+    let units = try normalize(pooled)
+    let sum = try Buffer(count: width, repeating: 0)
+    try addColumnSums(units.pointer, rows: images, width: width, into: sum.pointer)
+    let all = sumOfSquares(sum.pointer, count: width)
+    let own = sumOfSquares(units.pointer, count: units.count)
+    return ((all - own) / Double(images * (images - 1)), try effectiveRank(pooled))
+  }
+}
+
+/// exp of the entropy of the normalised singular values of x [rows, C], its columns centred: 1 for a line, at most min(rows − 1, C).
+/// nan where the values are not finite; 0 where all rows are equal.
+///
+/// - Throws: `OutOfMemory`.
+func effectiveRank(_ x: Tensor) throws -> Double {
+  let (rows, width) = (x.shape[0], x.shape[1])
+  let centred = try Tensor(shape: [1, rows, width], values: x.values)
+  let mean = try tokenMeans(centred)
+  for row in 0..<rows {
+    for channel in 0..<width { centred.pointer[row * width + channel] -= mean.pointer[channel] }
+  }
+  // The smaller of the two Gram matrices has the squared singular values.
+  let order = min(rows, width)
+  let gram = try Buffer(count: order * order)
+  let (plain, turned) = (
+    MatrixView(centred.pointer, stride: width), MatrixView(centred.pointer, stride: width, transposed: true)
+  )
+  if rows <= width {
+    try parallelProduct(rows, rows, width, plain, turned, into: gram.pointer, stride: order)
+  } else {
+    try parallelProduct(width, width, rows, turned, plain, into: gram.pointer, stride: order)
+  }
+  guard let squares = symmetricEigenvalues(gram.values.map(Double.init), order: order) else { return .nan }
+  // Rounding leaves traces where there is nothing: float32 products know squares to about 1e-6 of the largest.
+  let largest = squares.last ?? 0
+  let values = squares.filter { $0 > 1e-6 * largest && $0 > 0 }.map { $0.squareRoot() }
+  let total = values.reduce(0, +)
+  guard total > 0 else { return 0 }
+  return exp(-values.reduce(0) { $0 + $1 / total * log($1 / total) })
+}

@@ -1,0 +1,38 @@
+import Glibc
+
+/// The values that change over a run, at one step.
+public struct StepValues: Sendable, Equatable {
+  public var learningRate: Double
+  /// m of the target average.
+  public var targetMomentum: Double
+  /// γ, the similarity that the constraint asks for.
+  public var gamma: Double
+}
+
+/// The schedules of a run, in terms of progress = (epoch + step in epoch / steps per epoch) / epochs, zero-based.
+public struct Schedule: Sendable {
+  private let training: TrainingConfiguration
+
+  public init(_ training: TrainingConfiguration) { self.training = training }
+
+  /// - Parameter progress: 0 at the first step, below 1 at the last.
+  public func values(at progress: Double) -> StepValues {
+    let falling = (1 + cos(.pi * progress)) / 2
+    return StepValues(
+      learningRate: learningRate(at: progress),
+      targetMomentum: 1 - falling * (1 - training.targetMomentum),
+      gamma: training.similarityEnd + falling * (training.similarityStart - training.similarityEnd))
+  }
+
+  /// Linear from the final rate to the peak during warm-up, then a half cosine back to it.
+  private func learningRate(at progress: Double) -> Double {
+    let epoch = progress * Double(training.epochs)
+    let (warmup, peak) = (training.warmupEpochs, training.peakLearningRate)
+    let final = peak * training.finalLearningRate
+    let share =
+      epoch < warmup
+      ? epoch / warmup
+      : (1 + cos(.pi * (epoch - warmup) / (Double(training.epochs) - warmup))) / 2
+    return final + share * (peak - final)
+  }
+}

@@ -1,0 +1,167 @@
+import Compute
+import Glibc
+import Images
+import Networks
+import Tensors
+
+/// What is measured of one optimiser step.
+public struct StepMetrics: Sendable {
+  public let batch: BatchMetrics
+  /// Steps done, this one included; zero-based epoch it belongs to.
+  public let step: Int
+  public let epoch: Int
+  public let values: StepValues
+  /// √Σg² over all trained parameters.
+  public let gradientNorm: Double
+  public let imagesPerSecond: Double
+}
+
+/// Trains a model on a data set, step by step: schedules, target average, loss, gradients, AdamW.
+///
+/// Views, crops and the order of images depend on the seed, the epoch and the image alone, so a run that was saved and restored goes on
+/// bit by bit as if it had not been stopped.
+public final class Trainer: @unchecked Sendable {
+  public let model: LatentMIMModel
+  public let configuration: TrainingConfiguration
+  public let schedule: Schedule
+  /// Optimiser steps of an epoch (a last incomplete batch is left out), and of the whole run.
+  public let stepsPerEpoch: Int
+  public var totalSteps: Int { stepsPerEpoch * configuration.epochs }
+  /// Steps done.
+  public internal(set) var step = 0
+
+  let optimizer: AdamW
+  private let dataset: any ImageDataset
+  private let augmentation: Augmentation
+  private var loader: Loader?
+  /// The step the target encoder was last averaged for: once a step, also where a step is tried again.
+  var averagedSteps = 0
+
+  /// - Throws: `ConfigurationError`, `LoaderError` where the data set holds less than one batch, `ImageError` where its channels are not
+  ///   the model's, `OutOfMemory`.
+  public init(_ model: LatentMIMModel, dataset: any ImageDataset, configuration: TrainingConfiguration) throws {
+    try configuration.validate()
+    self.model = model
+    self.dataset = dataset
+    self.configuration = configuration
+    schedule = Schedule(configuration)
+    stepsPerEpoch = try BatchPlan(
+      count: dataset.count, batchSize: configuration.batchSize, order: .shuffled, seed: configuration.randomSeed
+    ).batchesPerEpoch
+    guard dataset.channels == model.configuration.channels else {
+      throw ImageError.channels(dataset.channels, wanted: model.configuration.channels)
+    }
+    augmentation = try configuration.augmentation(for: model.configuration)
+    optimizer = try AdamW(
+      model.onlineParameters, beta1: Float(configuration.beta1), beta2: Float(configuration.beta2),
+      epsilon: Float(configuration.epsilon), weightDecay: Float(configuration.weightDecay))
+  }
+
+  /// One optimiser step; nil when the run is over.
+  ///
+  /// - Throws: `NonFiniteError` when the loss is not finite, errors of the data set, `Interrupted`, `OutOfMemory`. The step has not been
+  ///   taken then and can be tried again.
+  public func next() throws -> StepMetrics? {
+    guard step < totalSteps else { return nil }
+    do {
+      return try takeStep()
+    } catch {
+      model.clearGradients()
+      // Batches may have been taken from it for nothing.
+      loader = nil
+      throw error
+    }
+  }
+
+  private func takeStep() throws -> StepMetrics {
+    let start = monotonicSeconds()
+    let epoch = step / stepsPerEpoch
+    let values = schedule.values(at: Double(step) / Double(totalSteps))
+    var metrics = BatchMetrics()
+    var pooled = PooledTokens()
+    let parts = configuration.accumulationSteps
+    for _ in 0..<parts {
+      let batch = try nextBatch(epoch: epoch)
+      averageTarget(values.targetMomentum)
+      let views = Views.sample(model.configuration, seed: configuration.randomSeed, epoch: epoch, images: batch.indices)
+      let images = try Tensor(shape: batch.shape, buffer: batch.pixels)
+      let part = try model.loss(images, views: views, gamma: values.gamma, share: 1 / Float(parts), pooled: &pooled)
+      metrics.add(part, share: 1 / Double(parts))
+    }
+    (metrics.similarityImages, metrics.effectiveRank) = try pooled.similarityAndRank()
+    let norm = optimizer.gradientNorm()
+    guard norm.isFinite else { throw NonFiniteError(what: "the gradient's norm", value: norm) }
+    optimizer.update(learningRate: Float(values.learningRate))
+    model.clearGradients()
+    step += 1
+    return StepMetrics(
+      batch: metrics, step: step, epoch: epoch, values: values, gradientNorm: norm,
+      imagesPerSecond: Double(configuration.batchSize) / max(monotonicSeconds() - start, 1e-9))
+  }
+
+  /// Before targets are computed, once a step. At the very first the target is a copy and stays one.
+  private func averageTarget(_ momentum: Double) {
+    guard averagedSteps <= step else { return }
+    model.updateTarget(momentum: momentum)
+    averagedSteps = step + 1
+  }
+
+  /// The next part of a batch. What is left of an epoch behind its last whole batch is passed over.
+  private func nextBatch(epoch: Int) throws -> Batch {
+    let loader = try self.loader ?? makeLoader()
+    self.loader = loader
+    while let batch = try loader.next() {
+      if batch.epoch == epoch { return batch }
+    }
+    throw LoaderError.closed
+  }
+
+  private func makeLoader() throws -> Loader {
+    try Loader(
+      dataset, transform: .train(augmentation), batchSize: configuration.batchSize / configuration.accumulationSteps,
+      order: .shuffled, seed: configuration.randomSeed, epochs: step / stepsPerEpoch..<configuration.epochs,
+      firstBatch: step % stepsPerEpoch * configuration.accumulationSteps,
+      workers: configuration.workers == 0 ? nil : configuration.workers)
+  }
+
+  /// Forgets batches loaded ahead: the next step begins where `step` says.
+  func rewindLoader() { loader = nil }
+}
+
+extension BatchMetrics {
+  fileprivate mutating func add(_ part: BatchMetrics, share: Double) {
+    loss += share * part.loss
+    similarityPredictions += share * part.similarityPredictions
+    similarityVisible += share * part.similarityVisible
+    similarityTargets += share * part.similarityTargets
+  }
+}
+
+extension TrainingConfiguration {
+  var randomSeed: UInt64 { UInt64(seed) }
+
+  /// The random crop that training sees of each image.
+  ///
+  /// - Throws: `ImageError`.
+  public func augmentation(for model: ModelConfiguration) throws -> Augmentation {
+    try Augmentation(
+      height: model.cropHeight, width: model.cropWidth,
+      crop: RandomResizedCrop(area: cropArea[0]...cropArea[1], ratio: cropRatio[0]...cropRatio[1]),
+      flipProbability: flip ? 0.5 : 0, normalization: model.normalization())
+  }
+}
+
+extension ModelConfiguration {
+  /// What brings pixels in 0 … 1 to what the model expects.
+  ///
+  /// - Throws: `ImageError`.
+  public func normalization() throws -> Normalization {
+    try Normalization(mean: mean.map(Float.init), deviation: std.map(Float.init))
+  }
+}
+
+private func monotonicSeconds() -> Double {
+  var now = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &now)
+  return Double(now.tv_sec) + 1e-9 * Double(now.tv_nsec)
+}

@@ -1,0 +1,86 @@
+import CLatentMIM
+import Compute
+import Evaluation
+import LatentMIM
+import Tensors
+
+@c @implementation
+public func lm_encoder_of_model(
+  _ model: OpaquePointer?, _ encoder: UnsafeMutablePointer<OpaquePointer?>?
+) -> lm_status {
+  attempt { try handOut(object(model, ModelBox.self).model.onlineEncoder, encoder) }
+}
+
+@c @implementation
+public func lm_encoder_load(
+  _ path: UnsafePointer<CChar>?, _ encoder: UnsafeMutablePointer<OpaquePointer?>?,
+  _ remarks: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> lm_status {
+  attempt {
+    let loaded = try Encoder.load(from: text(path, "path"))
+    try handOut(loaded.encoder, encoder)
+    handOut(joined(loaded.remarks), remarks)
+  }
+}
+
+@c @implementation
+public func lm_encoder_from_arrays(
+  _ arrays: OpaquePointer?, _ title: UnsafePointer<CChar>?, _ optionsText: UnsafePointer<CChar>?,
+  _ encoder: UnsafeMutablePointer<OpaquePointer?>?, _ remarks: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> lm_status {
+  attempt {
+    let loaded = try Encoder.load(
+      object(arrays, NamedArrays.self), title: text(title, "title"), options: options(optionsText, "model options"))
+    try handOut(loaded.encoder, encoder)
+    handOut(joined(loaded.remarks), remarks)
+  }
+}
+
+@c @implementation
+public func lm_encoder_save(_ encoder: OpaquePointer?, _ path: UnsafePointer<CChar>?) -> lm_status {
+  attempt { try object(encoder, Encoder.self).save(to: text(path, "path")) }
+}
+
+@c @implementation
+public func lm_encoder_configuration(
+  _ encoder: OpaquePointer?, _ options: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> lm_status {
+  attempt { handOut(try object(encoder, Encoder.self).configuration.json.text(), options) }
+}
+
+@c @implementation
+public func lm_encoder_features(
+  _ encoder: OpaquePointer?, _ pixels: UnsafePointer<lm_pixels>?, _ tap: lm_tap,
+  _ features: UnsafeMutablePointer<Float>?
+) -> lm_status {
+  attempt {
+    let encoder = try object(encoder, Encoder.self)
+    let pixels = try given(pixels, "pixels").pointee
+    guard pixels.channels == encoder.configuration.channels else {
+      throw ArgumentError("features: images have \(pixels.channels) channels, the encoder wants \(encoder.configuration.channels)")
+    }
+    let images = try pixels.resampled(
+      height: Int(pixels.height), width: Int(pixels.width), encoder.configuration.normalization())
+    let tokens = try encoder.features(
+      Tensor(shape: images.shape, buffer: images.pixels),
+      tap: FeatureTap(layer: tap.layer == -1 ? nil : Int(tap.layer), normed: tap.norm, projected: tap.projector),
+      scaling: tap.extend_positions ? .extend : .span)
+    try given(features, "features").update(from: tokens.pointer, count: tokens.count)
+  }
+}
+
+@c @implementation
+public func lm_encoder_dataset_features(
+  _ encoder: OpaquePointer?, _ dataset: OpaquePointer?, _ indices: UnsafePointer<Int64>?, _ count: Int64,
+  _ optionsText: UnsafePointer<CChar>?, _ features: UnsafeMutablePointer<Float>?
+) -> lm_status {
+  attempt {
+    let encoder = try object(encoder, Encoder.self)
+    let wanted = try FeatureProtocol(json: options(optionsText, "feature options"), for: encoder.configuration)
+    let found = try wanted.features(encoder, object(dataset, DatasetBox.self).dataset, indices: list(indices, count))
+    try given(features, "features").update(from: found.pointer, count: found.count)
+  }
+}
+
+@c @implementation
+public func lm_encoder_free(_ encoder: OpaquePointer?) { release(encoder, Encoder.self) }

@@ -1,0 +1,83 @@
+import CKernels
+import Compute
+import Glibc
+import Tensors
+
+/// Adam with decoupled weight decay (Loshchilov & Hutter 2019): decay first, p −= lr·decay·p, bias-corrected moments.
+///
+/// Decay falls on every parameter of two or more dimensions except those whose name contains `bias`, `norm` or `embed`.
+public final class AdamW: @unchecked Sendable {
+  /// One parameter with its moments.
+  public struct Slot: Sendable {
+    public let name: String
+    public let parameter: Parameter
+    public let mean: Buffer
+    public let square: Buffer
+    let decays: Bool
+  }
+
+  public let slots: [Slot]
+  public let beta1: Float
+  public let beta2: Float
+  public let epsilon: Float
+  public let weightDecay: Float
+  /// Steps taken so far.
+  public var step = 0
+
+  /// - Parameters:
+  ///   - parameters: the parameters to train.
+  ///   - beta1, beta2: decay of the moments, in [0, 1).
+  /// - Throws: `OutOfMemory`.
+  public init(
+    _ parameters: [NamedParameter], beta1: Float = 0.9, beta2: Float = 0.95, epsilon: Float = 1e-8,
+    weightDecay: Float = 0.05
+  ) throws {
+    slots = try parameters.map { named in
+      let count = named.parameter.tensor.count
+      return Slot(
+        name: named.name, parameter: named.parameter, mean: try Buffer(count: count, repeating: 0),
+        square: try Buffer(count: count, repeating: 0), decays: Self.decays(named))
+    }
+    self.beta1 = beta1
+    self.beta2 = beta2
+    self.epsilon = epsilon
+    self.weightDecay = weightDecay
+  }
+
+  static func decays(_ named: NamedParameter) -> Bool {
+    named.parameter.shape.count >= 2 && !["bias", "norm", "embed"].contains { named.name.contains($0) }
+  }
+
+  /// The length of all gradients together, √Σg².
+  public func gradientNorm() -> Double {
+    slots.reduce(0.0) { sum, slot in
+      sum + (slot.parameter.tensor.gradient?.value.map { sumOfSquares($0.pointer, count: $0.count) } ?? 0)
+    }.squareRoot()
+  }
+
+  /// One step with the gradients collected; a parameter without one stays as it is. Gradients are kept.
+  public func update(learningRate: Float) {
+    step += 1
+    let corrections = (1 - pow(Double(beta1), Double(step)), 1 - pow(Double(beta2), Double(step)))
+    for slot in slots {
+      var factors = lmk_adamw_factors(
+        beta1: beta1, beta2: beta2, epsilon: epsilon, keep: 1 - (slot.decays ? learningRate * weightDecay : 0),
+        rate: Float(Double(learningRate) / corrections.0), square_correction: Float(1 / corrections.1))
+      guard let gradient = slot.parameter.tensor.gradient?.value else { continue }
+      withUnsafePointer(to: &factors) { factors in
+        nonisolated(unsafe) let factors = factors
+        parallelElements(slot.mean.count) { range in
+          let first = range.lowerBound
+          lmk_adamw(
+            range.count, slot.parameter.tensor.pointer + first, gradient.pointer + first, slot.mean.pointer + first,
+            slot.square.pointer + first, factors)
+        }
+      }
+    }
+  }
+
+  /// Forgets the gradients collected.
+  public func clearGradients() {
+    for slot in slots { slot.parameter.tensor.gradient?.clear() }
+  }
+}

@@ -1,0 +1,43 @@
+import Tensors
+
+/// Multi-head self-attention with a fused query-key-value projection.
+public final class SelfAttention: Layer {
+  let qkv: Linear
+  let proj: Linear
+  let heads: Int
+
+  init(_ width: Int, heads: Int) throws {
+    qkv = try Linear(width, 3 * width)
+    proj = try Linear(width, width)
+    self.heads = heads
+  }
+
+  public var members: [Member] { [.layer("qkv", qkv), .layer("proj", proj)] }
+
+  /// [B, N, C] → [B, N, C], plus `residual`.
+  func callAsFunction(_ x: Tensor, residual: Tensor) throws -> Tensor {
+    try proj(selfAttention(qkv(x), heads: heads), residual: residual)
+  }
+}
+
+/// Multi-head attention of queries to a memory.
+public final class CrossAttention: Layer {
+  let qProj: Linear
+  let kvProj: Linear
+  let proj: Linear
+  let heads: Int
+
+  init(_ width: Int, heads: Int) throws {
+    qProj = try Linear(width, width)
+    kvProj = try Linear(width, 2 * width)
+    proj = try Linear(width, width)
+    self.heads = heads
+  }
+
+  public var members: [Member] { [.layer("q_proj", qProj), .layer("kv_proj", kvProj), .layer("proj", proj)] }
+
+  /// [B, T, C] and memory [B, N, C] → [B, T, C], plus `residual`.
+  func callAsFunction(_ x: Tensor, memory: Tensor, residual: Tensor) throws -> Tensor {
+    try proj(crossAttention(qProj(x), kvProj(memory), heads: heads), residual: residual)
+  }
+}

@@ -1,0 +1,77 @@
+import Tensors
+
+/// Two linear layers with an exact GELU between.
+public final class MLP: Layer {
+  let fc1: Linear
+  let fc2: Linear
+
+  init(_ width: Int, hidden: Int) throws {
+    fc1 = try Linear(width, hidden)
+    fc2 = try Linear(hidden, width)
+  }
+
+  public var members: [Member] { [.layer("fc1", fc1), .layer("fc2", fc2)] }
+
+  /// [..., C] → [..., C], plus `residual`.
+  func callAsFunction(_ x: Tensor, residual: Tensor) throws -> Tensor { try fc2(gelu(fc1(x)), residual: residual) }
+}
+
+/// Pre-norm transformer block: x += Attn(LN x); x += MLP(LN x).
+public final class Block: Layer {
+  let norm1: LayerNorm
+  let attn: SelfAttention
+  let norm2: LayerNorm
+  let mlp: MLP
+
+  init(_ width: Int, heads: Int, mlpRatio: Float) throws {
+    norm1 = try LayerNorm(width)
+    attn = try SelfAttention(width, heads: heads)
+    norm2 = try LayerNorm(width)
+    mlp = try MLP(width, hidden: Int(Float(width) * mlpRatio))
+  }
+
+  public var members: [Member] {
+    [.layer("norm1", norm1), .layer("attn", attn), .layer("norm2", norm2), .layer("mlp", mlp)]
+  }
+
+  /// [B, N, C] → [B, N, C].
+  func callAsFunction(_ x: Tensor) throws -> Tensor {
+    let attended = try attn(norm1(x), residual: x)
+    return try mlp(norm2(attended), residual: attended)
+  }
+}
+
+/// Decoder block: q += SelfAttn(LN q); q += CrossAttn(LN q, LN memory); q += MLP(LN q).
+public final class CrossBlock: Layer {
+  let norm1: LayerNorm
+  let selfAttn: SelfAttention
+  let norm2q: LayerNorm
+  let norm2kv: LayerNorm
+  let crossAttn: CrossAttention
+  let norm3: LayerNorm
+  let mlp: MLP
+
+  init(_ width: Int, heads: Int, mlpRatio: Float) throws {
+    norm1 = try LayerNorm(width)
+    selfAttn = try SelfAttention(width, heads: heads)
+    norm2q = try LayerNorm(width)
+    norm2kv = try LayerNorm(width)
+    crossAttn = try CrossAttention(width, heads: heads)
+    norm3 = try LayerNorm(width)
+    mlp = try MLP(width, hidden: Int(Float(width) * mlpRatio))
+  }
+
+  public var members: [Member] {
+    [
+      .layer("norm1", norm1), .layer("self_attn", selfAttn), .layer("norm2q", norm2q), .layer("norm2kv", norm2kv),
+      .layer("cross_attn", crossAttn), .layer("norm3", norm3), .layer("mlp", mlp),
+    ]
+  }
+
+  /// Queries [B, T, C] and memory [B, N, C] → [B, T, C].
+  func callAsFunction(_ q: Tensor, memory: Tensor) throws -> Tensor {
+    let own = try selfAttn(norm1(q), residual: q)
+    let informed = try crossAttn(norm2q(own), memory: norm2kv(memory), residual: own)
+    return try mlp(norm3(informed), residual: informed)
+  }
+}

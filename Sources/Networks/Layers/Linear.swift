@@ -1,0 +1,43 @@
+import Tensors
+
+/// x·Wᵀ + b.
+public final class Linear: Layer {
+  let weight: Parameter
+  let bias: Parameter?
+
+  /// - Throws: `OutOfMemory`.
+  init(_ inWidth: Int, _ outWidth: Int, bias: Bool = true) throws {
+    weight = try Parameter([outWidth, inWidth], .xavierUniform)
+    self.bias = bias ? try Parameter([outWidth], .zeros) : nil
+  }
+
+  public var members: [Member] {
+    [.parameter("weight", weight)] + (bias.map { [.parameter("bias", $0)] } ?? [])
+  }
+
+  /// [..., in] → [..., out], plus `residual` of the result's shape.
+  func callAsFunction(_ x: Tensor, residual: Tensor? = nil) throws -> Tensor {
+    try linear(x, weight: weight.tensor, bias: bias?.tensor, residual: residual)
+  }
+}
+
+/// Layer normalisation over the last dimension.
+public final class LayerNorm: Layer {
+  let weight: Parameter
+  let bias: Parameter
+  let epsilon: Float
+
+  /// - Throws: `OutOfMemory`.
+  init(_ width: Int, epsilon: Float = 1e-6) throws {
+    weight = try Parameter([width], .ones)
+    bias = try Parameter([width], .zeros)
+    self.epsilon = epsilon
+  }
+
+  public var members: [Member] { [.parameter("weight", weight), .parameter("bias", bias)] }
+
+  /// [..., C] → [..., C].
+  func callAsFunction(_ x: Tensor) throws -> Tensor {
+    try layerNorm(x, weight: weight.tensor, bias: bias.tensor, epsilon: epsilon)
+  }
+}

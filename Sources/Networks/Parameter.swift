@@ -1,0 +1,60 @@
+import Compute
+import Glibc
+import Tensors
+
+/// How a parameter starts.
+public enum Initialization: Sendable {
+  case zeros
+  case ones
+  /// Normal with the deviation given.
+  case normal(deviation: Float)
+  /// Uniform in ±√(6/(in + out)) of the stored matrix [out, in].
+  case xavierUniform
+}
+
+/// A tensor that training changes in place. Its gradient collects in `tensor.gradient`.
+public final class Parameter: @unchecked Sendable {
+  public let tensor: Tensor
+  let initialization: Initialization
+
+  /// A parameter of zeros, until `initialize` fills it.
+  ///
+  /// - Throws: `OutOfMemory`.
+  public init(_ shape: [Int], _ initialization: Initialization) throws {
+    tensor = try Tensor.leaf(shape: shape, buffer: Buffer(count: shape.reduce(1, *), repeating: 0))
+    self.initialization = initialization
+  }
+
+  public var shape: [Int] { tensor.shape }
+
+  /// Fills the parameter from random numbers that depend on the seed and its name alone.
+  func initialize(name: String, seed: UInt64) {
+    let values = UnsafeMutableBufferPointer(start: tensor.pointer, count: tensor.count)
+    let stream = RandomStream(seed: seed, purpose: .initialisation, item: nameHash(name))
+    switch initialization {
+    case .zeros: values.update(repeating: 0)
+    case .ones: values.update(repeating: 1)
+    case .normal(let deviation):
+      for index in values.indices { values[index] = deviation * stream.normal(at: index) }
+    case .xavierUniform:
+      let bound = (6 / Float(shape.reduce(0, +))).squareRoot()
+      parallelElements(values.count) { range in
+        for index in range { values[index] = bound * (2 * stream.uniform(at: index) - 1) }
+      }
+    }
+  }
+}
+
+extension RandomStream {
+  /// A standard normal number, draw `position` of the stream (Box–Muller).
+  func normal(at position: Int) -> Float {
+    let draw = words(at: position)
+    let radius = sqrt(-2 * log((Double(draw.0) + 0.5) * 0x1p-32))
+    return Float(radius * cos(2 * .pi * Double(draw.1) * 0x1p-32))
+  }
+}
+
+/// FNV-1a, 32 bits: the same for a name on every machine.
+private func nameHash(_ name: String) -> Int {
+  Int(name.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 })
+}

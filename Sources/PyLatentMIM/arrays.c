@@ -1,0 +1,48 @@
+#include <stdlib.h>
+
+#include "private.h"
+
+void named_arrays_release(struct named_arrays *arrays) {
+  lm_arrays_free(arrays->arrays);
+  for (Py_ssize_t i = 0; i < arrays->count; ++i) array_release(&arrays->held[i]);
+  free(arrays->held);
+}
+
+static bool add(struct named_arrays *arrays, PyObject *key, PyObject *value) {
+  if (!PyUnicode_Check(key)) {
+    PyErr_SetString(PyExc_TypeError, "parameters: names are wanted to be str");
+    return false;
+  }
+  const char *name = PyUnicode_AsUTF8AndSize(key, NULL);
+  struct array *array = &arrays->held[arrays->count];
+  if (!name || !array_any(value, name, array)) return false;
+  ++arrays->count;
+  int64_t shape[PyBUF_MAX_NDIM];
+  for (int i = 0; i < array->view.ndim; ++i) shape[i] = array->view.shape[i];
+  lm_status status = lm_arrays_add(arrays->arrays, name, shape, array->view.ndim, array->view.buf);
+  if (status != LM_OK) fail(status);
+  return status == LM_OK;
+}
+
+bool named_arrays_in(PyObject *dict, struct named_arrays *arrays) {
+  if (!PyDict_Check(dict)) {
+    PyErr_SetString(PyExc_TypeError, "parameters: wanted a dict of name → array");
+    return false;
+  }
+  lm_status status = lm_arrays_create(&arrays->arrays);
+  if (status != LM_OK) {
+    fail(status);
+    return false;
+  }
+  arrays->held = calloc((size_t)PyDict_Size(dict) + 1, sizeof *arrays->held);
+  if (!arrays->held) {
+    PyErr_NoMemory();
+    return false;
+  }
+  PyObject *key, *value;
+  Py_ssize_t position = 0;
+  while (PyDict_Next(dict, &position, &key, &value)) {
+    if (!add(arrays, key, value)) return false;
+  }
+  return true;
+}

@@ -1,0 +1,204 @@
+#include "private.h"
+
+static PyObject *resize(PyObject *self, PyObject *args) {
+  (void)self;
+  PyObject *pixel_array, *resized_array;
+  if (!PyArg_ParseTuple(args, "OO", &pixel_array, &resized_array)) return NULL;
+  ARRAY images = {0}, resized = {0};
+  lm_pixels pixels;
+  if (!pixels_in(pixel_array, "images", &images, &pixels) ||
+      !array_out(resized_array, "resized", FLOAT32, 4, SHAPE(pixels.count, -1, -1, pixels.channels), &resized)) {
+    return NULL;
+  }
+  lm_status status;
+  WITHOUT_GIL(status = lm_resize(&pixels, resized.view.shape[1], resized.view.shape[2], resized.view.buf));
+  return none_or_fail(status);
+}
+
+static PyObject *new_image(lm_status status, lm_image *image) {
+  if (status != LM_OK) return fail(status);
+  return handle_new(image_kind, image, RELEASE(lm_image_free), NULL, NULL, NULL);
+}
+
+static PyObject *image_load(PyObject *self, PyObject *args) {
+  (void)self;
+  PyObject *path;
+  if (!PyArg_ParseTuple(args, "O&", PyUnicode_FSConverter, &path)) return NULL;
+  lm_image *image = NULL;
+  lm_status status;
+  WITHOUT_GIL(status = lm_image_load(PyBytes_AsString(path), &image));
+  Py_DECREF(path);
+  return new_image(status, image);
+}
+
+static PyObject *image_size(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *image;
+  if (!PyArg_ParseTuple(args, "O&", image_handle, &image)) return NULL;
+  int64_t height, width, channels;
+  lm_image_size(image->raw, &height, &width, &channels);
+  return Py_BuildValue("(LLL)", (long long)height, (long long)width, (long long)channels);
+}
+
+static PyObject *image_read(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *image;
+  PyObject *values_array;
+  if (!PyArg_ParseTuple(args, "O&O", image_handle, &image, &values_array)) return NULL;
+  int64_t height, width, channels;
+  lm_image_size(image->raw, &height, &width, &channels);
+  ARRAY values = {0};
+  if (!array_out(values_array, "values", FLOAT32, 3, SHAPE(height, width, channels), &values)) return NULL;
+  lm_image_read(image->raw, values.view.buf);
+  Py_RETURN_NONE;
+}
+
+static PyObject *new_dataset(lm_status status, lm_dataset *dataset, PyObject *keeps, int64_t channels) {
+  if (status != LM_OK) return fail(status);
+  struct geometry geometry = {.channels = channels};
+  return handle_new(dataset_kind, dataset, RELEASE(lm_dataset_free), keeps, NULL, &geometry);
+}
+
+static PyObject *dataset_folder(PyObject *self, PyObject *args) {
+  (void)self;
+  PyObject *path;
+  int skip_unreadable;
+  if (!PyArg_ParseTuple(args, "O&p", PyUnicode_FSConverter, &path, &skip_unreadable)) return NULL;
+  lm_dataset *dataset = NULL;
+  lm_status status;
+  WITHOUT_GIL(status = lm_dataset_folder(PyBytes_AsString(path), skip_unreadable, &dataset));
+  Py_DECREF(path);
+  return new_dataset(status, dataset, NULL, 3);
+}
+
+static PyObject *dataset_arrays(PyObject *self, PyObject *args) {
+  (void)self;
+  PyObject *pixel_array, *label_array;
+  if (!PyArg_ParseTuple(args, "OO", &pixel_array, &label_array)) return NULL;
+  ARRAY images = {0}, labels = {0};
+  lm_pixels pixels;
+  if (!pixels_in(pixel_array, "images", &images, &pixels) ||
+      (label_array != Py_None && !array_in(label_array, "labels", INT64, 1, SHAPE(pixels.count), &labels))) {
+    return NULL;
+  }
+  // Memory views hold the arrays' memory in place as long as the data set lives.
+  PyObject *image_view = PyMemoryView_FromObject(pixel_array);
+  PyObject *label_view = label_array == Py_None ? Py_NewRef(Py_None) : PyMemoryView_FromObject(label_array);
+  PyObject *keeps = image_view && label_view ? PyTuple_Pack(2, image_view, label_view) : NULL;
+  Py_XDECREF(image_view);
+  Py_XDECREF(label_view);
+  if (!keeps) return NULL;
+  lm_dataset *dataset = NULL;
+  lm_status status;
+  WITHOUT_GIL(status = lm_dataset_arrays(&pixels, labels.held ? labels.view.buf : NULL, &dataset));
+  PyObject *capsule = new_dataset(status, dataset, keeps, pixels.channels);
+  Py_DECREF(keeps);
+  return capsule;
+}
+
+static PyObject *dataset_count(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *dataset;
+  if (!PyArg_ParseTuple(args, "O&", dataset_handle, &dataset)) return NULL;
+  return PyLong_FromLongLong(lm_dataset_count(dataset->raw));
+}
+
+static PyObject *dataset_channels(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *dataset;
+  if (!PyArg_ParseTuple(args, "O&", dataset_handle, &dataset)) return NULL;
+  return PyLong_FromLongLong(dataset->geometry.channels);
+}
+
+static PyObject *dataset_labels(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *dataset;
+  PyObject *label_array;
+  if (!PyArg_ParseTuple(args, "O&O", dataset_handle, &dataset, &label_array)) return NULL;
+  ARRAY labels = {0};
+  if (label_array == Py_None) return PyBool_FromLong(lm_dataset_labels(dataset->raw, NULL));
+  if (!array_out(label_array, "labels", INT64, 1, SHAPE(lm_dataset_count(dataset->raw)), &labels)) return NULL;
+  return PyBool_FromLong(lm_dataset_labels(dataset->raw, labels.view.buf));
+}
+
+static PyObject *dataset_description(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *dataset;
+  if (!PyArg_ParseTuple(args, "O&", dataset_handle, &dataset)) return NULL;
+  char *description = NULL;
+  lm_status status;
+  WITH(dataset, status = lm_dataset_description(dataset->raw, &description));
+  return status == LM_OK ? take_text(description) : fail(status);
+}
+
+static PyObject *dataset_image(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *dataset;
+  long long index;
+  if (!PyArg_ParseTuple(args, "O&L", dataset_handle, &dataset, &index)) return NULL;
+  lm_image *image = NULL;
+  lm_status status;
+  WITH(dataset, status = lm_dataset_image(dataset->raw, index, &image));
+  return new_image(status, image);
+}
+
+static PyObject *dataset_crops(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *dataset;
+  PyObject *index_array, *crop_array;
+  const char *model, *training;
+  long long epoch;
+  if (!PyArg_ParseTuple(args, "O&OssLO", dataset_handle, &dataset, &index_array, &model, &training, &epoch, &crop_array)) {
+    return NULL;
+  }
+  struct geometry g;
+  ARRAY indices = {0}, crops = {0};
+  if (!geometry_read(model, &g) || !array_in(index_array, "indices", INT64, 1, SHAPE(-1), &indices)) return NULL;
+  if (dataset->geometry.channels != g.channels) {
+    return PyErr_Format(PyExc_ValueError, "crops: images have %lld channels, the model wants %lld",
+                        (long long)dataset->geometry.channels, (long long)g.channels);
+  }
+  int64_t count = indices.view.shape[0], cell = g.patch + g.gap;
+  if (!array_out(crop_array, "crops", FLOAT32, 4, SHAPE(count, g.rows * cell, g.columns * cell, g.channels), &crops)) {
+    return NULL;
+  }
+  lm_status status;
+  WITH(dataset, status = lm_dataset_crops(dataset->raw, indices.view.buf, count, model, training, epoch, crops.view.buf));
+  return none_or_fail(status);
+}
+
+static PyObject *dataset_resized(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *dataset;
+  PyObject *index_array, *image_array;
+  long long resized;
+  if (!PyArg_ParseTuple(args, "O&OLO", dataset_handle, &dataset, &index_array, &resized, &image_array)) return NULL;
+  ARRAY indices = {0}, images = {0};
+  if (!array_in(index_array, "indices", INT64, 1, SHAPE(-1), &indices)) return NULL;
+  int64_t count = indices.view.shape[0];
+  if (!array_out(image_array, "images", FLOAT32, 4, SHAPE(count, -1, -1, dataset->geometry.channels), &images)) return NULL;
+  const Py_ssize_t *shape = images.view.shape;
+  lm_status status;
+  WITH(dataset, status = lm_dataset_resized(dataset->raw, indices.view.buf, count, resized, shape[1], shape[2],
+                                            images.view.buf));
+  return none_or_fail(status);
+}
+
+PyMethodDef data_methods[] = {
+    {"resize", resize, METH_VARARGS, "resize(images, resized): the second is written"},
+    {"image_load", image_load, METH_VARARGS, "image_load(path) -> image"},
+    {"image_size", image_size, METH_VARARGS, "image_size(image) -> (height, width, channels)"},
+    {"image_read", image_read, METH_VARARGS, "image_read(image, values): values are written"},
+    {"dataset_folder", dataset_folder, METH_VARARGS, "dataset_folder(path, skip_unreadable) -> dataset"},
+    {"dataset_arrays", dataset_arrays, METH_VARARGS, "dataset_arrays(images, labels or None) -> dataset"},
+    {"dataset_count", dataset_count, METH_VARARGS, "dataset_count(dataset) -> int"},
+    {"dataset_channels", dataset_channels, METH_VARARGS, "dataset_channels(dataset) -> int"},
+    {"dataset_labels", dataset_labels, METH_VARARGS, "dataset_labels(dataset, labels or None) -> whether there are any"},
+    {"dataset_description", dataset_description, METH_VARARGS, "dataset_description(dataset) -> json"},
+    {"dataset_image", dataset_image, METH_VARARGS, "dataset_image(dataset, index) -> image"},
+    {"dataset_crops", dataset_crops, METH_VARARGS,
+     "dataset_crops(dataset, indices, model json, training json, epoch, crops): crops are written"},
+    {"dataset_resized", dataset_resized, METH_VARARGS,
+     "dataset_resized(dataset, indices, resize, images): images are written"},
+    {NULL, NULL, 0, NULL},
+};

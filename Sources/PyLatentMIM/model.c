@@ -1,0 +1,227 @@
+#include "private.h"
+
+/// The model and what was noticed about its file: (capsule, text or None).
+static PyObject *new_model(lm_status status, lm_model *model, char *remarks) {
+  if (status != LM_OK) return fail(status);
+  char *configuration = NULL;
+  struct geometry geometry;
+  status = lm_model_configuration(model, &configuration);
+  bool is_read = status == LM_OK ? geometry_take(configuration, &geometry) : fail(status) != NULL;
+  PyObject *text = take_text(remarks);
+  if (!is_read || !text) {
+    Py_XDECREF(text);
+    lm_model_free(model);
+    return NULL;
+  }
+  PyObject *capsule = handle_new(model_kind, model, RELEASE(lm_model_free), NULL, NULL, &geometry);
+  PyObject *result = capsule ? PyTuple_Pack(2, capsule, text) : NULL;
+  Py_XDECREF(capsule);
+  Py_DECREF(text);
+  return result;
+}
+
+static PyObject *model_create(PyObject *self, PyObject *args) {
+  (void)self;
+  const char *options;
+  uint64_t seed;
+  if (!PyArg_ParseTuple(args, "sO&", &options, seed_value, &seed)) return NULL;
+  lm_model *model = NULL;
+  lm_status status;
+  WITHOUT_GIL(status = lm_model_create(options, seed, &model));
+  return new_model(status, model, NULL);
+}
+
+static PyObject *model_load(PyObject *self, PyObject *args) {
+  (void)self;
+  PyObject *path;
+  if (!PyArg_ParseTuple(args, "O&", PyUnicode_FSConverter, &path)) return NULL;
+  lm_model *model = NULL;
+  char *remarks = NULL;
+  lm_status status;
+  WITHOUT_GIL(status = lm_model_load(PyBytes_AsString(path), &model, &remarks));
+  Py_DECREF(path);
+  return new_model(status, model, remarks);
+}
+
+static PyObject *model_from_arrays(PyObject *self, PyObject *args) {
+  (void)self;
+  PyObject *dict;
+  const char *title, *options;
+  if (!PyArg_ParseTuple(args, "Oss", &dict, &title, &options)) return NULL;
+  NAMED_ARRAYS arrays = {0};
+  if (!named_arrays_in(dict, &arrays)) return NULL;
+  lm_model *model = NULL;
+  char *remarks = NULL;
+  lm_status status;
+  WITHOUT_GIL(status = lm_model_from_arrays(arrays.arrays, title, options, &model, &remarks));
+  return new_model(status, model, remarks);
+}
+
+static PyObject *model_set_parameters(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *model;
+  PyObject *dict;
+  const char *title;
+  if (!PyArg_ParseTuple(args, "O&Os", model_handle, &model, &dict, &title)) return NULL;
+  NAMED_ARRAYS arrays = {0};
+  if (!named_arrays_in(dict, &arrays)) return NULL;
+  char *remarks = NULL;
+  lm_status status;
+  WITH(model, status = lm_model_set_parameters(model->raw, arrays.arrays, title, &remarks));
+  return status == LM_OK ? take_text(remarks) : fail(status);
+}
+
+static PyObject *model_save(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *model;
+  PyObject *path;
+  if (!PyArg_ParseTuple(args, "O&O", model_handle, &model, &path)) return NULL;
+  PyObject *bytes;
+  if (!PyUnicode_FSConverter(path, &bytes)) return NULL;
+  lm_status status = LM_OK;
+  bool entered = handle_enter(model);
+  if (entered) {
+    WITHOUT_GIL(status = lm_model_save(model->raw, PyBytes_AsString(bytes)));
+    handle_leave(model);
+  }
+  Py_DECREF(bytes);
+  return entered ? none_or_fail(status) : NULL;
+}
+
+static PyObject *model_configuration(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *model;
+  if (!PyArg_ParseTuple(args, "O&", model_handle, &model)) return NULL;
+  char *options = NULL;
+  lm_status status = lm_model_configuration(model->raw, &options);
+  return status == LM_OK ? take_text(options) : fail(status);
+}
+
+static PyObject *model_loss_bounds(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *model;
+  if (!PyArg_ParseTuple(args, "O&", model_handle, &model)) return NULL;
+  double chance, floor;
+  lm_model_loss_bounds(model->raw, &chance, &floor);
+  return Py_BuildValue("(dd)", chance, floor);
+}
+
+static PyObject *describe(const lm_parameter *parameter) {
+  PyObject *shape = PyTuple_New(parameter->dimensions);
+  for (int i = 0; shape && i < parameter->dimensions; ++i) {
+    PyObject *size = PyLong_FromLongLong(parameter->shape[i]);
+    if (!size || PyTuple_SetItem(shape, i, size) != 0) Py_CLEAR(shape);
+  }
+  return shape ? Py_BuildValue("(sNO)", parameter->name, shape, parameter->trained ? Py_True : Py_False) : NULL;
+}
+
+static PyObject *model_parameters(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *model;
+  if (!PyArg_ParseTuple(args, "O&", model_handle, &model)) return NULL;
+  int64_t count = lm_model_parameter_count(model->raw);
+  PyObject *list = PyList_New(0);
+  for (int64_t i = 0; list && i < count; ++i) {
+    lm_parameter parameter;
+    lm_status status = lm_model_parameter(model->raw, i, &parameter);
+    PyObject *entry = status == LM_OK ? describe(&parameter) : fail(status);
+    if (!entry || PyList_Append(list, entry) != 0) Py_CLEAR(list);
+    Py_XDECREF(entry);
+  }
+  return list;
+}
+
+typedef lm_status (*reader)(const lm_model *, int64_t, float *);
+
+static PyObject *read_values(PyObject *args, reader read) {
+  struct handle *model;
+  long long index;
+  PyObject *value_array;
+  if (!PyArg_ParseTuple(args, "O&LO", model_handle, &model, &index, &value_array)) return NULL;
+  lm_parameter parameter;
+  lm_status status = lm_model_parameter(model->raw, index, &parameter);
+  if (status != LM_OK) return fail(status);
+  ARRAY values = {0};
+  if (!array_out(value_array, parameter.name, FLOAT32, parameter.dimensions, parameter.shape, &values)) return NULL;
+  WITH(model, status = read(model->raw, index, values.view.buf));
+  return none_or_fail(status);
+}
+
+static PyObject *model_read_parameter(PyObject *self, PyObject *args) {
+  (void)self;
+  return read_values(args, lm_model_read_parameter);
+}
+
+static PyObject *model_read_gradient(PyObject *self, PyObject *args) {
+  (void)self;
+  return read_values(args, lm_model_read_gradient);
+}
+
+static PyObject *model_loss(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *model;
+  PyObject *image_array, *visible_array, *target_array, *offset_array;
+  double gamma;
+  if (!PyArg_ParseTuple(args, "O&OOOOd", model_handle, &model, &image_array, &visible_array, &target_array,
+                        &offset_array, &gamma)) {
+    return NULL;
+  }
+  const struct geometry *g = &model->geometry;
+  int64_t cells = g->rows * g->columns, cell = g->patch + g->gap;
+  ARRAY images = {0}, visible = {0}, target = {0}, offsets = {0};
+  if (!array_in(image_array, "images", FLOAT32, 4, SHAPE(-1, g->rows * cell, g->columns * cell, g->channels), &images)) {
+    return NULL;
+  }
+  int64_t batch = images.view.shape[0];
+  if (!array_in(visible_array, "views.visible", INT32, 2, SHAPE(batch, g->visible), &visible) ||
+      !array_in(target_array, "views.target", INT32, 2, SHAPE(batch, cells - g->visible), &target) ||
+      !array_in(offset_array, "views.offsets", INT32, 3, SHAPE(batch, cells, 2), &offsets)) {
+    return NULL;
+  }
+  lm_views views = {batch, visible.view.buf, target.view.buf, offsets.view.buf};
+  lm_batch_metrics m;
+  lm_status status;
+  WITH(model, status = lm_model_loss(model->raw, images.view.buf, &views, gamma, &m));
+  if (status != LM_OK) return fail(status);
+  return Py_BuildValue("(dddddd)", m.loss, m.similarity_predictions, m.similarity_visible, m.similarity_targets,
+                       m.similarity_images, m.effective_rank);
+}
+
+static PyObject *model_clear_gradients(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *model;
+  if (!PyArg_ParseTuple(args, "O&", model_handle, &model)) return NULL;
+  WITH(model, lm_model_clear_gradients(model->raw));
+  Py_RETURN_NONE;
+}
+
+static PyObject *model_update_target(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *model;
+  double momentum;
+  if (!PyArg_ParseTuple(args, "O&d", model_handle, &model, &momentum)) return NULL;
+  lm_status status;
+  WITH(model, status = lm_model_update_target(model->raw, momentum));
+  return none_or_fail(status);
+}
+
+PyMethodDef model_methods[] = {
+    {"model_create", model_create, METH_VARARGS, "model_create(json, seed) -> (model, None)"},
+    {"model_load", model_load, METH_VARARGS, "model_load(path) -> (model, remarks or None)"},
+    {"model_from_arrays", model_from_arrays, METH_VARARGS,
+     "model_from_arrays(dict, title, json) -> (model, remarks or None)"},
+    {"model_set_parameters", model_set_parameters, METH_VARARGS,
+     "model_set_parameters(model, dict, title) -> remarks or None"},
+    {"model_save", model_save, METH_VARARGS, "model_save(model, path)"},
+    {"model_configuration", model_configuration, METH_VARARGS, "model_configuration(model) -> json"},
+    {"model_loss_bounds", model_loss_bounds, METH_VARARGS, "model_loss_bounds(model) -> (chance, floor)"},
+    {"model_parameters", model_parameters, METH_VARARGS, "model_parameters(model) -> [(name, shape, trained)]"},
+    {"model_read_parameter", model_read_parameter, METH_VARARGS, "model_read_parameter(model, index, values)"},
+    {"model_read_gradient", model_read_gradient, METH_VARARGS, "model_read_gradient(model, index, values)"},
+    {"model_loss", model_loss, METH_VARARGS,
+     "model_loss(model, images, visible, target, offsets, gamma) -> (loss, similarity of predictions, of visible tokens, of "
+     "targets, between images, effective rank)"},
+    {"model_clear_gradients", model_clear_gradients, METH_VARARGS, "model_clear_gradients(model)"},
+    {"model_update_target", model_update_target, METH_VARARGS, "model_update_target(model, momentum)"},
+    {NULL, NULL, 0, NULL},
+};

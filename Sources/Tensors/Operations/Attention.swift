@@ -1,0 +1,76 @@
+import Compute
+
+/// Multi-head self-attention, softmax(q·kᵀ/√(C/heads))·v, each token attending to every token of its image.
+///
+/// - Parameters:
+///   - qkv: [B, N, 3C]: queries, keys and values side by side, the heads of each side by side.
+///   - heads: divides C.
+/// - Returns: [B, N, C], before the output projection.
+/// - Throws: `ShapeError`, `OutOfMemory`.
+public func selfAttention(_ qkv: Tensor, heads: Int) throws -> Tensor {
+  try expect(3, qkv, "selfAttention", "qkv")
+  let (images, tokens, width) = (qkv.shape[0], qkv.shape[1], qkv.width / 3)
+  guard heads > 0 else { throw ShapeError("selfAttention", "\(heads) heads, wanted at least one") }
+  guard qkv.width == 3 * width, width % heads == 0 else {
+    throw ShapeError("selfAttention", "qkv's last dimension is \(qkv.width), wanted three times a multiple of \(heads)")
+  }
+  let shape = AttentionShape(images: images, heads: heads, queries: tokens, keys: tokens, headWidth: width / heads)
+  let output = try Buffer(count: images * tokens * width)
+  let logSums = try Buffer(count: images * heads * tokens)
+  let input = qkv.buffer
+  func part(_ buffer: Buffer, _ index: Int) -> AttentionOperand {
+    AttentionOperand(buffer.pointer + index * width, rowStride: 3 * width)
+  }
+  try attention(
+    shape, q: part(input, 0), k: part(input, 1), v: part(input, 2),
+    output: AttentionOperand(output.pointer, rowStride: width), logSums: logSums.pointer)
+
+  let dInput = qkv.gradient
+  return recorded(shape: [images, tokens, width], buffer: output, inputs: [qkv]) { dy in
+    let gradient = try Buffer(count: input.count)
+    try attentionGradient(
+      shape, q: part(input, 0), k: part(input, 1), v: part(input, 2), logSums: logSums.pointer,
+      dOutput: AttentionOperand(dy.pointer, rowStride: width), dq: part(gradient, 0), dk: part(gradient, 1),
+      dv: part(gradient, 2))
+    try dInput?.add(gradient)
+  }
+}
+
+/// Multi-head cross-attention: every query of an image attends to every memory token of the same image.
+///
+/// - Parameters:
+///   - q: [B, Nq, C].
+///   - kv: [B, Nk, 2C]: keys and values side by side.
+///   - heads: divides C.
+/// - Returns: [B, Nq, C], before the output projection.
+/// - Throws: `ShapeError`, `OutOfMemory`.
+public func crossAttention(_ q: Tensor, _ kv: Tensor, heads: Int) throws -> Tensor {
+  try expect(3, q, "crossAttention", "q")
+  let (images, queries, width) = (q.shape[0], q.shape[1], q.width)
+  let keys = kv.shape.count == 3 ? kv.shape[1] : 0
+  try expect([images, keys, 2 * width], kv, "crossAttention", "kv")
+  guard heads > 0 else { throw ShapeError("crossAttention", "\(heads) heads, wanted at least one") }
+  guard width % heads == 0 else {
+    throw ShapeError("crossAttention", "q's last dimension is \(width), wanted a multiple of \(heads)")
+  }
+  let shape = AttentionShape(images: images, heads: heads, queries: queries, keys: keys, headWidth: width / heads)
+  let output = try Buffer(count: images * queries * width)
+  let logSums = try Buffer(count: images * heads * queries)
+  let (query, memory) = (q.buffer, kv.buffer)
+  func rows(_ buffer: Buffer) -> AttentionOperand { AttentionOperand(buffer.pointer, rowStride: width) }
+  func part(_ buffer: Buffer, _ index: Int) -> AttentionOperand {
+    AttentionOperand(buffer.pointer + index * width, rowStride: 2 * width)
+  }
+  try attention(
+    shape, q: rows(query), k: part(memory, 0), v: part(memory, 1), output: rows(output), logSums: logSums.pointer)
+
+  let (dQuery, dMemory) = (q.gradient, kv.gradient)
+  return recorded(shape: q.shape, buffer: output, inputs: [q, kv]) { dy in
+    let (dq, dkv) = (try Buffer(count: query.count), try Buffer(count: memory.count))
+    try attentionGradient(
+      shape, q: rows(query), k: part(memory, 0), v: part(memory, 1), logSums: logSums.pointer, dOutput: rows(dy),
+      dq: rows(dq), dk: part(dkv, 0), dv: part(dkv, 1))
+    try dQuery?.add(dq)
+    try dMemory?.add(dkv)
+  }
+}

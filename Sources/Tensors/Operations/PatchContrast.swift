@@ -1,0 +1,56 @@
+import CKernels
+import Compute
+
+/// Cross-entropy of telling each prediction's own target from the other targets of the same image (eq. 7, without its factor τ):
+/// mean over images and k of −log softmax_l(ẑ_k·z_l/τ) at l = k.
+///
+/// - Parameters:
+///   - predictions, targets: [B, T, C], of unit length.
+///   - temperature: τ > 0.
+/// - Returns: a single number.
+/// - Throws: `ShapeError`, `OutOfMemory`.
+public func patchContrast(_ predictions: Tensor, _ targets: Tensor, temperature: Float) throws -> Tensor {
+  try expect(3, predictions, "patchContrast", "predictions")
+  try expect(predictions.shape, targets, "patchContrast", "targets")
+  guard temperature > 0 else { throw ShapeError("patchContrast", "temperature is \(temperature), wanted above 0") }
+  let (images, patches, width) = (predictions.shape[0], predictions.shape[1], predictions.width)
+  let size = patches * width
+  let (p, z) = (predictions.buffer, targets.buffer)
+  let logSums = try Buffer(count: images * patches)
+  let losses = try Buffer(count: images * patches)
+
+  @Sendable func scores(_ image: Int, _ place: UnsafeMutablePointer<Float>) {
+    product(
+      patches, patches, width, MatrixView(p.pointer + image * size, stride: width),
+      MatrixView(z.pointer + image * size, stride: width, transposed: true), into: place, stride: patches)
+  }
+  try parallelWithScratch(images, scratchCount: patches * patches) { image, place in
+    scores(image, place)
+    let (own, sums) = (losses.pointer + image * patches, logSums.pointer + image * patches)
+    for k in 0..<patches { own[k] = place[k * patches + k] / temperature }
+    lmk_softmax(patches, patches, 1 / temperature, place, sums)
+    for k in 0..<patches { own[k] = sums[k] - own[k] }
+  }
+  let mean = losses.values.reduce(0.0) { $0 + Double($1) } / Double(max(losses.count, 1))
+
+  let (dp, dz) = (predictions.gradient, targets.gradient)
+  return recorded(shape: [], buffer: try Buffer([Float(mean)]), inputs: [predictions, targets]) { dy in
+    let scale = dy.pointer[0] / (Float(images * patches) * temperature)
+    let (dPredictions, dTargets) = (try Buffer(count: p.count), try dz.map { _ in try Buffer(count: z.count) })
+    try parallelWithScratch(images, scratchCount: patches * patches) { image, place in
+      scores(image, place)
+      lmk_softmax_again(patches, patches, 1 / temperature, place, logSums.pointer + image * patches)
+      for k in 0..<patches { place[k * patches + k] -= 1 }
+      product(
+        patches, width, patches, MatrixView(place, stride: patches), MatrixView(z.pointer + image * size, stride: width),
+        into: dPredictions.pointer + image * size, stride: width, scale: scale)
+      guard let dTargets else { return }
+      product(
+        patches, width, patches, MatrixView(place, stride: patches, transposed: true),
+        MatrixView(p.pointer + image * size, stride: width), into: dTargets.pointer + image * size, stride: width,
+        scale: scale)
+    }
+    try dp?.add(dPredictions)
+    if let dTargets { try dz?.add(dTargets) }
+  }
+}

@@ -1,0 +1,67 @@
+import CKernels
+import Compute
+
+/// How much each visible token says about each target: softmax over v of scale·(position_t · position_v). A constant.
+///
+/// - Parameters:
+///   - targets: [B, T, D] positions of the targets.
+///   - visible: [B, V, D] positions of the visible patches.
+/// - Returns: [B, T, V], rows sum to 1.
+/// - Throws: `ShapeError`, `OutOfMemory`.
+public func cueWeights(targets: Tensor, visible: Tensor, scale: Float) throws -> Tensor {
+  try expect(3, targets, "cueWeights", "targets")
+  let (images, queries, width) = (targets.shape[0], targets.shape[1], targets.width)
+  let keys = visible.shape.count == 3 ? visible.shape[1] : 0
+  try expect([images, keys, width], visible, "cueWeights", "visible")
+  let weights = try Buffer(count: images * queries * keys)
+  try parallelWithScratch(images, scratchCount: queries) { image, logSums in
+    let place = weights.pointer + image * queries * keys
+    product(
+      queries, keys, width, MatrixView(targets.pointer + image * queries * width, stride: width),
+      MatrixView(visible.pointer + image * keys * width, stride: width, transposed: true), into: place, stride: keys)
+    lmk_softmax(queries, keys, scale, place, logSums)
+  }
+  return try Tensor(shape: [images, queries, keys], buffer: weights)
+}
+
+/// The decoder's queries: query_t = m + Σ_v weight[t, v]·e_v over the visible tokens, the class token left out.
+///
+/// - Parameters:
+///   - maskToken: [1, 1, D], m.
+///   - e: [B, V + 1, D], class token first.
+///   - weights: [B, T, V], constant.
+/// - Returns: [B, T, D].
+/// - Throws: `ShapeError`, `OutOfMemory`.
+public func visualCues(_ e: Tensor, maskToken: Tensor, weights: Tensor) throws -> Tensor {
+  try expect(3, weights, "visualCues", "weights")
+  let (images, queries, keys, width) = (weights.shape[0], weights.shape[1], weights.shape[2], e.width)
+  try expect([images, keys + 1, width], e, "visualCues", "e")
+  try expect([1, 1, width], maskToken, "visualCues", "maskToken")
+  let y = try Buffer(count: images * queries * width)
+  let cues = weights.buffer
+  let (rowsOut, rowsIn) = (queries * width, (keys + 1) * width)
+  parallel(images) { image in
+    let place = y.pointer + image * rowsOut
+    lmk_fill_rows(queries, width, maskToken.pointer, nil, place)
+    product(
+      queries, width, keys, MatrixView(cues.pointer + image * queries * keys, stride: keys),
+      MatrixView(e.pointer + image * rowsIn + width, stride: width), into: place, stride: width, keep: 1)
+  }
+  let (de, dMask) = (e.gradient, maskToken.gradient)
+  return recorded(shape: [images, queries, width], buffer: y, inputs: [e, maskToken]) { dy in
+    try dMask?.accumulate(count: width) { place, keep in
+      if keep == 0 { place.update(repeating: 0, count: width) }
+      try addColumnSums(dy.pointer, rows: images * queries, width: width, into: place)
+    }
+    guard let de else { return }
+    let contribution = try Buffer(count: images * rowsIn)
+    parallel(images) { image in
+      let place = contribution.pointer + image * rowsIn
+      place.update(repeating: 0, count: width)
+      product(
+        keys, width, queries, MatrixView(cues.pointer + image * queries * keys, stride: keys, transposed: true),
+        MatrixView(dy.pointer + image * rowsOut, stride: width), into: place + width, stride: width)
+    }
+    try de.add(contribution)
+  }
+}

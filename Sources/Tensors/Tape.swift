@@ -1,0 +1,110 @@
+import CKernels
+import Compute
+
+/// The gradient of one tensor while it collects.
+public final class GradientSlot: @unchecked Sendable {
+  private var buffer: Buffer?
+
+  public init() {}
+
+  /// The gradient collected so far; nil where none has arrived.
+  public var value: Buffer? { buffer }
+
+  public func clear() { buffer = nil }
+
+  /// Adds a contribution. The first is kept as it is; a buffer that others hold too is never written to.
+  ///
+  /// - Throws: `OutOfMemory`.
+  func add(_ contribution: Buffer) throws {
+    guard buffer != nil else {
+      buffer = contribution
+      return
+    }
+    let isMine = isKnownUniquelyReferenced(&buffer)
+    guard let collected = buffer else { return }
+    let sum = try isMine ? collected : Buffer(count: collected.count)
+    parallelElements(sum.count) { range in
+      let first = range.lowerBound
+      lmk_add(range.count, collected.pointer + first, contribution.pointer + first, sum.pointer + first)
+    }
+    buffer = sum
+  }
+
+  /// Lets `write(place, keep)` put keep · place + contribution into the collected gradient of `count` values.
+  ///
+  /// - Throws: `OutOfMemory`, and what `write` throws.
+  func accumulate(count: Int, _ write: (UnsafeMutablePointer<Float>, _ keep: Float) throws -> Void) throws {
+    if isKnownUniquelyReferenced(&buffer), let buffer {
+      try write(buffer.pointer, 1)
+      return
+    }
+    let contribution = try Buffer(count: count)
+    try write(contribution.pointer, 0)
+    try add(contribution)
+  }
+
+  /// Hands the gradient over and forgets it.
+  func take() -> Buffer? {
+    defer { buffer = nil }
+    return buffer
+  }
+}
+
+/// What was computed, in order, so that gradients can be computed backwards.
+///
+/// Operations record themselves on the tape of the `record` call they run in; outside of one, nothing is kept.
+public final class Tape: @unchecked Sendable {
+  @TaskLocal static var current: Tape?
+
+  private var entries: [() throws -> Void] = []
+
+  /// Runs `body` and keeps what its gradient needs.
+  public static func record<Result>(_ body: () throws -> Result) rethrows -> (result: Result, tape: Tape) {
+    let tape = Tape()
+    let result = try $current.withValue(tape) { try body() }
+    return (result, tape)
+  }
+
+  /// Runs `body` without recording: its results are constants.
+  public static func pause<Result>(_ body: () throws -> Result) rethrows -> Result {
+    try $current.withValue(nil) { try body() }
+  }
+
+  /// Adds scale · ∂output/∂leaf to the slot of every leaf that `output` was computed from. Memory is given back on the way; a
+  /// tape can be walked once.
+  ///
+  /// - Parameter output: a tensor of one element.
+  /// - Throws: `ShapeError` where `output` has more elements or was not recorded; `OutOfMemory`.
+  public func backward(from output: Tensor, scale: Float = 1) throws {
+    guard output.count == 1 else {
+      throw ShapeError("backward", "output has shape \(output.shape), wanted a single number")
+    }
+    guard let slot = output.gradient else {
+      throw ShapeError("backward", "output depends on nothing that wants a gradient")
+    }
+    try slot.add(Buffer(count: 1, repeating: scale))
+    while let entry = entries.popLast() { try entry() }
+  }
+
+  fileprivate func append(_ entry: @escaping () throws -> Void) { entries.append(entry) }
+}
+
+/// The result of an operation: recorded with its gradient if a tape runs and one of the inputs wants one.
+///
+/// - Parameters:
+///   - inputs: the tensors a gradient could flow to.
+///   - gradient: given ∂loss/∂result, adds to the inputs' slots. It holds on to what it captures until it has run: capture buffers
+///     and slots, not tensors that are not needed.
+func recorded(
+  shape: [Int], buffer: Buffer, inputs: [Tensor?], gradient: @escaping (_ dy: Buffer) throws -> Void
+) -> Tensor {
+  guard let tape = Tape.current, inputs.contains(where: { $0?.gradient != nil }) else {
+    return Tensor(shape: shape, buffer: buffer, gradient: nil)
+  }
+  let slot = GradientSlot()
+  tape.append {
+    guard let dy = slot.take() else { return }
+    try gradient(dy)
+  }
+  return Tensor(shape: shape, buffer: buffer, gradient: slot)
+}

@@ -1,0 +1,105 @@
+import Compute
+
+/// A dense float32 array, rows one after another, last dimension fastest. Its values are not changed once an operation has made it;
+/// parameters, which an optimiser changes in place, are the exception.
+///
+/// Shape letters, everywhere: B images, N tokens of a sequence, C channels of a token, V visible and T target patches, L grid
+/// cells, P patch side. A tensor of shape [] is a single number.
+public struct Tensor {
+  public let shape: [Int]
+  public let buffer: Buffer
+  /// Where the gradient of this tensor collects; nil where nothing asks for it.
+  public let gradient: GradientSlot?
+
+  init(shape: [Int], buffer: Buffer, gradient: GradientSlot?) {
+    self.shape = shape
+    self.buffer = buffer
+    self.gradient = gradient
+  }
+
+  /// A constant: no gradient flows into it.
+  ///
+  /// - Throws: `ShapeError` where `buffer` does not hold as many values as `shape` says.
+  public init(shape: [Int], buffer: Buffer) throws {
+    guard elementCount(shape) == buffer.count else {
+      throw ShapeError("tensor", "\(buffer.count) values do not make the shape \(shape)")
+    }
+    self.init(shape: shape, buffer: buffer, gradient: nil)
+  }
+
+  /// A constant with the values given.
+  public init(shape: [Int], values: some Collection<Float>) throws {
+    try self.init(shape: shape, buffer: Buffer(values))
+  }
+
+  /// A tensor that collects the gradient of whatever is computed from it.
+  ///
+  /// - Throws: `ShapeError` where `buffer` does not hold as many values as `shape` says.
+  public static func leaf(shape: [Int], buffer: Buffer) throws -> Tensor {
+    let constant = try Tensor(shape: shape, buffer: buffer)
+    return Tensor(shape: shape, buffer: constant.buffer, gradient: GradientSlot())
+  }
+
+  public var count: Int { buffer.count }
+  public var pointer: UnsafeMutablePointer<Float> { buffer.pointer }
+  /// A copy of the values.
+  public var values: [Float] { Array(buffer.values) }
+  /// The value of a tensor of one element; of its first where there are more, nan where there is none.
+  public var item: Float { count > 0 ? pointer[0] : .nan }
+
+  /// The size of the last dimension; 1 for a single number.
+  var width: Int { shape.last ?? 1 }
+  /// How many rows of `width` there are.
+  var rows: Int { width == 0 ? 0 : count / width }
+
+  /// The same values without a gradient.
+  public var detached: Tensor { Tensor(shape: shape, buffer: buffer, gradient: nil) }
+
+  /// The same values seen in another shape.
+  ///
+  /// - Throws: `ShapeError` where the number of values differs.
+  public func reshaped(_ newShape: [Int]) throws -> Tensor {
+    guard elementCount(newShape) == count else {
+      throw ShapeError("reshape", "the \(count) values of \(shape) do not make the shape \(newShape)")
+    }
+    return Tensor(shape: newShape, buffer: buffer, gradient: gradient)
+  }
+}
+
+/// How many values a shape holds; nil where a dimension is negative or the product overflows.
+func elementCount(_ shape: [Int]) -> Int? {
+  var count = 1
+  for size in shape {
+    let (product, overflows) = count.multipliedReportingOverflow(by: size)
+    guard size >= 0, !overflows else { return nil }
+    count = product
+  }
+  return count
+}
+
+/// Shapes, or other arguments, that an operation cannot work with.
+public struct ShapeError: DescribedError {
+  public let kind = ErrorKind.value
+  public let operation: String
+  public let problem: String
+  public var description: String { "\(operation): \(problem)" }
+
+  public init(_ operation: String, _ problem: String) {
+    self.operation = operation
+    self.problem = problem
+  }
+}
+
+/// - Throws: `ShapeError` unless `tensor` has `dimensions` dimensions.
+func expect(_ dimensions: Int, _ tensor: Tensor, _ operation: String, _ name: String) throws {
+  guard tensor.shape.count == dimensions else {
+    throw ShapeError(operation, "\(name) has shape \(tensor.shape), wanted \(dimensions) dimensions")
+  }
+}
+
+/// - Throws: `ShapeError` unless `tensor` has exactly this shape.
+func expect(_ shape: [Int], _ tensor: Tensor, _ operation: String, _ name: String) throws {
+  guard tensor.shape == shape else {
+    throw ShapeError(operation, "\(name) has shape \(tensor.shape), wanted \(shape)")
+  }
+}

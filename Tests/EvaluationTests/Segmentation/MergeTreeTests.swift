@@ -1,0 +1,48 @@
+import Evaluation
+import Testing
+
+@Suite struct MergeTreeTests {
+  /// Distances 1 (patches 1, 2), 2 (0 and those), 8 (3 and all).
+  private func tree() throws -> MergeTree {
+    try agglomerate(features: [0, 2, 3, 11], count: 4, width: 1, linkage: .single)
+  }
+
+  @Test func cutsByNumber() throws {
+    let tree = try tree()
+    #expect(tree.merges.map(\.distance) == [1, 2, 8])
+    #expect(try tree.labels(segments: 1) == [0, 0, 0, 0])
+    #expect(try tree.labels(segments: 2) == [0, 0, 0, 1])
+    #expect(try tree.labels(segments: 3) == [0, 1, 1, 2])
+    #expect(try tree.labels(segments: 4) == [0, 1, 2, 3])
+    for segments in [0, 5, -1, .min, .max] {
+      #expect(throws: SegmentationError.segments(segments, count: 4)) { try tree.labels(segments: segments) }
+    }
+  }
+
+  @Test func cutsByDistance() throws {
+    let tree = try tree()
+    #expect(try tree.labels(distance: 0.999) == [0, 1, 2, 3])
+    #expect(try tree.labels(distance: 1) == [0, 1, 1, 2])
+    #expect(try tree.labels(distance: 7) == [0, 0, 0, 1])
+    #expect(try tree.labels(distance: .infinity) == [0, 0, 0, 0])
+    #expect(try tree.labels(distance: -1) == [0, 1, 2, 3])
+    #expect(throws: SegmentationError.distance) { try tree.labels(distance: .nan) }
+  }
+
+  /// On a grid a merge can be cheaper than one under it; it is done only when those are.
+  @Test func cutsInversionsByTheirHighestMerge() throws {
+    // Ward on a row of three: the equal ends reach each other through the middle only.
+    let tree = try agglomerate(features: [0, 1, 0], count: 3, width: 1, grid: PatchGrid(rows: 1, columns: 3))
+    let (below, above) = (tree.merges[1].distance, tree.merges[0].distance)
+    try #require(below < above)
+    #expect(try tree.labels(distance: (below + above) / 2) == [0, 1, 2])
+    #expect(try tree.labels(distance: above) == [0, 0, 0])
+  }
+
+  @Test func onePatchIsATree() throws {
+    let tree = try agglomerate(features: [1, 2], count: 1, width: 2)
+    #expect(tree.merges.isEmpty)
+    #expect(try tree.labels(segments: 1) == [0])
+    #expect(try tree.labels(distance: 0) == [0])
+  }
+}

@@ -1,0 +1,73 @@
+import Compute
+import Testing
+
+@testable import Images
+
+@Suite struct JPEGTests {
+  @Test(arguments: ["rgb", "sharp", "progressive", "gray", "cmyk", "ycck"])
+  func decodesWhatPillowDecodes(name: String) throws {
+    let image = try decodeJPEG(fixture(name + ".jpg"))
+    #expect([image.height, image.width, image.channels] == [29, 37, 3])
+    #expect(try image.bytes == fixture(name + ".rgb"))
+  }
+
+  @Test(arguments: 1...8)
+  func turnsUpright(orientation: Int) throws {
+    let image = try decodeJPEG(fixture("orientation_\(orientation).jpg"))
+    #expect([image.height, image.width] == (orientation < 5 ? [9, 13] : [13, 9]))
+    #expect(try image.bytes == fixture("orientation_\(orientation).rgb"))
+  }
+
+  @Test func readsBigEndianOrientation() throws {
+    let stored = try fixture("orientation_1.jpg")
+    // Pillow writes big-endian EXIF: the same entry rewritten little-endian must mean the same.
+    let tiff: [UInt8] = [0x49, 0x49, 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0]
+    let segment: [UInt8] = [0xFF, 0xE1, 0, UInt8(8 + tiff.count)] + Array("Exif\0\0".utf8) + tiff
+    let file = [0xFF, 0xD8] + segment + stored.dropFirst(2)
+    #expect(Orientation(ofJPEG: Array(file)).value == 6)
+    for length in 0..<segment.count { _ = Orientation(ofJPEG: Array(file.prefix(2 + length))) }
+  }
+
+  @Test(arguments: ["rgb", "progressive", "gray", "cmyk"])
+  func truncatedFilesAreErrors(name: String) throws {
+    let file = try fixture(name + ".jpg")
+    for length in Array(stride(from: 0, to: file.count, by: 100)) + [file.count - 2, file.count - 1] {
+      #expect(throws: JPEGError.self, "the first \(length) bytes") { try decodeJPEG(Array(file.prefix(length))) }
+    }
+  }
+
+  @Test func damagedFilesNeverCrash() throws {
+    let file = try fixture("rgb.jpg")
+    let random = RandomStream(seed: 1, purpose: .views)
+    for round in 0..<500 {
+      var damaged = file
+      for change in 0..<4 {
+        damaged[random.integer(below: file.count, at: round * 8 + change)] =
+          UInt8(random.integer(below: 256, at: round * 8 + 4 + change))
+      }
+      // Most are errors, some damage cannot be seen; none may take the process down.
+      if let image = try? decodeJPEG(damaged) { #expect(image.channels == 3) }
+    }
+    for length in [1, 2, 3, 4, 100, 5000] {
+      let noise = (0..<length).map { UInt8(random.integer(below: 256, at: 100_000 + $0)) }
+      #expect(throws: JPEGError.self) { try decodeJPEG(noise) }
+      #expect(throws: JPEGError.self) { try decodeJPEG([0xFF, 0xD8, 0xFF] + noise) }
+    }
+  }
+
+  @Test func hugeDimensionsAreRefusedBeforeMemoryIsTaken() throws {
+    var file = try fixture("rgb.jpg")
+    let frame = try #require(file.indices.first { file[$0] == 0xFF && file[$0 + 1] == 0xC0 })
+    for offset in 5...8 { file[frame + offset] = 0xFA }
+    #expect(throws: JPEGError.tooLarge(width: 0xFAFA, height: 0xFAFA)) { try decodeJPEG(file) }
+    #expect(message { try decodeJPEG(file) }.contains("64250×64250"))
+  }
+
+  @Test func saysWhatOtherFilesAre() {
+    #expect(throws: JPEGError.empty) { try decodeJPEG([]) }
+    #expect(message { try decodeJPEG([0x89, 0x50, 0x4E, 0x47, 13, 10]) } == "it looks like PNG, wanted is JPEG")
+    #expect(message { try decodeJPEG(Array("GIF89a".utf8)) }.contains("GIF"))
+    #expect(message { try decodeJPEG(Array("RIFF0000WEBPVP8 ".utf8)) }.contains("WebP"))
+    #expect(message { try decodeJPEG([1, 2, 3]) }.contains("no image"))
+  }
+}
