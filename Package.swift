@@ -21,9 +21,11 @@ func shared(exports: String) -> [LinkerSetting] {
   ]
 }
 
-func tests(_ room: String, _ others: Target.Dependency...) -> Target {
+/// The tests of a room. Fixtures are found beside the sources, by path.
+func tests(_ room: String, exclude: [String] = []) -> Target {
   .testTarget(
-    name: "\(room)Tests", dependencies: [.byName(name: room), "TestSupport"] + others, swiftSettings: optimised)
+    name: "\(room)Tests", dependencies: [.byName(name: room), "TestSupport"], exclude: exclude,
+    swiftSettings: optimised)
 }
 
 let package = Package(
@@ -32,6 +34,7 @@ let package = Package(
     .library(name: "LatentMIM", targets: ["LatentMIM", "Evaluation"]),
     .library(name: "latentmim", type: .dynamic, targets: ["LatentMIMABI", "LatentMIMShared"]),
     .library(name: "_latentmim", type: .dynamic, targets: ["PyLatentMIM"]),
+    .executable(name: "latentmim-example", targets: ["SwiftExample"]),
   ],
   targets: [
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
@@ -52,13 +55,15 @@ let package = Package(
       name: "PyLatentMIM", dependencies: ["CPython", "CLatentMIM", "LatentMIMABI"],
       linkerSettings: shared(exports: "PyLatentMIM/exports.map")),
 
+    .executableTarget(name: "SwiftExample", dependencies: ["Evaluation"], path: "examples/swift"),
+
     .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport", swiftSettings: optimised),
     tests("Compute"),
     tests("Tensors"),
     tests("Networks"),
-    tests("Images"),
-    tests("LatentMIM"),
-    tests("Evaluation"),
+    tests("Images", exclude: ["Fixtures"]),
+    tests("LatentMIM", exclude: ["Fixtures"]),
+    tests("Evaluation", exclude: ["Fixtures"]),
   ],
   swiftLanguageModes: [.v6]
 )

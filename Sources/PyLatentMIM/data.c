@@ -22,12 +22,12 @@ static PyObject *new_image(lm_status status, lm_image *image) {
 
 static PyObject *image_load(PyObject *self, PyObject *args) {
   (void)self;
-  PyObject *path;
+  SCOPED *path = NULL;
   if (!PyArg_ParseTuple(args, "O&", PyUnicode_FSConverter, &path)) return NULL;
+  const char *name = PyBytes_AsString(path);
   lm_image *image = NULL;
   lm_status status;
-  WITHOUT_GIL(status = lm_image_load(PyBytes_AsString(path), &image));
-  Py_DECREF(path);
+  WITHOUT_GIL(status = lm_image_load(name, &image));
   return new_image(status, image);
 }
 
@@ -61,13 +61,13 @@ static PyObject *new_dataset(lm_status status, lm_dataset *dataset, PyObject *ke
 
 static PyObject *dataset_folder(PyObject *self, PyObject *args) {
   (void)self;
-  PyObject *path;
+  SCOPED *path = NULL;
   int skip_unreadable;
   if (!PyArg_ParseTuple(args, "O&p", PyUnicode_FSConverter, &path, &skip_unreadable)) return NULL;
+  const char *name = PyBytes_AsString(path);
   lm_dataset *dataset = NULL;
   lm_status status;
-  WITHOUT_GIL(status = lm_dataset_folder(PyBytes_AsString(path), skip_unreadable, &dataset));
-  Py_DECREF(path);
+  WITHOUT_GIL(status = lm_dataset_folder(name, skip_unreadable, &dataset));
   return new_dataset(status, dataset, NULL, 3);
 }
 
@@ -82,18 +82,14 @@ static PyObject *dataset_arrays(PyObject *self, PyObject *args) {
     return NULL;
   }
   // Memory views hold the arrays' memory in place as long as the data set lives.
-  PyObject *image_view = PyMemoryView_FromObject(pixel_array);
-  PyObject *label_view = label_array == Py_None ? Py_NewRef(Py_None) : PyMemoryView_FromObject(label_array);
-  PyObject *keeps = image_view && label_view ? PyTuple_Pack(2, image_view, label_view) : NULL;
-  Py_XDECREF(image_view);
-  Py_XDECREF(label_view);
+  SCOPED *image_view = PyMemoryView_FromObject(pixel_array);
+  SCOPED *label_view = label_array == Py_None ? Py_NewRef(Py_None) : PyMemoryView_FromObject(label_array);
+  SCOPED *keeps = image_view && label_view ? PyTuple_Pack(2, image_view, label_view) : NULL;
   if (!keeps) return NULL;
   lm_dataset *dataset = NULL;
   lm_status status;
   WITHOUT_GIL(status = lm_dataset_arrays(&pixels, labels.held ? labels.view.buf : NULL, &dataset));
-  PyObject *capsule = new_dataset(status, dataset, keeps, pixels.channels);
-  Py_DECREF(keeps);
-  return capsule;
+  return new_dataset(status, dataset, keeps, pixels.channels);
 }
 
 static PyObject *dataset_count(PyObject *self, PyObject *args) {

@@ -1,3 +1,4 @@
+#include <string.h>
 #include <time.h>
 
 #include "private.h"
@@ -31,6 +32,8 @@ PyObject *take_text(char *text) {
   lm_text_free(text);
   return result;
 }
+
+void object_release(PyObject **object) { Py_XDECREF(*object); }
 
 /// Nothing is asked of Python on threads that are not in a call of this module, nor more often than every 50 ms.
 static _Thread_local int calls;

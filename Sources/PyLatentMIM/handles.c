@@ -108,16 +108,13 @@ static bool read_grid(PyObject *options, struct geometry *geometry) {
 }
 
 bool geometry_take(char *configuration, struct geometry *geometry) {
-  PyObject *json = PyImport_ImportModule("json");
-  PyObject *options = json ? PyObject_CallMethod(json, "loads", "s", configuration) : NULL;
+  SCOPED *json = PyImport_ImportModule("json");
+  SCOPED *options = json ? PyObject_CallMethod(json, "loads", "s", configuration) : NULL;
   lm_text_free(configuration);
-  bool is_read = options && PyDict_Check(options) && read_grid(options, geometry) &&
-                 read_size(options, "patch_size", &geometry->patch) && read_size(options, "patch_gap", &geometry->gap) &&
-                 read_size(options, "channels", &geometry->channels) &&
-                 read_size(options, "num_visible", &geometry->visible) && read_size(options, "width", &geometry->width);
-  Py_XDECREF(options);
-  Py_XDECREF(json);
-  return is_read;
+  return options && PyDict_Check(options) && read_grid(options, geometry) &&
+         read_size(options, "patch_size", &geometry->patch) && read_size(options, "patch_gap", &geometry->gap) &&
+         read_size(options, "channels", &geometry->channels) &&
+         read_size(options, "num_visible", &geometry->visible) && read_size(options, "width", &geometry->width);
 }
 
 bool geometry_read(const char *options, struct geometry *geometry) {

@@ -7,17 +7,13 @@ static PyObject *new_model(lm_status status, lm_model *model, char *remarks) {
   struct geometry geometry;
   status = lm_model_configuration(model, &configuration);
   bool is_read = status == LM_OK ? geometry_take(configuration, &geometry) : fail(status) != NULL;
-  PyObject *text = take_text(remarks);
+  SCOPED *text = take_text(remarks);
   if (!is_read || !text) {
-    Py_XDECREF(text);
     lm_model_free(model);
     return NULL;
   }
-  PyObject *capsule = handle_new(model_kind, model, RELEASE(lm_model_free), NULL, NULL, &geometry);
-  PyObject *result = capsule ? PyTuple_Pack(2, capsule, text) : NULL;
-  Py_XDECREF(capsule);
-  Py_DECREF(text);
-  return result;
+  SCOPED *capsule = handle_new(model_kind, model, RELEASE(lm_model_free), NULL, NULL, &geometry);
+  return capsule ? PyTuple_Pack(2, capsule, text) : NULL;
 }
 
 static PyObject *model_create(PyObject *self, PyObject *args) {
@@ -33,13 +29,13 @@ static PyObject *model_create(PyObject *self, PyObject *args) {
 
 static PyObject *model_load(PyObject *self, PyObject *args) {
   (void)self;
-  PyObject *path;
+  SCOPED *path = NULL;
   if (!PyArg_ParseTuple(args, "O&", PyUnicode_FSConverter, &path)) return NULL;
+  const char *name = PyBytes_AsString(path);
   lm_model *model = NULL;
   char *remarks = NULL;
   lm_status status;
-  WITHOUT_GIL(status = lm_model_load(PyBytes_AsString(path), &model, &remarks));
-  Py_DECREF(path);
+  WITHOUT_GIL(status = lm_model_load(name, &model, &remarks));
   return new_model(status, model, remarks);
 }
 
@@ -74,18 +70,12 @@ static PyObject *model_set_parameters(PyObject *self, PyObject *args) {
 static PyObject *model_save(PyObject *self, PyObject *args) {
   (void)self;
   struct handle *model;
-  PyObject *path;
-  if (!PyArg_ParseTuple(args, "O&O", model_handle, &model, &path)) return NULL;
-  PyObject *bytes;
-  if (!PyUnicode_FSConverter(path, &bytes)) return NULL;
-  lm_status status = LM_OK;
-  bool entered = handle_enter(model);
-  if (entered) {
-    WITHOUT_GIL(status = lm_model_save(model->raw, PyBytes_AsString(bytes)));
-    handle_leave(model);
-  }
-  Py_DECREF(bytes);
-  return entered ? none_or_fail(status) : NULL;
+  SCOPED *path = NULL;
+  if (!PyArg_ParseTuple(args, "O&O&", model_handle, &model, PyUnicode_FSConverter, &path)) return NULL;
+  const char *name = PyBytes_AsString(path);
+  lm_status status;
+  WITH(model, status = lm_model_save(model->raw, name));
+  return none_or_fail(status);
 }
 
 static PyObject *model_configuration(PyObject *self, PyObject *args) {

@@ -26,6 +26,10 @@ bool interrupted(void);
 void begin_call(void);
 void end_call(void);
 
+void object_release(PyObject **object);
+/// A reference given up at the end of its scope.
+#define SCOPED __attribute__((cleanup(object_release))) PyObject
+
 // ---- buffers.c -----------------------------------------------------------------------------------------------------
 
 typedef enum element { UINT8 = 'B', INT32 = 'i', INT64 = 'q', FLOAT32 = 'f', FLOAT64 = 'd' } element;

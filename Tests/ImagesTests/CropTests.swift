@@ -106,32 +106,34 @@ import Testing
   }
 }
 
-@Suite struct EvaluationTransformTests {
-  /// torchvision: 480×641 → 256×341 (int(341.87)), centre crop from row 16 and column 58 (round(58.5) = 58).
-  @Test func centreCropIsTorchvisions() throws {
-    let box = try #require(EvaluationTransform(.centerCrop(resize: 256, crop: 224)).box(height: 480, width: 641))
-    #expect(abs(box.top - 16 * 480 / 256) < 1e-9 && abs(box.bottom - 240 * 480 / 256) < 1e-9)
-    #expect(abs(box.left - 58 * 641 / 341) < 1e-9 && abs(box.right - 282 * 641 / 341) < 1e-9)
-  }
-
-  @Test func resizesThenCuts() throws {
-    let image = try picture()
-    let transform = try EvaluationTransform(.centerCrop(resize: 12, crop: 9), normalization: .none(channels: 3))
-    let output = try Buffer(count: 9 * 9 * 3)
-    try transform.apply(to: image, into: output.pointer)
-    // 29×37 → 12×15; rows from round(1.5) = 2, columns from 3.
-    let whole = try Resampling(height: 12, width: 15, normalization: .none(channels: 3))(image).values
-    for y in 0..<9 {
-      for i in 0..<27 { #expect(abs(output.values[y * 27 + i] - whole[(y + 2) * 45 + 9 + i]) < 1e-5) }
+extension SerialTests {
+  @Suite struct EvaluationTransformTests {
+    /// torchvision: 480×641 → 256×341 (int(341.87)), centre crop from row 16 and column 58 (round(58.5) = 58).
+    @Test func centreCropIsTorchvisions() throws {
+      let box = try #require(EvaluationTransform(.centerCrop(resize: 256, crop: 224)).box(height: 480, width: 641))
+      #expect(abs(box.top - 16 * 480 / 256) < 1e-9 && abs(box.bottom - 240 * 480 / 256) < 1e-9)
+      #expect(abs(box.left - 58 * 641 / 341) < 1e-9 && abs(box.right - 282 * 641 / 341) < 1e-9)
     }
-  }
 
-  @Test func squashSeesTheWholeImage() throws {
-    let image = try picture()
-    let transform = try EvaluationTransform(.squash(height: 6, width: 4), interpolation: .bilinear)
-    let output = try Buffer(count: 72)
-    try transform.apply(to: image, into: output.pointer)
-    let wanted = try Resampling(height: 6, width: 4, interpolation: .bilinear, normalization: .imageNet)(image)
-    #expect(Array(output.values) == Array(wanted.values))
+    @Test func resizesThenCuts() throws {
+      let image = try picture()
+      let transform = try EvaluationTransform(.centerCrop(resize: 12, crop: 9), normalization: .none(channels: 3))
+      let output = try Buffer(count: 9 * 9 * 3)
+      try transform.apply(to: image, into: output.pointer)
+      // 29×37 → 12×15; rows from round(1.5) = 2, columns from 3.
+      let whole = try Resampling(height: 12, width: 15, normalization: .none(channels: 3))(image).values
+      for y in 0..<9 {
+        for i in 0..<27 { #expect(abs(output.values[y * 27 + i] - whole[(y + 2) * 45 + 9 + i]) < 1e-5) }
+      }
+    }
+
+    @Test func squashSeesTheWholeImage() throws {
+      let image = try picture()
+      let transform = try EvaluationTransform(.squash(height: 6, width: 4), interpolation: .bilinear)
+      let output = try Buffer(count: 72)
+      try transform.apply(to: image, into: output.pointer)
+      let wanted = try Resampling(height: 6, width: 4, interpolation: .bilinear, normalization: .imageNet)(image)
+      #expect(Array(output.values) == Array(wanted.values))
+    }
   }
 }

@@ -1,7 +1,11 @@
 import Compute
 import Glibc
+import Testing
 
 @testable import Images
+
+/// Suites that compare bits run one after another, because one of them switches instruction sets.
+@Suite(.serialized) struct SerialTests {}
 
 private let fixtures = "\(#filePath)".split(separator: "/").dropLast().map { "/" + $0 }.joined() + "/Fixtures/"
 

@@ -31,12 +31,13 @@ import Testing
 
   /// On a grid a merge can be cheaper than one under it; it is done only when those are.
   @Test func cutsInversionsByTheirHighestMerge() throws {
-    // Ward on a row of three: the equal ends reach each other through the middle only.
-    let tree = try agglomerate(features: [0, 1, 0], count: 3, width: 1, grid: PatchGrid(rows: 1, columns: 3))
-    let (below, above) = (tree.merges[1].distance, tree.merges[0].distance)
-    try #require(below < above)
-    #expect(try tree.labels(distance: (below + above) / 2) == [0, 1, 2])
-    #expect(try tree.labels(distance: above) == [0, 0, 0])
+    // Ward on a row: the first two merge at 1, then each merge with the next patch is cheaper than that.
+    let tree = try agglomerate(
+      features: [0, 1, -0.01, 1.05], count: 4, width: 1, grid: PatchGrid(rows: 1, columns: 4))
+    #expect(tree.merges.map(\.left) == [0, 2, 3])
+    try #require(tree.merges[0].distance == 1 && tree.merges[1].distance < 0.9 && tree.merges[2].distance < 0.9)
+    #expect(try tree.labels(distance: 0.9) == [0, 1, 2, 3])
+    #expect(try tree.labels(distance: 1) == [0, 0, 0, 0])
   }
 
   @Test func onePatchIsATree() throws {

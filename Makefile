@@ -1,0 +1,59 @@
+# The two commands of the README: `make demo` and `make test`. Each does all set-up it needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?=
+OUT ?= runs/demo
+DEBIAN_PACKAGES := python3-dev python3-venv libopenblas-dev libjpeg-dev pkg-config
+SOURCES := $(shell find Sources -type f) Package.swift pyproject.toml hatch_build.py
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-swift test-python lint format packages clean
+
+help:
+	@echo "make demo               train on real photographs, print accuracies, leave pictures in $(OUT)"
+	@echo "make demo DATA=folder   the same on your own JPEG files"
+	@echo "make test               all tests, Swift and Python"
+	@echo "make lint, make format  check or apply the format of Swift and Python sources"
+
+demo: $(BIN)/.installed
+	$(BIN)/python examples/demo.py --out $(OUT) $(if $(DATA),--data $(DATA))
+
+test: lint test-swift test-python
+
+test-swift: packages
+	swift test
+
+test-python: $(BIN)/.installed-test
+	swift build -c release --product latentmim
+	$(BIN)/python -m pytest
+
+lint: $(BIN)/.installed-test
+	swift format lint --strict --recursive Package.swift Sources Tests examples/swift
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(BIN)/.installed-test
+	swift format --in-place --recursive Package.swift Sources Tests examples/swift
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Debian's packages; nothing happens where they are there already.
+packages:
+	@missing=; for package in $(DEBIAN_PACKAGES); do \
+	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing$$missing"; sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  $$sudo apt-get update -qq && $$sudo apt-get install -y -qq --no-install-recommends $$missing; fi
+
+$(BIN)/.installed: $(SOURCES) | packages
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[plot]'
+	@touch $@
+
+$(BIN)/.installed-test: $(BIN)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check '.[test]' --editable .
+	@touch $@
+
+clean:
+	rm -rf .build $(VENV) runs
