@@ -39,7 +39,8 @@ extension FeatureProtocol {
     let given = try (json.optionalMember("resize"), json.optionalMember("height"), json.optionalMember("width"))
     guard given.0 != nil || given.1 != nil || given.2 != nil else { return }
     framing = try frame(
-      resize: given.0?.int() ?? 0, height: given.1?.int() ?? model.imageHeight, width: given.2?.int() ?? model.imageWidth)
+      resize: given.0?.int() ?? 0, height: given.1?.int() ?? model.imageHeight,
+      width: given.2?.int() ?? model.imageWidth)
   }
 
   /// Features of images of a data set, in inference mode.
@@ -71,7 +72,8 @@ extension FeatureProtocol {
 public func frame(resize: Int, height: Int, width: Int) throws -> EvaluationTransform.Framing {
   guard resize > 0 else { return .squash(height: height, width: width) }
   guard height == width else {
-    throw ShapeError("resize", "centre crops are square, \(height) × \(width) was asked for; resize 0 takes the whole image")
+    throw ShapeError(
+      "resize", "centre crops are square, \(height) × \(width) was asked for; resize 0 takes the whole image")
   }
   return .centerCrop(resize: resize, crop: height)
 }

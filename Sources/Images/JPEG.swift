@@ -75,7 +75,12 @@ private func kindOfFile(_ bytes: [UInt8]) -> String? {
 /// Reads and decodes a JPEG file; see `decodeJPEG`.
 ///
 /// - Throws: `DatasetError.unreadable` with the path and what is wrong.
-public func loadJPEG(_ path: String) throws -> Image { try loadJPEG(Array(path.utf8CString)) }
+public func loadJPEG(_ path: String) throws -> Image {
+  guard !path.isEmpty, !path.utf8.contains(0) else {
+    throw DatasetError.unreadable(path: path, problem: "the path names nothing", fileKind: .io)
+  }
+  return try loadJPEG(Array(path.utf8CString))
+}
 
 func loadJPEG(_ path: [CChar]) throws -> Image {
   do {

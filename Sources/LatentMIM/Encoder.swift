@@ -96,7 +96,8 @@ public final class Encoder: @unchecked Sendable {
       guard length >= side, length % side == 0 else {
         let below = max(side, length / side * side)
         throw ShapeError(
-          "features", "\(name) is \(length), not divisible by the patch size \(side): nearest are \(below) and \(below + side)")
+          "features",
+          "\(name) is \(length), not divisible by the patch size \(side): nearest are \(below) and \(below + side)")
       }
     }
     return PatchGrid(rows: images.shape[1] / side, columns: images.shape[2] / side, side: side, gap: 0)

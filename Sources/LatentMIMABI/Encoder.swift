@@ -57,7 +57,8 @@ public func lm_encoder_features(
     let encoder = try object(encoder, Encoder.self)
     let pixels = try given(pixels, "pixels").pointee
     guard pixels.channels == encoder.configuration.channels else {
-      throw ArgumentError("features: images have \(pixels.channels) channels, the encoder wants \(encoder.configuration.channels)")
+      throw ArgumentError(
+        "features: images have \(pixels.channels) channels, the encoder wants \(encoder.configuration.channels)")
     }
     let images = try pixels.resampled(
       height: Int(pixels.height), width: Int(pixels.width), encoder.configuration.normalization())

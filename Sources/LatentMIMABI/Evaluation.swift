@@ -40,11 +40,13 @@ public func lm_normalize_rows(_ values: UnsafeMutablePointer<Float>?, _ count: I
 
 @c @implementation
 public func lm_tree_build(
-  _ features: UnsafePointer<Float>?, _ count: Int64, _ width: Int64, _ linkage: UnsafePointer<CChar>?, _ rowCount: Int64,
+  _ features: UnsafePointer<Float>?, _ count: Int64, _ width: Int64, _ linkage: UnsafePointer<CChar>?,
+  _ rowCount: Int64,
   _ columnCount: Int64, _ tree: UnsafeMutablePointer<OpaquePointer?>?
 ) -> lm_status {
   attempt {
-    let grid = rowCount == 0 && columnCount == 0 ? nil : Evaluation.PatchGrid(rows: Int(rowCount), columns: Int(columnCount))
+    let grid =
+      rowCount == 0 && columnCount == 0 ? nil : FeatureGrid(rows: Int(rowCount), columns: Int(columnCount))
     let built = try agglomerate(
       features: rows(features, [count, width], "features"), count: Int(count), width: Int(width),
       linkage: Linkage(named: text(linkage, "linkage")), grid: grid)
@@ -71,12 +73,15 @@ public func lm_tree_merges(_ tree: OpaquePointer?, _ merges: UnsafeMutablePointe
 }
 
 @c @implementation
-public func lm_tree_cut(_ tree: OpaquePointer?, _ segments: Int64, _ labels: UnsafeMutablePointer<Int32>?) -> lm_status {
+public func lm_tree_cut(_ tree: OpaquePointer?, _ segments: Int64, _ labels: UnsafeMutablePointer<Int32>?) -> lm_status
+{
   attempt { try write(object(tree, TreeBox.self).tree.labels(segments: Int(segments)), labels) }
 }
 
 @c @implementation
-public func lm_tree_cut_at(_ tree: OpaquePointer?, _ distance: Double, _ labels: UnsafeMutablePointer<Int32>?) -> lm_status {
+public func lm_tree_cut_at(_ tree: OpaquePointer?, _ distance: Double, _ labels: UnsafeMutablePointer<Int32>?)
+  -> lm_status
+{
   attempt { try write(object(tree, TreeBox.self).tree.labels(distance: distance), labels) }
 }
 

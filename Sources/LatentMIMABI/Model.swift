@@ -42,7 +42,8 @@ public func lm_arrays_add(
   attempt {
     let name = try text(name, "name")
     guard (0...32).contains(dimensions) else { throw ArgumentError("\(name) has \(dimensions) dimensions") }
-    let sizes = dimensions == 0 ? [] : Array(UnsafeBufferPointer(start: try given(shape, "shape"), count: Int(dimensions)))
+    let sizes =
+      dimensions == 0 ? [] : Array(UnsafeBufferPointer(start: try given(shape, "shape"), count: Int(dimensions)))
     let count = try elementCount(sizes, name)
     try object(arrays, NamedArrays.self).add(
       name, shape: sizes.map { Int($0) }, values: UnsafeBufferPointer(start: given(values, "values"), count: count))
@@ -90,7 +91,8 @@ public func lm_model_set_parameters(
   _ remarks: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> lm_status {
   attempt {
-    let found = try object(model, ModelBox.self).model.load(object(arrays, NamedArrays.self), title: text(title, "title"))
+    let found = try object(model, ModelBox.self).model.load(
+      object(arrays, NamedArrays.self), title: text(title, "title"))
     handOut(joined(found), remarks)
   }
 }

@@ -52,7 +52,8 @@ public struct SinCosPositions: Sendable, Equatable {
   ///
   /// - Returns: [gridRows · gridColumns, C].
   /// - Throws: `ShapeError`, `OutOfMemory`.
-  public func table(width: Int, rows gridRows: Int, columns gridColumns: Int, scaling: PositionScaling) throws -> Tensor {
+  public func table(width: Int, rows gridRows: Int, columns gridColumns: Int, scaling: PositionScaling) throws -> Tensor
+  {
     guard width % 4 == 0 else { throw ShapeError("positions", "width is \(width), wanted a multiple of 4") }
     let ys = coordinates(trained: rows, wanted: gridRows, scaling)
     let xs = coordinates(trained: columns, wanted: gridColumns, scaling)

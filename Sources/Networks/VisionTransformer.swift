@@ -11,7 +11,9 @@ public struct EncoderShape: Sendable, Equatable {
   /// nil: no projector.
   public var projector: ProjectorShape?
 
-  public init(patchCount: Int, width: Int, depth: Int, heads: Int, mlpRatio: Float = 4, projector: ProjectorShape? = nil) {
+  public init(
+    patchCount: Int, width: Int, depth: Int, heads: Int, mlpRatio: Float = 4, projector: ProjectorShape? = nil
+  ) {
     self.patchCount = patchCount
     self.width = width
     self.depth = depth

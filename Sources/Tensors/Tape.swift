@@ -57,6 +57,7 @@ public final class Tape: @unchecked Sendable {
   @TaskLocal static var current: Tape?
 
   private var entries: [() throws -> Void] = []
+  private var isWalked = false
 
   /// Runs `body` and keeps what its gradient needs.
   public static func record<Result>(_ body: () throws -> Result) rethrows -> (result: Result, tape: Tape) {
@@ -79,10 +80,12 @@ public final class Tape: @unchecked Sendable {
     guard output.count == 1 else {
       throw ShapeError("backward", "output has shape \(output.shape), wanted a single number")
     }
+    guard !isWalked else { throw ShapeError("backward", "this tape was walked before; record again") }
     guard let slot = output.gradient else {
       throw ShapeError("backward", "output depends on nothing that wants a gradient")
     }
     try slot.add(Buffer(count: 1, repeating: scale))
+    isWalked = true
     while let entry = entries.popLast() { try entry() }
   }
 

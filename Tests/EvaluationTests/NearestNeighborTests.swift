@@ -1,5 +1,6 @@
 import Compute
 import Evaluation
+import TestSupport
 import Testing
 
 @Suite struct NearestNeighborTests {
@@ -45,11 +46,8 @@ import Testing
   @Test func threadsDoNotMatter() throws {
     let features = randomFeatures(500, 33)
     let labels = [Int](repeating: 0, count: 500)
-    defer { threadCount = 2 }
-    let results = try [1, 2, 3].map { threads in
-      threadCount = threads
-      return try nearest(features, 500, 33, labels)
-    }
+    var results: [NearestNeighborResult] = []
+    try Machine.onEachThreadCount { _ in results.append(try nearest(features, 500, 33, labels)) }
     #expect(results[0] == results[1] && results[1] == results[2])
   }
 

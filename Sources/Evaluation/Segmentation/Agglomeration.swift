@@ -13,7 +13,7 @@ public enum Linkage: String, Sendable, CaseIterable {
 }
 
 /// Patches in raster order; each may merge with its neighbours above, below, left and right only.
-public struct PatchGrid: Equatable, Sendable {
+public struct FeatureGrid: Equatable, Sendable {
   public let rows: Int
   public let columns: Int
 
@@ -39,7 +39,7 @@ public struct PatchGrid: Equatable, Sendable {
 /// - Returns: all N−1 merges.
 /// - Throws: `SegmentationError` for sizes that do not agree, non-finite features and too little memory; `Interrupted`.
 public func agglomerate(
-  features: UnsafeBufferPointer<Float>, count: Int, width: Int, linkage: Linkage = .ward, grid: PatchGrid? = nil
+  features: UnsafeBufferPointer<Float>, count: Int, width: Int, linkage: Linkage = .ward, grid: FeatureGrid? = nil
 ) throws -> MergeTree {
   let (size, overflows) = count.multipliedReportingOverflow(by: width)
   guard count >= 1, width >= 1, !overflows, size == features.count else {
@@ -63,7 +63,7 @@ public func agglomerate(
 
 /// See `agglomerate(features:count:width:linkage:grid:)` above.
 public func agglomerate(
-  features: [Float], count: Int, width: Int, linkage: Linkage = .ward, grid: PatchGrid? = nil
+  features: [Float], count: Int, width: Int, linkage: Linkage = .ward, grid: FeatureGrid? = nil
 ) throws -> MergeTree {
   try features.withUnsafeBufferPointer {
     try agglomerate(features: $0, count: count, width: width, linkage: linkage, grid: grid)

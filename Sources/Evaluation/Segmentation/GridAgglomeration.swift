@@ -2,7 +2,7 @@ import Compute
 
 /// Agglomeration of patches that may merge with their neighbours only; the arguments are checked by `agglomerate`.
 func agglomerateOnGrid(
-  features: UnsafeBufferPointer<Float>, width: Int, linkage: Linkage, grid: PatchGrid
+  features: UnsafeBufferPointer<Float>, width: Int, linkage: Linkage, grid: FeatureGrid
 ) throws -> MergeTree {
   if linkage == .ward {
     return try mergeNeighbors(grid, WardBorders(features: features, width: width, grid: grid))
@@ -19,7 +19,7 @@ protocol ClusterBorders {
 }
 
 /// Merges the nearest two clusters that touch until one is left (scikit-learn's `ward_tree`, `linkage_tree`).
-private func mergeNeighbors(_ grid: PatchGrid, _ start: some ClusterBorders) throws -> MergeTree {
+private func mergeNeighbors(_ grid: FeatureGrid, _ start: some ClusterBorders) throws -> MergeTree {
   var borders = start
   let count = grid.rows * grid.columns
   var sizes = [Int](repeating: 1, count: 2 * count - 1)
@@ -46,7 +46,7 @@ private func mergeNeighbors(_ grid: PatchGrid, _ start: some ClusterBorders) thr
   return MergeTree(count: count, merges: merges)
 }
 
-extension PatchGrid {
+extension FeatureGrid {
   /// Pairs of patches that touch, the lower number first.
   var edges: [(Int, Int)] {
     (0..<(rows * columns)).flatMap { patch in
@@ -66,7 +66,7 @@ private struct WardBorders: ClusterBorders {
   private var sizes: [Double]
   private var neighbors: [Set<Int>]
 
-  init(features: UnsafeBufferPointer<Float>, width: Int, grid: PatchGrid) {
+  init(features: UnsafeBufferPointer<Float>, width: Int, grid: FeatureGrid) {
     let count = grid.rows * grid.columns
     self.width = width
     sums = features.map { Double($0) }
@@ -107,7 +107,7 @@ private struct LinkBorders: ClusterBorders {
   private var sizes: [Int]
   private var borders: [[Int: Double]]
 
-  init(features: UnsafeBufferPointer<Float>, width: Int, grid: PatchGrid, linkage: Linkage) {
+  init(features: UnsafeBufferPointer<Float>, width: Int, grid: FeatureGrid, linkage: Linkage) {
     let count = grid.rows * grid.columns
     let rows = PaddedRows(features, count: count, width: width)
     self.linkage = linkage
@@ -141,7 +141,7 @@ private struct LinkBorders: ClusterBorders {
   }
 }
 
-extension PatchGrid {
+extension FeatureGrid {
   /// Which patches each patch touches, with room for the clusters to come.
   fileprivate func neighborSets() -> [Set<Int>] {
     var sets = [Set<Int>](repeating: [], count: 2 * rows * columns - 1)

@@ -56,7 +56,8 @@ extension ModelConfiguration {
 extension WeightReader {
   /// How many consecutive blocks there are, from number 0.
   fileprivate func blockCount(below prefix: String) -> Int {
-    let numbers = Set(names.filter { $0.hasPrefix(prefix) }.compactMap { Int($0.dropFirst(prefix.count).prefix { $0 != "." }) })
+    let numbers = Set(
+      names.filter { $0.hasPrefix(prefix) }.compactMap { Int($0.dropFirst(prefix.count).prefix { $0 != "." }) })
     return (0...numbers.count).first { !numbers.contains($0) } ?? 0
   }
 }

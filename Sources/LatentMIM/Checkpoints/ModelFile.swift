@@ -74,7 +74,9 @@ extension Encoder {
     let configuration = try configuration ?? .inferred(from: source, title: title, options: options)
     let network = try VisionTransformer(configuration.encoderShape(projects: configuration.projector != .none))
     let reader = WeightReader(source, title: title)
-    try reader.fill(network.namedParameters(prefix: "encoder").map(\.place)) { !$0.hasPrefix("encoder.") || isPositionTable($0) }
+    try reader.fill(network.namedParameters(prefix: "encoder").map(\.place)) {
+      !$0.hasPrefix("encoder.") || isPositionTable($0)
+    }
     let remark = try reader.remarkOnPositions(of: "encoder", configuration, width: configuration.width)
     return (Encoder(configuration, network), remark.map { [$0] } ?? [])
   }

@@ -103,7 +103,8 @@ struct WeightReader {
     guard problems.isEmpty else { throw WeightsError(source: title, problems: problems) }
     for place in places {
       guard let original = originals[place.name] else { continue }
-      try source.read(original, into: UnsafeMutableBufferPointer(start: place.buffer.pointer, count: place.buffer.count))
+      try source.read(
+        original, into: UnsafeMutableBufferPointer(start: place.buffer.pointer, count: place.buffer.count))
     }
   }
 }

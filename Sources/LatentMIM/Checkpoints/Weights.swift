@@ -26,7 +26,8 @@ extension LatentMIMModel {
       try writer.add(named.name, shape: named.parameter.shape, values: named.parameter.tensor.buffer.values)
     }
     for (network, width) in [
-      ("encoder", configuration.width), ("target_encoder", configuration.width), ("decoder", configuration.decoderWidth),
+      ("encoder", configuration.width), ("target_encoder", configuration.width),
+      ("decoder", configuration.decoderWidth),
     ] {
       let table = try configuration.publishedPositions(width: width)
       try writer.add(positionTableName(network), shape: table.shape, values: table.values)

@@ -39,24 +39,24 @@ public struct TrainingConfiguration: Sendable, Equatable {
 extension TrainingConfiguration: Configurable {
   static var options: [Option<Self>] {
     [
-    .integer("epochs", \.epochs, 1...1_000_000),
-    .integer("batch_size", \.batchSize, 1...1_000_000),
-    .integer("accumulation_steps", \.accumulationSteps, 1...1_000_000),
-    .number("base_learning_rate", \.baseLearningRate, 0...100),
-    .number("final_learning_rate", \.finalLearningRate, 0...1),
-    .number("warmup_epochs", \.warmupEpochs, 0...1_000_000),
-    .number("weight_decay", \.weightDecay, 0...10),
-    .number("beta1", \.beta1, 0...0.999999),
-    .number("beta2", \.beta2, 0...0.999999),
-    .number("epsilon", \.epsilon, 1e-12...1),
-    .number("target_momentum", \.targetMomentum, 0...1),
-    .number("similarity_start", \.similarityStart, -1...1),
-    .number("similarity_end", \.similarityEnd, -1...1),
-    .numbers("crop_area", \.cropArea, 0.0001...1),
-    .numbers("crop_ratio", \.cropRatio, 0.01...100),
-    .flag("flip", \.flip),
-    .integer("seed", \.seed, 0...Int.max),
-    .integer("workers", \.workers, 0...256),
+      .integer("epochs", \.epochs, 1...1_000_000),
+      .integer("batch_size", \.batchSize, 1...1_000_000),
+      .integer("accumulation_steps", \.accumulationSteps, 1...1_000_000),
+      .number("base_learning_rate", \.baseLearningRate, 0...100),
+      .number("final_learning_rate", \.finalLearningRate, 0...1),
+      .number("warmup_epochs", \.warmupEpochs, 0...1_000_000),
+      .number("weight_decay", \.weightDecay, 0...10),
+      .number("beta1", \.beta1, 0...0.999999),
+      .number("beta2", \.beta2, 0...0.999999),
+      .number("epsilon", \.epsilon, 1e-12...1),
+      .number("target_momentum", \.targetMomentum, 0...1),
+      .number("similarity_start", \.similarityStart, -1...1),
+      .number("similarity_end", \.similarityEnd, -1...1),
+      .numbers("crop_area", \.cropArea, 0.0001...1),
+      .numbers("crop_ratio", \.cropRatio, 0.01...100),
+      .flag("flip", \.flip),
+      .integer("seed", \.seed, 0...Int.max),
+      .integer("workers", \.workers, 0...256),
     ]
   }
 
@@ -77,7 +77,8 @@ extension TrainingConfiguration: Configurable {
   /// - Throws: `ConfigurationError` where options do not go together.
   public func validate() throws {
     guard batchSize % accumulationSteps == 0 else {
-      throw ConfigurationError("batch_size", "is \(batchSize), not divisible by accumulation_steps = \(accumulationSteps)")
+      throw ConfigurationError(
+        "batch_size", "is \(batchSize), not divisible by accumulation_steps = \(accumulationSteps)")
     }
     guard warmupEpochs < Double(epochs) else {
       throw ConfigurationError("warmup_epochs", "is \(warmupEpochs) of \(epochs) epochs, wanted fewer")

@@ -42,7 +42,8 @@ public func patchContrast(_ predictions: Tensor, _ targets: Tensor, temperature:
       lmk_softmax_again(patches, patches, 1 / temperature, place, logSums.pointer + image * patches)
       for k in 0..<patches { place[k * patches + k] -= 1 }
       product(
-        patches, width, patches, MatrixView(place, stride: patches), MatrixView(z.pointer + image * size, stride: width),
+        patches, width, patches, MatrixView(place, stride: patches),
+        MatrixView(z.pointer + image * size, stride: width),
         into: dPredictions.pointer + image * size, stride: width, scale: scale)
       guard let dTargets else { return }
       product(

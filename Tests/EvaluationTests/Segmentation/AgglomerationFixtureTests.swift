@@ -5,7 +5,7 @@ import Testing
 /// Trees by SciPy and scikit-learn: see Fixtures/make_agglomeration.py.
 @Suite struct AgglomerationFixtureTests {
   private let fixture: JSONPlace
-  private let grid: PatchGrid
+  private let grid: FeatureGrid
   private let features: [Float]
   private let width: Int
 
@@ -13,7 +13,7 @@ import Testing
     let folder = "/" + #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
     let bytes = try readFile(folder + "/Fixtures/agglomeration.json")
     fixture = JSONPlace(try JSONValue(parsing: bytes, source: "fixture"), source: "fixture")
-    grid = PatchGrid(rows: try fixture.member("rows").int(), columns: try fixture.member("columns").int())
+    grid = FeatureGrid(rows: try fixture.member("rows").int(), columns: try fixture.member("columns").int())
     width = try fixture.member("width").int()
     features = try fixture.member("features_times_4096").elements().map { Float(try $0.int()) / 4096 }
   }

@@ -1,6 +1,7 @@
 import Compute
 @testable import Evaluation
 import LatentMIM
+import TestSupport
 import Testing
 
 /// Features that no two pairs of which are equally far apart.
@@ -20,7 +21,7 @@ func randomFeatures(_ count: Int, _ width: Int, seed: UInt64 = 1) -> [Float] {
 
   @Test(arguments: Linkage.allCases, [(1, 1), (1, 7), (3, 1), (5, 6)])
   func agreesWithTheDefinitionOnAGrid(_ linkage: Linkage, _ size: (Int, Int)) throws {
-    let (grid, count) = (PatchGrid(rows: size.0, columns: size.1), size.0 * size.1)
+    let (grid, count) = (FeatureGrid(rows: size.0, columns: size.1), size.0 * size.1)
     let features = randomFeatures(count, 3, seed: 2)
     let tree = try agglomerate(features: features, count: count, width: 3, linkage: linkage, grid: grid)
     expectSameTree(tree, naiveMerges(features, count, 3, linkage, grid: grid))
@@ -38,16 +39,13 @@ func randomFeatures(_ count: Int, _ width: Int, seed: UInt64 = 1) -> [Float] {
 
   @Test func threadsDoNotMatter() throws {
     let features = randomFeatures(300, 19)
-    defer { threadCount = 2 }
-    let trees = try [1, 2, 3].map { threads in
-      threadCount = threads
-      return try agglomerate(features: features, count: 300, width: 19)
-    }
+    var trees: [MergeTree] = []
+    try Machine.onEachThreadCount { _ in trees.append(try agglomerate(features: features, count: 300, width: 19)) }
     #expect(trees[0] == trees[1] && trees[1] == trees[2])
   }
 
   @Test func refusesBadInput() {
-    func error(_ features: [Float], _ count: Int, _ width: Int, _ grid: PatchGrid? = nil) -> SegmentationError? {
+    func error(_ features: [Float], _ count: Int, _ width: Int, _ grid: FeatureGrid? = nil) -> SegmentationError? {
       do { _ = try agglomerate(features: features, count: count, width: width, grid: grid) } catch {
         return error as? SegmentationError
       }
@@ -59,9 +57,9 @@ func randomFeatures(_ count: Int, _ width: Int, seed: UInt64 = 1) -> [Float] {
     #expect(error([1], .max, 2) == .features(found: 1, count: .max, width: 2))
     #expect(error([1, 2, 3, .nan], 2, 2) == .notFinite(row: 1, channel: 1))
     #expect(error([-.infinity, 2, 3, 4], 2, 2) == .notFinite(row: 0, channel: 0))
-    #expect(error([1, 2], 2, 1, PatchGrid(rows: 2, columns: 2)) == .grid(rows: 2, columns: 2, count: 2))
-    #expect(error([1, 2], 2, 1, PatchGrid(rows: -1, columns: -2)) == .grid(rows: -1, columns: -2, count: 2))
-    #expect(error([1, 2], 2, 1, PatchGrid(rows: .max, columns: 2)) == .grid(rows: .max, columns: 2, count: 2))
+    #expect(error([1, 2], 2, 1, FeatureGrid(rows: 2, columns: 2)) == .grid(rows: 2, columns: 2, count: 2))
+    #expect(error([1, 2], 2, 1, FeatureGrid(rows: -1, columns: -2)) == .grid(rows: -1, columns: -2, count: 2))
+    #expect(error([1, 2], 2, 1, FeatureGrid(rows: .max, columns: 2)) == .grid(rows: .max, columns: 2, count: 2))
   }
 
   @Test func refusesMoreThanMemoryHolds() {

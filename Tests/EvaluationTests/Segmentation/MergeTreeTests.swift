@@ -33,7 +33,7 @@ import Testing
   @Test func cutsInversionsByTheirHighestMerge() throws {
     // Ward on a row: the first two merge at 1, then each merge with the next patch is cheaper than that.
     let tree = try agglomerate(
-      features: [0, 1, -0.01, 1.05], count: 4, width: 1, grid: PatchGrid(rows: 1, columns: 4))
+      features: [0, 1, -0.01, 1.05], count: 4, width: 1, grid: FeatureGrid(rows: 1, columns: 4))
     #expect(tree.merges.map(\.left) == [0, 2, 3])
     try #require(tree.merges[0].distance == 1 && tree.merges[1].distance < 0.9 && tree.merges[2].distance < 0.9)
     #expect(try tree.labels(distance: 0.9) == [0, 1, 2, 3])

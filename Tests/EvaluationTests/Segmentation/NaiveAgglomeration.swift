@@ -5,7 +5,7 @@
 /// On a grid, average, complete and single linkage know pairs of patches that touch only, as scikit-learn has it: complete and
 /// single look at those pairs; average weighs what each part had by the part's size.
 func naiveMerges(
-  _ features: [Float], _ count: Int, _ width: Int, _ linkage: Linkage, grid: PatchGrid? = nil
+  _ features: [Float], _ count: Int, _ width: Int, _ linkage: Linkage, grid: FeatureGrid? = nil
 ) -> [MergeTree.Merge] {
   let reference = Reference(features: features.map(Double.init), width: width, linkage: linkage, grid: grid)
   var clusters = (0..<count).map { Cluster(number: $0, members: [$0], parts: nil) }
@@ -47,7 +47,7 @@ private struct Reference {
   let features: [Double]
   let width: Int
   let linkage: Linkage
-  let grid: PatchGrid?
+  let grid: FeatureGrid?
 
   /// Nil when the two may not merge.
   func distance(_ first: Cluster, _ second: Cluster) -> Double? {

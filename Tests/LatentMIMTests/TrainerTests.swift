@@ -1,0 +1,119 @@
+import Compute
+import Foundation
+import Images
+import TestSupport
+import Testing
+
+@testable import LatentMIM
+
+@Suite struct TrainerTests {
+  private func trainer(_ training: TrainingConfiguration = smallTraining(), images: Int = 26) throws -> Trainer {
+    try Trainer(
+      LatentMIMModel(smallConfiguration(), seed: 1), dataset: randomImages(images), configuration: training)
+  }
+
+  private func temporaryPath() -> String { NSTemporaryDirectory() + "latentmim-\(UUID().uuidString).safetensors" }
+
+  @Test func aRunHasItsStepsAndEnds() throws {
+    let trainer = try trainer()
+    #expect(trainer.stepsPerEpoch == 3 && trainer.totalSteps == 9)
+    var losses: [Double] = []
+    while let metrics = try trainer.next() {
+      losses.append(metrics.batch.loss)
+      #expect(metrics.step == losses.count && metrics.epoch == (losses.count - 1) / 3)
+      #expect(metrics.gradientNorm > 0 && metrics.imagesPerSecond > 0)
+    }
+    #expect(losses.count == 9 && losses.allSatisfy(\.isFinite))
+    #expect(losses[8] < losses[0])
+    #expect(try trainer.next() == nil)
+  }
+
+  @Test(arguments: [2, 3, 7])
+  func aRestoredRunGoesOnBitByBit(_ stop: Int) throws {
+    try Machine.undisturbed { try checkRestoredRun(stop) }
+  }
+
+  private func checkRestoredRun(_ stop: Int) throws {
+    let whole = try trainer()
+    while try whole.next() != nil {}
+    let path = temporaryPath()
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let first = try trainer()
+    for _ in 0..<stop { _ = try first.next() }
+    try first.save(to: path)
+    var moreWorkers = smallTraining()
+    moreWorkers.workers = 3
+    let second = try trainer(moreWorkers)
+    _ = try second.next()
+    try second.restore(from: path)
+    #expect(second.step == stop)
+    while try second.next() != nil {}
+    expectSameBits(weights(second.model), weights(whole.model), "weights after \(stop) + \(9 - stop) steps")
+  }
+
+  @Test func threadsDoNotMatter() throws {
+    var runs: [[Float]] = []
+    try Machine.onEachThreadCount { _ in
+      let trainer = try trainer()
+      for _ in 0..<3 { _ = try trainer.next() }
+      runs.append(weights(trainer.model))
+    }
+    expectSameBits(runs[1], runs[0], "two threads and one")
+    expectSameBits(runs[2], runs[0], "three threads and one")
+  }
+
+  @Test func accumulationEqualsOneLargeBatch() throws {
+    var (model, parts) = (smallConfiguration(), smallTraining())
+    model.similarityForm = .image  // the one form that does not mix images
+    parts.accumulationSteps = 4
+    func run(_ training: TrainingConfiguration) throws -> (StepMetrics?, [Float]) {
+      let trainer = try Trainer(LatentMIMModel(model, seed: 1), dataset: randomImages(27), configuration: training)
+      let metrics = try trainer.next()
+      return (metrics, trainer.optimizer.slots.flatMap { Array($0.mean.values) })
+    }
+    let (one, four) = (try run(smallTraining()), try run(parts))
+    let (large, small) = (try #require(one.0), try #require(four.0))
+    #expect(abs(large.batch.loss - small.batch.loss) < 1e-5)
+    #expect(abs(large.batch.effectiveRank - small.batch.effectiveRank) < 1e-3)
+    #expect(abs(large.gradientNorm / small.gradientNorm - 1) < 1e-4)
+    // Means hold a tenth of the gradient, so that float32 rounding of its sums is far below 1e-6.
+    expectClose(four.1, one.1.map(Double.init), absolute: 1e-6, relative: 1e-3)
+  }
+
+  @Test func aLossThatIsNotFiniteChangesNoWeights() throws {
+    let trainer = try trainer()
+    _ = try trainer.next()
+    let tensor = try #require(trainer.model.decoder.namedParameters().last?.parameter.tensor)
+    let good = tensor.pointer[0]
+    tensor.pointer[0] = .infinity
+    let before = trainer.model.onlineParameters.map { $0.parameter.tensor.values }
+    let error = #expect(throws: NonFiniteError.self) { try trainer.next() }
+    #expect(error?.kind == .notFinite)
+    #expect(trainer.model.onlineParameters.map { $0.parameter.tensor.values } == before)
+    #expect(trainer.step == 1)
+    tensor.pointer[0] = good
+    #expect(try trainer.next()?.step == 2)
+  }
+
+  @Test func aDataSetSmallerThanABatchIsRefused() throws {
+    let error = #expect(throws: LoaderError.self) { try trainer(images: 7) }
+    #expect(error?.description.contains("8") == true && error?.description.contains("7") == true)
+  }
+
+  @Test func aCheckpointOfAnotherRunIsRefused() throws {
+    let path = temporaryPath()
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let first = try trainer()
+    try first.save(to: path)
+    var other = smallTraining()
+    other.baseLearningRate = 0.5
+    let second = try trainer(other)
+    let before = weights(second.model)
+    let error = #expect(throws: CheckpointError.self) { try second.restore(from: path) }
+    #expect(error?.description.contains("base_learning_rate is 0.02 there, 0.5 here") == true)
+    #expect(weights(second.model) == before)
+    try first.model.save(to: path)
+    let weightsOnly = #expect(throws: CheckpointError.self) { try first.restore(from: path) }
+    #expect(weightsOnly?.description.contains("no state of a training run") == true)
+  }
+}

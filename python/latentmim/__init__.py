@@ -1,0 +1,73 @@
+"""Latent Masked Image Modeling: visual representations from unlabelled images, on CPUs.
+
+>>> import latentmim as lm
+>>> lm.pretrain("photos/", out="runs/first")                            # doctest: +SKIP
+
+or in parts: `ImageFolder` and `Arrays` hold images, `LatentMIM` is the model, `Trainer` trains it, `Encoder.features` and
+`segment` use it, `evaluate` scores it, `plot` draws. NumPy arrays go in and come out.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from latentmim import _latentmim as _native
+from latentmim import config, data, masking, runtime
+from latentmim.config import ModelConfig, TrainingConfig
+from latentmim.data import Arrays, ImageFolder, load_image, resize
+from latentmim.encoder import Encoder, load_encoder
+from latentmim.masking import Views
+from latentmim.model import AdamW, LatentMIM
+from latentmim.runtime import set_thread_count, thread_count
+from latentmim.segmentation import Segments, segment
+from latentmim.training import Trainer
+
+if TYPE_CHECKING:
+    from latentmim import evaluate, plot
+    from latentmim.pretraining import pretrain
+
+__version__: str = _native.version()
+
+__all__ = [
+    "AdamW",
+    "Arrays",
+    "Encoder",
+    "ImageFolder",
+    "LatentMIM",
+    "ModelConfig",
+    "Segments",
+    "Trainer",
+    "TrainingConfig",
+    "Views",
+    "config",
+    "data",
+    "evaluate",
+    "load_encoder",
+    "load_image",
+    "masking",
+    "plot",
+    "pretrain",
+    "resize",
+    "runtime",
+    "segment",
+    "set_thread_count",
+    "thread_count",
+]
+
+# Imported when first asked for: tqdm and matplotlib take their time.
+_LAZY = {"evaluate": "latentmim.evaluate", "plot": "latentmim.plot"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return importlib.import_module(_LAZY[name])
+    if name == "pretrain":
+        from latentmim.pretraining import pretrain
+
+        return pretrain
+    raise AttributeError(f"module 'latentmim' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,68 @@
+"""What users hand in becomes what the core takes: dense arrays of the right type. Values are not touched otherwise."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FloatArray: TypeAlias = NDArray[np.float32]
+IntArray: TypeAlias = NDArray[np.int32]
+PathLike: TypeAlias = "str | os.PathLike[str]"
+
+
+def pixels(images: ArrayLike, name: str = "images") -> NDArray[Any]:
+    """Uint8 or float32, contiguous, any shape; other float types are converted, anything else is a TypeError."""
+    array = np.asarray(images)
+    if array.dtype == np.uint8:
+        return np.ascontiguousarray(array)
+    if array.dtype.kind != "f":
+        raise TypeError(f"{name}: dtype is {array.dtype}, wanted uint8 (0 … 255) or float (0 … 1)")
+    return np.ascontiguousarray(array, np.float32)
+
+
+def batch(images: ArrayLike, name: str = "images") -> tuple[NDArray[Any], bool]:
+    """Pixels [B, H, W, C], and whether they were one image [H, W, C]."""
+    array = pixels(images, name)
+    if array.ndim not in (3, 4):
+        raise ValueError(f"{name}: shape is {list(array.shape)}, wanted [B, H, W, C] or one image [H, W, C]")
+    return (array, False) if array.ndim == 4 else (array[np.newaxis], True)
+
+
+def floats(values: ArrayLike, name: str) -> FloatArray:
+    """Float32, contiguous; only float types are taken."""
+    array = np.asarray(values)
+    if array.dtype.kind != "f":
+        raise TypeError(f"{name}: dtype is {array.dtype}, wanted float32")
+    return np.ascontiguousarray(array, np.float32)
+
+
+def integers(values: ArrayLike, name: str, dtype: type = np.int64) -> NDArray[Any]:
+    """Whole numbers as `dtype`; only integer types are taken, and only numbers that fit."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name}: dtype is {array.dtype}, wanted integers")
+    bounds = np.iinfo(dtype)
+    if array.size and (array.min() < bounds.min or array.max() > bounds.max):
+        raise ValueError(f"{name}: holds {array.min()} … {array.max()}, wanted {bounds.min} … {bounds.max}")
+    return np.ascontiguousarray(array, dtype)
+
+
+def sides(size: int | Sequence[int], name: str = "size") -> tuple[int, int]:
+    """(height, width) of a size given as one number or two."""
+    pair = (size, size) if isinstance(size, int | np.integer) else tuple(size)
+    if len(pair) != 2 or min(pair) < 1:
+        raise ValueError(f"{name}: is {size}, wanted one or two numbers of pixels, at least 1")
+    return int(pair[0]), int(pair[1])
+
+
+def warn(remarks: str | None, stacklevel: int = 3) -> None:
+    """Pass on, as warnings, what the core noticed."""
+    for line in (remarks or "").splitlines():
+        warnings.warn(line, UserWarning, stacklevel=stacklevel)

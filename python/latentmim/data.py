@@ -1,0 +1,219 @@
+"""Images and data sets: folders of JPEG files, decoded by the core's threads, and NumPy arrays."""
+
+from __future__ import annotations
+
+import json
+import operator
+import os
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from latentmim import _arrays
+from latentmim import _latentmim as _native
+from latentmim.config import ModelConfig, TrainingConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from latentmim._arrays import FloatArray, PathLike
+
+__all__ = ["Arrays", "Dataset", "ImageFolder", "as_dataset", "load_image", "resize"]
+
+
+def load_image(path: PathLike) -> FloatArray:
+    """Decode a JPEG file, turned as its EXIF orientation says: [H, W, 3] float32 in 0 … 1.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no whole JPEG image.
+
+    """
+    return _read(_native.image_load(path))
+
+
+def resize(images: ArrayLike, size: int | Sequence[int]) -> FloatArray:
+    """Bring images to another size, bicubic and antialiased.
+
+    Args:
+        images: [B, H, W, C] or [H, W, C], uint8 in 0 … 255 or float in 0 … 1.
+        size: (height, width), or one number for both.
+
+    Returns:
+        [B, height, width, C] or [height, width, C], float32 in 0 … 1.
+
+    """
+    pixels, is_single = _arrays.batch(images)
+    height, width = _arrays.sides(size)
+    resized = np.empty((len(pixels), height, width, pixels.shape[3]), np.float32)
+    _native.resize(pixels, resized)
+    return resized[0] if is_single else resized
+
+
+class Dataset:
+    """Images, perhaps with labels. `len(dataset)` is their number, `dataset[i]` one of them, [H, W, C] float32 in 0 … 1."""
+
+    _handle: Any
+
+    def __len__(self) -> int:
+        return _native.dataset_count(self._handle)
+
+    def __getitem__(self, index: int) -> FloatArray:
+        number = operator.index(index)
+        place = number + len(self) if number < 0 else number
+        if not 0 <= place < len(self):
+            raise IndexError(f"image {number} of {len(self)}")
+        return _read(_native.dataset_image(self._handle, place))
+
+    def __iter__(self) -> Iterator[FloatArray]:
+        return (self[index] for index in range(len(self)))
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        """[N] int64, one class number an image; None without labels."""
+        labels = np.empty(len(self), np.int64)
+        return labels if _native.dataset_labels(self._handle, labels) else None
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes, by number; empty without names."""
+        return list(self._description["classes"])
+
+    @property
+    def channels(self) -> int:
+        """Numbers per pixel."""
+        return _native.dataset_channels(self._handle)
+
+    @property
+    def _description(self) -> dict[str, Any]:
+        description: dict[str, Any] = json.loads(_native.dataset_description(self._handle))
+        return description
+
+    def crops(
+        self,
+        config: ModelConfig,
+        indices: ArrayLike | None = None,
+        *,
+        training: TrainingConfig | None = None,
+        epoch: int = 0,
+    ) -> FloatArray:
+        """Training crops, exactly as training sees them: cut at random, flipped, normalised.
+
+        Args:
+            config: of the model.
+            indices: [n] which images; all if not given.
+            training: its seed and crop options count; defaults if not given.
+            epoch: zero-based.
+
+        Returns:
+            [n, crop height, crop width, channels] float32.
+
+        """
+        chosen = self._indices(indices)
+        crops = np.empty((len(chosen), *config.crop_size, config.channels), np.float32)
+        options = (training or TrainingConfig.resolve()).to_json()
+        _native.dataset_crops(self._handle, chosen, config.to_json(), options, epoch, crops)
+        return crops
+
+    def resized(
+        self, size: int | Sequence[int], indices: ArrayLike | None = None, *, short_side: int | None = None
+    ) -> FloatArray:
+        """Images for evaluation: nothing random, not normalised.
+
+        Args:
+            size: (height, width) of the result, or one number for both.
+            indices: [n] which images; all if not given.
+            short_side: the image is brought to this short side, and the centre of `size` is cut out; if not given, the whole
+                image is brought to `size`, whatever its ratio.
+
+        Returns:
+            [n, height, width, channels] float32 in 0 … 1.
+
+        """
+        chosen = self._indices(indices)
+        images = np.empty((len(chosen), *_arrays.sides(size), self.channels), np.float32)
+        _native.dataset_resized(self._handle, chosen, short_side or 0, images)
+        return images
+
+    def _indices(self, indices: ArrayLike | None) -> NDArray[np.int64]:
+        if indices is None:
+            return np.arange(len(self), dtype=np.int64)
+        return _arrays.integers(indices, "indices")
+
+
+class ImageFolder(Dataset):
+    """The JPEG files below a folder, as RGB images; sub-folders are classes, if all files lie in sub-folders.
+
+    Args:
+        path: of the folder.
+        on_error: what to do about a file that cannot be read: "fail" with an error that names it, or "skip" it: another takes
+            its place and it is listed in `skipped`. Nothing is opened before it is needed.
+
+    Raises:
+        OSError: the folder cannot be read.
+        ValueError: it holds no JPEG files.
+
+    """
+
+    def __init__(self, path: PathLike, on_error: Literal["fail", "skip"] = "fail") -> None:
+        if on_error not in ("fail", "skip"):
+            raise ValueError(f"on_error: is '{on_error}', wanted 'fail' or 'skip'")
+        self.path = os.fspath(path)
+        self._handle = _native.dataset_folder(self.path, on_error == "skip")
+
+    @property
+    def paths(self) -> list[str]:
+        """The files, in the order of their indices."""
+        return list(self._description["paths"])
+
+    @property
+    def skipped(self) -> list[tuple[str, str]]:
+        """(path, reason) of each file that turned out unreadable so far."""
+        return [(path, reason) for path, reason in self._description["skipped"]]
+
+    def __repr__(self) -> str:
+        classes = f", {len(self.classes)} classes" if self.classes else ""
+        return f"ImageFolder({self.path!r}: {len(self)} images{classes})"
+
+
+class Arrays(Dataset):
+    """Images in memory. uint8 and contiguous float32 arrays are used where they lie, not copied, and kept alive.
+
+    Args:
+        images: [N, H, W, C] or [N, H, W], uint8 in 0 … 255 or float in 0 … 1.
+        labels: [N], whole numbers from 0.
+
+    Raises:
+        TypeError: pixels of another type.
+        ValueError: another shape, labels that are not one for each image, negative labels.
+
+    """
+
+    def __init__(self, images: ArrayLike, labels: ArrayLike | None = None) -> None:
+        pixels = _arrays.pixels(images)
+        if pixels.ndim not in (3, 4):
+            raise ValueError(f"images: shape is {list(pixels.shape)}, wanted [N, H, W, C] or [N, H, W]")
+        self.images = pixels if pixels.ndim == 4 else pixels[..., np.newaxis]
+        numbers = None if labels is None else _arrays.integers(labels, "labels")
+        self._handle = _native.dataset_arrays(self.images, numbers)
+
+    def __repr__(self) -> str:
+        count, height, width, channels = self.images.shape
+        return f"Arrays({count} images of {height}×{width}×{channels}, {self.images.dtype})"
+
+
+def as_dataset(data: Dataset | PathLike | ArrayLike) -> Dataset:
+    """A data set from what stands for one: a folder's path, or an array of images."""
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, str | os.PathLike):
+        return ImageFolder(data)
+    return Arrays(data)
+
+
+def _read(image: Any) -> FloatArray:
+    values = np.empty(_native.image_size(image), np.float32)
+    _native.image_read(image, values)
+    return values

@@ -1,0 +1,174 @@
+"""An encoder at work: features of images of any size."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+
+import numpy as np
+
+from latentmim import _arrays
+from latentmim import _latentmim as _native
+from latentmim.config import ModelConfig, ModelOptions, to_json
+from latentmim.data import resize as resize_images
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from latentmim._arrays import FloatArray, PathLike
+
+__all__ = ["Encoder", "load_encoder"]
+
+Pooling = Literal["mean", "cls", "max", "topk_mean"]
+
+
+class Encoder:
+    """A vision transformer that gives features. Found as `model.encoder`, or read by `load_encoder`."""
+
+    def __init__(self) -> None:
+        raise TypeError("Encoder: take `model.encoder`, or read one with `load_encoder(path)`")
+
+    @classmethod
+    def _from_handle(cls, handle: Any) -> Self:
+        encoder = cls.__new__(cls)
+        encoder._handle = handle
+        encoder.config = ModelConfig.from_json(_native.encoder_configuration(handle))
+        return encoder
+
+    @classmethod
+    def _of_model(cls, model: Any) -> Self:
+        return cls._from_handle(_native.encoder_of_model(model))
+
+    _handle: Any
+    config: ModelConfig
+    """The options of the model it belongs to."""
+
+    def features(
+        self,
+        images: ArrayLike,
+        *,
+        layer: int | None = None,
+        norm: bool = True,
+        projector: bool = False,
+        class_token: bool = False,
+        resize: Literal["nearest"] | int | tuple[int, int] | None = None,
+        extend_positions: bool = False,
+    ) -> FloatArray:
+        """One vector for each patch.
+
+        Args:
+            images: [B, H, W, channels], or one image [H, W, channels]: uint8 in 0 … 255 or float in 0 … 1, not normalised.
+            layer: behind which block they are taken, 0 (before the first) … depth; the last if not given.
+            norm: with the final norm.
+            projector: through the projector, behind the norm.
+            class_token: with the class token, as the first of N + 1.
+            resize: how sides that the patch size does not divide are dealt with: None refuses them; "nearest" takes the
+                nearest that it does divide; a number or (height, width) is the size to compute at.
+            extend_positions: larger images reach further than the trained grid, instead of spanning its range.
+
+        Returns:
+            [B, N, C] float32, patches row by row; [N, C] for one image.
+
+        Raises:
+            ValueError: sides that do not divide (the nearest that do are named), wrong channels, NaN, no such layer.
+            TypeError: pixels neither uint8 nor float.
+
+        """
+        pixels, is_single = _arrays.batch(images)
+        tokens = self._tokens(self._resized(pixels, resize), layer, norm, projector, extend_positions)
+        tokens = tokens if class_token else tokens[:, 1:]
+        return tokens[0] if is_single else tokens
+
+    def pool(
+        self,
+        images: ArrayLike,
+        pooling: Pooling = "mean",
+        *,
+        k: int = 10,
+        layer: int | None = None,
+        norm: bool = True,
+        projector: bool = False,
+        resize: Literal["nearest"] | int | tuple[int, int] | None = None,
+    ) -> FloatArray:
+        """One vector for each image: [B, C] float32, [C] for one image.
+
+        Args:
+            images: as in `features`, and so are `layer`, `norm`, `projector` and `resize`.
+            pooling: "mean" or "max" of the patches, the class token "cls", or "topk_mean", per channel the mean of its `k`
+                largest values.
+            k: of "topk_mean".
+            layer: see `features`.
+            norm: see `features`.
+            projector: see `features`.
+            resize: see `features`.
+
+        """
+        pixels, is_single = _arrays.batch(images)
+        tokens = self._tokens(self._resized(pixels, resize), layer, norm, projector, False)
+        pooled = np.empty((len(tokens), tokens.shape[2]), np.float32)
+        _native.pool(tokens, pooling, k, pooled)
+        return pooled[0] if is_single else pooled
+
+    def grid(self, images: ArrayLike) -> tuple[int, int]:
+        """Rows and columns of the patches of images [B, H, W, C] or [H, W, C] (or of an (H, W, C) shape's array)."""
+        height, width = np.shape(images)[-3:-1]
+        return height // self.config.patch_size, width // self.config.patch_size
+
+    def nearest_size(self, height: int, width: int) -> tuple[int, int]:
+        """The nearest height and width, in pixels, that the patch size divides."""
+        side = self.config.patch_size
+        return max(1, (2 * height + side) // (2 * side)) * side, max(1, (2 * width + side) // (2 * side)) * side
+
+    def save(self, path: PathLike) -> None:
+        """Write the encoder and its configuration (safetensors), complete or not at all. Raises OSError."""
+        _native.encoder_save(self._handle, path)
+
+    def _resized(self, pixels: NDArray[Any], size: Literal["nearest"] | int | tuple[int, int] | None) -> NDArray[Any]:
+        if size is None:
+            return pixels
+        if isinstance(size, str):
+            if size != "nearest":
+                raise ValueError(f"resize: is '{size}', wanted 'nearest', a number of pixels, (height, width) or None")
+            size = self.nearest_size(*pixels.shape[1:3])
+        return pixels if _arrays.sides(size) == pixels.shape[1:3] else resize_images(pixels, size)
+
+    def _tokens(
+        self, pixels: NDArray[Any], layer: int | None, norm: bool, projector: bool, extend: bool
+    ) -> FloatArray:
+        rows, columns = self.grid(pixels)
+        tokens = np.empty((len(pixels), rows * columns + 1, self.config.width), np.float32)
+        _native.encoder_features(
+            self._handle, pixels, -1 if layer is None else layer, norm, projector, extend, tokens
+        )
+        return tokens
+
+    def __repr__(self) -> str:
+        config = self.config
+        return (
+            f"Encoder({config.width} wide, {config.depth} deep, {config.heads} heads; patches of "
+            f"{config.patch_size}×{config.patch_size}×{config.channels}, trained on {config.grid[0]}×{config.grid[1]})"
+        )
+
+
+def load_encoder(path: PathLike, **options: Unpack[ModelOptions]) -> Encoder:
+    """Read an encoder: from this project's encoder files and checkpoints (safetensors), or the authors' `.pth`.
+
+    Args:
+        path: of the file.
+        options: for `.pth` files, what their weights do not tell; all but sizes is taken from the published model.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is damaged, or lacks tensors; all of them are named.
+
+    """
+    if os.fspath(path).endswith(".safetensors"):
+        if options:
+            raise ValueError(f"{os.fspath(path)} holds its own configuration; {', '.join(options)} cannot be given")
+        handle, remarks = _native.encoder_load(path)
+    else:
+        from latentmim import pth
+
+        handle, remarks = _native.encoder_from_arrays(pth.weights(path), os.fspath(path), to_json(dict(options)))
+    _arrays.warn(remarks)
+    return Encoder._from_handle(handle)

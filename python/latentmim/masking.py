@@ -1,0 +1,74 @@
+"""Views: which patches of an image are seen, which are predicted, and where in their cells they lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from latentmim import _arrays
+from latentmim import _latentmim as _native
+from latentmim.config import ModelConfig
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from latentmim._arrays import IntArray
+
+__all__ = ["Views", "sample"]
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """Views of a batch of B images, over a grid of L cells numbered row by row: ordinary arrays, to look at, change and pass back.
+
+    Attributes:
+        visible: [B, V] int32, the cells the online encoder sees, in the order drawn.
+        target: [B, T] int32, the cells whose latents are predicted.
+        offsets: [B, L, 2] int32, row and column by which each cell's patch is shifted into its gap, in pixels.
+        config: the model they were drawn for, if any; drawings need it.
+    """
+
+    visible: IntArray
+    target: IntArray
+    offsets: IntArray
+    config: ModelConfig | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("visible", "target", "offsets"):
+            object.__setattr__(self, name, _arrays.integers(getattr(self, name), f"views.{name}", np.int32))
+
+    def __len__(self) -> int:
+        return len(self.visible)
+
+    def __repr__(self) -> str:
+        visible, target = self.visible.shape[-1], self.target.shape[-1]
+        return f"Views({len(self)} images: {visible} patches visible, {target} targets)"
+
+
+def sample(
+    config: ModelConfig, batch: int | None = None, *, seed: int = 0, epoch: int = 0, images: ArrayLike | None = None
+) -> Views:
+    """Draw views, as training with this seed does in this epoch. Those of an image depend on nothing else.
+
+    Args:
+        config: of the model.
+        batch: how many images: those with index 0 … batch − 1.
+        seed: 0 … 2⁶⁴ − 1.
+        epoch: zero-based.
+        images: indices of the images in their data set, in place of `batch`.
+
+    Raises:
+        ValueError: neither or both of `batch` and `images`, a seed out of range.
+
+    """
+    if (batch is None) == (images is None):
+        raise ValueError(f"sample: batch is {batch}, images are {images}; wanted one of the two")
+    indices = np.arange(batch) if images is None else _arrays.integers(images, "images")
+    count = len(indices)
+    visible = np.empty((count, config.num_visible), np.int32)
+    target = np.empty((count, config.num_target), np.int32)
+    offsets = np.empty((count, config.num_patches, 2), np.int32)
+    _native.views_sample(config.to_json(), seed, epoch, indices, visible, target, offsets)
+    return Views(visible, target, offsets, config)

@@ -1,0 +1,223 @@
+"""The model: weights, loss, gradients, files."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Self, Unpack
+
+import numpy as np
+
+from latentmim import _arrays
+from latentmim import _latentmim as _native
+from latentmim.config import ModelConfig, ModelOptions, Preset, TrainingConfig
+from latentmim.encoder import Encoder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike
+
+    from latentmim._arrays import FloatArray, PathLike
+    from latentmim.masking import Views
+
+__all__ = ["AdamW", "LatentMIM"]
+
+BATCH_METRICS = (
+    "loss",
+    "similarity_predictions",
+    "similarity_visible",
+    "similarity_targets",
+    "similarity_images",
+    "effective_rank",
+)
+
+
+class LatentMIM:
+    """A Latent MIM model: online encoder, target encoder, decoder.
+
+    Args:
+        size: a named encoder, "vit_tiny", "vit_small", "vit_base" (the default), "vit_large", "vit_huge".
+        preset: "official", the authors' code with their published command, or "paper", the text taken literally.
+        seed: of the fresh weights, 0 … 2⁶⁴ − 1.
+        options: anything else, by name: `ModelConfig` lists and explains them.
+
+    Raises:
+        ValueError: an unknown option, a value out of its range, options that do not go together.
+
+    Example:
+        >>> import latentmim as lm
+        >>> model = lm.LatentMIM(width=96, depth=4, heads=4, grid=(6, 5), patch_gap=4, projector_width=256)
+        >>> model.config.crop_size
+        (120, 100)
+
+    """
+
+    def __init__(
+        self, size: str | None = None, *, preset: Preset = "official", seed: int = 0, **options: Unpack[ModelOptions]
+    ) -> None:
+        self._adopt(ModelConfig.resolve(size, preset=preset, **options), seed)
+
+    def _adopt(self, config: ModelConfig, seed: int) -> None:
+        self._handle, _ = _native.model_create(config.to_json(), seed)
+
+    @classmethod
+    def from_config(cls, config: ModelConfig, *, seed: int = 0) -> Self:
+        """A model with fresh weights from a configuration."""
+        model = cls.__new__(cls)
+        model._adopt(config, seed)
+        return model
+
+    @classmethod
+    def load(cls, path: PathLike, **options: Unpack[ModelOptions]) -> Self:
+        """A model from a file: this project's checkpoints and weights (safetensors), or the authors' `.pth`.
+
+        Warns of what was noticed and put right, such as position tables that differ from the computed ones.
+
+        Args:
+            path: of the file.
+            options: for `.pth` files, what their weights do not tell: all but sizes is taken from the published model.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is damaged, or lacks tensors; all of them are named.
+
+        """
+        model = cls.__new__(cls)
+        if os.fspath(path).endswith(".safetensors"):
+            if options:
+                raise ValueError(f"{os.fspath(path)} holds its own configuration; {', '.join(options)} cannot be given")
+            model._handle, remarks = _native.model_load(path)
+        else:
+            from latentmim import pth
+
+            arrays = pth.weights(path)
+            model._handle, remarks = _native.model_from_arrays(arrays, os.fspath(path), _options(options))
+        _arrays.warn(remarks)
+        return model
+
+    @property
+    def config(self) -> ModelConfig:
+        """All options with their values."""
+        return ModelConfig.from_json(_native.model_configuration(self._handle))
+
+    @property
+    def chance_loss(self) -> float:
+        """The loss of predictions that cannot tell an image's patches apart: 2τ·ln T."""
+        return _native.model_loss_bounds(self._handle)[0]
+
+    @property
+    def floor_loss(self) -> float:
+        """The loss of perfect predictions of perfectly spread targets."""
+        return _native.model_loss_bounds(self._handle)[1]
+
+    @property
+    def encoder(self) -> Encoder:
+        """The online encoder, sharing this model's weights: it changes as training goes on."""
+        return Encoder._of_model(self._handle)
+
+    def parameters(self) -> dict[str, FloatArray]:
+        """Copies of all weights, the target encoder's included, float32 by published name."""
+        return self._read(_native.model_read_parameter, trained_only=False)
+
+    def gradients(self) -> dict[str, FloatArray]:
+        """Copies of the gradients collected since the last `zero_gradients` or optimiser step, for all trained weights."""
+        return self._read(_native.model_read_gradient, trained_only=True)
+
+    def _read(self, read: Any, *, trained_only: bool) -> dict[str, FloatArray]:
+        arrays = {}
+        for index, (name, shape, trained) in enumerate(_native.model_parameters(self._handle)):
+            if trained or not trained_only:
+                arrays[name] = np.empty(shape, np.float32)
+                read(self._handle, index, arrays[name])
+        return arrays
+
+    def load_parameters(self, parameters: Mapping[str, ArrayLike]) -> None:
+        """Take over weights: all of them, under the names that `parameters` gives.
+
+        Raises:
+            ValueError: names are missing or unknown, or shapes differ; all are listed, and nothing has changed.
+
+        """
+        arrays = {name: _arrays.floats(value, name) for name, value in parameters.items()}
+        _arrays.warn(_native.model_set_parameters(self._handle, arrays, "parameters"))
+
+    def zero_gradients(self) -> None:
+        """Forget the gradients collected."""
+        _native.model_clear_gradients(self._handle)
+
+    def loss(self, images: ArrayLike, views: Views, *, gamma: float | None = None) -> tuple[float, dict[str, float]]:
+        """The loss of a batch. Its gradients are added to those collected.
+
+        Args:
+            images: [B, crop height, crop width, channels] float, normalised, as `dataset.crops` gives them.
+            views: for B images, as `latentmim.masking.sample` gives them.
+            gamma: γ of the similarity constraint; the published start if not given.
+
+        Returns:
+            The loss, and what is measured beside it: mean cosines between the patches of an image
+            (`similarity_predictions`, `similarity_visible`, `similarity_targets`), between images (`similarity_images`, 1 is
+            collapse) and the `effective_rank` of the images' mean tokens.
+
+        Raises:
+            ValueError: shapes, cells or offsets that do not fit; numbers in `images` that are not finite.
+            FloatingPointError: the loss is not finite.
+
+        """
+        crops = _arrays.floats(images, "images (normalised crops)")
+        gamma = TrainingConfig.resolve().similarity_start if gamma is None else gamma
+        found = _native.model_loss(self._handle, crops, views.visible, views.target, views.offsets, gamma)
+        metrics = dict(zip(BATCH_METRICS, found, strict=True))
+        return metrics["loss"], metrics
+
+    def update_target(self, momentum: float) -> None:
+        """Move the target encoder: target ← momentum · target + (1 − momentum) · online."""
+        _native.model_update_target(self._handle, momentum)
+
+    def save(self, path: PathLike) -> None:
+        """Write weights and configuration (safetensors). The file is complete or not there at all.
+
+        Raises:
+            OSError: it cannot be written.
+
+        """
+        _native.model_save(self._handle, path)
+
+    def __repr__(self) -> str:
+        config = self.config
+        shapes = [shape for _, shape, trained in _native.model_parameters(self._handle) if trained]
+        millions = sum(int(np.prod(shape)) for shape in shapes) / 1e6
+        return (
+            f"LatentMIM({config.width} wide, {config.depth} deep, {config.heads} heads; {config.num_visible} of "
+            f"{config.grid[0]}×{config.grid[1]} patches visible; {millions:.1f} M trained parameters)"
+        )
+
+
+class AdamW:
+    """AdamW over a model's trained weights, for loops of one's own; `Trainer` has it built in.
+
+    Args:
+        model: whose weights it moves.
+        betas: decay of the two moments, each 0 … 1, 1 excluded.
+        eps: added to the root of the second moment.
+        weight_decay: on matrices and tokens; not on biases, norms and embeddings.
+
+    """
+
+    def __init__(
+        self,
+        model: LatentMIM,
+        betas: tuple[float, float] = (0.9, 0.95),
+        eps: float = 1e-8,
+        weight_decay: float = 0.05,
+    ) -> None:
+        self._handle = _native.adamw_create(model._handle, *betas, eps, weight_decay)
+
+    def step(self, lr: float) -> None:
+        """One step along the gradients collected, which are forgotten then."""
+        _native.adamw_step(self._handle, lr)
+
+
+def _options(options: ModelOptions) -> str:
+    from latentmim.config import to_json
+
+    return to_json(dict(options))

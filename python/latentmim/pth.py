@@ -1,0 +1,359 @@
+"""Weights from PyTorch's `.pth` files (`torch.save`), without PyTorch and without executing anything.
+
+Such a file is a zip archive: a pickle that describes the objects, and one raw file for each storage. The pickle is a program for a
+little stack machine that can call any Python function. The machine here knows only what descriptions of tensors need: it
+builds numbers, texts, lists, tuples and dicts, and of functions it *recognises* a handful by name, calling none.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import pickletools
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from latentmim._arrays import FloatArray, PathLike
+
+__all__ = ["weights"]
+
+LARGEST_PICKLE = 1 << 28
+# How many bytes of weights a file may unfold to, in multiples of its own size: bfloat16 doubles, so do shared tensors.
+LARGEST_GROWTH = 8
+
+# bfloat16 is read as the upper half of float32.
+STORAGES = {
+    "torch.FloatStorage": "<f4",
+    "torch.DoubleStorage": "<f8",
+    "torch.HalfStorage": "<f2",
+    "torch.BFloat16Storage": "bfloat16",
+    "torch.LongStorage": "<i8",
+    "torch.IntStorage": "<i4",
+    "torch.ShortStorage": "<i2",
+    "torch.CharStorage": "<i1",
+    "torch.ByteStorage": "<u1",
+    "torch.BoolStorage": "<u1",
+}
+
+
+class _PthError(ValueError):
+    """A file that is not what this reader reads."""
+
+
+def weights(path: PathLike) -> dict[str, FloatArray]:
+    """The tensors in a `.pth` file's `state_dict` or `model` entry, or at its top, as float32 by name.
+
+    float16, bfloat16, float64 and whole numbers are converted.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is damaged, is no zip archive of PyTorch, refers to anything but tensors and plain containers, or
+            holds no tensors.
+
+    """
+    name = os.fspath(path)
+    try:
+        with open(path, "rb") as file, _open_zip(file) as archive:
+            return _Archive(archive, os.fstat(file.fileno()).st_size).weights()
+    except (_PthError, zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _open_zip(file: Any) -> zipfile.ZipFile:
+    start = file.read(4)
+    if start[:2] != b"PK":
+        if start[:1] == b"\x80":
+            raise _PthError(
+                "is in the format that PyTorch wrote before version 1.6, which is not read; load it with a recent PyTorch "
+                "and save it again"
+            )
+        raise _PthError("is no .pth file: it does not begin like a zip archive")
+    return zipfile.ZipFile(file)
+
+
+@dataclass(frozen=True)
+class _Storage:
+    dtype: str
+    key: str
+    count: int
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+class _Archive:
+    """The zip archive: where the pickle lies, and the storages beside it."""
+
+    def __init__(self, archive: zipfile.ZipFile, file_size: int) -> None:
+        self.archive = archive
+        self.left = LARGEST_GROWTH * file_size
+        self.latest: tuple[_Storage, NDArray[Any]] | None = None
+        pickles = [name for name in archive.namelist() if name == "data.pkl" or name.endswith("/data.pkl")]
+        if len(pickles) != 1:
+            raise _PthError(f"holds {len(pickles)} entries called data.pkl, wanted one: it is no .pth file of PyTorch")
+        self.root = pickles[0].removesuffix("data.pkl")
+        if f"{self.root}byteorder" in archive.namelist() and self.read("byteorder", 16) != b"little":
+            raise _PthError("was written by a big-endian machine, which is not read")
+
+    def read(self, entry: str, most: int) -> bytes:
+        """An entry's bytes. PyTorch does not compress: what is compressed may be a bomb."""
+        try:
+            info = self.archive.getinfo(self.root + entry)
+        except KeyError:
+            raise _PthError(f"lacks the entry {self.root}{entry}") from None
+        if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
+            raise _PthError(f"entry {info.filename} is compressed, which PyTorch's are not")
+        if info.file_size > most:
+            raise _PthError(f"entry {info.filename} has {info.file_size} bytes, wanted at most {most}")
+        return self.archive.read(info)
+
+    def weights(self) -> dict[str, FloatArray]:
+        found = _unpickle(self.read("data.pkl", LARGEST_PICKLE))
+        for entry in ("state_dict", "model"):
+            if isinstance(found, dict) and isinstance(found.get(entry), dict):
+                found = found[entry]
+                break
+        if not isinstance(found, dict):
+            raise _PthError(f"holds {_kind(found)}, wanted a dict of tensors")
+        tensors = {key: value for key, value in found.items() if isinstance(key, str) and isinstance(value, _Tensor)}
+        if not tensors:
+            raise _PthError("holds no tensors under 'state_dict', under 'model' or at its top")
+        return {key: self.values(key, tensor) for key, tensor in tensors.items()}
+
+    def values(self, name: str, tensor: _Tensor) -> FloatArray:
+        """A tensor's values. Nothing outside its storage is read, and no more values made than the storage holds."""
+        storage = tensor.storage
+        count = math.prod(tensor.shape)
+        last = tensor.offset + sum((size - 1) * step for size, step in zip(tensor.shape, tensor.strides, strict=True))
+        if count > storage.count or (count and last >= storage.count):
+            raise _PthError(f"tensor {name} of shape {list(tensor.shape)} reaches outside its storage of {storage.count} values")
+        self.left -= 4 * count
+        if self.left < 0:
+            raise _PthError(f"tensor {name}: the tensors together are more than {LARGEST_GROWTH} times as large as the file")
+        stored = self.storage(name, storage)
+        strides = [step * stored.itemsize for step in tensor.strides]
+        view = np.lib.stride_tricks.as_strided(stored[tensor.offset :], tensor.shape, strides) if count else stored[:0]
+        if storage.dtype == "bfloat16":
+            view = (view.astype("<u4") << 16).view("<f4")
+        return np.ascontiguousarray(view, np.float32).reshape(tensor.shape)
+
+    def storage(self, name: str, storage: _Storage) -> NDArray[Any]:
+        """A storage's numbers. Tensors that share one lie side by side: the latest is kept."""
+        if self.latest and self.latest[0] == storage:
+            return self.latest[1]
+        dtype = np.dtype("<u2" if storage.dtype == "bfloat16" else storage.dtype)
+        data = self.read(f"data/{storage.key}", storage.count * dtype.itemsize)
+        if len(data) != storage.count * dtype.itemsize:
+            raise _PthError(f"the storage of {name} has {len(data)} bytes, wanted {storage.count} values of {dtype.itemsize}")
+        self.latest = storage, np.frombuffer(data, dtype)
+        return self.latest[1]
+
+
+# ---- The stack machine ------------------------------------------------------------------------------------------------
+
+
+class _Mark:
+    pass
+
+
+@dataclass(frozen=True)
+class _Global:
+    """A name that the pickle would import."""
+
+    name: str
+
+
+def _kind(value: Any) -> str:
+    return value.name if isinstance(value, _Global) else f"a {type(value).__name__.strip('_').lower()}"
+
+
+def _whole(value: Any, what: str) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 48:
+        raise _PthError(f"{what} is {_kind(value) if type(value) is not int else value}, wanted a whole number from 0")
+    return value
+
+
+def _sizes(value: Any, what: str) -> tuple[int, ...]:
+    if not isinstance(value, tuple) or len(value) > 32:
+        raise _PthError(f"{what} is {_kind(value)}, wanted a tuple of at most 32 numbers")
+    return tuple(_whole(size, what) for size in value)
+
+
+def _storage(reference: Any) -> _Storage:
+    """What a persistent id describes: ("storage", type, key, device, number of values)."""
+    if not isinstance(reference, tuple) or len(reference) != 5 or reference[0] != "storage":
+        raise _PthError("refers to something that is no storage")
+    _, kind, key, _, count = reference
+    if not isinstance(kind, _Global) or kind.name not in STORAGES or not isinstance(key, str):
+        raise _PthError(f"holds a storage of {_kind(kind)}, wanted one of {', '.join(STORAGES)}")
+    return _Storage(STORAGES[kind.name], key, _whole(count, "a storage's size"))
+
+
+def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
+    if not isinstance(storage, _Storage):
+        raise _PthError(f"builds a tensor on {_kind(storage)}, wanted a storage")
+    sizes, steps = _sizes(shape, "a tensor's shape"), _sizes(strides, "a tensor's strides")
+    if len(sizes) != len(steps):
+        raise _PthError(f"a tensor of {len(sizes)} dimensions has {len(steps)} strides")
+    return _Tensor(storage, _whole(offset, "a tensor's offset"), sizes, steps)
+
+
+def _empty_dict(*arguments: Any) -> dict[Any, Any]:
+    if arguments:
+        raise _PthError("builds an OrderedDict from arguments, which PyTorch does not")
+    return {}
+
+
+def _key(value: Any) -> Any:
+    # Others could take long, or deep recursion, to compare.
+    if type(value) not in (str, int, float, bool, type(None), bytes):
+        raise _PthError(f"a key is {_kind(value)}, wanted a text or a number")
+    return value
+
+
+def _first(value: Any = None, *_: Any) -> Any:
+    return value
+
+
+# What calls stand for.
+CALLS: dict[str, Callable[..., Any]] = {
+    "collections.OrderedDict": _empty_dict,
+    "torch._utils._rebuild_tensor_v2": _tensor,
+    "torch._utils._rebuild_parameter": _first,
+    "torch.Size": _first,
+    "argparse.Namespace": _empty_dict,
+}
+KNOWN = CALLS.keys() | STORAGES.keys()
+
+
+def _unpickle(data: bytes) -> Any:
+    """What a pickle describes."""
+    machine = _Machine()
+    try:
+        for opcode, argument, _ in pickletools.genops(data):
+            machine.take(opcode.name, argument)
+    except (IndexError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        raise _PthError(f"its pickle is damaged ({error})") from None
+    except ValueError as error:
+        raise error if isinstance(error, _PthError) else _PthError(f"its pickle is damaged ({error})") from None
+    if len(machine.stack) != 1:
+        raise _PthError("its pickle is damaged: it does not end with one value")
+    return machine.stack[0]
+
+
+class _Machine:
+    """Pickle's stack machine, as far as checkpoints need it."""
+
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+        self.memo: dict[int, Any] = {}
+
+    def take(self, name: str, argument: Any) -> None:
+        """Do one instruction."""
+        if name in _VALUES:
+            self.stack.append(_VALUES[name](argument))
+        elif name in _ACTIONS:
+            _ACTIONS[name](self, argument)
+        elif name not in _IGNORED:
+            raise _PthError(f"its pickle uses {name}, which checkpoints do not need")
+
+    def pop_mark(self) -> list[Any]:
+        """Everything above the last mark."""
+        place = len(self.stack) - 1
+        while not isinstance(self.stack[place], _Mark):
+            place -= 1
+            if place < 0:
+                raise _PthError("its pickle is damaged: a mark is missing")
+        items = self.stack[place + 1 :]
+        del self.stack[place:]
+        return items
+
+    def pop(self, count: int = 1) -> list[Any]:
+        items = self.stack[len(self.stack) - count :]
+        if len(items) != count:
+            raise _PthError("its pickle is damaged: the stack is empty")
+        del self.stack[len(self.stack) - count :]
+        return items
+
+    def make_tuple(self, items: list[Any]) -> None:
+        self.stack.append(tuple(items))
+
+    def extend(self, items: list[Any]) -> None:
+        if not isinstance(self.stack[-1], list):
+            raise _PthError(f"its pickle appends to {_kind(self.stack[-1])}")
+        self.stack[-1].extend(items)
+
+    def set_items(self, items: list[Any]) -> None:
+        if not isinstance(self.stack[-1], dict) or len(items) % 2:
+            raise _PthError(f"its pickle sets items of {_kind(self.stack[-1])}")
+        self.stack[-1].update((_key(key), value) for key, value in zip(items[::2], items[1::2], strict=True))
+
+    def find(self, name: str) -> None:
+        if name not in KNOWN:
+            raise _PthError(f"refers to {name}, which is not read: only tensors and plain containers are")
+        self.stack.append(_Global(name))
+
+    def call(self, _: Any) -> None:
+        function, arguments = self.pop(2)
+        if not isinstance(function, _Global) or function.name not in CALLS or not isinstance(arguments, tuple):
+            raise _PthError(f"calls {_kind(function)}, which is not done")
+        self.stack.append(CALLS[function.name](*arguments))
+
+    def build(self, _: Any) -> None:
+        # The state of a Namespace, or what PyTorch notes beside an OrderedDict (_metadata): nobody reads it.
+        self.pop()
+        if not isinstance(self.stack[-1], dict):
+            raise _PthError(f"its pickle sets the state of {_kind(self.stack[-1])}")
+
+
+_IGNORED = {"PROTO", "FRAME", "STOP"}
+
+_VALUES: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(
+        ("BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "LONG4", "BINFLOAT", "FLOAT", "BINUNICODE", "UNICODE",
+         "SHORT_BINUNICODE", "BINUNICODE8", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
+        lambda argument: argument,
+    ),
+    "NONE": lambda _: None,
+    "NEWTRUE": lambda _: True,
+    "NEWFALSE": lambda _: False,
+    "EMPTY_DICT": lambda _: {},
+    "EMPTY_LIST": lambda _: [],
+    "EMPTY_TUPLE": lambda _: (),
+    "MARK": lambda _: _Mark(),
+}  # fmt: skip
+
+_ACTIONS: dict[str, Callable[[_Machine, Any], None]] = {
+    "TUPLE": lambda m, _: m.make_tuple(m.pop_mark()),
+    "TUPLE1": lambda m, _: m.make_tuple(m.pop(1)),
+    "TUPLE2": lambda m, _: m.make_tuple(m.pop(2)),
+    "TUPLE3": lambda m, _: m.make_tuple(m.pop(3)),
+    "APPEND": lambda m, _: m.extend(m.pop(1)),
+    "APPENDS": lambda m, _: m.extend(m.pop_mark()),
+    "SETITEM": lambda m, _: m.set_items(m.pop(2)),
+    "SETITEMS": lambda m, _: m.set_items(m.pop_mark()),
+    "BINPUT": lambda m, place: m.memo.update({place: m.stack[-1]}),
+    "LONG_BINPUT": lambda m, place: m.memo.update({place: m.stack[-1]}),
+    "MEMOIZE": lambda m, _: m.memo.update({len(m.memo): m.stack[-1]}),
+    "BINGET": lambda m, place: m.stack.append(m.memo[place]),
+    "LONG_BINGET": lambda m, place: m.stack.append(m.memo[place]),
+    "GLOBAL": lambda m, name: m.find(name.replace(" ", ".")),
+    "STACK_GLOBAL": lambda m, _: m.find(".".join(m.pop(2))),
+    "REDUCE": _Machine.call,
+    "NEWOBJ": _Machine.call,
+    "BUILD": _Machine.build,
+    "BINPERSID": lambda m, _: m.stack.append(_storage(m.pop()[0])),
+}

@@ -1,0 +1,92 @@
+"""The folder of a run: config.json, metrics.jsonl, checkpoints/, encoder.safetensors."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from latentmim._arrays import PathLike
+    from latentmim.config import ModelConfig, TrainingConfig
+
+__all__ = ["RunFolder", "read_metrics"]
+
+
+class RunFolder:
+    """Where a run writes."""
+
+    def __init__(self, path: PathLike) -> None:
+        self.path = os.fspath(path)
+        self.config = os.path.join(self.path, "config.json")
+        self.metrics = os.path.join(self.path, "metrics.jsonl")
+        self.checkpoints = os.path.join(self.path, "checkpoints")
+        self.last = os.path.join(self.checkpoints, "last.safetensors")
+        self.encoder = os.path.join(self.path, "encoder.safetensors")
+        self.pictures = os.path.join(self.path, "pictures")
+
+    def history(self, until: int) -> list[dict[str, Any]]:
+        """The lines of the log up to a step."""
+        lines = read_metrics(self.metrics) if os.path.exists(self.metrics) else []
+        return [line for line in lines if line["step"] <= until]
+
+    def begin(self, model: ModelConfig, training: TrainingConfig, history: list[dict[str, Any]]) -> None:
+        """Make the folder, write both configurations, and bring the log to what has really happened."""
+        os.makedirs(self.checkpoints, exist_ok=True)
+        configuration = {"model": model.to_dict(), "training": training.to_dict()}
+        _replace(self.config, json.dumps(configuration, indent=2) + "\n")
+        _replace(self.metrics, "".join(map(_line, history)))
+
+    def log(self, metrics: dict[str, Any]) -> None:
+        """Add a line to the log. Closing the file flushes it."""
+        with open(self.metrics, "a", encoding="utf-8") as file:
+            file.write(_line(metrics))
+
+    def keep(self, epoch: int) -> None:
+        """Keep the last checkpoint under the number of its epoch."""
+        kept = os.path.join(self.checkpoints, f"epoch-{epoch:04}.safetensors")
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(kept)
+        try:
+            # The next save puts another file in the place of `last`; this one stays.
+            os.link(self.last, kept)
+        except OSError:
+            shutil.copy2(self.last, kept)
+
+
+def read_metrics(path: PathLike) -> list[dict[str, Any]]:
+    """The lines of a metrics.jsonl, one dict a step. A last line that a crash cut off is left out.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: another line is damaged.
+
+    """
+    with open(path, encoding="utf-8") as file:
+        lines = file.readlines()
+    history = []
+    for number, line in enumerate(lines, 1):
+        try:
+            entry = json.loads(line)
+        except ValueError as error:
+            if number == len(lines):
+                break
+            raise ValueError(f"{os.fspath(path)}, line {number}: {error}") from None
+        history.append({name: math.nan if value is None else value for name, value in entry.items()})
+    return history
+
+
+def _line(metrics: dict[str, Any]) -> str:
+    # JSON knows no NaN (the similarity between images of a batch of one).
+    plain = {name: None if isinstance(x, float) and not math.isfinite(x) else x for name, x in metrics.items()}
+    return json.dumps(plain, allow_nan=False) + "\n"
+
+
+def _replace(path: str, text: str) -> None:
+    beside = f"{path}.part"
+    with open(beside, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(beside, path)

@@ -1,0 +1,291 @@
+"""Training: step by step, or from beginning to end with a progress bar, a log, checkpoints and resuming."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, Unpack
+
+from latentmim import _latentmim as _native
+from latentmim.config import TrainingConfig, TrainingOptions
+from latentmim.data import Dataset, as_dataset
+from latentmim.interrupts import Interrupts
+from latentmim.model import BATCH_METRICS, LatentMIM
+from latentmim.runs import RunFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import ArrayLike
+
+    from latentmim._arrays import PathLike
+
+__all__ = ["Metrics", "Trainer", "TrainerState"]
+
+Metrics: TypeAlias = dict[str, Any]
+
+STEP_METRICS = ("step", "epoch", "learning_rate", "target_momentum", "gamma", "gradient_norm", "images_per_second")
+
+
+class TrainerState(NamedTuple):
+    """Where a run is: steps done, steps of the whole run and of an epoch, and the largest learning rate."""
+
+    step: int
+    total_steps: int
+    steps_per_epoch: int
+    peak_learning_rate: float
+
+
+class Trainer:
+    """Trains a model on images.
+
+    Args:
+        model: whose weights are moved.
+        data: a data set, the path of a folder of JPEG files, or an array of images.
+        epochs: passes over the data; the schedules span them.
+        batch_size: images of one step. Half-filled last batches are left out.
+        out: the folder of the run, made if need be: config.json, metrics.jsonl, checkpoints/, encoder.safetensors. Without
+            it nothing is written.
+        save_every: epochs between checkpoints; by default at the end of an epoch, at most once a minute. One is always
+            written at the end and on Ctrl-C.
+        keep_every: epochs between checkpoints that are kept beside the last one; none by default.
+        log_every: steps between lines of metrics.jsonl.
+        validation: a labelled data set for the nearest-neighbour score.
+        validate_every: epochs between scores.
+        progress: whether a progress bar is shown.
+        options: anything else, by name: `TrainingConfig` lists and explains them.
+
+    Raises:
+        ValueError: an unknown option, one out of its range, less data than one batch, images of other channels.
+
+    Attributes:
+        history: one dict a step: loss, similarities, effective rank, learning rate, … as in metrics.jsonl.
+
+    Example:
+        >>> import latentmim as lm
+        >>> import numpy as np
+        >>> model = lm.LatentMIM(width=48, depth=2, heads=3, grid=4, patch_size=8, patch_gap=2, num_visible=4,
+        ...                      decoder_width=32, decoder_heads=4, projector_width=64)
+        >>> images = np.random.default_rng(0).random((32, 40, 40, 3), np.float32)
+        >>> for metrics in lm.Trainer(model, images, epochs=2, batch_size=16):
+        ...     print(metrics["step"], metrics["loss"] < 2 * model.chance_loss)
+        1 True
+        2 True
+        3 True
+        4 True
+
+    """
+
+    def __init__(
+        self,
+        model: LatentMIM,
+        data: Dataset | PathLike | ArrayLike,
+        *,
+        epochs: int,
+        batch_size: int,
+        out: PathLike | None = None,
+        save_every: float | None = None,
+        keep_every: float | None = None,
+        log_every: int = 1,
+        validation: Dataset | PathLike | None = None,
+        validate_every: float = 1,
+        progress: bool = True,
+        **options: Unpack[TrainingOptions],
+    ) -> None:
+        _positive(save_every=save_every, keep_every=keep_every, log_every=log_every, validate_every=validate_every)
+        self.model = model
+        self.dataset = as_dataset(data)
+        self.config = TrainingConfig.resolve(epochs=epochs, batch_size=batch_size, **options)
+        self.history: list[Metrics] = []
+        self.progress = progress
+        self._validation = None if validation is None else as_dataset(validation)
+        if self._validation is not None and self._validation.labels is None:
+            raise ValueError(f"validation: {self._validation!r} has no labels, which the nearest-neighbour score needs")
+        self._run = None if out is None else RunFolder(out)
+        self._every = {"save": save_every, "keep": keep_every, "validate": validate_every}
+        self._log_every = log_every
+        self._handle = _native.trainer_create(model._handle, self.dataset._handle, self.config.to_json())
+
+    @property
+    def state(self) -> TrainerState:
+        """Where the run is."""
+        return TrainerState(*_native.trainer_progress(self._handle))
+
+    def step(self) -> Metrics | None:
+        """One optimiser step, added to `history`; None, and nothing done, when the run is over.
+
+        Raises:
+            FloatingPointError: the loss is not finite; the weights are those of the step before.
+
+        """
+        found = _native.trainer_step(self._handle)
+        if found is None:
+            return None
+        values = dict(zip(STEP_METRICS, found[1:], strict=True))
+        metrics = {"step": values.pop("step"), "epoch": values.pop("epoch")}
+        metrics |= dict(zip(BATCH_METRICS, found[0], strict=True)) | values
+        self.history.append(metrics)
+        return metrics
+
+    def __iter__(self) -> Iterator[Metrics]:
+        """Steps until the run is over, written nowhere: for loops of one's own."""
+        while (metrics := self.step()) is not None:
+            yield metrics
+
+    def save(self, path: PathLike) -> None:
+        """Write everything needed to go on exactly: complete or not at all. Raises OSError."""
+        _native.trainer_save(self._handle, path)
+
+    def restore(self, path: PathLike) -> None:
+        """Go back to a saved state, weights included.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is damaged, or of a run with other options (which are named).
+
+        """
+        _native.trainer_restore(self._handle, path)
+        self.history = [line for line in self.history if line["step"] <= self.state.step]
+
+    def fit(self, resume: Literal["auto"] | bool | PathLike = "auto") -> list[Metrics]:
+        """Train to the end, or until Ctrl-C: that ends the step, saves and returns; a second one raises at once.
+
+        Args:
+            resume: "auto" goes on with the run in the `out` folder where there is one; True insists on it; False starts
+                over, in place of what is there; a path goes on from that checkpoint.
+
+        Returns:
+            `history`.
+
+        Raises:
+            FloatingPointError: the loss is not finite. The message names the last good checkpoint, which is kept.
+            FileNotFoundError: there is nothing to resume.
+            ValueError: the run to resume has other options (which are named).
+
+        """
+        self._begin(resume)
+        with Interrupts() as interrupts, _Bar(self) as bar:
+            try:
+                while not interrupts.requested and (metrics := self.step()) is not None:
+                    self._after_step(metrics)
+                    bar.update(metrics)
+            except FloatingPointError as error:
+                raise self._not_finite(error) from None
+            finally:
+                if self._run and self._saved_step != self.state.step:
+                    self._save()
+        if interrupts.requested:
+            self._say_interrupted()
+        elif self._run:
+            self.model.encoder.save(self._run.encoder)
+        return self.history
+
+    def _begin(self, resume: Literal["auto"] | bool | PathLike) -> None:
+        checkpoint = self._checkpoint(resume)
+        if checkpoint is not None:
+            self.restore(checkpoint)
+        if self._run:
+            # A run begun by hand goes on; its log begins with it.
+            begun = [] if checkpoint is None else self._run.history(until=self.state.step)
+            self.history = self.history or begun
+            self._run.begin(self.model.config, self.config, self.history)
+        self._saved_step = self.state.step if checkpoint is not None else -1
+        self._saved_time = time.monotonic()
+
+    def _checkpoint(self, resume: Literal["auto"] | bool | PathLike) -> PathLike | None:
+        """The checkpoint to go on from."""
+        if not isinstance(resume, bool | str) or (isinstance(resume, str) and resume != "auto"):
+            return resume
+        found = self._run.last if self._run and os.path.exists(self._run.last) else None
+        if resume is True and found is None:
+            where = self._run.last if self._run else "no `out` folder"
+            raise FileNotFoundError(f"there is nothing to resume: {where}")
+        return found if resume is True or (resume == "auto" and self.state.step == 0) else None
+
+    def _after_step(self, metrics: Metrics) -> None:
+        if self._validation is not None and self._is_due("validate", metrics):
+            from latentmim.evaluate import nearest_neighbor
+
+            metrics["nn_accuracy"] = nearest_neighbor(self.model.encoder, self._validation, progress=False).accuracy
+        if self._run and metrics["step"] % self._log_every == 0:
+            self._run.log(metrics)
+        if self._run and self._is_due("save", metrics):
+            self._save()
+        if self._run and self._every["keep"] and self._is_due("keep", metrics):
+            if self._saved_step != metrics["step"]:
+                self._save()
+            self._run.keep(metrics["epoch"] + 1)
+
+    def _is_due(self, what: str, metrics: Metrics) -> bool:
+        """Whether this step ends the epoch, or part of one, that something is done after."""
+        _, total, per_epoch, _ = self.state
+        every = self._every[what]
+        if every is None:
+            return metrics["step"] % per_epoch == 0 and time.monotonic() - self._saved_time > 60
+        period = max(1, round(every * per_epoch))
+        return metrics["step"] % period == 0 or metrics["step"] == total
+
+    def _save(self) -> None:
+        assert self._run is not None
+        self.save(self._run.last)
+        self._saved_step = self.state.step
+        self._saved_time = time.monotonic()
+
+    def _not_finite(self, error: FloatingPointError) -> FloatingPointError:
+        """The error, with where it was and what is left."""
+        step = self.state.step
+        kept = f"the last good state, after step {step}, is in {self._run.last}" if self._run else "nothing was written"
+        return FloatingPointError(f"step {step + 1}: {error}; {kept}")
+
+    def _say_interrupted(self) -> None:
+        state = self.state
+        saved = f"; saved in {self._run.last}, fit() goes on from there" if self._run else ""
+        print(f"stopped after step {state.step} of {state.total_steps}{saved}", file=sys.stderr)
+
+    def __repr__(self) -> str:
+        state = self.state
+        return f"Trainer({self.dataset!r}: step {state.step} of {state.total_steps}, batches of {self.config.batch_size})"
+
+
+class _Bar:
+    """The progress bar: loss beside its chance level, similarity between images, speed."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.bar: Any = None
+        if trainer.progress:
+            from tqdm.auto import tqdm
+
+            state = trainer.state
+            # In a log file a line now and then is enough.
+            pause = 0.2 if sys.stderr.isatty() or "ipykernel" in sys.modules else 10
+            self.bar = tqdm(
+                total=state.total_steps, initial=state.step, desc="training", unit="step", mininterval=pause, smoothing=0.1
+            )
+            self.chance = trainer.model.chance_loss
+
+    def update(self, metrics: Metrics) -> None:
+        if self.bar is None:
+            return
+        parts = [
+            f"loss {metrics['loss']:.3f} (chance {self.chance:.3f})",
+            f"similarity {metrics['similarity_images']:.2f}",
+            f"{metrics['images_per_second']:.0f} images/s",
+        ]
+        if "nn_accuracy" in metrics:
+            self.bar.write(f"epoch {metrics['epoch'] + 1}: nearest neighbour {metrics['nn_accuracy']:.1%}")
+        self.bar.set_postfix_str(", ".join(parts), refresh=False)
+        self.bar.update()
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _positive(**values: float | None) -> None:
+    for name, value in values.items():
+        if value is not None and not value > 0:
+            raise ValueError(f"{name}: is {value}, wanted more than 0")
