@@ -1,6 +1,8 @@
 #include <cblas.h>
 
-// LAPACK's symmetric eigenvalue routine, Fortran calling convention; libopenblas carries it, cblas.h does not declare it.
-void dsyev_(
-    const char *job, const char *triangle, const int *order, double *matrix, const int *leading, double *values,
-    double *workspace, const int *workspace_length, int *info);
+// LAPACK's singular values by divide and conquer, Fortran calling convention: libopenblas carries it, cblas.h does not
+// declare it.
+void dgesdd_(
+    const char *job, const int *rows, const int *columns, double *matrix, const int *leading, double *values, double *u,
+    const int *leading_u, double *vt, const int *leading_vt, double *workspace, const int *workspace_length,
+    int *integer_workspace, int *info);

@@ -20,11 +20,8 @@ public struct MatrixView {
   }
 }
 
-/// OpenBLAS as this library uses it: one thread, and the kernels the processor deserves. Touched before the first product.
-let configuredBLAS: Void = {
-  openblas_set_num_threads(1)
-  _ = lmk_prefer_avx512_blas()
-}()
+/// OpenBLAS as this library uses it, one thread a call: the pool splits the work. Touched before the first product.
+let configuredBLAS: Void = { openblas_set_num_threads(1) }()
 
 /// c = scale · a·b + keep · c for a [m, k], b [k, n], c [m, n] with rows `stride` apart, on the caller's thread.
 public func product(

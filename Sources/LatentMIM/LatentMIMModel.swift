@@ -149,7 +149,8 @@ extension ModelConfiguration {
   }
 
   fileprivate var decoderShape: DecoderShape {
-    DecoderShape(encoderWidth: width, width: decoderWidth, depth: decoderDepth, heads: decoderHeads)
+    DecoderShape(
+      encoderWidth: width, width: decoderWidth, depth: decoderDepth, heads: decoderHeads, mlpRatio: Float(mlpRatio))
   }
 
   fileprivate var cueFactor: Float { cueScale == .sqrt ? 1 / Float(decoderWidth).squareRoot() : 1 }

@@ -38,37 +38,22 @@ struct PooledTokens {
     try addColumnSums(units.pointer, rows: images, width: width, into: sum.pointer)
     let all = sumOfSquares(sum.pointer, count: width)
     let own = sumOfSquares(units.pointer, count: units.count)
-    return ((all - own) / Double(images * (images - 1)), try effectiveRank(pooled))
+    return ((all - own) / Double(images * (images - 1)), effectiveRank(pooled))
   }
 }
 
-/// exp of the entropy of the normalised singular values of x [rows, C], its columns centred: 1 for a line, at most min(rows − 1, C).
-/// nan where the values are not finite; 0 where all rows are equal.
-///
-/// - Throws: `OutOfMemory`.
-func effectiveRank(_ x: Tensor) throws -> Double {
+/// exp of the entropy of the normalised singular values of x [rows, C], its columns centred: 1 where all rows lie on a line (or are
+/// equal), at most min(rows − 1, C). nan where the values are not finite.
+func effectiveRank(_ x: Tensor) -> Double {
   let (rows, width) = (x.shape[0], x.shape[1])
-  let centred = try Tensor(shape: [1, rows, width], values: x.values)
-  let mean = try tokenMeans(centred)
-  for row in 0..<rows {
-    for channel in 0..<width { centred.pointer[row * width + channel] -= mean.pointer[channel] }
+  var centred = x.values.map(Double.init)
+  for channel in 0..<width {
+    let column = stride(from: channel, to: centred.count, by: width)
+    let mean = column.reduce(0) { $0 + centred[$1] } / Double(rows)
+    for index in column { centred[index] -= mean }
   }
-  // The smaller of the two Gram matrices has the squared singular values.
-  let order = min(rows, width)
-  let gram = try Buffer(count: order * order)
-  let (plain, turned) = (
-    MatrixView(centred.pointer, stride: width), MatrixView(centred.pointer, stride: width, transposed: true)
-  )
-  if rows <= width {
-    try parallelProduct(rows, rows, width, plain, turned, into: gram.pointer, stride: order)
-  } else {
-    try parallelProduct(width, width, rows, turned, plain, into: gram.pointer, stride: order)
-  }
-  guard let squares = symmetricEigenvalues(gram.values.map(Double.init), order: order) else { return .nan }
-  // Rounding leaves traces where there is nothing: float32 products know squares to about 1e-6 of the largest.
-  let largest = squares.last ?? 0
-  let values = squares.filter { $0 > 1e-6 * largest && $0 > 0 }.map { $0.squareRoot() }
+  guard let values = singularValues(centred, rows: rows, columns: width) else { return .nan }
   let total = values.reduce(0, +)
-  guard total > 0 else { return 0 }
-  return exp(-values.reduce(0) { $0 + $1 / total * log($1 / total) })
+  guard total > 0 else { return 1 }
+  return exp(-values.reduce(0) { $1 > 0 ? $0 + $1 / total * log($1 / total) : $0 })
 }

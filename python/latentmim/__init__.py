@@ -3,8 +3,8 @@
 >>> import latentmim as lm
 >>> lm.pretrain("photos/", out="runs/first")                            # doctest: +SKIP
 
-or in parts: `ImageFolder` and `Arrays` hold images, `LatentMIM` is the model, `Trainer` trains it, `Encoder.features` and
-`segment` use it, `evaluate` scores it, `plot` draws. NumPy arrays go in and come out.
+or in parts: `ImageFolder` and `Arrays` hold images, `LatentMIM` is the model, `Trainer` trains it, `Encoder.features`
+and `segment` use it, `evaluate` scores it, `plot` draws. NumPy arrays go in and come out.
 """
 
 from __future__ import annotations

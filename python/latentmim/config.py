@@ -1,4 +1,4 @@
-"""What makes a model, and how it is trained: every option, typed. Defaults and ranges are the core's; here are only their names."""
+"""Every option of a model and of its training, typed. Defaults and ranges are the core's; here are only names."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class ModelConfig(_Config):
         projector_width: hidden width of the projector.
         projector_depth: linear layers of the projector.
         gap_offset: shifts are "exclusive", 0 … G − 1 pixels, or "inclusive", 0 … G.
-        positions: coordinates of the sin-cos positions: "linspace" (0 … rows over rows steps) or "index" (0 … rows − 1).
+        positions: coordinates of the sin-cos positions: "linspace" (0 … rows in rows steps) or "index" (0, 1, …).
         cue_scale: visual cues' logits are divided by √D ("sqrt") or not ("none").
         standardize_predictions: whether predictions are standardised over an image's patches before the loss.
         temperature: τ of patch discrimination.

@@ -53,7 +53,9 @@ def resize(images: ArrayLike, size: int | Sequence[int]) -> FloatArray:
 
 
 class Dataset:
-    """Images, perhaps with labels. `len(dataset)` is their number, `dataset[i]` one of them, [H, W, C] float32 in 0 … 1."""
+    """Images, perhaps with labels. `len(dataset)` is their number, `dataset[i]` one of them, [H, W, C] float32 in 0 …
+    1.
+    """
 
     _handle: Any
 
@@ -125,8 +127,8 @@ class Dataset:
         Args:
             size: (height, width) of the result, or one number for both.
             indices: [n] which images; all if not given.
-            short_side: the image is brought to this short side, and the centre of `size` is cut out; if not given, the whole
-                image is brought to `size`, whatever its ratio.
+            short_side: the image is brought to this short side, and the centre of `size` is cut out; if not given,
+                the whole image is brought to `size`, whatever its ratio.
 
         Returns:
             [n, height, width, channels] float32 in 0 … 1.
@@ -148,8 +150,8 @@ class ImageFolder(Dataset):
 
     Args:
         path: of the folder.
-        on_error: what to do about a file that cannot be read: "fail" with an error that names it, or "skip" it: another takes
-            its place and it is listed in `skipped`. Nothing is opened before it is needed.
+        on_error: what to do about a file that cannot be read: "fail" with an error that names it, or "skip" it:
+            another takes its place and it is listed in `skipped`. Nothing is opened before it is needed.
 
     Raises:
         OSError: the folder cannot be read.

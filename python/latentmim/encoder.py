@@ -57,7 +57,8 @@ class Encoder:
         """One vector for each patch.
 
         Args:
-            images: [B, H, W, channels], or one image [H, W, channels]: uint8 in 0 … 255 or float in 0 … 1, not normalised.
+            images: [B, H, W, channels], or one image [H, W, channels]: uint8 in 0 … 255 or float in 0 … 1, not
+                normalised.
             layer: behind which block they are taken, 0 (before the first) … depth; the last if not given.
             norm: with the final norm.
             projector: through the projector, behind the norm.
@@ -94,8 +95,8 @@ class Encoder:
 
         Args:
             images: as in `features`, and so are `layer`, `norm`, `projector` and `resize`.
-            pooling: "mean" or "max" of the patches, the class token "cls", or "topk_mean", per channel the mean of its `k`
-                largest values.
+            pooling: "mean" or "max" of the patches, the class token "cls", or "topk_mean", per channel the mean of
+                its `k` largest values.
             k: of "topk_mean".
             layer: see `features`.
             norm: see `features`.
@@ -132,14 +133,10 @@ class Encoder:
             size = self.nearest_size(*pixels.shape[1:3])
         return pixels if _arrays.sides(size) == pixels.shape[1:3] else resize_images(pixels, size)
 
-    def _tokens(
-        self, pixels: NDArray[Any], layer: int | None, norm: bool, projector: bool, extend: bool
-    ) -> FloatArray:
+    def _tokens(self, pixels: NDArray[Any], layer: int | None, norm: bool, projector: bool, extend: bool) -> FloatArray:
         rows, columns = self.grid(pixels)
         tokens = np.empty((len(pixels), rows * columns + 1, self.config.width), np.float32)
-        _native.encoder_features(
-            self._handle, pixels, -1 if layer is None else layer, norm, projector, extend, tokens
-        )
+        _native.encoder_features(self._handle, pixels, -1 if layer is None else layer, norm, projector, extend, tokens)
         return tokens
 
     def __repr__(self) -> str:

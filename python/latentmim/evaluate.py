@@ -73,8 +73,8 @@ def features(
         dataset: a data set, the path of a folder, or an array of images.
         indices: which images; all if not given.
         size: (height, width) of what the encoder sees, or one number; the trained grid's if not given.
-        short_side: images are brought to this short side, and the centre of `size` is cut out; 0: no cutting, the whole image
-            is brought to `size`. If neither this nor `size` is given, size/.875.
+        short_side: images are brought to this short side, and the centre of `size` is cut out; 0: no cutting, the
+            whole image is brought to `size`. If neither this nor `size` is given, size/.875.
         layer: behind which block; the last if not given.
         norm: with the final norm.
         projector: through the projector.
@@ -107,8 +107,8 @@ def nearest_neighbor(
         encoder: whose features.
         dataset: with labels.
         progress: whether a bar is shown.
-        options: how images become vectors, as in `features`. The defaults are the paper's: short side to the trained size /
-            .875, centre crop, mean of the patch tokens before the final norm.
+        options: how images become vectors, as in `features`. The defaults are the paper's: short side to the trained
+            size / .875, centre crop, mean of the patch tokens before the final norm.
 
     Raises:
         ValueError: the data set has no labels, or fewer than two images.
@@ -121,7 +121,11 @@ def nearest_neighbor(
 
 
 def pixels_nearest_neighbor(
-    dataset: Dataset | PathLike, size: int | tuple[int, int] = 64, *, short_side: int | None = None, progress: bool = True
+    dataset: Dataset | PathLike,
+    size: int | tuple[int, int] = 64,
+    *,
+    short_side: int | None = None,
+    progress: bool = True,
 ) -> NearestNeighbor:
     """The same score of the pixels themselves, the least that features should beat.
 
@@ -144,7 +148,11 @@ def pixels_nearest_neighbor(
 
 
 def _by_chunks(
-    indices: NDArray[np.int64], width: int, compute: Callable[[NDArray[np.int64], FloatArray], None], name: str, progress: bool
+    indices: NDArray[np.int64],
+    width: int,
+    compute: Callable[[NDArray[np.int64], FloatArray], None],
+    name: str,
+    progress: bool,
 ) -> FloatArray:
     """Rows computed a few at a time."""
     from tqdm.auto import tqdm

@@ -21,7 +21,7 @@ __all__ = ["Views", "sample"]
 
 @dataclass(frozen=True, eq=False)
 class Views:
-    """Views of a batch of B images, over a grid of L cells numbered row by row: ordinary arrays, to look at, change and pass back.
+    """Views of B images over a grid of L cells, numbered row by row: arrays to look at, change and pass back.
 
     Attributes:
         visible: [B, V] int32, the cells the online encoder sees, in the order drawn.
@@ -63,9 +63,13 @@ def sample(
         ValueError: neither or both of `batch` and `images`, a seed out of range.
 
     """
-    if (batch is None) == (images is None):
-        raise ValueError(f"sample: batch is {batch}, images are {images}; wanted one of the two")
-    indices = np.arange(batch) if images is None else _arrays.integers(images, "images")
+    if images is None:
+        if batch is None:
+            raise ValueError("sample: neither batch nor images is given, wanted one of the two")
+        images = np.arange(batch)
+    elif batch is not None:
+        raise ValueError("sample: batch and images are both given, wanted one of the two")
+    indices = _arrays.integers(images, "images")
     count = len(indices)
     visible = np.empty((count, config.num_visible), np.int32)
     target = np.empty((count, config.num_target), np.int32)

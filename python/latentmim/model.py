@@ -120,7 +120,9 @@ class LatentMIM:
         return self._read(_native.model_read_parameter, trained_only=False)
 
     def gradients(self) -> dict[str, FloatArray]:
-        """Copies of the gradients collected since the last `zero_gradients` or optimiser step, for all trained weights."""
+        """Copies of the gradients collected since the last `zero_gradients` or optimiser step, for all trained
+        weights.
+        """
         return self._read(_native.model_read_gradient, trained_only=True)
 
     def _read(self, read: Any, *, trained_only: bool) -> dict[str, FloatArray]:
@@ -155,8 +157,8 @@ class LatentMIM:
 
         Returns:
             The loss, and what is measured beside it: mean cosines between the patches of an image
-            (`similarity_predictions`, `similarity_visible`, `similarity_targets`), between images (`similarity_images`, 1 is
-            collapse) and the `effective_rank` of the images' mean tokens.
+            (`similarity_predictions`, `similarity_visible`, `similarity_targets`), between images
+            (`similarity_images`, 1 is collapse) and the `effective_rank` of the images' mean tokens.
 
         Raises:
             ValueError: shapes, cells or offsets that do not fit; numbers in `images` that are not finite.

@@ -1,8 +1,9 @@
 """Weights from PyTorch's `.pth` files (`torch.save`), without PyTorch and without executing anything.
 
-Such a file is a zip archive: a pickle that describes the objects, and one raw file for each storage. The pickle is a program for a
-little stack machine that can call any Python function. The machine here knows only what descriptions of tensors need: it
-builds numbers, texts, lists, tuples and dicts, and of functions it *recognises* a handful by name, calling none.
+Such a file is a zip archive: a pickle that describes the objects, and one raw file for each storage. The pickle is a
+program for a little stack machine that can call any Python function. The machine here knows only what descriptions of
+tensors need: it builds numbers, texts, lists, tuples and dicts, and of functions it *recognises* a handful by name,
+calling none.
 """
 
 from __future__ import annotations
@@ -72,8 +73,8 @@ def _open_zip(file: Any) -> zipfile.ZipFile:
     if start[:2] != b"PK":
         if start[:1] == b"\x80":
             raise _PthError(
-                "is in the format that PyTorch wrote before version 1.6, which is not read; load it with a recent PyTorch "
-                "and save it again"
+                "is in the format that PyTorch wrote before version 1.6, which is not read; "
+                "load it with a recent PyTorch and save it again"
             )
         raise _PthError("is no .pth file: it does not begin like a zip archive")
     return zipfile.ZipFile(file)
@@ -139,10 +140,14 @@ class _Archive:
         count = math.prod(tensor.shape)
         last = tensor.offset + sum((size - 1) * step for size, step in zip(tensor.shape, tensor.strides, strict=True))
         if count > storage.count or (count and last >= storage.count):
-            raise _PthError(f"tensor {name} of shape {list(tensor.shape)} reaches outside its storage of {storage.count} values")
+            raise _PthError(
+                f"tensor {name} of shape {list(tensor.shape)} reaches outside its storage of {storage.count} values"
+            )
         self.left -= 4 * count
         if self.left < 0:
-            raise _PthError(f"tensor {name}: the tensors together are more than {LARGEST_GROWTH} times as large as the file")
+            raise _PthError(
+                f"tensor {name}: the tensors together are more than {LARGEST_GROWTH} times as large as the file"
+            )
         stored = self.storage(name, storage)
         strides = [step * stored.itemsize for step in tensor.strides]
         view = np.lib.stride_tricks.as_strided(stored[tensor.offset :], tensor.shape, strides) if count else stored[:0]
@@ -157,12 +162,14 @@ class _Archive:
         dtype = np.dtype("<u2" if storage.dtype == "bfloat16" else storage.dtype)
         data = self.read(f"data/{storage.key}", storage.count * dtype.itemsize)
         if len(data) != storage.count * dtype.itemsize:
-            raise _PthError(f"the storage of {name} has {len(data)} bytes, wanted {storage.count} values of {dtype.itemsize}")
+            raise _PthError(
+                f"the storage of {name} has {len(data)} bytes, wanted {storage.count} values of {dtype.itemsize}"
+            )
         self.latest = storage, np.frombuffer(data, dtype)
         return self.latest[1]
 
 
-# ---- The stack machine ------------------------------------------------------------------------------------------------
+# ---- The stack machine ----------------------------------------------------------------------------------------------
 
 
 class _Mark:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from latentmim._arrays import PathLike
-    from latentmim.config import ModelConfig, TrainingConfig
+    from latentmim.config import TrainingConfig
+    from latentmim.model import LatentMIM
 
 __all__ = ["RunFolder", "read_metrics"]
 
@@ -33,10 +34,20 @@ class RunFolder:
         lines = read_metrics(self.metrics) if os.path.exists(self.metrics) else []
         return [line for line in lines if line["step"] <= until]
 
-    def begin(self, model: ModelConfig, training: TrainingConfig, history: list[dict[str, Any]]) -> None:
-        """Make the folder, write both configurations, and bring the log to what has really happened."""
+    def set_aside(self) -> None:
+        """Move an earlier run's last checkpoint out of the way: nobody shall resume it by mistake."""
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(self.last, os.path.join(self.checkpoints, "previous.safetensors"))
+
+    def begin(self, model: LatentMIM, training: TrainingConfig, history: list[dict[str, Any]]) -> None:
+        """Make the folder, write the configuration, and bring the log to what has really happened."""
         os.makedirs(self.checkpoints, exist_ok=True)
-        configuration = {"model": model.to_dict(), "training": training.to_dict()}
+        configuration = {
+            "model": model.config.to_dict(),
+            "training": training.to_dict(),
+            "chance_loss": model.chance_loss,
+            "floor_loss": model.floor_loss,
+        }
         _replace(self.config, json.dumps(configuration, indent=2) + "\n")
         _replace(self.metrics, "".join(map(_line, history)))
 

@@ -30,7 +30,7 @@ def set_instruction_set(name: Literal["portable", "avx2", "avx512"]) -> None:
 
 
 class Memory(NamedTuple):
-    """Memory of the core's arrays: blocks asked of the system since the start, and bytes in use, at most in use, kept for reuse."""
+    """Memory of the core's arrays: blocks asked of the system so far, bytes in use, at most in use, kept for reuse."""
 
     allocations: int
     in_use: int

@@ -29,8 +29,8 @@ class Segments:
     Attributes:
         labels: [H, W] int32, the segment of each pixel, numbered from 0 in the order patches show them, row by row.
         patch_labels: [rows, columns] int32, the segment of each patch.
-        tree: [N − 1, 4] float64, the merges of the N patches in their order, as SciPy's linkage: the two clusters merged (N + i
-            is what merge i made), their distance, patches in the new one.
+        tree: [N − 1, 4] float64, the merges of the N patches in their order, as SciPy's linkage: the two clusters
+            merged (N + i is what merge i made), their distance, patches in the new one.
 
     """
 
@@ -61,7 +61,9 @@ class Segments:
         else:
             _native.tree_cut_at(self._tree, distance, patches)
         grid = patches.reshape(self.patch_labels.shape)
-        return Segments(_upsample(grid, self.labels.shape, self._upsampling), grid, self.tree, self._tree, self._upsampling)
+        return Segments(
+            _upsample(grid, self.labels.shape, self._upsampling), grid, self.tree, self._tree, self._upsampling
+        )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.labels, dtype, copy=copy) if copy else np.asarray(self.labels, dtype)
@@ -93,7 +95,8 @@ def segment(
         connectivity: merge neighbouring patches only, so that segments hang together.
         layer: behind which block features are taken; the last if not given.
         norm: with the final norm.
-        size: what features are computed at: the "nearest" that the patch size divides, or (height, width), or one number.
+        size: what features are computed at: the "nearest" that the patch size divides, or (height, width), or one
+            number.
             Larger gives finer segments.
         upsample: patches become pixels: "nearest", or "bilinear" for smooth borders.
 

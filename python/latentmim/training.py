@@ -45,8 +45,8 @@ class Trainer:
         data: a data set, the path of a folder of JPEG files, or an array of images.
         epochs: passes over the data; the schedules span them.
         batch_size: images of one step. Half-filled last batches are left out.
-        out: the folder of the run, made if need be: config.json, metrics.jsonl, checkpoints/, encoder.safetensors. Without
-            it nothing is written.
+        out: the folder of the run, made if need be: config.json, metrics.jsonl, checkpoints/, encoder.safetensors.
+            Without it nothing is written.
         save_every: epochs between checkpoints; by default at the end of an epoch, at most once a minute. One is always
             written at the end and on Ctrl-C.
         keep_every: epochs between checkpoints that are kept beside the last one; none by default.
@@ -171,10 +171,12 @@ class Trainer:
                     self._after_step(metrics)
                     bar.update(metrics)
             except FloatingPointError as error:
+                # What there is now may be beyond repair: it must not replace what was saved.
                 raise self._not_finite(error) from None
-            finally:
-                if self._run and self._saved_step != self.state.step:
-                    self._save()
+            except Exception:
+                self._save()
+                raise
+            self._save()
         if interrupts.requested:
             self._say_interrupted()
         elif self._run:
@@ -186,10 +188,11 @@ class Trainer:
         if checkpoint is not None:
             self.restore(checkpoint)
         if self._run:
-            # A run begun by hand goes on; its log begins with it.
-            begun = [] if checkpoint is None else self._run.history(until=self.state.step)
-            self.history = self.history or begun
-            self._run.begin(self.model.config, self.config, self.history)
+            if checkpoint is not None:
+                self.history = self._run.history(until=self.state.step)
+            elif not self.state.step:
+                self._run.set_aside()
+            self._run.begin(self.model, self.config, self.history)
         self._saved_step = self.state.step if checkpoint is not None else -1
         self._saved_time = time.monotonic()
 
@@ -213,8 +216,7 @@ class Trainer:
         if self._run and self._is_due("save", metrics):
             self._save()
         if self._run and self._every["keep"] and self._is_due("keep", metrics):
-            if self._saved_step != metrics["step"]:
-                self._save()
+            self._save()
             self._run.keep(metrics["epoch"] + 1)
 
     def _is_due(self, what: str, metrics: Metrics) -> bool:
@@ -224,19 +226,21 @@ class Trainer:
         if every is None:
             return metrics["step"] % per_epoch == 0 and time.monotonic() - self._saved_time > 60
         period = max(1, round(every * per_epoch))
-        return metrics["step"] % period == 0 or metrics["step"] == total
+        return bool(metrics["step"] % period == 0 or metrics["step"] == total)
 
     def _save(self) -> None:
-        assert self._run is not None
-        self.save(self._run.last)
-        self._saved_step = self.state.step
-        self._saved_time = time.monotonic()
+        """Bring the last checkpoint up to date."""
+        if self._run and self._saved_step != self.state.step:
+            self.save(self._run.last)
+            self._saved_step = self.state.step
+            self._saved_time = time.monotonic()
 
     def _not_finite(self, error: FloatingPointError) -> FloatingPointError:
         """The error, with where it was and what is left."""
-        step = self.state.step
-        kept = f"the last good state, after step {step}, is in {self._run.last}" if self._run else "nothing was written"
-        return FloatingPointError(f"step {step + 1}: {error}; {kept}")
+        kept = "no checkpoint was written before it"
+        if self._run and self._saved_step >= 0:
+            kept = f"the last good checkpoint, of step {self._saved_step}, is {self._run.last}"
+        return FloatingPointError(f"step {self.state.step + 1}: {error}; {kept}")
 
     def _say_interrupted(self) -> None:
         state = self.state
@@ -245,7 +249,9 @@ class Trainer:
 
     def __repr__(self) -> str:
         state = self.state
-        return f"Trainer({self.dataset!r}: step {state.step} of {state.total_steps}, batches of {self.config.batch_size})"
+        return (
+            f"Trainer({self.dataset!r}: step {state.step} of {state.total_steps}, batches of {self.config.batch_size})"
+        )
 
 
 class _Bar:
@@ -260,7 +266,12 @@ class _Bar:
             # In a log file a line now and then is enough.
             pause = 0.2 if sys.stderr.isatty() or "ipykernel" in sys.modules else 10
             self.bar = tqdm(
-                total=state.total_steps, initial=state.step, desc="training", unit="step", mininterval=pause, smoothing=0.1
+                total=state.total_steps,
+                initial=state.step,
+                desc="training",
+                unit="step",
+                mininterval=pause,
+                smoothing=0.1,
             )
             self.chance = trainer.model.chance_loss
 

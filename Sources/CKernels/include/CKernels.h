@@ -25,9 +25,6 @@ int lmk_instruction_set(void);
 int lmk_best_instruction_set(void);
 /// Forces a lower one (tests). Returns 0, and changes nothing, where the machine does not have it.
 int lmk_set_instruction_set(int set);
-/// Makes OpenBLAS use its AVX-512 kernels on processors it does not know. Call once, before the first product. Returns
-/// whether anything changed.
-int lmk_prefer_avx512_blas(void);
 
 // ---- Whole arrays of n elements ------------------------------------------------------------------------------------
 

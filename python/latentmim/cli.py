@@ -1,0 +1,161 @@
+"""The command line: `latentmim pretrain | evaluate | segment | inspect`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import latentmim as lm
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0, or 1 with the error printed, or 130 on Ctrl-C."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        chosen.run(chosen)
+    except KeyboardInterrupt:
+        return 130
+    except (ValueError, TypeError, OSError, FloatingPointError, MemoryError, ImportError) as error:
+        print(f"latentmim {chosen.command}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="latentmim", description="Latent Masked Image Modeling on CPUs.")
+    parser.add_argument("--version", action="version", version=f"latentmim {lm.__version__}")
+    parser.add_argument("--threads", type=int, help="threads that compute (default: one a core)")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    pretrain = commands.add_parser("pretrain", help="train on a folder of JPEG files")
+    pretrain.add_argument("folder")
+    pretrain.add_argument("--out", required=True, help="folder of the run; run again to go on")
+    pretrain.add_argument("--size", help="vit_tiny … vit_huge (default: by the number of images)")
+    pretrain.add_argument("--preset", choices=["official", "paper"], default="official")
+    pretrain.add_argument("--epochs", type=int)
+    pretrain.add_argument("--batch-size", type=int)
+    pretrain.add_argument("--validation", help="folder with a sub-folder for each class")
+    pretrain.add_argument("--seed", type=int, default=0)
+    pretrain.add_argument("--skip-unreadable", action="store_true", help="leave out files that cannot be read")
+    pretrain.add_argument("--restart", action="store_true", help="start over where there is a run to go on with")
+    pretrain.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other option, e.g. patch_gap=2 (repeatable)",
+    )
+    pretrain.set_defaults(run=_pretrain)
+
+    evaluate = commands.add_parser(
+        "evaluate", help="nearest-neighbour score on a folder with a sub-folder for each class"
+    )
+    evaluate.add_argument("weights", help="encoder.safetensors, a checkpoint, or the authors' .pth")
+    evaluate.add_argument("folder")
+    evaluate.add_argument("--pixels", action="store_true", help="score raw pixels too")
+    evaluate.set_defaults(run=_evaluate)
+
+    segment = commands.add_parser("segment", help="divide an image into segments and draw them")
+    segment.add_argument("weights")
+    segment.add_argument("image", help="a JPEG file")
+    segment.add_argument("--out", default="segments.png", help="picture to write (default: segments.png)")
+    segment.add_argument("--segments", type=int, default=6)
+    segment.add_argument("--linkage", choices=["ward", "average", "complete", "single"], default="ward")
+    segment.add_argument("--connectivity", action="store_true", help="segments hang together")
+    segment.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="compute at this size")
+    segment.set_defaults(run=_segment)
+
+    inspect = commands.add_parser("inspect", help="what a checkpoint or a run holds")
+    inspect.add_argument("path", help="a checkpoint, encoder.safetensors, .pth, config.json, or the folder of a run")
+    inspect.add_argument("--preset", choices=["official", "paper"], default="official", help="what to compare with")
+    inspect.set_defaults(run=_inspect)
+    return parser
+
+
+def _set_threads(chosen: argparse.Namespace) -> None:
+    if chosen.threads is not None:
+        lm.set_thread_count(chosen.threads)
+
+
+def _pretrain(chosen: argparse.Namespace) -> None:
+    _set_threads(chosen)
+    options: dict[str, Any] = dict(map(_setting, chosen.set))
+    if chosen.epochs is not None:
+        options["epochs"] = chosen.epochs
+    if chosen.batch_size is not None:
+        options["batch_size"] = chosen.batch_size
+    photos = lm.ImageFolder(chosen.folder, on_error="skip" if chosen.skip_unreadable else "fail")
+    resume: Any = False if chosen.restart else "auto"
+    lm.pretrain(
+        photos, chosen.out, size=chosen.size, preset=chosen.preset, validation=chosen.validation, seed=chosen.seed,
+        resume=resume, **options,
+    )  # fmt: skip
+    for path, reason in photos.skipped:
+        print(f"skipped {path}: {reason}", file=sys.stderr)
+    print(chosen.out)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise ValueError(f"--set {text}: wanted NAME=VALUE")
+    try:
+        return name.replace("-", "_"), json.loads(value)
+    except ValueError:
+        return name.replace("-", "_"), value
+
+
+def _evaluate(chosen: argparse.Namespace) -> None:
+    _set_threads(chosen)
+    images = lm.ImageFolder(chosen.folder)
+    encoder = lm.load_encoder(chosen.weights)
+    if chosen.pixels:
+        print(lm.evaluate.pixels_nearest_neighbor(images))
+    print(lm.evaluate.nearest_neighbor(encoder, images))
+
+
+def _segment(chosen: argparse.Namespace) -> None:
+    _set_threads(chosen)
+    image = lm.load_image(chosen.image)
+    encoder = lm.load_encoder(chosen.weights)
+    found = lm.segment(
+        encoder, image, chosen.segments, linkage=chosen.linkage, connectivity=chosen.connectivity,
+        size=tuple(chosen.size) if chosen.size else "nearest",
+    )  # fmt: skip
+    lm.plot.segments(image, found).savefig(chosen.out, dpi=150)
+    print(chosen.out)
+
+
+def _inspect(chosen: argparse.Namespace) -> None:
+    path = chosen.path
+    if os.path.isdir(path):
+        path = os.path.join(path, "config.json")
+    if path.endswith(".json"):
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+        config = lm.ModelConfig.from_json(json.dumps(content.get("model", content)))
+    else:
+        encoder = lm.load_encoder(path)
+        print(repr(encoder), end="\n\n")
+        config = encoder.config
+    print(config)
+    difference = config.difference(chosen.preset)
+    print(
+        f"\ndifferent from the published model ('{chosen.preset}'):"
+        if difference
+        else f"\nas published ('{chosen.preset}')"
+    )
+    for name, (here, there) in difference.items():
+        print(f"  {name}: {here}, published {there}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

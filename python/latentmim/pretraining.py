@@ -1,0 +1,132 @@
+"""The one-liner: from a folder of photographs to an encoder, with defaults that suit a small machine."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Literal
+
+from latentmim.config import ModelOptions, Preset, TrainingOptions
+from latentmim.data import Arrays, Dataset, as_dataset
+from latentmim.model import LatentMIM
+from latentmim.training import Trainer
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from latentmim._arrays import PathLike
+
+__all__ = ["pretrain", "recipe"]
+
+SMALL = {
+    "width": 192, "depth": 6, "heads": 3, "grid": 7, "num_visible": 8,
+    "decoder_width": 128, "decoder_heads": 4, "projector_width": 512,
+}  # fmt: skip
+MEDIUM = {"size": "vit_tiny", "grid": 10, "decoder_width": 256, "decoder_heads": 8, "projector_width": 1024}
+LARGE = {"size": "vit_small"}
+
+# (images below which it is meant, model, images seen in all, base learning rate, smallest crop)
+RECIPES = (
+    (10_000, SMALL, 52_000, 2e-3, 0.3),
+    (200_000, MEDIUM, 1_000_000, 1e-3, 0.2),
+    (sys.maxsize, LARGE, 100_000_000, 1.5e-4, 0.2),
+)
+
+
+def recipe(data: Dataset) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `pretrain` chooses for a data set: (model options, training options).
+
+    Fewer than 10,000 images: an encoder 192 wide and 6 deep on a 7×7 grid, which shows learning within minutes on two
+    cores.
+    Fewer than 200,000: ViT-Ti on a 10×10 grid. More: ViT-S as published. Images below 96 pixels get patches of 4
+    pixels.
+    """
+    count = len(data)
+    _, model, seen, rate, area = next(entry for entry in RECIPES if count < entry[0])
+    chosen = dict(model)
+    if data.channels != 3:
+        chosen["channels"] = data.channels
+    if isinstance(data, Arrays) and min(data.images.shape[1:3]) < 96:
+        chosen |= {"patch_size": 4, "patch_gap": 1}
+    batch_size = min(128 if count < 200_000 else 256, count)
+    training = {
+        "epochs": max(10, round(seen / count)),
+        "batch_size": batch_size,
+        "base_learning_rate": rate,
+        "crop_area": (area, 1.0),
+    }
+    return chosen, training
+
+
+def pretrain(
+    data: Dataset | PathLike | ArrayLike,
+    out: PathLike,
+    *,
+    size: str | None = None,
+    preset: Preset = "official",
+    validation: Dataset | PathLike | None = None,
+    validate_every: float | None = None,
+    resume: Literal["auto"] | bool | PathLike = "auto",
+    seed: int = 0,
+    progress: bool = True,
+    **options: Any,
+) -> LatentMIM:
+    """Train a Latent MIM on images, from nothing to files: run it again to go on where it was stopped.
+
+    Args:
+        data: the path of a folder of JPEG files, a data set, or an array of images.
+        out: the folder of the run: config.json, metrics.jsonl, checkpoints/, encoder.safetensors, and pictures/ where
+            matplotlib is installed.
+        size: a named encoder, "vit_tiny" … "vit_huge"; if not given, `recipe` chooses by the number of images.
+        preset: "official" or "paper", for what neither `recipe` nor you choose.
+        validation: a labelled data set (or folder) for the nearest-neighbour score.
+        validate_every: epochs between scores; ten scores a run if not given.
+        resume: see `Trainer.fit`.
+        seed: of weights, crops, order and views.
+        progress: whether a progress bar is shown.
+        options: any option of `ModelConfig`, `TrainingConfig` or `Trainer`, by name; they go before what `recipe`
+            chooses.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        OSError: the folder cannot be read, or the run not be written.
+        ValueError: an unknown option, one out of its range, a folder without images.
+
+    """
+    dataset = as_dataset(data)
+    chosen_model, chosen_training = recipe(dataset)
+    if size is not None:
+        chosen_model = {"channels": dataset.channels} if dataset.channels != 3 else {}
+    for_model = {name: options.pop(name) for name in list(options) if name in ModelOptions.__annotations__}
+    if "mask_ratio" in for_model or "grid" in for_model:
+        chosen_model.pop("num_visible", None)
+    for_trainer = {name: options.pop(name) for name in ("save_every", "keep_every", "log_every") if name in options}
+    _refuse_unknown(options)
+    training = chosen_training | options
+    model = LatentMIM(**{"size": size, "preset": preset, "seed": seed, **chosen_model, **for_model})
+    print(f"{dataset!r}\n{model!r}\n{training['epochs']} epochs, batches of {training['batch_size']}", file=sys.stderr)
+    trainer = Trainer(
+        model, dataset, out=out, validation=validation, validate_every=validate_every or training["epochs"] / 10,
+        progress=progress, seed=seed, preset=preset, **for_trainer, **training,
+    )  # fmt: skip
+    trainer.fit(resume=resume)
+    _draw(trainer)
+    return model
+
+
+def _refuse_unknown(options: dict[str, Any]) -> None:
+    known = ["epochs", "batch_size", *TrainingOptions.__annotations__]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        both = ", ".join([*known, *ModelOptions.__annotations__])
+        raise ValueError(f"pretrain: unknown {', '.join(map(repr, unknown))}; known are {both}")
+
+
+def _draw(trainer: Trainer) -> None:
+    """The pictures of a run, where matplotlib is there."""
+    try:
+        from latentmim import plot
+    except ImportError:
+        return
+    plot.run(trainer)
