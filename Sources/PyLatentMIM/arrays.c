@@ -26,7 +26,7 @@ static bool add(struct named_arrays *arrays, PyObject *key, PyObject *value) {
 
 bool named_arrays_in(PyObject *dict, struct named_arrays *arrays) {
   if (!PyDict_Check(dict)) {
-    PyErr_SetString(PyExc_TypeError, "parameters: wanted a dict of name → array");
+    PyErr_SetString(PyExc_TypeError, "parameters: wanted a dict of arrays by name");
     return false;
   }
   lm_status status = lm_arrays_create(&arrays->arrays);

@@ -114,7 +114,7 @@ bool pixels_in(PyObject *object, const char *name, struct array *array, lm_pixel
   if (!hold(object, name, 0, array)) return false;
   bool is_bytes = is_of_type(&array->view, UINT8);
   if (!is_bytes && !is_of_type(&array->view, FLOAT32)) {
-    PyErr_Format(PyExc_TypeError, "%s: dtype is %s, wanted uint8 (0 … 255) or float32 (0 … 1)", name,
+    PyErr_Format(PyExc_TypeError, "%s: dtype is %s, wanted uint8 or float32", name,
                  type_name(letter(&array->view), array->view.itemsize));
     return false;
   }

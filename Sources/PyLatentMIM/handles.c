@@ -58,7 +58,7 @@ int seed_value(PyObject *object, void *seed) {
   bool failed = value == (unsigned long long)-1 && PyErr_Occurred();
   if (failed) {
     PyErr_Clear();
-    PyErr_Format(PyExc_ValueError, "seed is %R, wanted 0 … 2**64 - 1", number);
+    PyErr_Format(PyExc_ValueError, "seed is %R, wanted 0 to 2**64 - 1", number);
   }
   Py_DECREF(number);
   *(uint64_t *)seed = value;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypedDict
 
@@ -76,6 +77,9 @@ def to_json(options: dict[str, Any]) -> str:
         raise TypeError(f"an option is a {type(value).__name__}, wanted a number, a text, a truth value or a tuple")
 
     given = {name: value for name, value in options.items() if value is not None}
+    for name, value in given.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name} is {value}, wanted a finite number")
     return json.dumps(given, default=plain, allow_nan=False)
 
 

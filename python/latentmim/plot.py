@@ -148,48 +148,59 @@ def history(run: Trainer | PathLike | Sequence[dict[str, Any]]) -> Figure:
     lines, bounds = _read_run(run)
     if not lines:
         raise ValueError("history: there are no steps to draw")
-    figure, ((loss, similarity), (rank, rate)) = _panels(2, 2, 10.5, 6.2)
+    scores = [(line["step"], line["nn_accuracy"]) for line in lines if "nn_accuracy" in line]
+    figure, panels = _panels(2, 3 if scores else 2, 15 if scores else 10.5, 6.2)
     step = [line["step"] for line in lines]
+    place = panels.flat
 
-    def draw(axes: Axes, name: str, colour: str, label: str, style: str = "-") -> None:
+    def draw(axes: Axes, name: str, colour: str, label: str = "", style: str = "-") -> None:
         values = [line[name] for line in lines]
         axes.plot(step, values, style, color=colour, linewidth=1.5, label=label, marker="" if len(step) > 1 else "o")
 
-    draw(loss, "loss", BLUE, "loss")
-    for value, label, colour in zip(bounds, ("chance", "floor"), (VERMILION, GREEN), strict=False):
-        loss.axhline(value, color=colour, linewidth=1.2, linestyle="--", label=f"{label} {value:.3f}")
-    draw(similarity, "similarity_images", VERMILION, "between images (1: collapse)")
-    draw(similarity, "similarity_predictions", BLUE, "predictions of an image", "--")
-    draw(similarity, "similarity_visible", ORANGE, "visible tokens of an image", "-.")
-    draw(similarity, "similarity_targets", GREEN, "targets of an image", ":")
-    draw(rank, "effective_rank", PURPLE, "effective rank of the images' mean tokens")
-    scores = [(line["step"], line["nn_accuracy"]) for line in lines if "nn_accuracy" in line]
-    _draw_scores(rank, scores)
-    draw(rate, "learning_rate", INK, "learning rate")
-    for axes, title in ((loss, "loss"), (similarity, "mean cosine"), (rank, "effective rank"), (rate, "learning rate")):
-        _style(axes, title)
+    axes = _style(next(place), "loss")
+    draw(axes, "loss", BLUE, "loss")
+    _draw_bounds(axes, [line["loss"] for line in lines], bounds)
+    axes = _style(next(place), "mean cosine")
+    draw(axes, "similarity_images", VERMILION, "between images (1: collapse)")
+    draw(axes, "similarity_predictions", BLUE, "predictions of an image", "--")
+    draw(axes, "similarity_visible", ORANGE, "visible tokens of an image", "-.")
+    draw(axes, "similarity_targets", GREEN, "targets of an image", ":")
+    _legend(axes)
+    draw(_style(next(place), "effective rank of the images' mean tokens"), "effective_rank", PURPLE)
+    draw(_style(next(place), "learning rate"), "learning_rate", INK)
+    if scores:
+        draw(_style(next(place), "gradient norm"), "gradient_norm", INK)
+        axes = _style(next(place), "nearest-neighbour accuracy")
+        axes.plot(*zip(*scores, strict=True), "o-", color=GREEN, markersize=4, linewidth=1.5)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.1%}")
     return figure
 
 
-def _draw_scores(axes: Axes, scores: list[tuple[int, float]]) -> None:
-    if not scores:
-        return
-    right = axes.twinx()
-    right.plot(*zip(*scores, strict=True), "o-", color=ORANGE, markersize=4, linewidth=1.2)
-    right.set_ylabel("nearest neighbour (dots)", color="#9A6A00", fontsize=9)
-    right.yaxis.set_major_formatter(lambda value, _: f"{value:.1%}")
-    right.spines[["top", "left", "right"]].set_visible(False)
+def _draw_bounds(axes: Axes, losses: list[float], bounds: tuple[float, ...]) -> None:
+    """Chance and floor. A floor far below is named in the legend alone, so that the curve keeps its room."""
+    low, high = min([*losses, *bounds[:1]]), max([*losses, *bounds[:1]])
+    margin = 0.1 * (high - low) or 0.1
+    for value, label, colour in zip(bounds, ("chance", "floor"), (VERMILION, GREEN), strict=False):
+        is_seen = value > low - 3 * margin
+        name = f"{label} {value:.3f}" if is_seen else f"{label} {value:.3f}, below"
+        axes.plot([], [], color=colour, linewidth=1.2, linestyle="--", label=name)
+        if is_seen:
+            axes.axhline(value, color=colour, linewidth=1.2, linestyle="--")
+    _legend(axes)
 
 
-def _style(axes: Axes, title: str) -> None:
+def _legend(axes: Axes) -> None:
+    axes.legend(fontsize=8, framealpha=0.85, edgecolor="none")
+
+
+def _style(axes: Axes, title: str) -> Axes:
     axes.set_title(title, fontsize=10, loc="left", color=INK, fontweight="bold")
     axes.set_xlabel("step", fontsize=9)
     axes.grid(color="#E6E6E6", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=9)
-    if len(axes.lines) > 1:
-        axes.legend(fontsize=8, framealpha=0.85, edgecolor="none")
+    return axes
 
 
 def _read_run(run: Trainer | PathLike | Sequence[dict[str, Any]]) -> tuple[Sequence[dict[str, Any]], tuple[float, ...]]:

@@ -1,0 +1,61 @@
+"""What several tests need: a small model, images, a folder of JPEG files."""
+
+from pathlib import Path
+from typing import Any
+
+import latentmim as lm
+import numpy as np
+import pytest
+from PIL import Image
+
+SMALL: dict[str, Any] = {
+    "grid": (4, 5),
+    "patch_size": 8,
+    "patch_gap": 2,
+    "num_visible": 5,
+    "width": 48,
+    "depth": 2,
+    "heads": 3,
+    "decoder_width": 32,
+    "decoder_depth": 2,
+    "decoder_heads": 4,
+    "projector_width": 64,
+}
+
+
+def pixels(count: int, height: int = 48, width: int = 56, channels: int = 3, seed: int = 0) -> np.ndarray:
+    """Random uint8 images with some structure: coloured gradients and noise."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
+    slopes = rng.uniform(-1, 1, (2, count, 1, 1, channels))
+    images = 0.5 + 0.4 * (slopes[0] * y[..., None] + slopes[1] * x[..., None])
+    images += rng.normal(0, 0.05, (count, height, width, channels))
+    return (255 * images.clip(0, 1)).astype(np.uint8)
+
+
+@pytest.fixture
+def options() -> dict[str, Any]:
+    """Options of a small model."""
+    return dict(SMALL)
+
+
+@pytest.fixture
+def model() -> lm.LatentMIM:
+    """A small model with fresh weights."""
+    return lm.LatentMIM(**SMALL, seed=1)
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    """[40, 48, 56, 3] uint8."""
+    return pixels(40)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Twelve JPEG files in folders `cats` and `dogs`, 40×52 pixels."""
+    for index, image in enumerate(pixels(12, 40, 52, seed=2)):
+        place = tmp_path / "photos" / ("cats" if index % 2 else "dogs")
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(place / f"{index:02}.jpg", quality=92)
+    return tmp_path / "photos"
