@@ -33,7 +33,7 @@ def main() -> None:
 
     scores = {}
     if held_out:
-        scores["raw pixels"] = lm.evaluate.pixels_nearest_neighbor(held_out, model.config.image_size, short_side=0)
+        scores["raw pixels, 8×8"] = lm.evaluate.pixels_nearest_neighbor(held_out, 8, short_side=0)
         scores["untrained encoder"] = _score(model, held_out)
     trainer = lm.Trainer(model, train, out=arguments.out, **{**training_options, "epochs": epochs})
     trainer.fit(resume=False)

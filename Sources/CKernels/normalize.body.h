@@ -33,52 +33,63 @@ static void LMK_NAME(normalize_gradient)(
   }
 }
 
+// Columns treated together, so that their sums stay in registers or the first cache.
+enum { LMK_NAME(columns_together) = 64 };
+
 // Down the rows of each column: y = (x - mean) / (std + epsilon), std over rows - 1. inverse_deviation is 1 / (std + epsilon).
+// Sums are double: an error of the mean is the same in every row and would add up in whatever is summed over them.
 static void LMK_NAME(standardize)(
-    long rows, long width, const float *restrict x, float epsilon, float *restrict y, float *restrict mean,
-    float *restrict inverse_deviation) {
-  memset(mean, 0, sizeof(float) * (size_t)width);
-  memset(inverse_deviation, 0, sizeof(float) * (size_t)width);
-  for (long r = 0; r < rows; r++)
-    for (long i = 0; i < width; i++) mean[i] += x[r * width + i];
-  for (long i = 0; i < width; i++) mean[i] /= (float)rows;
-  for (long r = 0; r < rows; r++) {
-    for (long i = 0; i < width; i++) {
-      LMK_FUSES
-      const float centred = x[r * width + i] - mean[i];
-      inverse_deviation[i] += centred * centred;
+    long rows, long width, const float *restrict x, float epsilon, float *restrict y, float *restrict inverse_deviation) {
+  for (long first = 0; first < width; first += LMK_NAME(columns_together)) {
+    const long columns = width - first < LMK_NAME(columns_together) ? width - first : LMK_NAME(columns_together);
+    const float *from = x + first;
+    float *to = y + first, *inverse = inverse_deviation + first;
+    double mean[LMK_NAME(columns_together)] = {0}, squares[LMK_NAME(columns_together)] = {0};
+    for (long r = 0; r < rows; r++)
+      for (long i = 0; i < columns; i++) mean[i] += from[r * width + i];
+    for (long i = 0; i < columns; i++) mean[i] /= (double)rows;
+    for (long r = 0; r < rows; r++) {
+      for (long i = 0; i < columns; i++) {
+        LMK_FUSES
+        const double centred = from[r * width + i] - mean[i];
+        squares[i] += centred * centred;
+      }
     }
+    for (long i = 0; i < columns; i++)
+      inverse[i] = 1.0f / ((float)sqrt(squares[i] / (double)(rows - 1)) + epsilon);
+    for (long r = 0; r < rows; r++)
+      for (long i = 0; i < columns; i++) to[r * width + i] = (float)(from[r * width + i] - mean[i]) * inverse[i];
   }
-  for (long i = 0; i < width; i++)
-    inverse_deviation[i] = 1.0f / (sqrtf(inverse_deviation[i] / (float)(rows - 1)) + epsilon);
-  for (long r = 0; r < rows; r++)
-    for (long i = 0; i < width; i++) y[r * width + i] = (x[r * width + i] - mean[i]) * inverse_deviation[i];
 }
 
 // With q = 1 / (std + ε), std = 1/q - ε: dx = q·(dy - mean(dy)) - y · Σ(dy·y) / ((rows - 1)·std). A constant column has no
 // direction to move its deviation in: the second term is 0 there.
 static void LMK_NAME(standardize_gradient)(
     long rows, long width, const float *restrict y, const float *restrict inverse_deviation, float epsilon,
-    const float *restrict dy, float *restrict dx, float *restrict mean_dy, float *restrict mean_product) {
-  memset(mean_dy, 0, sizeof(float) * (size_t)width);
-  memset(mean_product, 0, sizeof(float) * (size_t)width);
-  for (long r = 0; r < rows; r++) {
-    for (long i = 0; i < width; i++) {
-      LMK_FUSES
-      mean_dy[i] += dy[r * width + i];
-      mean_product[i] += dy[r * width + i] * y[r * width + i];
+    const float *restrict dy, float *restrict dx) {
+  for (long first = 0; first < width; first += LMK_NAME(columns_together)) {
+    const long columns = width - first < LMK_NAME(columns_together) ? width - first : LMK_NAME(columns_together);
+    const float *inverse = inverse_deviation + first;
+    double mean[LMK_NAME(columns_together)] = {0}, product[LMK_NAME(columns_together)] = {0};
+    for (long r = 0; r < rows; r++) {
+      for (long i = 0; i < columns; i++) {
+        LMK_FUSES
+        const long at = r * width + first + i;
+        mean[i] += dy[at];
+        product[i] += (double)dy[at] * y[at];
+      }
     }
-  }
-  for (long i = 0; i < width; i++) {
-    const float deviation = 1.0f / inverse_deviation[i] - epsilon;
-    mean_dy[i] /= (float)rows;
-    mean_product[i] = deviation > 0 ? mean_product[i] / ((float)(rows - 1) * deviation) : 0;
-  }
-  for (long r = 0; r < rows; r++) {
-    for (long i = 0; i < width; i++) {
-      LMK_FUSES
-      dx[r * width + i] =
-          inverse_deviation[i] * (dy[r * width + i] - mean_dy[i]) - y[r * width + i] * mean_product[i];
+    for (long i = 0; i < columns; i++) {
+      const float deviation = 1.0f / inverse[i] - epsilon;
+      mean[i] /= (double)rows;
+      product[i] = deviation > 0 ? product[i] / ((double)(rows - 1) * deviation) : 0;
+    }
+    for (long r = 0; r < rows; r++) {
+      for (long i = 0; i < columns; i++) {
+        LMK_FUSES
+        const long at = r * width + first + i;
+        dx[at] = (float)(inverse[i] * (dy[at] - mean[i]) - y[at] * product[i]);
+      }
     }
   }
 }

@@ -62,11 +62,9 @@ void lmk_normalize(long rows, long width, const float *x, float *y, float *norms
 void lmk_normalize_gradient(long rows, long width, const float *y, const float *norms, const float *dy, float *dx);
 /// Down the rows of each column: y = (x - mean) / (std + epsilon), std over rows - 1 (rows >= 2).
 void lmk_standardize(
-    long rows, long width, const float *x, float epsilon, float *y, float *mean, float *inverse_deviation);
-/// mean_dy and mean_product [width] are scratch.
+    long rows, long width, const float *x, float epsilon, float *y, float *inverse_deviation);
 void lmk_standardize_gradient(
-    long rows, long width, const float *y, const float *inverse_deviation, float epsilon, const float *dy, float *dx,
-    float *mean_dy, float *mean_product);
+    long rows, long width, const float *y, const float *inverse_deviation, float epsilon, const float *dy, float *dx);
 
 // ---- Optimiser -----------------------------------------------------------------------------------------------------
 

@@ -35,18 +35,18 @@ public func standardize(_ x: Tensor, epsilon: Float) throws -> Tensor {
   let y = try Buffer(count: x.count)
   let inverseDeviation = try Buffer(count: images * width)
   let size = tokens * width
-  try parallelWithScratch(images, scratchCount: width) { image, mean in
+  parallel(images) { image in
     lmk_standardize(
-      tokens, width, x.pointer + image * size, epsilon, y.pointer + image * size, mean,
+      tokens, width, x.pointer + image * size, epsilon, y.pointer + image * size,
       inverseDeviation.pointer + image * width)
   }
   let dx = x.gradient
   return recorded(shape: x.shape, buffer: y, inputs: [x]) { dy in
     let contribution = try Buffer(count: images * size)
-    try parallelWithScratch(images, scratchCount: 2 * width) { image, scratch in
+    parallel(images) { image in
       lmk_standardize_gradient(
         tokens, width, y.pointer + image * size, inverseDeviation.pointer + image * width, epsilon,
-        dy.pointer + image * size, contribution.pointer + image * size, scratch, scratch + width)
+        dy.pointer + image * size, contribution.pointer + image * size)
     }
     try dx?.add(contribution)
   }
