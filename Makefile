@@ -52,7 +52,7 @@ $(BIN)/.installed: $(SOURCES) | packages
 	@touch $@
 
 $(BIN)/.installed-test: $(BIN)/.installed
-	$(BIN)/pip install --quiet --disable-pip-version-check '.[test]' --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[plot,dev]'
 	@touch $@
 
 clean:

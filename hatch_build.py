@@ -31,7 +31,7 @@ class SwiftBuildHook(BuildHookInterface):
             build_data["force_include"][str(library)] = SHIPPED_AS
 
     def _build(self) -> Path:
-        command = ["swift", "build", "-c", "release", "--product", "_latentmim", "--scratch-path", ".build-py"]
+        command = ["swift", "build", "-c", "release", "--product", "_latentmim"]
         environment = dict(os.environ)
         # python3.pc of the Python that runs this, which pkg-config would not find by itself.
         found = [sysconfig.get_config_var("LIBPC"), environment.get("PKG_CONFIG_PATH")]

@@ -10,7 +10,7 @@ public final class Buffer: @unchecked Sendable {
   /// - Throws: `OutOfMemory` where the system has none left.
   public init(count: Int) throws {
     // No address space holds more, and below it sizes can be computed without overflow.
-    guard count < Int.max / 16 else { throw OutOfMemory(bytes: .max) }
+    guard count < Int.max / 16 else { throw OutOfMemory(bytes: .max, bytesInUse: Arena.shared.statistics.bytesInUse) }
     self.count = count
     sizeClass = Arena.sizeClass(bytes: max(count, 1) * MemoryLayout<Float>.stride)
     pointer = try Arena.shared.take(sizeClass).assumingMemoryBound(to: Float.self)
@@ -33,11 +33,13 @@ public final class Buffer: @unchecked Sendable {
   public var values: UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: pointer, count: count) }
 }
 
-/// The system had no memory for a buffer.
+/// There is no memory for a buffer: the system refused, or the machine has less than this and all other buffers take.
 public struct OutOfMemory: DescribedError {
   public let kind = ErrorKind.memory
   public let bytes: Int
-  public var description: String { "out of memory: \(bytes) bytes wanted" }
+  /// Bytes of buffers in use at that moment.
+  public let bytesInUse: Int
+  public var description: String { "out of memory: \(bytes) bytes wanted beside \(bytesInUse) in use" }
 }
 
 /// What the arena has done so far.
@@ -82,13 +84,25 @@ public final class Arena: Sendable {
       return block
     }
     if let kept, let pointer = UnsafeMutableRawPointer(bitPattern: kept) { return pointer }
-    guard let fresh = Self.allocate(bytes) ?? allocateAfterRelease(bytes) else { throw OutOfMemory(bytes: bytes) }
+    if !fits(bytes) { releaseKept() }
+    guard fits(bytes), let fresh = Self.allocate(bytes) ?? allocateAfterRelease(bytes) else {
+      throw OutOfMemory(bytes: bytes, bytesInUse: statistics.bytesInUse)
+    }
     state.withLock { state in
       state.statistics.allocations += 1
       state.statistics.use(bytes)
     }
     return fresh
   }
+
+  /// Whether the machine could hold `bytes` more. The system promises more memory than there is and kills whoever uses it: an error
+  /// beforehand is kinder.
+  private func fits(_ bytes: Int) -> Bool {
+    let statistics = statistics
+    return bytes <= Self.physicalBytes - statistics.bytesInUse - statistics.bytesKept
+  }
+
+  private static let physicalBytes = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
 
   private func allocateAfterRelease(_ bytes: Int) -> UnsafeMutableRawPointer? {
     releaseKept()

@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import Compute
+import Glibc
 
 @Suite struct BufferTests {
   @Test func contents() throws {
@@ -44,6 +45,9 @@ import Testing
     let error = try #require(throws: OutOfMemory.self) { _ = try Buffer(count: 1 << 58) }
     #expect(error.bytes == 1 << 60)
     #expect(error.kind == .memory && error.description.contains("\(1 << 60)"))
+    // More than this machine has, in pieces that the system would promise one by one.
+    let gigabytes = (sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))) >> 30
+    #expect(throws: OutOfMemory.self) { _ = try (0...gigabytes).map { _ in try Buffer(count: 1 << 28) } }
     #expect(throws: OutOfMemory.self) { _ = try Buffer(count: 1 << 61) }
     #expect(throws: OutOfMemory.self) { _ = try Buffer(count: .max) }
   }

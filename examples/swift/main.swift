@@ -32,7 +32,7 @@ configuration.projectorWidth = 128
 let model = try LatentMIMModel(configuration, seed: 0)
 
 var training = TrainingConfiguration(preset: .official)
-(training.epochs, training.batchSize, training.warmupEpochs) = (5, 32, 1)
+(training.epochs, training.batchSize, training.warmupEpochs) = (5, 32, 0.5)
 training.baseLearningRate = 4e-3
 let trainer = try Trainer(model, dataset: dataset, configuration: training)
 while let metrics = try trainer.next() {

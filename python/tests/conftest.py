@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import latentmim as lm
 import numpy as np
 import pytest
 from PIL import Image
+
+import latentmim as lm
 
 SMALL: dict[str, Any] = {
     "grid": (4, 5),

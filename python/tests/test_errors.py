@@ -5,11 +5,11 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-import latentmim as lm
 import numpy as np
 import pytest
-
 from conftest import SMALL, pixels
+
+import latentmim as lm
 
 
 def refused(kind: type[Exception], *parts: str) -> Any:

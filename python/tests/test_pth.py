@@ -1,0 +1,310 @@
+"""`.pth` files, written here by hand with the standard library: read without PyTorch, and without executing anything."""
+
+import argparse
+import collections
+import io
+import os
+import pickle
+import sys
+import types
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import SMALL, pixels
+
+import latentmim as lm
+from latentmim import pth
+
+NUMPY = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8", "ByteStorage": "u1"}
+
+
+@pytest.fixture(autouse=True)
+def torch() -> Iterator[types.SimpleNamespace]:
+    """Just enough of `torch` for pickle to write its names into a file."""
+    utils = types.ModuleType("torch._utils")
+    module = types.ModuleType("torch")
+    for name in ("_rebuild_tensor_v2", "_rebuild_parameter"):
+        function = types.FunctionType((lambda *_: None).__code__, {}, name)
+        function.__module__, function.__qualname__ = "torch._utils", name
+        setattr(utils, name, function)
+    for name in [*NUMPY, "BFloat16Storage", "ComplexFloatStorage"]:
+        setattr(module, name, type(name, (), {"__module__": "torch"}))
+    module._utils = utils
+    sys.modules |= {"torch": module, "torch._utils": utils}
+    yield module
+    del sys.modules["torch"], sys.modules["torch._utils"]
+
+
+class Tensor:
+    """A tensor that pickles as PyTorch's do."""
+
+    def __init__(self, values: np.ndarray, storage: str = "FloatStorage", **overrides: Any) -> None:
+        self.shape, self.storage = values.shape, storage
+        self.strides = tuple(step // values.itemsize for step in values.strides)
+        raw = values.astype(np.float32).view("<u4") >> 16 if storage == "BFloat16Storage" else values
+        self.data = np.ascontiguousarray(raw, "<u2" if storage == "BFloat16Storage" else NUMPY.get(storage)).tobytes()
+        self.count, self.offset, self.is_parameter = values.size, 0, False
+        vars(self).update(overrides)
+
+    def __reduce__(self) -> Any:
+        torch = sys.modules["torch"]
+        arguments = (self, self.offset, self.shape, self.strides, False, collections.OrderedDict())
+        if self.is_parameter:
+            self.is_parameter = False
+            return torch._utils._rebuild_parameter, (self, True, collections.OrderedDict())
+        return torch._utils._rebuild_tensor_v2, (Reference(self), *arguments[1:])
+
+
+class Reference:
+    """A tensor's storage: written as a persistent id."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+
+class Pickler(pickle._Pickler):
+    """Protocol 2, storages by reference, as torch.save."""
+
+    def __init__(self, file: Any) -> None:
+        super().__init__(file, 2)
+        self.storages: dict[str, bytes] = {}
+
+    def persistent_id(self, thing: Any) -> Any:
+        if not isinstance(thing, Reference):
+            return None
+        key = str(len(self.storages))
+        self.storages[key] = thing.tensor.data
+        return "storage", getattr(sys.modules["torch"], thing.tensor.storage), key, "cpu", thing.tensor.count
+
+
+def write(path: Path, content: Any, compression: int = zipfile.ZIP_STORED, **entries: bytes) -> Path:
+    """What torch.save writes."""
+    file = io.BytesIO()
+    pickler = Pickler(file)
+    pickler.dump(content)
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("archive/data.pkl", entries.pop("pickle", file.getvalue()))
+        for key, data in pickler.storages.items():
+            archive.writestr(f"archive/data/{key}", data)
+        for name, data in entries.items():
+            archive.writestr(f"archive/{name}", data)
+    return path
+
+
+def state(model: lm.LatentMIM, prefix: str = "") -> collections.OrderedDict[str, Tensor]:
+    found = collections.OrderedDict((prefix + name, Tensor(value)) for name, value in model.parameters().items())
+    found._metadata = collections.OrderedDict([("", {"version": 1})])
+    return found
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_the_authors_checkpoint(model: lm.LatentMIM, tmp_path: Path, prefix: str) -> None:
+    square = lm.LatentMIM(**SMALL | {"grid": 4, "heads": 1, "decoder_heads": 16}, seed=2)
+    content = {
+        "state_dict": state(square, prefix),
+        "optimizer": {"state": {0: {"step": 5, "exp_avg": Tensor(np.zeros(3, np.float32))}}, "param_groups": [{"lr": 0.1}]},
+        "loss_scaler": {"scale": 65536.0, "_growth_tracker": 3},
+        "epoch": 799,
+        "args": argparse.Namespace(lr=1e-4, name="published", betas=(0.9, 0.95)),
+    }  # fmt: skip
+    for name, size in (("encoder", 48), ("target_encoder", 48), ("decoder", 32)):
+        content["state_dict"][f"{prefix}{name}.pos_embed.pos_embeds"] = Tensor(np.zeros((17, size), np.float32))
+    path = write(tmp_path / "published.pth", content)
+    with pytest.warns(UserWarning, match="pos_embeds differs"):
+        loaded = lm.LatentMIM.load(path, patch_gap=2, num_visible=5)
+    assert loaded.config == square.config
+    weights = square.parameters()
+    assert all(np.array_equal(value, weights[name]) for name, value in loaded.parameters().items())
+    with pytest.warns(UserWarning, match="pos_embeds differs"):
+        encoder = lm.load_encoder(path)
+    image = pixels(1, 32, 32)
+    assert np.array_equal(encoder.features(image), square.encoder.features(image))
+
+
+def test_missing_tensors_are_all_named(model: lm.LatentMIM, tmp_path: Path) -> None:
+    square = lm.LatentMIM(**SMALL | {"grid": 4, "heads": 1, "decoder_heads": 16})
+    content = state(square)
+    for name in ("encoder.blocks.0.norm1.weight", "decoder.head.bias"):
+        del content[name]
+    content["encoder.pos_embed.pos_embeds"] = Tensor(np.zeros((17, 48), np.float32))
+    path = write(tmp_path / "x.pth", {"state_dict": content})
+    with pytest.raises(
+        ValueError,
+        match=r"(?s)x\.pth.*encoder\.blocks\.0\.norm1\.weight.*decoder\.head\.bias|decoder\.head\.bias.*norm1",
+    ):
+        lm.LatentMIM.load(path)
+
+
+@pytest.mark.parametrize("storage", [*NUMPY, "BFloat16Storage"])
+def test_types(tmp_path: Path, storage: str) -> None:
+    values = np.arange(24).reshape(2, 3, 4).astype(NUMPY.get(storage, "<f4"))
+    found = pth.weights(write(tmp_path / "x.pth", {"a": Tensor(values, storage)}))["a"]
+    assert found.dtype == np.float32
+    assert np.array_equal(found, values)
+
+
+def test_strides_offsets_and_shared_storages(tmp_path: Path) -> None:
+    values = np.arange(24, dtype=np.float32)
+    content = {
+        "model": {
+            "transposed": Tensor(values, shape=(4, 6), strides=(1, 4)),
+            "part": Tensor(values, shape=(2, 3), strides=(3, 1), offset=18, is_parameter=True),
+            "scalar": Tensor(values, shape=(), strides=(), offset=7),
+            "empty": Tensor(values, shape=(0, 3), strides=(3, 1)),
+            "note": "no tensor",
+        }
+    }
+    found = pth.weights(write(tmp_path / "x.pth", content))
+    assert np.array_equal(found["transposed"], values.reshape(6, 4).T)
+    assert np.array_equal(found["part"], values[18:].reshape(2, 3))
+    assert found["scalar"] == 7
+    assert found["scalar"].shape == ()
+    assert found["empty"].shape == (0, 3)
+    assert "note" not in found
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        ({"shape": (5, 5), "strides": (5, 1)}, "outside its storage"),
+        ({"offset": 1}, "outside its storage"),
+        ({"strides": (24, 1)}, "outside its storage"),
+        ({"offset": -1}, "-1"),
+        ({"strides": (-6, 1)}, "-6"),
+        ({"shape": (1 << 40, 1 << 40), "strides": (0, 0)}, "outside its storage"),
+        ({"shape": (4, 6.0)}, "float"),
+        ({"shape": (4,)}, "strides"),
+        ({"count": 25}, "bytes"),
+        ({"count": 1 << 60}, "size"),
+        ({"storage": "ComplexFloatStorage"}, "ComplexFloatStorage"),
+    ],
+)
+def test_tensors_that_lie(tmp_path: Path, overrides: dict[str, Any], problem: str) -> None:
+    tensor = Tensor(np.zeros((4, 6), np.float32), **overrides)
+    with pytest.raises(ValueError, match=f"x.pth.*{problem}"):
+        pth.weights(write(tmp_path / "x.pth", {"a": tensor}))
+
+
+class Evil:
+    """What a hostile pickle would call."""
+
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self) -> Any:
+        return self.function, self.arguments
+
+
+@pytest.mark.parametrize("function", [os.system, eval, getattr, __import__, os.path.join], ids=lambda f: f.__name__)
+def test_nothing_is_executed(tmp_path: Path, function: Any) -> None:
+    trap = tmp_path / "trap"
+    content = {"state_dict": {"a": Tensor(np.zeros(3, np.float32))}, "args": Evil(function, f"touch {trap}")}
+    with pytest.raises(ValueError, match=rf"x.pth: refers to \w+\.{function.__name__}"):
+        pth.weights(write(tmp_path / "x.pth", content))
+    assert not trap.exists()
+
+
+def nested(depth: int) -> bytes:
+    """A tuple in a tuple in a tuple …, as the key of a dict: to compare it would overflow the stack."""
+    return b"\x80\x02}" + b")" + b"\x85" * depth + b"Nsq\x00."
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x80\x02",
+        b"\x80\x02.",
+        b"\x80\x02}q\x00",
+        b"\x80\x02(.",
+        b"\x80\x02s.",
+        b"\x80\x02h\x05.",
+        b"\x80\x02Nb.",
+        b"\x80\x02N}b.",
+        b"\x80\x02(NNt.",
+        b"\x80\x02U\xff.",
+        b"\x80\x02\x8b\xff\xff\xff\x7f.",
+        b"\x80\x02ccollections\nOrderedDict\n(NtR.",
+        b"\x80\x02ccollections\nOrderedDict\nb.",
+        b"\x80\x04)\x93.",
+        b"\x80\x04))\x93.",
+        b"\x80\x02cos\nsystem\n.",
+        b"\x80\x02ccollections\nOrderedDict\n.",
+        b"\x80\x02i0\n.",
+        b"\x80\x02P0\n.",
+        b"\x80\x02\x82\x01.",
+        nested(2_000_000),
+        bytes(range(256)),
+    ],
+    ids=lambda data: repr(data[:24]),
+)
+def test_damaged_pickles(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(ValueError, match="x.pth: "):
+        pth.weights(write(tmp_path / "x.pth", {}, pickle=data))
+
+
+def test_files_that_are_something_else(tmp_path: Path) -> None:
+    path = tmp_path / "x.pth"
+    for data, problem in (
+        (b"", "no .pth file"),
+        (b"hello", "no .pth file"),
+        (pickle.dumps({"a": 1}, 2), "before version 1.6"),
+        (b"PK\x03\x04 but no more", "zip"),
+    ):
+        path.write_bytes(data)
+        with pytest.raises(ValueError, match=rf"x\.pth: .*{problem}"):
+            lm.LatentMIM.load(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "no weights")
+    with pytest.raises(ValueError, match="0 entries called data.pkl"):
+        lm.load_encoder(path)
+    for content in ([1, 2], {"a": 1}, {"state_dict": {}}):
+        with pytest.raises(ValueError, match=r"x\.pth: holds"):
+            pth.weights(write(path, content))
+
+
+def test_archives_that_lie(tmp_path: Path) -> None:
+    path = tmp_path / "x.pth"
+    content = {"a": Tensor(np.zeros(100_000, np.float32))}
+    with pytest.raises(ValueError, match="compressed"):
+        pth.weights(write(path, content, zipfile.ZIP_DEFLATED))
+    with pytest.raises(ValueError, match="big-endian"):
+        pth.weights(write(path, content, byteorder=b"big"))
+    # A hundred tensors that share one small storage are a hundred times as large as the file.
+    shared = Tensor(np.zeros(100_000, np.float32))
+    many = {str(i): shared for i in range(100)}
+    file = io.BytesIO()
+    pickler = Pickler(file)
+    pickler.memoize = lambda _: None  # each written out, with a storage of its own
+    pickler.dump(many)
+    data = file.getvalue()
+    for key in range(1, 100):
+        number = str(key).encode()
+        data = data.replace(b"X" + len(number).to_bytes(4, "little") + number + b"X\x03\x00\x00\x00cpu",
+                            b"X\x01\x00\x00\x000X\x03\x00\x00\x00cpu")  # fmt: skip
+    write(path, {"a": shared}, pickle=data)
+    with pytest.raises(ValueError, match="8 times as large as the file"):
+        pth.weights(path)
+
+
+def test_truncated_and_corrupt_files(tmp_path: Path) -> None:
+    whole = write(tmp_path / "whole.pth", {"state_dict": {"a": Tensor(np.arange(64, dtype=np.float32))}})
+    data = whole.read_bytes()
+    path = tmp_path / "x.pth"
+    for size in range(0, len(data), 7):
+        path.write_bytes(data[:size])
+        with pytest.raises(ValueError, match="x.pth: "):
+            pth.weights(path)
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        changed = bytearray(data)
+        changed[rng.integers(0, len(data))] = rng.integers(0, 256)
+        path.write_bytes(changed)
+        try:
+            assert set(pth.weights(path)) == {"a"}
+        except (ValueError, OSError) as error:
+            assert "x.pth" in str(error)
