@@ -32,6 +32,7 @@ lint: $(BIN)/.installed-test
 	swift format lint --strict --recursive Package.swift Sources Tests examples/swift
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: $(BIN)/.installed-test
 	swift format --in-place --recursive Package.swift Sources Tests examples/swift

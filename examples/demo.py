@@ -1,4 +1,4 @@
-"""The main job on real photographs, in a few minutes on two cores: pre-train without labels, then look at what was learned.
+"""The main job on real photographs in a few minutes: pre-train without labels, then look at what was learned.
 
     python examples/demo.py                       # grocery photographs, with accuracies
     python examples/demo.py --data my-photographs # your own JPEG files
@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import groceries
+
 import latentmim as lm
 from latentmim.pretraining import recipe
 

@@ -9,8 +9,9 @@ import argparse
 import resource
 import statistics
 
-import latentmim as lm
 import numpy as np
+
+import latentmim as lm
 
 
 def main() -> None:

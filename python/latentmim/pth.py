@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 import pickletools
+import struct
 import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -64,8 +65,11 @@ def weights(path: PathLike) -> dict[str, FloatArray]:
     try:
         with open(path, "rb") as file, _open_zip(file) as archive:
             return _Archive(archive, os.fstat(file.fileno()).st_size).weights()
-    except (_PthError, zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (ValueError, zipfile.BadZipFile, EOFError, RuntimeError, struct.error) as error:
+        # All that zipfile says of archives that are damaged, encrypted or of an unknown kind.
         raise ValueError(f"{name}: {error}") from None
+    except OSError as error:
+        raise error if error.filename else OSError(f"{name}: {error}") from None
 
 
 def _open_zip(file: Any) -> zipfile.ZipFile:

@@ -275,7 +275,7 @@ def mlp(params: Parameters, name: str, x: Array) -> Array:
 
 
 def encoder(params: Parameters, prefix: str, patches: Array, cells: Array, config: Config) -> Array:
-    """Tokens [B,K+1,C], class token first, of patches [B,K,P·P·c] at cells [B,K]; after the final norm, un-projected."""
+    """Tokens [B,K+1,C] of patches [B,K,P·P·c] at cells [B,K]: class token first, normed, un-projected."""
     tokens = linear(params, f"{prefix}.embed.proj", patches)
     tokens = tokens + cell_positions(config, config.width, cells, tokens.dtype)
     cls = jnp.broadcast_to(params[f"{prefix}.cls_token"], (tokens.shape[0], 1, config.width))

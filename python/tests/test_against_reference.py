@@ -1,7 +1,7 @@
 """The library against the independent reference (reference.py, float64): loss, metrics, every gradient, ten steps.
 
-Every weight is moved off its initial value first, the target encoder's apart from the online ones, so that no bias, norm
-or token hides at zero or one.
+Every weight is moved off its initial value first, the target encoder's apart from the online ones, so that no bias,
+norm or token hides at zero or one.
 """
 
 import dataclasses
@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import latentmim as lm
 import numpy as np
 import pytest
 
+import latentmim as lm
 import reference
 from reference import Config, Views, configuration
 

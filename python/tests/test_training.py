@@ -180,11 +180,11 @@ def test_pretrain(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert {path.name for path in (tmp_path / "run/pictures").iterdir()} == {"history.png", "segments.png", "views.png"}
     again = lm.pretrain(folder, tmp_path / "run", **options)
     assert all(np.array_equal(value, again.parameters()[name]) for name, value in model.parameters().items())
-    with pytest.raises(ValueError, match="learning_rate.*base_learning_rate"):
+    with pytest.raises(ValueError, match=r"learning_rate.*base_learning_rate"):
         lm.pretrain(folder, tmp_path / "run", learning_rate=1.0)
 
 
-# ---- In processes of their own ----------------------------------------------------------------------------------------
+# ---- In processes of their own ---------------------------------------------------------------------------------------
 
 SCRIPT = """
 import sys

@@ -39,16 +39,12 @@ def on_grid(features: np.ndarray, method: str) -> dict:
     if method == "ward":
         children, _, _, _, distances = ward_tree(features, connectivity=graph, return_distance=True)
     else:
-        children, _, _, _, distances = linkage_tree(
-            features, connectivity=graph, linkage=method, return_distance=True
-        )
+        children, _, _, _, distances = linkage_tree(features, connectivity=graph, linkage=method, return_distance=True)
     return {
         "children": np.sort(children, 1).tolist(),
         "distances": np.asarray(distances).tolist(),
         "segments": {
-            k: by_appearance(
-                AgglomerativeClustering(k, linkage=method, connectivity=graph).fit(features).labels_
-            )
+            k: by_appearance(AgglomerativeClustering(k, linkage=method, connectivity=graph).fit(features).labels_)
             for k in SEGMENTS
         },
     }

@@ -1,6 +1,6 @@
-"""Writes python.safetensors with the reference package, and what it holds as 32-bit patterns to python_safetensors.json.
+"""Writes python.safetensors with the reference package, and what it holds to python_safetensors.json, as bits.
 
-Run: python make_safetensors.py (safetensors 0.8, NumPy 2). Given a file, it lists that file as the package reads it instead.
+Run: python make_safetensors.py (safetensors 0.8, NumPy 2). Given a file, it lists what the package reads in it.
 """
 
 import json
