@@ -267,7 +267,7 @@ def test_files_that_are_something_else(tmp_path: Path) -> None:
             lm.LatentMIM.load(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "no weights")
-    with pytest.raises(ValueError, match=r"0 entries called data.pkl"):
+    with pytest.raises(ValueError, match="0 entries called data"):
         lm.load_encoder(path)
     for content in ([1, 2], {"a": 1}, {"state_dict": {}}):
         with pytest.raises(ValueError, match=r"x\.pth: holds"):
