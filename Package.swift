@@ -43,10 +43,11 @@ let package = Package(
 
     .target(name: "CKernels", dependencies: ["CJPEG"], cSettings: kernelFlags),
     .target(name: "Compute", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: optimised),
+    .target(name: "Files", dependencies: ["Compute"]),
     .target(name: "Tensors", dependencies: ["Compute", "CKernels"], swiftSettings: optimised),
     .target(name: "Networks", dependencies: ["Tensors", "CKernels"], swiftSettings: optimised),
-    .target(name: "Images", dependencies: ["Compute"], swiftSettings: optimised),
-    .target(name: "LatentMIM", dependencies: ["Networks", "Images"], swiftSettings: optimised),
+    .target(name: "Images", dependencies: ["Files", "Compute"], swiftSettings: optimised),
+    .target(name: "LatentMIM", dependencies: ["Networks", "Images", "Files"], swiftSettings: optimised),
     .target(name: "Evaluation", dependencies: ["LatentMIM"], swiftSettings: optimised),
     .target(name: "CLatentMIM"),
     .target(name: "LatentMIMABI", dependencies: ["CLatentMIM", "Evaluation"]),
@@ -59,10 +60,11 @@ let package = Package(
 
     .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport", swiftSettings: optimised),
     tests("Compute"),
+    tests("Files", exclude: ["Fixtures"]),
     tests("Tensors"),
     tests("Networks"),
     tests("Images", exclude: ["Fixtures"]),
-    tests("LatentMIM", exclude: ["Fixtures"]),
+    tests("LatentMIM"),
     tests("Evaluation", exclude: ["Fixtures"]),
   ],
   swiftLanguageModes: [.v6]

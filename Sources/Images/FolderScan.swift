@@ -1,3 +1,4 @@
+import Files
 import Compute
 
 /// The JPEG files below a folder, folder by folder in the order of their names.
@@ -8,7 +9,7 @@ struct FolderScan {
   /// Files of other kinds, by their ending in lower case.
   private(set) var others: [String: Int] = [:]
 
-  /// - Throws: `FileReadError` for the folder itself, `DatasetError.folder` for one below, `Interrupted`.
+  /// - Throws: `FileError` for the folder itself, `DatasetError.folder` for one below, `Interrupted`.
   init(_ root: [CChar]) throws {
     guard case .folder(let device, let inode) = entryKind(root) else {
       // Opening says why: it does not exist, it is not a folder.
@@ -23,7 +24,7 @@ struct FolderScan {
         let before = files.count
         let ancestors = [[device, inode], [below, number]]
         if ancestors[0] != ancestors[1] { try scan(path, label: classNames.count, ancestors) }
-        if files.count > before { classNames.append(text(entry.name)) }
+        if files.count > before { classNames.append(pathText(entry.name)) }
       case .other: break
       }
     }
@@ -34,8 +35,8 @@ struct FolderScan {
     let entries: [(name: [CChar], kind: EntryKind)]
     do {
       entries = try listFolder(folder)
-    } catch {
-      throw DatasetError.folder(path: text(folder), problem: "\(error)")
+    } catch let error as FileError {
+      throw DatasetError.folder(path: pathText(folder), problem: error.problem)
     }
     for entry in entries {
       let path = joined(folder, entry.name)
@@ -61,6 +62,6 @@ struct FolderScan {
 
   private static func ending(_ name: [CChar]) -> String {
     guard let dot = name.lastIndex(of: CChar(UInt8(ascii: "."))) else { return "" }
-    return text(name[(dot + 1)...]).lowercased()
+    return pathText(name[(dot + 1)...]).lowercased()
   }
 }

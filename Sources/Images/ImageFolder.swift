@@ -1,3 +1,4 @@
+import Files
 import Compute
 import Synchronization
 
@@ -40,8 +41,8 @@ public final class ImageFolder: ImageDataset {
     let scan: FolderScan
     do {
       scan = try FolderScan(Array(path.utf8CString))
-    } catch let error as FileReadError {
-      throw DatasetError.folder(path: path, problem: error.description)
+    } catch let error as FileError {
+      throw DatasetError.folder(path: path, problem: error.problem)
     }
     guard !scan.files.isEmpty else { throw DatasetError.noImages(path: path, others: scan.others) }
     let hasClasses = scan.files.allSatisfy { $0.label >= 0 }
@@ -55,15 +56,15 @@ public final class ImageFolder: ImageDataset {
   public var count: Int { files.count }
 
   /// Path of the file at `index`, as the folder's path was given; nil where no image has this index.
-  public func path(at index: Int) -> String? { files.indices ~= index ? text(files[index]) : nil }
+  public func path(at index: Int) -> String? { files.indices ~= index ? pathText(files[index]) : nil }
 
   /// The path of every file, in the order of the indices.
-  public var paths: [String] { files.map { text($0) } }
+  public var paths: [String] { files.map { pathText($0) } }
 
   /// The files that turned out unreadable so far, in the order of their indices.
   public var skipped: [SkippedFile] {
     unreadable.withLock { $0 }.sorted { $0.key < $1.key }
-      .map { SkippedFile(path: text(files[$0.key]), reason: $0.value) }
+      .map { SkippedFile(path: pathText(files[$0.key]), reason: $0.value) }
   }
 
   /// The image in the file at `index`, whatever is done about errors.

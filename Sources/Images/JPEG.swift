@@ -1,3 +1,4 @@
+import Files
 import CKernels
 import Compute
 
@@ -84,8 +85,10 @@ public func loadJPEG(_ path: String) throws -> Image {
 
 func loadJPEG(_ path: [CChar]) throws -> Image {
   do {
-    return try decodeJPEG(readWholeFile(path))
+    return try decodeJPEG(ReadableFile(systemPath: path).contents())
+  } catch let error as FileError {
+    throw DatasetError.unreadable(path: pathText(path), problem: error.problem, fileKind: error.kind)
   } catch let error as DescribedError {
-    throw DatasetError.unreadable(path: text(path), problem: error.description, fileKind: error.kind)
+    throw DatasetError.unreadable(path: pathText(path), problem: error.description, fileKind: error.kind)
   }
 }

@@ -1,3 +1,4 @@
+import Files
 import CLatentMIM
 import Compute
 import Glibc

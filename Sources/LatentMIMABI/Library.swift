@@ -1,3 +1,4 @@
+import Files
 import CKernels
 import CLatentMIM
 import Compute

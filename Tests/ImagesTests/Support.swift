@@ -1,3 +1,4 @@
+import Files
 import Compute
 import Glibc
 import Testing
@@ -11,7 +12,7 @@ private let fixtures = "\(#filePath)".split(separator: "/").dropLast().map { "/"
 
 func fixturePath(_ name: String) -> String { fixtures + name }
 
-func fixture(_ name: String) throws -> [UInt8] { try readWholeFile(Array((fixtures + name).utf8CString)) }
+func fixture(_ name: String) throws -> [UInt8] { try ReadableFile(path: fixtures + name).contents() }
 
 /// Little-endian float32 values.
 func floatFixture(_ name: String) throws -> [Float] {

@@ -9,7 +9,7 @@ import numpy as np
 
 from latentmim import _latentmim as _native
 from latentmim.config import to_json
-from latentmim.data import as_dataset
+from latentmim.data import ImageFolder, as_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,8 +34,9 @@ class NearestNeighbor:
         accuracy: share of images whose nearest other image is of the same class, 0 … 1.
         protocol: how it was measured.
         tap: where the features come from.
-        count: how many images.
-        neighbors: [count] int64, the nearest other image of each.
+        count: how many images; those that a folder skipped are left out.
+        images: [count] int64, their indices.
+        neighbors: [count] int64, the index of the nearest other image of each.
 
     """
 
@@ -43,6 +44,7 @@ class NearestNeighbor:
     protocol: str
     tap: str
     count: int
+    images: NDArray[np.int64] = field(repr=False)
     neighbors: NDArray[np.int64] = field(repr=False)
 
     def __str__(self) -> str:
@@ -117,7 +119,7 @@ def nearest_neighbor(
     data = as_dataset(dataset)
     labels = _labels(data)
     found = features(encoder, data, progress=progress, **options)
-    return _score(found, labels, _framing(options), _tap(options))
+    return _score(data, found, labels, _framing(options), _tap(options))
 
 
 def pixels_nearest_neighbor(
@@ -144,7 +146,7 @@ def pixels_nearest_neighbor(
         place[:] = data.resized((height, width), part, short_side=short_side).reshape(len(part), -1)
 
     vectors = _by_chunks(data._indices(None), height * width * data.channels, compute, "pixels", progress)
-    return _score(vectors, labels, f"nn, {height}×{width}", "raw pixels")
+    return _score(data, vectors, labels, f"nn, {height}×{width}", "raw pixels")
 
 
 def _by_chunks(
@@ -173,10 +175,19 @@ def _labels(data: Dataset) -> NDArray[np.int64]:
     return labels
 
 
-def _score(vectors: FloatArray, labels: NDArray[np.int64], protocol: str, tap: str) -> NearestNeighbor:
-    neighbors = np.empty(len(vectors), np.int64)
-    accuracy = _native.nearest_neighbor(vectors, labels, neighbors)
-    return NearestNeighbor(accuracy, protocol, tap, len(vectors), neighbors)
+def _score(data: Dataset, vectors: FloatArray, labels: NDArray[np.int64], protocol: str, tap: str) -> NearestNeighbor:
+    scored = _readable(data)
+    neighbors = np.empty(len(scored), np.int64)
+    accuracy = _native.nearest_neighbor(vectors[scored], labels[scored], neighbors)
+    return NearestNeighbor(accuracy, protocol, tap, len(scored), scored, scored[neighbors])
+
+
+def _readable(data: Dataset) -> NDArray[np.int64]:
+    """The images that were read. In the place of a skipped one stands another, which must not be scored twice."""
+    if not isinstance(data, ImageFolder):
+        return data._indices(None)
+    skipped = {path for path, _ in data.skipped}
+    return np.array([index for index, path in enumerate(data.paths) if path not in skipped], np.int64)
 
 
 def _framing(options: dict[str, Any]) -> str:

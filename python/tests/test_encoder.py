@@ -158,6 +158,23 @@ def test_nearest_neighbor(model: lm.LatentMIM) -> None:
     assert float(score) == score.accuracy
 
 
+def test_what_was_skipped_is_not_scored(folder: Path, model: lm.LatentMIM) -> None:
+    """In the place of a broken file another is read, perhaps of another class: it counts once."""
+    photos = lm.ImageFolder(folder, on_error="skip")
+    Path(photos.paths[5]).write_bytes(b"no picture")
+    whole = [*range(5), *range(6, 12)]
+    for score in (
+        lm.evaluate.nearest_neighbor(model.encoder, photos, progress=False),
+        lm.evaluate.pixels_nearest_neighbor(photos, 16, progress=False),
+    ):
+        assert score.count == 11
+        assert score.images.tolist() == whole
+        assert 5 not in score.neighbors
+        assert (score.neighbors != score.images).all()
+    with pytest.raises(ValueError, match="cannot read"):
+        lm.evaluate.nearest_neighbor(model.encoder, folder, progress=False)
+
+
 def test_raw_pixels() -> None:
     images = pixels(10, 16, 16)
     images[5:] = images[:5]

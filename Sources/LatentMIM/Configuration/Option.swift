@@ -1,3 +1,4 @@
+import Files
 import Compute
 
 /// One option of a configuration: its name in files and in Python, how it is read, checked and written.

@@ -1,3 +1,5 @@
+import Files
+
 /// How a model is trained. Names are those of configuration files and of Python.
 public struct TrainingConfiguration: Sendable, Equatable {
   public var epochs = 800

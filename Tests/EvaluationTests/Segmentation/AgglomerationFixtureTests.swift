@@ -1,4 +1,5 @@
 @testable import Evaluation
+import Files
 import LatentMIM
 import Testing
 
@@ -11,7 +12,7 @@ import Testing
 
   init() throws {
     let folder = "/" + #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
-    let bytes = try readFile(folder + "/Fixtures/agglomeration.json")
+    let bytes = try ReadableFile(path: folder + "/Fixtures/agglomeration.json").contents()
     fixture = JSONPlace(try JSONValue(parsing: bytes, source: "fixture"), source: "fixture")
     grid = FeatureGrid(rows: try fixture.member("rows").int(), columns: try fixture.member("columns").int())
     width = try fixture.member("width").int()

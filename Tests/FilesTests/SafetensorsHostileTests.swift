@@ -1,6 +1,6 @@
 import Compute
 import Glibc
-import LatentMIM
+import Files
 import Testing
 
 /// Files that somebody made to hurt, or that a disk spoilt: an error that says what is wrong, never a crash.

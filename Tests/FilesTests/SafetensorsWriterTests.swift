@@ -1,5 +1,5 @@
 import Glibc
-import LatentMIM
+import Files
 import Testing
 
 @Suite struct SafetensorsWriterTests {

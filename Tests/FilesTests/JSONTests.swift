@@ -1,5 +1,5 @@
 import Compute
-import LatentMIM
+import Files
 import Testing
 
 @Suite struct JSONTests {

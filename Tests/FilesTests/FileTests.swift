@@ -1,5 +1,5 @@
 import Glibc
-import LatentMIM
+import Files
 import Testing
 
 @Suite struct FileTests {
@@ -10,14 +10,14 @@ import Testing
     try writeAtomically(path, [4, 5])
     #expect(directory.read("config.json") == [4, 5])
     #expect(directory.names == ["config.json"])
-    #expect(try readFile(path) == [4, 5])
+    #expect(try ReadableFile(path: path).contents() == [4, 5])
   }
 
   @Test func writesWhereTheProcessStands() throws {
     let name = "latentmim-test-\(getpid())"
     try writeAtomically(name, [7])
     defer { unlink(name) }
-    #expect(try readFile(name) == [7])
+    #expect(try ReadableFile(path: name).contents() == [7])
   }
 
   @Test func keepsTheOldFileWhenWritingFails() throws {
@@ -75,7 +75,7 @@ import Testing
     for (offset, count) in [(0, 4), (3, 1), (4, 0), (-1, 1), (0, -1), (1, .max), (.max, 1)] {
       #expect(throws: FileError.self) { try file.bytes(at: offset, count: count) }
     }
-    #expect(throws: FileError.self) { try readFile(path, limit: 2) }
+    #expect(throws: FileError.self) { try ReadableFile(path: path).contents(limit: 2) }
     truncate(path, 2)
     #expect(throws: FileError.ended(path: path, offset: 0, wanted: 3)) { try file.bytes(at: 0, count: 3) }
   }

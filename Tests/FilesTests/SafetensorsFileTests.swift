@@ -1,6 +1,6 @@
 import Testing
 
-@testable import LatentMIM
+@testable import Files
 
 @Suite struct SafetensorsFileTests {
   @Test func readsWhatThePythonPackageWrote() throws {
@@ -9,7 +9,8 @@ import Testing
       file.names == ["brain", "counter", "double", "empty", "encoder.norm.weight", "half", "mask", "scalar"])
     #expect(file.metadata == ["format": "np", "städte": "a \"b\"\n\\"])
     let expected = JSONPlace(
-      try JSONValue(parsing: readFile(fixturePath("python_safetensors.json")), source: "fixture"), source: "fixture")
+      try JSONValue(parsing: ReadableFile(path: fixturePath("python_safetensors.json")).contents(), source: "fixture"),
+      source: "fixture")
     for name in try expected.keys() {
       let tensor = try expected.member(name)
       #expect(try file.shape(of: name) == tensor.member("shape").elements().map { try $0.int() })

@@ -16,12 +16,19 @@ public enum FileError: DescribedError, Equatable {
 
   public var description: String {
     switch self {
-    case .refused(let operation, let path, let code):
-      "cannot \(operation) '\(path)': \(String(cString: strerror(code)))"
-    case .notAFile(let path): "cannot read '\(path)': it is not a regular file"
-    case .unusablePath(let path): "'\(path)' names no file"
-    case .ended(let path, let offset, let wanted):
-      "cannot read '\(path)': \(wanted) bytes were wanted at offset \(offset), the file ends before"
+    case .refused(let operation, let path, _): "cannot \(operation) '\(path)': \(problem)"
+    case .notAFile(let path), .ended(let path, _, _): "cannot read '\(path)': \(problem)"
+    case .unusablePath(let path): "'\(path)' \(problem)"
+    }
+  }
+
+  /// What is wrong, for messages that name the path themselves.
+  public var problem: String {
+    switch self {
+    case .refused(_, _, let code): String(cString: strerror(code))
+    case .notAFile: "it is not a regular file"
+    case .unusablePath: "names no file"
+    case .ended(_, let offset, let wanted): "\(wanted) bytes were wanted at offset \(offset), the file ends before"
     }
   }
 }
@@ -37,10 +44,16 @@ public final class ReadableFile: Sendable {
   private let descriptor: Int32
 
   /// - Throws: `FileError` when the path cannot be opened or is not a regular file.
-  public init(path: String) throws {
+  public convenience init(path: String) throws {
     guard isUsable(path) else { throw FileError.unusablePath(path) }
+    try self.init(systemPath: Array(path.utf8CString))
+  }
+
+  /// The same by a path as the system knows it: any bytes, zero at the end.
+  public init(systemPath: [CChar]) throws {
+    let path = pathText(systemPath)
     // Not blocking: opening a pipe that nobody writes to would wait for ever.
-    let opened = retrying { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
+    let opened = retrying { open(systemPath, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
     guard opened >= 0 else { throw FileError.refused(operation: "open", path: path, code: errno) }
     var status = stat()
     guard fstat(opened, &status) == 0 else {
@@ -89,25 +102,29 @@ public final class ReadableFile: Sendable {
       initialized = count
     }
   }
+
+  /// All bytes.
+  ///
+  /// - Parameter limit: the most bytes there may be.
+  /// - Throws: `FileError`; a file above `limit` is refused as too large (EFBIG).
+  public func contents(limit: Int = 1 << 30) throws -> [UInt8] {
+    guard size <= limit else { throw FileError.refused(operation: "read", path: path, code: EFBIG) }
+    return try bytes(at: 0, count: size)
+  }
 }
 
-/// All bytes of a (small) file: a configuration, a header.
-///
-/// - Parameter limit: the most bytes it may have.
-/// - Throws: `FileError`; a file above `limit` is refused as too large (EFBIG).
-public func readFile(_ path: String, limit: Int = 1 << 28) throws -> [UInt8] {
-  let file = try ReadableFile(path: path)
-  guard file.size <= limit else { throw FileError.refused(operation: "read", path: path, code: EFBIG) }
-  return try file.bytes(at: 0, count: file.size)
+/// Path bytes as text, for messages.
+public func pathText(_ path: some Collection<CChar>) -> String {
+  String(decoding: path.lazy.filter { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
 /// Whether the system would see the same path: a zero byte ends it early.
-func isUsable(_ path: String) -> Bool {
+public func isUsable(_ path: String) -> Bool {
   !path.isEmpty && !path.utf8.contains(0)
 }
 
 /// Calls again while a signal interrupts.
-func retrying<Result: SignedInteger>(_ call: () -> Result) -> Result {
+public func retrying<Result: SignedInteger>(_ call: () -> Result) -> Result {
   while true {
     let result = call()
     if result != -1 || errno != EINTR { return result }

@@ -1,9 +1,9 @@
 import Glibc
-import LatentMIM
+import Files
 
 /// A file committed beside the tests, with the script that made it.
 func fixturePath(_ name: String, from testFile: String = #filePath) -> String {
-  let folders = testFile.split(separator: "/").dropLast(2)
+  let folders = testFile.split(separator: "/").dropLast()
   return "/" + folders.joined(separator: "/") + "/Fixtures/" + name
 }
 
