@@ -59,7 +59,8 @@ public final class LatentMIMModel: @unchecked Sendable {
   ///   - images: [B, cropHeight, cropWidth, channels], normalised.
   ///   - views: for B images.
   ///   - gamma: γ of the similarity constraint.
-  /// - Throws: `ShapeError`, `ViewsError`, `NonFiniteError`, `OutOfMemory`.
+  /// - Throws: `ShapeError`, `ViewsError`, `NonFiniteError`: gradients are as before then; `OutOfMemory`, `Interrupted`: they may be
+  ///   cleared.
   public func loss(_ images: Tensor, views: Views, gamma: Double) throws -> BatchMetrics {
     var pooled = PooledTokens()
     var metrics = try loss(images, views: views, gamma: gamma, share: 1, pooled: &pooled)
@@ -79,7 +80,12 @@ public final class LatentMIMModel: @unchecked Sendable {
     let (outputs, tape) = try Tape.record { try forward(images, views: views, gamma: Float(gamma)) }
     let metrics = outputs.metrics()
     guard metrics.loss.isFinite else { throw NonFiniteError(what: "the loss", value: metrics.loss) }
-    try tape.backward(from: outputs.loss, scale: share)
+    do {
+      try tape.backward(from: outputs.loss, scale: share)
+    } catch {
+      clearGradients()  // some parameters have their share, some do not
+      throw error
+    }
     try pooled.add(outputs.visible)
     return metrics
   }

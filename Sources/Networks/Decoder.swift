@@ -1,3 +1,4 @@
+import Compute
 import Tensors
 
 /// The sizes of a decoder.
@@ -56,14 +57,17 @@ public final class CrossAttentionDecoder: Layer {
   ///   - visiblePositions: [B, V, D].
   ///   - targetPositions: [B, T, D].
   /// - Returns: predictions [B, T, C].
-  /// - Throws: `ShapeError`, `OutOfMemory`.
+  /// - Throws: `ShapeError`, `OutOfMemory`, `Interrupted`.
   public func callAsFunction(_ visible: Tensor, visiblePositions: Tensor, targetPositions: Tensor) throws -> Tensor {
     let e = try embed(visible)
     let memory = try add(e, withClassRow(visiblePositions))
     let weights = try cueWeights(targets: targetPositions, visible: visiblePositions, scale: cueScale)
     let queries = try visualCues(e, maskToken: maskToken.tensor, weights: weights)
     var q = try prependToken(classToken.tensor, to: queries, positions: targetPositions)
-    for block in blocks.elements { q = try block(q, memory: memory) }
+    for block in blocks.elements {
+      try Interruption.check()
+      q = try block(q, memory: memory)
+    }
     return try dropFirstToken(head(norm(q)))
   }
 

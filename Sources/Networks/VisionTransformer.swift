@@ -1,3 +1,4 @@
+import Compute
 import Tensors
 
 /// The sizes of an encoder.
@@ -75,7 +76,10 @@ public final class VisionTransformer: Layer {
       throw ShapeError("tokens", "layer is \(last), wanted 0 … \(shape.depth)")
     }
     var x = try prependToken(classToken.tensor, to: embed(patches), positions: positions)
-    for block in blocks.elements.prefix(last) { x = try block(x) }
+    for block in blocks.elements.prefix(last) {
+      try Interruption.check()
+      x = try block(x)
+    }
     return x
   }
 

@@ -75,7 +75,8 @@ public final class Tape: @unchecked Sendable {
   /// tape can be walked once.
   ///
   /// - Parameter output: a tensor of one element.
-  /// - Throws: `ShapeError` where `output` has more elements or was not recorded; `OutOfMemory`.
+  /// - Throws: `ShapeError` where `output` has more elements or was not recorded; `OutOfMemory`; `Interrupted`, which leaves some leaves
+  ///   without their share.
   public func backward(from output: Tensor, scale: Float = 1) throws {
     guard output.count == 1 else {
       throw ShapeError("backward", "output has shape \(output.shape), wanted a single number")
@@ -86,7 +87,10 @@ public final class Tape: @unchecked Sendable {
     }
     try slot.add(Buffer(count: 1, repeating: scale))
     isWalked = true
-    while let entry = entries.popLast() { try entry() }
+    while let entry = entries.popLast() {
+      try Interruption.check()
+      try entry()
+    }
   }
 
   fileprivate func append(_ entry: @escaping () throws -> Void) { entries.append(entry) }

@@ -239,13 +239,13 @@ def test_second_interrupt_raises_at_once(tmp_path: Path) -> None:
             print("interrupted", trainer.state.step, signal.getsignal(signal.SIGINT) is signal.default_int_handler)
     """
     process = start(code, tmp_path, model={"width": 384, "depth": 12, "heads": 6, "projector_width": 1024})
-    process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    # Twice, and apart: a signal that comes before the first is handled merges with it.
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
-    assert "interrupted" in output or not errors.startswith("Traceback"), (output, errors)
+    assert "interrupted" in output and output.split()[-1] == "True", (output, errors)
 
 
 def test_killed_while_saving_leaves_a_whole_checkpoint(tmp_path: Path) -> None:

@@ -115,7 +115,8 @@ void lm_image_free(lm_image *image);
 
 typedef struct lm_dataset lm_dataset;
 /// JPEG files below a folder, sorted by path; labels are the names of its sub-folders, none where it has no sub-folders.
-/// `skip_unreadable`: files that cannot be read are left out, counted and listed, instead of failing.
+/// `skip_unreadable`: a file that cannot be read is noted in the description, and the next readable one takes its place, instead
+/// of failing.
 lm_status lm_dataset_folder(const char *path, bool skip_unreadable, lm_dataset **dataset);
 /// Images in memory, not copied: they must stay where they are until the handle is freed. `labels`: [count], or NULL.
 lm_status lm_dataset_arrays(const lm_pixels *pixels, const int64_t *labels, lm_dataset **dataset);

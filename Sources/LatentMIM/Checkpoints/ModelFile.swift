@@ -108,6 +108,10 @@ extension SafetensorsFile {
   func modelConfiguration(path: String) throws -> ModelConfiguration? {
     guard let text = metadata[FileKey.model] else { return nil }
     let source = "\(path), metadata '\(FileKey.model)'"
-    return try ModelConfiguration(json: JSONPlace(JSONValue(parsing: text, source: source), source: source))
+    do {
+      return try ModelConfiguration(json: JSONPlace(JSONValue(parsing: text, source: source), source: source))
+    } catch let error as ConfigurationError {
+      throw CheckpointError(path: source, problem: error.description)
+    }
   }
 }

@@ -2,7 +2,7 @@ import Files
 import Compute
 import Networks
 
-/// A checkpoint that does not go with the trainer it shall be restored to.
+/// A file whose configuration or state is not what it should be.
 public struct CheckpointError: DescribedError, Equatable {
   public let kind = ErrorKind.value
   public let path: String
