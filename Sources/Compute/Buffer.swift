@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 
 /// Memory for float32 values, taken from the arena and given back when the last reference goes. Its contents start undefined.
 public final class Buffer: @unchecked Sendable {
@@ -61,13 +60,17 @@ public struct ArenaStatistics: Sendable, Equatable {
 /// Keeps the blocks that buffers give back, by size, so that from the second step on no page is touched for the first time: on a
 /// fresh block that costs more than the work done on it.
 public final class Arena: Sendable {
-  public static let shared = Arena()
+  public static let shared: Arena = {
+    // A child forked while another thread holds the lock would wait for ever.
+    pthread_atfork({ Arena.shared.state.lock() }, { Arena.shared.state.unlock() }, { Arena.shared.state.unlock() })
+    return Arena()
+  }()
 
-  private struct State: ~Copyable {
+  fileprivate struct State {
     var free: [Int: [UInt]] = [:]
     var statistics = ArenaStatistics()
   }
-  private let state = Mutex(State())
+  fileprivate let state = ForkSafe(State())
 
   /// The size of block that serves `bytes`: up to an eighth more, so that near sizes share blocks.
   static func sizeClass(bytes: Int) -> Int {

@@ -1,5 +1,16 @@
 import CKernels
 
+/// How many values a shape holds; nil where a size is negative or the product does not fit 64 bits.
+public func elementCount(_ shape: [Int]) -> Int? {
+  var count = 1
+  for size in shape {
+    let (product, overflows) = count.multipliedReportingOverflow(by: size)
+    guard size >= 0, !overflows else { return nil }
+    count = product
+  }
+  return count
+}
+
 /// Sums that run over all rows: `body(range, partial)` adds a chunk's share to `partial` [width], zero at first; the shares are then
 /// added to `sums` [width] in the order of the chunks, so that the result does not depend on the number of threads.
 ///

@@ -22,7 +22,7 @@ public func singularValues(_ matrix: [Double], rows: Int, columns: Int) -> [Doub
     var (length, unusedToo) = (length, 0.0)
     dgesdd_(
       "N", &height, &width, &copy, &height, &values, &unused, &one, &unusedToo, &one, &workspace, &length, &integers,
-      &status)
+      &status, 1)
   }
   var workspace = [0.0]
   run(&workspace, length: -1)  // asks how much it wants

@@ -1,3 +1,5 @@
+import Compute
+
 /// The element types of the format. Types of less than a byte are not known here.
 public enum SafetensorsType: String, Sendable, CaseIterable {
   case f64 = "F64"
@@ -16,6 +18,9 @@ public enum SafetensorsType: String, Sendable, CaseIterable {
   case bool = "BOOL"
   case f8e4m3 = "F8_E4M3"
   case f8e5m2 = "F8_E5M2"
+
+  /// Whether tensors of this type can be read as floats.
+  public var isFloating: Bool { [.f64, .f32, .f16, .bf16].contains(self) }
 
   /// Bytes an element takes.
   public var byteCount: Int {
@@ -122,15 +127,4 @@ struct SafetensorsHeader: Sendable {
       throw SafetensorsError.leftover(path: path, described: covered, dataBytes: dataBytes)
     }
   }
-}
-
-/// The product of the dimensions; nil when one is negative or the product does not fit 64 bits.
-func elementCount(_ shape: [Int]) -> Int? {
-  var count = 1
-  for dimension in shape {
-    let (product, overflows) = count.multipliedReportingOverflow(by: dimension)
-    guard dimension >= 0, !overflows else { return nil }
-    count = product
-  }
-  return count
 }

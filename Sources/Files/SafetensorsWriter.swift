@@ -1,3 +1,5 @@
+import Compute
+
 /// Gathers tensors and writes them as one safetensors file of 32-bit floats, all or nothing.
 ///
 /// The values are not copied: they go from where they are to the file.

@@ -58,7 +58,7 @@ struct ImageLoading: Sendable {
       throw ImageError.channels(dataset.channels, wanted: transform.normalization.channels)
     }
     let shape = [transform.height, transform.width, dataset.channels]
-    guard let size = elementCount(shape) else { throw ImageError.shape(shape, count: 0) }
+    guard let size = pixelCount(shape) else { throw ImageError.shape(shape, count: 0) }
     (self.dataset, self.transform, self.seed, imageSize) = (dataset, transform, seed, size)
   }
 
@@ -80,7 +80,7 @@ struct ImageLoading: Sendable {
 
   /// Memory for `images` images.
   func pixels(_ images: Int) throws -> Buffer {
-    guard let count = elementCount([images, imageSize]) else { throw ImageError.memory(bytes: .max) }
+    guard let count = pixelCount([images, imageSize]) else { throw ImageError.memory(bytes: .max) }
     return try Buffer(count: count)
   }
 

@@ -14,20 +14,24 @@ public struct BatchPlan: Sendable, Equatable {
   public let batchSize: Int
   public let order: Order
   public let seed: UInt64
+  /// Batches that make one step of training: an epoch has whole steps only.
+  public let batchesPerStep: Int
 
   /// - Throws: `LoaderError.plan` where there would be no batch.
-  public init(count: Int, batchSize: Int, order: Order, seed: UInt64) throws {
+  public init(count: Int, batchSize: Int, order: Order, seed: UInt64, batchesPerStep: Int = 1) throws {
     guard batchSize > 0 else { throw LoaderError.plan("batch size is \(batchSize), wanted is at least 1") }
     guard count > 0 else { throw LoaderError.plan("the data set is empty") }
-    guard order == .sequential || batchSize <= count else {
+    guard batchesPerStep > 0, order == .sequential || batchSize <= count / batchesPerStep else {
       throw LoaderError.plan(
-        "batch size is \(batchSize), but there are \(count) images, and training drops an incomplete batch")
+        "batch size is \(batchSize * max(batchesPerStep, 1)), but there are \(count) images, and training drops an incomplete batch"
+      )
     }
     (self.count, self.batchSize, self.order, self.seed) = (count, batchSize, order, seed)
+    self.batchesPerStep = batchesPerStep
   }
 
   public var batchesPerEpoch: Int {
-    order == .shuffled ? count / batchSize : (count - 1) / batchSize + 1
+    order == .shuffled ? count / batchSize / batchesPerStep * batchesPerStep : (count - 1) / batchSize + 1
   }
 
   /// The images of an epoch in order.

@@ -16,7 +16,7 @@ public struct Image: Sendable {
   ///
   /// - Throws: `ImageError.shape` where the memory is shorter or a dimension is not positive.
   public init(memory: PixelMemory, offset: Int = 0, height: Int, width: Int, channels: Int) throws {
-    guard let count = elementCount([height, width, channels]), offset >= 0, offset <= memory.count - count else {
+    guard let count = pixelCount([height, width, channels]), offset >= 0, offset <= memory.count - count else {
       throw ImageError.shape([height, width, channels], count: memory.count - max(offset, 0))
     }
     (self.height, self.width, self.channels) = (height, width, channels)
@@ -29,7 +29,7 @@ public struct Image: Sendable {
   ///
   /// - Throws: `ImageError.shape` where the counts differ.
   public init(bytes: [UInt8], height: Int, width: Int, channels: Int) throws {
-    guard elementCount([height, width, channels]) == bytes.count else {
+    guard pixelCount([height, width, channels]) == bytes.count else {
       throw ImageError.shape([height, width, channels], count: bytes.count)
     }
     try self.init(memory: PixelMemory(bytes), height: height, width: width, channels: channels)
@@ -39,7 +39,7 @@ public struct Image: Sendable {
   ///
   /// - Throws: `ImageError.shape` where the counts differ, `ImageError.value` for a value outside 0 … 1 or not a number.
   public init(floats: [Float], height: Int, width: Int, channels: Int) throws {
-    guard elementCount([height, width, channels]) == floats.count else {
+    guard pixelCount([height, width, channels]) == floats.count else {
       throw ImageError.shape([height, width, channels], count: floats.count)
     }
     try self.init(memory: PixelMemory(floats), height: height, width: width, channels: channels)
@@ -107,14 +107,9 @@ public struct PixelRectangle: Sendable, Equatable {
   }
 }
 
-/// The product of positive dimensions; nil where one is not positive or the product needs more than 62 bits.
-func elementCount(_ dimensions: [Int]) -> Int? {
-  var count = 1
-  for dimension in dimensions {
-    let (product, overflows) = count.multipliedReportingOverflow(by: dimension)
-    guard dimension > 0, !overflows, product < 1 << 61 else { return nil }
-    count = product
-  }
+/// How many values an image or batch of these sizes holds; nil where a size is not positive or no memory could hold them.
+func pixelCount(_ sizes: [Int]) -> Int? {
+  guard sizes.allSatisfy({ $0 > 0 }), let count = elementCount(sizes), count < 1 << 61 else { return nil }
   return count
 }
 

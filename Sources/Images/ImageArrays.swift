@@ -15,7 +15,7 @@ public final class ImageArrays: ImageDataset {
   ///   - classNames: empty, or a name for every label.
   /// - Throws: `ImageError.shape`, `DatasetError.labels`.
   public init(_ memory: PixelMemory, shape: [Int], labels: [Int]? = nil, classNames: [String] = []) throws {
-    guard shape.count == 4, elementCount(shape) == memory.count else {
+    guard shape.count == 4, pixelCount(shape) == memory.count else {
       throw ImageError.shape(shape, count: memory.count)
     }
     if let labels { try Self.check(labels, images: shape[0], classNames) }

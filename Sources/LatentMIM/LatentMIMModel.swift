@@ -150,13 +150,13 @@ private struct Outputs {
 extension ModelConfiguration {
   func encoderShape(projects: Bool) -> EncoderShape {
     EncoderShape(
-      patchCount: patchSize * patchSize * channels, width: width, depth: depth, heads: heads, mlpRatio: Float(mlpRatio),
+      patchCount: patchSize * patchSize * channels, width: width, depth: depth, heads: heads, mlpRatio: mlpRatio,
       projector: projects ? ProjectorShape(width: projectorWidth, depth: projectorDepth) : nil)
   }
 
   fileprivate var decoderShape: DecoderShape {
     DecoderShape(
-      encoderWidth: width, width: decoderWidth, depth: decoderDepth, heads: decoderHeads, mlpRatio: Float(mlpRatio))
+      encoderWidth: width, width: decoderWidth, depth: decoderDepth, heads: decoderHeads, mlpRatio: mlpRatio)
   }
 
   fileprivate var cueFactor: Float { cueScale == .sqrt ? 1 / Float(decoderWidth).squareRoot() : 1 }

@@ -31,7 +31,7 @@ public final class Trainer: @unchecked Sendable {
   public internal(set) var step = 0
 
   let optimizer: AdamW
-  private let dataset: any ImageDataset
+  let dataset: any ImageDataset
   private let augmentation: Augmentation
   private var loader: Loader?
   /// The step the target encoder was last averaged for: once a step, also where a step is tried again.
@@ -79,11 +79,13 @@ public final class Trainer: @unchecked Sendable {
     let values = schedule.values(at: Double(step) / Double(totalSteps))
     var metrics = BatchMetrics()
     var pooled = PooledTokens()
+    model.clearGradients()  // what somebody looked at between steps is not part of this one
     let parts = configuration.accumulationSteps
     for _ in 0..<parts {
-      let batch = try nextBatch(epoch: epoch)
+      let batch = try nextBatch()
       averageTarget(values.targetMomentum)
-      let views = Views.sample(model.configuration, seed: configuration.randomSeed, epoch: epoch, images: batch.indices)
+      let views = try Views.sample(
+        model.configuration, seed: configuration.randomSeed, epoch: epoch, images: batch.indices)
       let images = try Tensor(shape: batch.shape, buffer: batch.pixels)
       let part = try model.loss(images, views: views, gamma: values.gamma, share: 1 / Float(parts), pooled: &pooled)
       metrics.add(part, share: 1 / Double(parts))
@@ -106,20 +108,19 @@ public final class Trainer: @unchecked Sendable {
     averagedSteps = step + 1
   }
 
-  /// The next part of a batch. What is left of an epoch behind its last whole batch is passed over.
-  private func nextBatch(epoch: Int) throws -> Batch {
+  /// The next part of a batch.
+  private func nextBatch() throws -> Batch {
     let loader = try self.loader ?? makeLoader()
     self.loader = loader
-    while let batch = try loader.next() {
-      if batch.epoch == epoch { return batch }
-    }
-    throw LoaderError.closed
+    guard let batch = try loader.next() else { throw LoaderError.closed }
+    return batch
   }
 
   private func makeLoader() throws -> Loader {
     try Loader(
       dataset, transform: .train(augmentation), batchSize: configuration.batchSize / configuration.accumulationSteps,
-      order: .shuffled, seed: configuration.randomSeed, epochs: step / stepsPerEpoch..<configuration.epochs,
+      order: .shuffled, seed: configuration.randomSeed, batchesPerStep: configuration.accumulationSteps,
+      epochs: step / stepsPerEpoch..<configuration.epochs,
       firstBatch: step % stepsPerEpoch * configuration.accumulationSteps,
       workers: configuration.workers == 0 ? nil : configuration.workers)
   }
@@ -142,9 +143,11 @@ extension TrainingConfiguration {
 
   /// The random crop that training sees of each image.
   ///
-  /// - Throws: `ImageError`.
+  /// - Throws: `ConfigurationError`, `ImageError`.
   public func augmentation(for model: ModelConfiguration) throws -> Augmentation {
-    try Augmentation(
+    try validate()
+    try model.validate()
+    return try Augmentation(
       height: model.cropHeight, width: model.cropWidth,
       crop: RandomResizedCrop(area: cropArea[0]...cropArea[1], ratio: cropRatio[0]...cropRatio[1]),
       flipProbability: flip ? 0.5 : 0, normalization: model.normalization())

@@ -20,7 +20,11 @@ public struct Views: Sendable, Equatable {
   /// Draws views. Those of an image depend on the seed, the epoch and the image's index alone.
   ///
   /// - Parameter images: indices of the images in their data set.
-  public static func sample(_ configuration: ModelConfiguration, seed: UInt64, epoch: Int = 0, images: [Int]) -> Views {
+  /// - Throws: `ConfigurationError`.
+  public static func sample(
+    _ configuration: ModelConfiguration, seed: UInt64, epoch: Int = 0, images: [Int]
+  ) throws -> Views {
+    try configuration.validate()
     var views = Views(batch: images.count, visible: [], target: [], offsets: [])
     let cells = configuration.numPatches
     let bound = configuration.patchGap + (configuration.gapOffset == .inclusive ? 1 : 0)

@@ -81,11 +81,8 @@ func text(_ pointer: UnsafePointer<CChar>?, _ name: String) throws -> String {
 ///
 /// - Throws: `ArgumentError` where a size is negative or the product overflows.
 func elementCount(_ sizes: [Int64], _ name: String) throws -> Int {
-  var count = 1
-  for size in sizes {
-    let (product, overflows) = count.multipliedReportingOverflow(by: Int(size))
-    guard size >= 0, !overflows else { throw ArgumentError("\(name) has the impossible shape \(sizes)") }
-    count = product
+  guard let count = elementCount(sizes.map { Int($0) }) else {
+    throw ArgumentError("\(name) has the impossible shape \(sizes)")
   }
   return count
 }

@@ -1,5 +1,4 @@
 import Files
-import CKernels
 import CLatentMIM
 import Compute
 import Glibc
@@ -87,7 +86,7 @@ public func lm_views_sample(
     let place = try given(views, "views").pointee
     guard place.batch > 0 else { throw ArgumentError("views: batch is \(place.batch), wanted at least 1") }
     let indices = UnsafeBufferPointer(start: try given(images, "images"), count: Int(place.batch)).map { Int($0) }
-    let drawn = Views.sample(try modelConfiguration(modelOptions), seed: seed, epoch: Int(epoch), images: indices)
+    let drawn = try Views.sample(modelConfiguration(modelOptions), seed: seed, epoch: Int(epoch), images: indices)
     for (values, destination, name) in [
       (drawn.visible, place.visible, "visible"), (drawn.target, place.target, "target"),
       (drawn.offsets, place.offsets, "offsets"),

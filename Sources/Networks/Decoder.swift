@@ -9,15 +9,20 @@ public struct DecoderShape: Sendable, Equatable {
   public var width: Int
   public var depth: Int
   public var heads: Int
-  public var mlpRatio: Float
+  public var mlpRatio: Double
 
-  public init(encoderWidth: Int, width: Int, depth: Int, heads: Int, mlpRatio: Float = 4) {
+  public init(encoderWidth: Int, width: Int, depth: Int, heads: Int, mlpRatio: Double = 4) {
     self.encoderWidth = encoderWidth
     self.width = width
     self.depth = depth
     self.heads = heads
     self.mlpRatio = mlpRatio
   }
+}
+
+extension DecoderShape {
+  /// Hidden width of the blocks' MLPs.
+  var hidden: Int { Int((Double(width) * mlpRatio).rounded()) }
 }
 
 /// The cross-attention decoder with visual cues (§3.6): predicts target latents from visible ones and from where both lie.
@@ -40,7 +45,7 @@ public final class CrossAttentionDecoder: Layer {
     classToken = try Parameter([1, 1, shape.width], .normal(deviation: 0.02))
     maskToken = try Parameter([1, 1, shape.width], .zeros)
     blocks = try LayerList(
-      (0..<shape.depth).map { _ in try CrossBlock(shape.width, heads: shape.heads, mlpRatio: shape.mlpRatio) })
+      (0..<shape.depth).map { _ in try CrossBlock(shape.width, heads: shape.heads, hidden: shape.hidden) })
     norm = try LayerNorm(shape.width)
     head = try Linear(shape.width, shape.encoderWidth)
   }

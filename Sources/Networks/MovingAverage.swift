@@ -23,6 +23,10 @@ public final class MovingAverage: @unchecked Sendable {
   /// One step towards the online parameters; momentum 0 copies them, 1 leaves the target as it is.
   public func update(momentum: Float) {
     for (online, target) in pairs {
+      guard momentum > 0 else {
+        target.pointer.update(from: online.pointer, count: target.count)
+        continue
+      }
       parallelElements(target.count) { range in
         lmk_average(range.count, momentum, online.pointer + range.lowerBound, target.pointer + range.lowerBound)
       }

@@ -19,9 +19,12 @@ public final class Parameter: @unchecked Sendable {
 
   /// A parameter of zeros, until `initialize` fills it.
   ///
-  /// - Throws: `OutOfMemory`.
+  /// - Throws: `ShapeError` where a size is not positive, `OutOfMemory`.
   public init(_ shape: [Int], _ initialization: Initialization) throws {
-    tensor = try Tensor.leaf(shape: shape, buffer: Buffer(count: shape.reduce(1, *), repeating: 0))
+    guard let count = elementCount(shape), count > 0 else {
+      throw ShapeError("parameter", "shape is \(shape), wanted positive sizes")
+    }
+    tensor = try Tensor.leaf(shape: shape, buffer: Buffer(count: count, repeating: 0))
     self.initialization = initialization
   }
 

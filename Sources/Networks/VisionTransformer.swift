@@ -8,12 +8,12 @@ public struct EncoderShape: Sendable, Equatable {
   public var width: Int
   public var depth: Int
   public var heads: Int
-  public var mlpRatio: Float
+  public var mlpRatio: Double
   /// nil: no projector.
   public var projector: ProjectorShape?
 
   public init(
-    patchCount: Int, width: Int, depth: Int, heads: Int, mlpRatio: Float = 4, projector: ProjectorShape? = nil
+    patchCount: Int, width: Int, depth: Int, heads: Int, mlpRatio: Double = 4, projector: ProjectorShape? = nil
   ) {
     self.patchCount = patchCount
     self.width = width
@@ -22,6 +22,11 @@ public struct EncoderShape: Sendable, Equatable {
     self.mlpRatio = mlpRatio
     self.projector = projector
   }
+}
+
+extension EncoderShape {
+  /// Hidden width of the blocks' MLPs.
+  var hidden: Int { Int((Double(width) * mlpRatio).rounded()) }
 }
 
 /// The sizes of a projector: width of its hidden layers and number of linear layers.
@@ -51,7 +56,7 @@ public final class VisionTransformer: Layer {
     classToken = try Parameter([1, 1, shape.width], .normal(deviation: 0.02))
     embed = try PatchEmbedding(shape.patchCount, shape.width)
     blocks = try LayerList(
-      (0..<shape.depth).map { _ in try Block(shape.width, heads: shape.heads, mlpRatio: shape.mlpRatio) })
+      (0..<shape.depth).map { _ in try Block(shape.width, heads: shape.heads, hidden: shape.hidden) })
     norm = try LayerNorm(shape.width)
     projector = try shape.projector.map { try Projector(shape.width, hidden: $0.width, depth: $0.depth) }
   }

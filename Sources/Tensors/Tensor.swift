@@ -66,17 +66,6 @@ public struct Tensor {
   }
 }
 
-/// How many values a shape holds; nil where a dimension is negative or the product overflows.
-func elementCount(_ shape: [Int]) -> Int? {
-  var count = 1
-  for size in shape {
-    let (product, overflows) = count.multipliedReportingOverflow(by: size)
-    guard size >= 0, !overflows else { return nil }
-    count = product
-  }
-  return count
-}
-
 /// Shapes, or other arguments, that an operation cannot work with.
 public struct ShapeError: DescribedError {
   public let kind = ErrorKind.value

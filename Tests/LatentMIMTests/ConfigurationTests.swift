@@ -95,4 +95,26 @@ import Testing
     #expect(start.gamma == 0.75 && abs(end.gamma - 0.25) < 1e-12)
     #expect(abs(schedule.values(at: 0.5).gamma - 0.5) < 1e-12)
   }
+
+  @Test func valuesSetInSwiftAreCheckedToo() throws {
+    func refused(_ edit: (inout ModelConfiguration) -> Void) {
+      var configuration = smallConfiguration()
+      edit(&configuration)
+      #expect(throws: ConfigurationError.self) { try LatentMIMModel(configuration) }
+      #expect(throws: ConfigurationError.self) { try Views.sample(configuration, seed: 0, images: [0]) }
+    }
+    refused { $0.heads = 0 }
+    refused { $0.projectorDepth = 0 }
+    refused { $0.numVisible = -1 }
+    refused { $0.temperature = .nan }
+    var run = smallTraining()
+    run.accumulationSteps = 0
+    #expect(throws: ConfigurationError.self) { try run.validate() }
+    run = smallTraining()
+    run.seed = -1
+    #expect(throws: ConfigurationError.self) { try run.validate() }
+    run.seed = 0
+    run.cropArea = [1, 0.2]
+    #expect(throws: ConfigurationError.self) { try run.augmentation(for: smallConfiguration()) }
+  }
 }

@@ -14,7 +14,7 @@ import Testing
 
   @Test func anUntrainedModelIsNearChance() throws {
     let model = try LatentMIMModel(configuration, seed: 2)
-    let views = Views.sample(configuration, seed: 1, images: [0, 1, 2])
+    let views = try Views.sample(configuration, seed: 1, images: [0, 1, 2])
     let metrics = try model.loss(images(3), views: views, gamma: 0.5)
     #expect(abs(metrics.loss / configuration.chanceLoss - 1) < 0.2)
     #expect((0...1).contains(metrics.similarityPredictions) && (0...1).contains(metrics.similarityTargets))
@@ -38,7 +38,7 @@ import Testing
 
   private func checkGradientsAddUp() throws {
     let model = try LatentMIMModel(configuration, seed: 2)
-    let views = Views.sample(configuration, seed: 1, images: [0, 1])
+    let views = try Views.sample(configuration, seed: 1, images: [0, 1])
     _ = try model.loss(images(2), views: views, gamma: 0.5)
     let once = model.onlineParameters.map { $0.parameter.tensor.gradient?.value.map { Array($0.values) } }
     #expect(once.allSatisfy { $0 != nil })
@@ -57,7 +57,7 @@ import Testing
 
   @Test func badImagesAreNamedAndTheModelLivesOn() throws {
     let model = try LatentMIMModel(configuration, seed: 2)
-    let views = Views.sample(configuration, seed: 1, images: [0, 1])
+    let views = try Views.sample(configuration, seed: 1, images: [0, 1])
     let bad = try images(2)
     bad.pointer[24 * 30 * 3 + 2] = .nan
     let error = #expect(throws: NonFiniteError.self) { try model.loss(bad, views: views, gamma: 0.5) }

@@ -116,4 +116,55 @@ import Testing
     let weightsOnly = #expect(throws: CheckpointError.self) { try first.restore(from: path) }
     #expect(weightsOnly?.description.contains("no state of a training run") == true)
   }
+
+  @Test func gradientsOfALookInBetweenDoNotCount() throws {
+    let (plain, curious) = (try trainer(), try trainer())
+    _ = try (plain.next(), curious.next())
+    let views = try Views.sample(smallConfiguration(), seed: 1, images: [0])
+    _ = try curious.model.loss(randomTensor([1, 24, 30, 3], seed: 2), views: views, gamma: 0.5)
+    try Machine.undisturbed {
+      let norms = try (plain.next()?.gradientNorm, curious.next()?.gradientNorm)
+      #expect(norms.0 == norms.1)
+    }
+  }
+
+  @Test func aStepThatFailedHalfwayAveragesTheTargetOnce() throws {
+    try Machine.undisturbed {
+      let path = temporaryPath()
+      defer { try? FileManager.default.removeItem(atPath: path) }
+      var parts = smallTraining()
+      parts.accumulationSteps = 2
+      let (whole, failed, resumed) = (try trainer(parts), try trainer(parts), try trainer(parts))
+      _ = try (whole.next(), whole.next(), failed.next())
+      // The decoder's last bias, made infinite, stops the second step behind the average of the target.
+      let tensor = try #require(failed.model.decoder.namedParameters().last?.parameter.tensor)
+      let good = tensor.pointer[0]
+      tensor.pointer[0] = .infinity
+      #expect(throws: NonFiniteError.self) { try failed.next() }
+      tensor.pointer[0] = good
+      try failed.save(to: path)
+      try resumed.restore(from: path)
+      _ = try resumed.next()
+      expectSameBits(weights(resumed.model), weights(whole.model), "weights after a failed step")
+    }
+  }
+
+  @Test func anotherNumberOfImagesIsAnotherRun() throws {
+    let path = temporaryPath()
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try trainer().save(to: path)
+    let error = #expect(throws: CheckpointError.self) { try trainer(images: 27).restore(from: path) }
+    #expect(error?.description.contains("had 26 images there, it has 27 here") == true)
+  }
+
+  @Test func onlyWholeStepsAreLoaded() throws {
+    var parts = smallTraining()
+    parts.accumulationSteps = 4
+    // 27 images make 13 parts of 2, of which 12 make 3 steps: the next epoch begins with its own first part.
+    let trainer = try trainer(parts, images: 27)
+    #expect(trainer.stepsPerEpoch == 3)
+    var epochs: [Int] = []
+    while let metrics = try trainer.next() { epochs.append(metrics.epoch) }
+    #expect(epochs == [0, 0, 0, 1, 1, 1, 2, 2, 2])
+  }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Tensors
 import Testing
@@ -104,7 +105,9 @@ import Testing
       values["encoder.pos_embed.pos_embeds"] = [Float](repeating: 0, count: 17 * 64)
       shapes["encoder.pos_embed.pos_embeds"] = [17, 64]
     } _: {
-      try ModelConfiguration(inferredFrom: WeightReader($0, title: "arrays"))
+      try ModelConfiguration(
+        inferredFrom: WeightReader($0, title: "arrays"),
+        options: JSONPlace(["heads": 1, "decoder_heads": 2], source: "options"))
     }
     #expect((inferred.rows, inferred.columns, inferred.patchSize) == (4, 4, 4))
     #expect((inferred.width, inferred.depth, inferred.heads) == (64, 2, 1))

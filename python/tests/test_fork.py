@@ -1,9 +1,11 @@
 """Forked children, as data loaders and notebooks make them, compute like their parents."""
 
 import multiprocessing
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
-import pytest
 from conftest import SMALL, pixels
 
 import latentmim as lm
@@ -19,8 +21,14 @@ def child(model: lm.LatentMIM, pipe: multiprocessing.connection.Connection) -> N
     pipe.send(work(model))
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_fork_after_the_threads_have_worked(model: lm.LatentMIM) -> None:
+def test_fork_after_the_threads_have_worked() -> None:
+    """In a process of its own: JAX, which other tests load, does not survive a fork."""
+    done = subprocess.run([sys.executable, __file__], cwd=Path(__file__).parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def fork_and_compare() -> None:
+    model = lm.LatentMIM(**SMALL)
     wanted = work(model)
     context = multiprocessing.get_context("fork")
     for _ in range(2):
@@ -34,3 +42,7 @@ def test_fork_after_the_threads_have_worked(model: lm.LatentMIM) -> None:
         assert np.array_equal(features, wanted[0])
         assert losses == wanted[1]
     assert np.array_equal(work(model)[0], wanted[0])
+
+
+if __name__ == "__main__":
+    fork_and_compare()

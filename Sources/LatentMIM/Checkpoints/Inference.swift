@@ -1,14 +1,17 @@
+import Files
 import Networks
 
 extension ModelConfiguration {
   /// The configuration that weights without one belong to, read from their names and shapes.
   ///
-  /// What shapes do not tell is taken from the published model: square grid, three channels, gap and objective as in `official`,
-  /// heads of width 64 unless width and depth are those of a named encoder, 16 heads in the decoder.
+  /// What neither shapes nor `options` tell is taken from the published model: square grid, three channels, gap and objective as in
+  /// `official`, heads of width 64 unless width and depth are those of a named encoder, 16 heads in the decoder.
   ///
-  /// - Throws: `WeightsError` listing what is missing for it.
-  init(inferredFrom weights: WeightReader) throws {
-    self.init()
+  /// - Parameter options: go before what shapes tell; as for `init(json:)`, without `size`.
+  /// - Throws: `WeightsError` listing what is missing, `ConfigurationError`, `JSONError`.
+  init(inferredFrom weights: WeightReader, options: JSONPlace) throws {
+    self.init(preset: try options.preset())
+    channels = try options.optionalMember("channels")?.int() ?? channels
     func shape(_ name: String, _ dimensions: Int) throws -> [Int] {
       guard let shape = try weights.shape(of: name) else {
         throw WeightsError(source: weights.title, problems: ["\(name) is missing: these are no Latent MIM weights"])
@@ -22,24 +25,41 @@ extension ModelConfiguration {
     width = try shape("encoder.cls_token", 3)[2]
     depth = weights.blockCount(below: "encoder.blocks.")
     heads = EncoderSize.all.first { $0.width == width && $0.depth == depth }?.heads ?? max(1, width / 64)
-    let patch = try shape("encoder.embed.proj.weight", 2)[1]
-    patchSize = Int(Double(patch / channels).squareRoot().rounded())
-    let cells = try shape(positionTableName("encoder"), 2)[0] - 1
-    rows = Int(Double(cells).squareRoot().rounded())
-    columns = rows
+    patchSize = Int(
+      (Double(try shape("encoder.embed.proj.weight", 2)[1]) / Double(max(channels, 1))).squareRoot().rounded())
+    if try options.optionalMember("grid") == nil {
+      rows = Int(Double(try shape(positionTableName("encoder"), 2)[0] - 1).squareRoot().rounded())
+      columns = rows
+    }
     mlpRatio = Double(try shape("encoder.blocks.0.mlp.fc1.weight", 2)[0]) / Double(width)
     try inferProjector(weights, shape)
     if weights.contains("decoder.embed.weight") {
       decoderWidth = try shape("decoder.embed.weight", 2)[0]
       decoderDepth = weights.blockCount(below: "decoder.blocks.")
     }
-    guard patchSize * patchSize * channels == patch, rows * columns == cells else {
+    try apply(options, also: ["preset", "mask_ratio"])
+    try setVisible(options)
+    try setNormalization(
+      isMeanGiven: options.optionalMember("mean") != nil, isStdGiven: options.optionalMember("std") != nil)
+    try check(patch: shape("encoder.embed.proj.weight", 2)[1], weights)
+    try validate()
+  }
+
+  /// - Throws: `WeightsError` where patches or grid are not what the shapes allow.
+  private func check(patch: Int, _ weights: WeightReader) throws {
+    guard patchSize * patchSize * channels == patch else {
       throw WeightsError(
         source: weights.title,
-        problems: ["patches of \(patch) numbers on \(cells) cells: wanted square RGB patches on a square grid"])
+        problems: [
+          "patches have \(patch) numbers: no square of \(channels) channels; say which with the option 'channels'"
+        ])
     }
-    numVisible = max(1, Int((Double(cells) * 0.1).rounded()))
-    try validate()
+    guard let table = try weights.shape(of: positionTableName("encoder")), table.first != numPatches + 1 else { return }
+    throw WeightsError(
+      source: weights.title,
+      problems: [
+        "positions of \((table.first ?? 1) - 1) cells, the grid [\(rows), \(columns)] has \(numPatches); say which with 'grid'"
+      ])
   }
 
   private mutating func inferProjector(_ weights: WeightReader, _ shape: (String, Int) throws -> [Int]) throws {
@@ -49,7 +69,8 @@ extension ModelConfiguration {
       return
     }
     projectorWidth = try shape("encoder.head.linear0.weight", 2)[0]
-    projector = weights.contains("target_encoder.head.linear0.weight") ? .both : .online
+    let hasTarget = weights.contains("target_encoder.cls_token")
+    projector = hasTarget && !weights.contains("target_encoder.head.linear0.weight") ? .online : .both
   }
 }
 

@@ -59,10 +59,10 @@ extension WeightReader {
   /// What is to be said of the stored position table, which is not used: positions are computed.
   func remarkOnPositions(of network: String, _ configuration: ModelConfiguration, width: Int) throws -> String? {
     let name = positionTableName(network)
-    guard let stored = try values(name) else { return nil }
+    guard let shape = try shape(of: name) else { return nil }
     let computed = try configuration.publishedPositions(width: width)
-    guard stored.count == computed.count else {
-      return "\(title): \(name) has \(stored.count) values, \(computed.count) are computed for this grid"
+    guard shape == computed.shape, let stored = try values(name) else {
+      return "\(title): \(name) has shape \(shape), \(computed.shape) is computed for this grid and used"
     }
     let difference = zip(stored, computed.values).map { abs($0 - $1) }.max() ?? 0
     guard difference > Self.tolerance else { return nil }

@@ -167,29 +167,37 @@ extension ModelConfiguration: Configurable {
     self.init(preset: try json.preset())
     if let size = try json.optionalMember("size") { try setSize(size.string()) }
     try apply(json, also: ["preset", "size", "mask_ratio"])
-    if let ratio = try json.optionalMember("mask_ratio")?.double() {
-      guard try json.optionalMember("num_visible") == nil else {
-        throw ConfigurationError("mask_ratio", "and num_visible are both given, wanted one of them")
-      }
-      guard (0..<1).contains(ratio) else { throw ConfigurationError("mask_ratio", "is \(ratio), wanted 0 ≤ ratio < 1") }
-      numVisible = visible(ratio)
-    } else if try json.optionalMember("num_visible") == nil {
-      numVisible = visible(0.9)
-    }
-    if channels != 3 {
-      // ImageNet's figures are for red, green and blue: other images are brought to about -2 … 2.
-      if try json.optionalMember("mean") == nil { mean = Array(repeating: 0.5, count: channels) }
-      if try json.optionalMember("std") == nil { std = Array(repeating: 0.25, count: channels) }
-    }
+    try setVisible(json)
+    setNormalization(
+      isMeanGiven: try json.optionalMember("mean") != nil, isStdGiven: try json.optionalMember("std") != nil)
     try validate()
   }
 
-  private func visible(_ maskRatio: Double) -> Int {
-    max(1, Int((Double(numPatches) * (1 - maskRatio)).rounded()))
+  /// ImageNet's figures are for red, green and blue: other images are brought to about −2 … 2.
+  mutating func setNormalization(isMeanGiven: Bool, isStdGiven: Bool) {
+    guard channels != 3, channels > 0 else { return }
+    if !isMeanGiven { mean = Array(repeating: 0.5, count: channels) }
+    if !isStdGiven { std = Array(repeating: 0.25, count: channels) }
   }
 
-  /// - Throws: `ConfigurationError` where options do not go together.
+  /// Sets the number of visible patches from `mask_ratio`, 0.9 where neither it nor `num_visible` is given.
+  ///
+  /// - Throws: `ConfigurationError`, `JSONError`.
+  mutating func setVisible(_ json: JSONPlace) throws {
+    let ratio = try json.optionalMember("mask_ratio")?.double()
+    let isNumberGiven = try json.optionalMember("num_visible") != nil
+    if isNumberGiven, ratio != nil {
+      throw ConfigurationError("mask_ratio", "and num_visible are both given, wanted one of them")
+    }
+    guard !isNumberGiven else { return }
+    let share = ratio ?? 0.9
+    guard (0..<1).contains(share) else { throw ConfigurationError("mask_ratio", "is \(share), wanted 0 ≤ ratio < 1") }
+    numVisible = max(1, Int((Double(numPatches) * (1 - share)).rounded()))
+  }
+
+  /// - Throws: `ConfigurationError` where an option is out of its range or options do not go together.
   public func validate() throws {
+    try checkRanges()
     for (name, width, headsName, heads) in [
       ("width", width, "heads", heads), ("decoder_width", decoderWidth, "decoder_heads", decoderHeads),
     ] {

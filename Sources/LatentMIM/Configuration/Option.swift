@@ -114,6 +114,14 @@ extension Configurable {
     }
   }
 
+  /// Reading checks ranges; a configuration that was put together in Swift has not been read.
+  ///
+  /// - Throws: `ConfigurationError` for the first option outside its range.
+  func checkRanges() throws {
+    var copy = self
+    for option in Self.options { try option.write(&copy, JSONPlace(option.read(self), source: option.name)) }
+  }
+
   /// The options in which this differs from `other`: (name, value here, value there).
   func differences(from other: Self) -> [(name: String, here: JSONValue, there: JSONValue)] {
     Self.options.compactMap { option in

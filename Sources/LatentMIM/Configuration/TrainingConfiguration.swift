@@ -76,8 +76,9 @@ extension TrainingConfiguration: Configurable {
     try validate()
   }
 
-  /// - Throws: `ConfigurationError` where options do not go together.
+  /// - Throws: `ConfigurationError` where an option is out of its range or options do not go together.
   public func validate() throws {
+    try checkRanges()
     guard batchSize % accumulationSteps == 0 else {
       throw ConfigurationError(
         "batch_size", "is \(batchSize), not divisible by accumulation_steps = \(accumulationSteps)")

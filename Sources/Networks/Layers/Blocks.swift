@@ -23,11 +23,11 @@ public final class Block: Layer {
   let norm2: LayerNorm
   let mlp: MLP
 
-  init(_ width: Int, heads: Int, mlpRatio: Float) throws {
+  init(_ width: Int, heads: Int, hidden: Int) throws {
     norm1 = try LayerNorm(width)
     attn = try SelfAttention(width, heads: heads)
     norm2 = try LayerNorm(width)
-    mlp = try MLP(width, hidden: Int(Float(width) * mlpRatio))
+    mlp = try MLP(width, hidden: hidden)
   }
 
   public var members: [Member] {
@@ -51,14 +51,14 @@ public final class CrossBlock: Layer {
   let norm3: LayerNorm
   let mlp: MLP
 
-  init(_ width: Int, heads: Int, mlpRatio: Float) throws {
+  init(_ width: Int, heads: Int, hidden: Int) throws {
     norm1 = try LayerNorm(width)
     selfAttn = try SelfAttention(width, heads: heads)
     norm2q = try LayerNorm(width)
     norm2kv = try LayerNorm(width)
     crossAttn = try CrossAttention(width, heads: heads)
     norm3 = try LayerNorm(width)
-    mlp = try MLP(width, hidden: Int(Float(width) * mlpRatio))
+    mlp = try MLP(width, hidden: hidden)
   }
 
   public var members: [Member] {

@@ -9,8 +9,9 @@ public final class Projector: Layer {
   ///   - width: C, in and out.
   ///   - hidden: width between the layers.
   ///   - depth: number of linear layers, at least 1.
-  /// - Throws: `OutOfMemory`.
+  /// - Throws: `ShapeError`, `OutOfMemory`.
   init(_ width: Int, hidden: Int, depth: Int) throws {
+    guard depth >= 1 else { throw ShapeError("projector", "depth is \(depth), wanted at least 1") }
     let widths = [width] + Array(repeating: hidden, count: depth - 1) + [width]
     linears = try zip(widths, widths.dropFirst()).map { try Linear($0, $1, bias: false) }
     norms = try widths.dropFirst().map { try LayerNorm($0, epsilon: 1e-5) }

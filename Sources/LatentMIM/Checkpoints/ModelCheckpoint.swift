@@ -7,7 +7,7 @@ enum FileKey {
   static let format = "format"
   static let model = "model"
   static let training = "training"
-  static let step = "step"
+  static let state = "state"
 }
 
 extension LatentMIMModel {
@@ -36,11 +36,13 @@ extension LatentMIMModel {
   /// - Parameters:
   ///   - title: what messages call the source.
   ///   - configuration: nil: read from the tensors' shapes.
-  ///   - options: override what was read from shapes.
+  ///   - options: go before what shapes tell.
   public static func load(
-    _ source: any TensorSource, title: String, configuration: ModelConfiguration? = nil, options: JSONPlace? = nil
+    _ source: any TensorSource, title: String, configuration: ModelConfiguration? = nil,
+    options: JSONPlace = JSONPlace(.object([:]), source: "options")
   ) throws -> (model: LatentMIMModel, remarks: [String]) {
-    let configuration = try configuration ?? .inferred(from: source, title: title, options: options)
+    let reader = WeightReader(source, title: title)
+    let configuration = try configuration ?? ModelConfiguration(inferredFrom: reader, options: options)
     let model = try LatentMIMModel(configuration)
     return (model, try model.load(source, title: title))
   }
@@ -70,11 +72,12 @@ extension Encoder {
 
   /// An encoder from named tensors; parameters as for `LatentMIMModel.load`.
   public static func load(
-    _ source: any TensorSource, title: String, configuration: ModelConfiguration? = nil, options: JSONPlace? = nil
+    _ source: any TensorSource, title: String, configuration: ModelConfiguration? = nil,
+    options: JSONPlace = JSONPlace(.object([:]), source: "options")
   ) throws -> (encoder: Encoder, remarks: [String]) {
-    let configuration = try configuration ?? .inferred(from: source, title: title, options: options)
-    let network = try VisionTransformer(configuration.encoderShape(projects: configuration.projector != .none))
     let reader = WeightReader(source, title: title)
+    let configuration = try configuration ?? ModelConfiguration(inferredFrom: reader, options: options)
+    let network = try VisionTransformer(configuration.encoderShape(projects: configuration.projector != .none))
     try reader.fill(network.namedParameters(prefix: "encoder").map(\.place)) {
       !$0.hasPrefix("encoder.") || isPositionTable($0)
     }
@@ -86,18 +89,6 @@ extension Encoder {
 extension ModelConfiguration {
   func fileMetadata(format: String) throws -> [String: String] {
     [FileKey.format: format, FileKey.model: try json.text()]
-  }
-
-  /// The configuration that shapes tell, with `options` set over it.
-  static func inferred(
-    from source: any TensorSource, title: String, options: JSONPlace?
-  ) throws -> ModelConfiguration {
-    var configuration = try ModelConfiguration(inferredFrom: WeightReader(source, title: title))
-    if let options {
-      try configuration.apply(options)
-      try configuration.validate()
-    }
-    return configuration
   }
 }
 

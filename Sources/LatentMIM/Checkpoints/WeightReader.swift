@@ -1,0 +1,67 @@
+import Compute
+import Files
+import Networks
+
+/// The tensors of a source under the names of this project: a `module.` in front, left by distributed training, is dropped.
+struct WeightReader {
+  let source: any TensorSource
+  /// What messages call the source.
+  let title: String
+  private let originals: [String: String]
+
+  init(_ source: any TensorSource, title: String) {
+    self.source = source
+    self.title = title
+    let prefix = "module."
+    originals = Dictionary(
+      source.names.map { ($0.hasPrefix(prefix) ? String($0.dropFirst(prefix.count)) : $0, $0) },
+      uniquingKeysWith: { first, _ in first })
+  }
+
+  var names: [String] { originals.keys.sorted() }
+
+  func contains(_ name: String) -> Bool { originals[name] != nil }
+
+  func shape(of name: String) throws -> [Int]? { try originals[name].map(source.shape(of:)) }
+
+  /// The values of a tensor.
+  func values(_ name: String) throws -> [Float]? {
+    guard let original = originals[name] else { return nil }
+    var values = [Float](repeating: 0, count: try source.shape(of: original).reduce(1, *))
+    try values.withUnsafeMutableBufferPointer { try source.read(original, into: $0) }
+    return values
+  }
+
+  /// Fills places from the source. Nothing is written unless everything fits; where the system fails to read on the way, the
+  /// contents are undefined.
+  ///
+  /// - Parameters:
+  ///   - places: name, shape and memory of each tensor wanted.
+  ///   - others: which further names may be there; one that is neither wanted nor allowed is a problem.
+  /// - Throws: `WeightsError` listing all that is missing, misshapen or unexpected.
+  func fill(_ places: [(name: String, shape: [Int], buffer: Buffer)], allowing others: (String) -> Bool) throws {
+    var problems: [String] = []
+    for place in places {
+      guard let shape = try shape(of: place.name) else {
+        problems.append("\(place.name) is missing (wanted \(place.shape))")
+        continue
+      }
+      if let original = originals[place.name], let type = try source.unreadableType(of: original) {
+        problems.append("\(place.name) is stored as \(type), wanted floating numbers")
+      }
+      if shape != place.shape { problems.append("\(place.name) has shape \(shape), wanted \(place.shape)") }
+    }
+    let wanted = Set(places.map(\.name))
+    problems += names.filter { !wanted.contains($0) && !others($0) }.map { "\($0) is not part of the model" }
+    guard problems.isEmpty else { throw WeightsError(source: title, problems: problems) }
+    for place in places {
+      guard let original = originals[place.name] else { continue }
+      try source.read(
+        original, into: UnsafeMutableBufferPointer(start: place.buffer.pointer, count: place.buffer.count))
+    }
+  }
+}
+
+extension NamedParameter {
+  var place: (name: String, shape: [Int], buffer: Buffer) { (name, parameter.shape, parameter.tensor.buffer) }
+}
