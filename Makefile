@@ -17,11 +17,12 @@ help:
 	@echo "make lint, make format  check or apply the format of Swift and Python sources"
 
 demo: $(BIN)/.installed
-	$(BIN)/python examples/demo.py --out $(OUT) $(if $(DATA),--data $(DATA))
+	$(BIN)/python examples/demo.py --out "$(OUT)" $(if $(DATA),--data "$(DATA)")
 
 test: lint test-swift test-python
 
 test-swift: packages
+	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test
 
 test-python: $(BIN)/.installed-test
@@ -57,4 +58,4 @@ $(BIN)/.installed-test: $(BIN)/.installed
 	@touch $@
 
 clean:
-	rm -rf .build $(VENV) runs
+	rm -rf .build $(VENV) runs python/latentmim/*.so

@@ -21,6 +21,9 @@ func shared(exports: String) -> [LinkerSetting] {
   ]
 }
 
+/// The Swift rooms that face outwards see.
+let rooms: [Target.Dependency] = ["Evaluation", "LatentMIM", "Images", "Networks", "Tensors", "Files", "Compute"]
+
 /// The tests of a room. Fixtures are found beside the sources, by path.
 func tests(_ room: String, exclude: [String] = []) -> Target {
   .testTarget(
@@ -45,18 +48,18 @@ let package = Package(
     .target(name: "Compute", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: optimised),
     .target(name: "Files", dependencies: ["Compute"]),
     .target(name: "Tensors", dependencies: ["Compute", "CKernels"], swiftSettings: optimised),
-    .target(name: "Networks", dependencies: ["Tensors", "CKernels"], swiftSettings: optimised),
-    .target(name: "Images", dependencies: ["Files", "Compute"], swiftSettings: optimised),
-    .target(name: "LatentMIM", dependencies: ["Networks", "Images", "Files"], swiftSettings: optimised),
-    .target(name: "Evaluation", dependencies: ["LatentMIM"], swiftSettings: optimised),
+    .target(name: "Networks", dependencies: ["Tensors", "Compute", "CKernels"], swiftSettings: optimised),
+    .target(name: "Images", dependencies: ["Files", "Compute", "CKernels"], swiftSettings: optimised),
+    .target(name: "LatentMIM", dependencies: ["Networks", "Images", "Tensors", "Files", "Compute"], swiftSettings: optimised),
+    .target(name: "Evaluation", dependencies: ["LatentMIM", "Images", "Tensors", "Files", "Compute"], swiftSettings: optimised),
     .target(name: "CLatentMIM"),
-    .target(name: "LatentMIMABI", dependencies: ["CLatentMIM", "Evaluation"]),
+    .target(name: "LatentMIMABI", dependencies: ["CLatentMIM"] + rooms),
     .target(name: "LatentMIMShared", linkerSettings: shared(exports: "LatentMIMShared/exports.map")),
     .target(
       name: "PyLatentMIM", dependencies: ["CPython", "CLatentMIM", "LatentMIMABI"],
       linkerSettings: shared(exports: "PyLatentMIM/exports.map")),
 
-    .executableTarget(name: "SwiftExample", dependencies: ["Evaluation"], path: "examples/swift"),
+    .executableTarget(name: "SwiftExample", dependencies: rooms, path: "examples/swift"),
 
     .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport", swiftSettings: optimised),
     tests("Compute"),

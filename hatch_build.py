@@ -5,6 +5,7 @@ import platform
 import shutil
 import subprocess
 import sysconfig
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,20 @@ class SwiftBuildHook(BuildHookInterface):
 
     def _build(self) -> Path:
         command = ["swift", "build", "-c", "release", "--product", "_latentmim"]
-        environment = dict(os.environ)
-        # python3.pc of the Python that runs this, which pkg-config would not find by itself.
-        found = [sysconfig.get_config_var("LIBPC"), environment.get("PKG_CONFIG_PATH")]
-        environment["PKG_CONFIG_PATH"] = os.pathsep.join(filter(None, found))
-        subprocess.run(command, cwd=self.root, env=environment, check=True)
-        show = subprocess.run(
-            [*command, "--show-bin-path"], cwd=self.root, env=environment, check=True, capture_output=True, text=True
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            environment = {**os.environ, "PKG_CONFIG_PATH": self._packages(folder)}
+            subprocess.run(command, cwd=self.root, env=environment, check=True)
+            show = subprocess.run(
+                [*command, "--show-bin-path"], cwd=self.root, env=environment, check=True, capture_output=True, text=True
+            )
         return Path(show.stdout.strip(), "lib_latentmim.so")
+
+    def _packages(self, folder: str) -> str:
+        """Where pkg-config looks first: python3.pc of the Python that runs this, and nothing else of that Python's.
+
+        Some distributions of Python come with other versions of the system's libraries.
+        """
+        python = Path(sysconfig.get_config_var("LIBPC") or "", "python3.pc")
+        if python.exists():
+            shutil.copy2(python, folder)
+        return os.pathsep.join(filter(None, [folder, os.environ.get("PKG_CONFIG_PATH")]))

@@ -46,7 +46,8 @@ extension FeatureProtocol {
 
   /// Features of images of a data set, in inference mode.
   ///
-  /// - Parameter indices: which images.
+  /// - Parameter indices: which images. Where the data set replaces one that cannot be read, the row is its replacement's: leave
+  ///   out what `ImageFolder.skipped` lists before labels are compared.
   /// - Returns: [count, C].
   /// - Throws: errors of the data set and of `Encoder.features`, `PoolingError`, `Interrupted`.
   public func features(_ encoder: Encoder, _ dataset: any ImageDataset, indices: [Int]) throws -> Tensor {

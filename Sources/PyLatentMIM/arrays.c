@@ -34,15 +34,18 @@ bool named_arrays_in(PyObject *dict, struct named_arrays *arrays) {
     fail(status);
     return false;
   }
-  arrays->held = calloc((size_t)PyDict_Size(dict) + 1, sizeof *arrays->held);
+  // A list: another thread may change the dict in between.
+  SCOPED *items = PyDict_Items(dict);
+  if (!items) return false;
+  Py_ssize_t count = PyList_Size(items);
+  arrays->held = calloc((size_t)count + 1, sizeof *arrays->held);
   if (!arrays->held) {
     PyErr_NoMemory();
     return false;
   }
-  PyObject *key, *value;
-  Py_ssize_t position = 0;
-  while (PyDict_Next(dict, &position, &key, &value)) {
-    if (!add(arrays, key, value)) return false;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    PyObject *item = PyList_GetItem(items, i);
+    if (!add(arrays, PyTuple_GetItem(item, 0), PyTuple_GetItem(item, 1))) return false;
   }
   return true;
 }

@@ -1,17 +1,12 @@
 #include "private.h"
 
-static PyObject *new_encoder(lm_status status, lm_encoder *encoder, PyObject *keeps, struct handle *root) {
-  if (status != LM_OK) return fail(status);
-  char *configuration = NULL;
-  struct geometry geometry;
-  status = lm_encoder_configuration(encoder, &configuration);
-  bool is_read = status == LM_OK ? geometry_take(configuration, &geometry) : fail(status) != NULL;
-  if (!is_read) {
-    lm_encoder_free(encoder);
-    return NULL;
-  }
-  return handle_new(encoder_kind, encoder, RELEASE(lm_encoder_free), keeps, root, &geometry);
-}
+static const struct stored stored_encoder = {
+    .kind = &encoder_kind,
+    .load = LOAD_FUNCTION(lm_encoder_load),
+    .from_arrays = ARRAYS_FUNCTION(lm_encoder_from_arrays),
+    .configuration = TEXT_FUNCTION(lm_encoder_configuration),
+    .release = RELEASE(lm_encoder_free),
+};
 
 static PyObject *encoder_of_model(PyObject *self, PyObject *args) {
   (void)self;
@@ -21,60 +16,27 @@ static PyObject *encoder_of_model(PyObject *self, PyObject *args) {
   lm_encoder *encoder = NULL;
   lm_status status;
   WITH(model, status = lm_encoder_of_model(model->raw, &encoder));
-  return new_encoder(status, encoder, capsule, model);
-}
-
-/// The encoder and what was noticed about its file: (capsule, text or None).
-static PyObject *loaded(lm_status status, lm_encoder *encoder, char *remarks) {
-  SCOPED *capsule = new_encoder(status, encoder, NULL, NULL);
-  SCOPED *text = take_text(remarks);
-  return capsule && text ? PyTuple_Pack(2, capsule, text) : NULL;
+  return stored_new(&stored_encoder, status, encoder, capsule, model);
 }
 
 static PyObject *encoder_load(PyObject *self, PyObject *args) {
   (void)self;
-  SCOPED *path = NULL;
-  if (!PyArg_ParseTuple(args, "O&", PyUnicode_FSConverter, &path)) return NULL;
-  const char *name = PyBytes_AsString(path);
-  lm_encoder *encoder = NULL;
-  char *remarks = NULL;
-  lm_status status;
-  WITHOUT_GIL(status = lm_encoder_load(name, &encoder, &remarks));
-  return loaded(status, encoder, remarks);
+  return stored_load(&stored_encoder, args);
 }
 
 static PyObject *encoder_from_arrays(PyObject *self, PyObject *args) {
   (void)self;
-  PyObject *dict;
-  const char *title, *options;
-  if (!PyArg_ParseTuple(args, "Oss", &dict, &title, &options)) return NULL;
-  NAMED_ARRAYS arrays = {0};
-  if (!named_arrays_in(dict, &arrays)) return NULL;
-  lm_encoder *encoder = NULL;
-  char *remarks = NULL;
-  lm_status status;
-  WITHOUT_GIL(status = lm_encoder_from_arrays(arrays.arrays, title, options, &encoder, &remarks));
-  return loaded(status, encoder, remarks);
+  return stored_from_arrays(&stored_encoder, args);
 }
 
 static PyObject *encoder_save(PyObject *self, PyObject *args) {
   (void)self;
-  struct handle *encoder;
-  SCOPED *path = NULL;
-  if (!PyArg_ParseTuple(args, "O&O&", encoder_handle, &encoder, PyUnicode_FSConverter, &path)) return NULL;
-  const char *name = PyBytes_AsString(path);
-  lm_status status;
-  WITH(encoder, status = lm_encoder_save(encoder->raw, name));
-  return none_or_fail(status);
+  return path_call(args, encoder_handle, PATH_FUNCTION(lm_encoder_save));
 }
 
 static PyObject *encoder_configuration(PyObject *self, PyObject *args) {
   (void)self;
-  struct handle *encoder;
-  if (!PyArg_ParseTuple(args, "O&", encoder_handle, &encoder)) return NULL;
-  char *options = NULL;
-  lm_status status = lm_encoder_configuration(encoder->raw, &options);
-  return status == LM_OK ? take_text(options) : fail(status);
+  return text_call(args, encoder_handle, TEXT_FUNCTION(lm_encoder_configuration));
 }
 
 static PyObject *encoder_features(PyObject *self, PyObject *args) {

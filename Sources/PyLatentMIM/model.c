@@ -1,20 +1,12 @@
 #include "private.h"
 
-/// The model and what was noticed about its file: (capsule, text or None).
-static PyObject *new_model(lm_status status, lm_model *model, char *remarks) {
-  if (status != LM_OK) return fail(status);
-  char *configuration = NULL;
-  struct geometry geometry;
-  status = lm_model_configuration(model, &configuration);
-  bool is_read = status == LM_OK ? geometry_take(configuration, &geometry) : fail(status) != NULL;
-  SCOPED *text = take_text(remarks);
-  if (!is_read || !text) {
-    lm_model_free(model);
-    return NULL;
-  }
-  SCOPED *capsule = handle_new(model_kind, model, RELEASE(lm_model_free), NULL, NULL, &geometry);
-  return capsule ? PyTuple_Pack(2, capsule, text) : NULL;
-}
+static const struct stored stored_model = {
+    .kind = &model_kind,
+    .load = LOAD_FUNCTION(lm_model_load),
+    .from_arrays = ARRAYS_FUNCTION(lm_model_from_arrays),
+    .configuration = TEXT_FUNCTION(lm_model_configuration),
+    .release = RELEASE(lm_model_free),
+};
 
 static PyObject *model_create(PyObject *self, PyObject *args) {
   (void)self;
@@ -24,33 +16,17 @@ static PyObject *model_create(PyObject *self, PyObject *args) {
   lm_model *model = NULL;
   lm_status status;
   WITHOUT_GIL(status = lm_model_create(options, seed, &model));
-  return new_model(status, model, NULL);
+  return stored_with_remarks(&stored_model, status, model, NULL);
 }
 
 static PyObject *model_load(PyObject *self, PyObject *args) {
   (void)self;
-  SCOPED *path = NULL;
-  if (!PyArg_ParseTuple(args, "O&", PyUnicode_FSConverter, &path)) return NULL;
-  const char *name = PyBytes_AsString(path);
-  lm_model *model = NULL;
-  char *remarks = NULL;
-  lm_status status;
-  WITHOUT_GIL(status = lm_model_load(name, &model, &remarks));
-  return new_model(status, model, remarks);
+  return stored_load(&stored_model, args);
 }
 
 static PyObject *model_from_arrays(PyObject *self, PyObject *args) {
   (void)self;
-  PyObject *dict;
-  const char *title, *options;
-  if (!PyArg_ParseTuple(args, "Oss", &dict, &title, &options)) return NULL;
-  NAMED_ARRAYS arrays = {0};
-  if (!named_arrays_in(dict, &arrays)) return NULL;
-  lm_model *model = NULL;
-  char *remarks = NULL;
-  lm_status status;
-  WITHOUT_GIL(status = lm_model_from_arrays(arrays.arrays, title, options, &model, &remarks));
-  return new_model(status, model, remarks);
+  return stored_from_arrays(&stored_model, args);
 }
 
 static PyObject *model_set_parameters(PyObject *self, PyObject *args) {
@@ -69,22 +45,12 @@ static PyObject *model_set_parameters(PyObject *self, PyObject *args) {
 
 static PyObject *model_save(PyObject *self, PyObject *args) {
   (void)self;
-  struct handle *model;
-  SCOPED *path = NULL;
-  if (!PyArg_ParseTuple(args, "O&O&", model_handle, &model, PyUnicode_FSConverter, &path)) return NULL;
-  const char *name = PyBytes_AsString(path);
-  lm_status status;
-  WITH(model, status = lm_model_save(model->raw, name));
-  return none_or_fail(status);
+  return path_call(args, model_handle, PATH_FUNCTION(lm_model_save));
 }
 
 static PyObject *model_configuration(PyObject *self, PyObject *args) {
   (void)self;
-  struct handle *model;
-  if (!PyArg_ParseTuple(args, "O&", model_handle, &model)) return NULL;
-  char *options = NULL;
-  lm_status status = lm_model_configuration(model->raw, &options);
-  return status == LM_OK ? take_text(options) : fail(status);
+  return text_call(args, model_handle, TEXT_FUNCTION(lm_model_configuration));
 }
 
 static PyObject *model_loss_bounds(PyObject *self, PyObject *args) {

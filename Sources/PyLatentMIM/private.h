@@ -128,6 +128,44 @@ void named_arrays_release(struct named_arrays *arrays);
 /// Holds a dict of name → float32 array.
 bool named_arrays_in(PyObject *dict, struct named_arrays *arrays);
 
+// ---- stored.c ------------------------------------------------------------------------------------------------------
+
+/// A library function that saves or restores what a handle holds, and one that describes it. Both take its own type in place of void.
+typedef lm_status path_function(void *raw, const char *path);
+typedef lm_status text_function(const void *raw, char **text);
+#define PATH_FUNCTION(function) ((path_function *)(function))
+#define TEXT_FUNCTION(function) ((text_function *)(function))
+
+/// One of the converters above.
+typedef int (*converter)(PyObject *capsule, void *handle);
+/// function(handle, path) -> None
+PyObject *path_call(PyObject *args, converter convert, path_function *call);
+/// function(handle) -> str
+PyObject *text_call(PyObject *args, converter convert, text_function *call);
+
+typedef lm_status load_function(const char *path, void **made, char **remarks);
+typedef lm_status arrays_function(
+    const lm_arrays *arrays, const char *title, const char *options, void **made, char **remarks);
+#define LOAD_FUNCTION(function) ((load_function *)(function))
+#define ARRAYS_FUNCTION(function) ((arrays_function *)(function))
+
+/// What files hold, a model or an encoder: the library's functions for it.
+struct stored {
+  const char *const *kind;
+  load_function *load;
+  arrays_function *from_arrays;
+  text_function *configuration;
+  void (*release)(void *raw);
+};
+/// The capsule of what a library call handed out, with the sizes of its configuration; see `handle_new`.
+PyObject *stored_new(const struct stored *type, lm_status status, void *raw, PyObject *keeps, struct handle *root);
+/// The same, and what was noticed about its file, which is freed: (capsule, text or None).
+PyObject *stored_with_remarks(const struct stored *type, lm_status status, void *raw, char *remarks);
+/// load(path) -> (capsule, text or None)
+PyObject *stored_load(const struct stored *type, PyObject *args);
+/// from_arrays(dict, title, json) -> (capsule, text or None)
+PyObject *stored_from_arrays(const struct stored *type, PyObject *args);
+
 // ---- The functions of each area ------------------------------------------------------------------------------------
 
 extern PyMethodDef runtime_methods[], configuration_methods[], data_methods[], model_methods[], training_methods[],

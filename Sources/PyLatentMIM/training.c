@@ -52,11 +52,7 @@ static PyObject *trainer_progress(PyObject *self, PyObject *args) {
 
 static PyObject *trainer_configuration(PyObject *self, PyObject *args) {
   (void)self;
-  struct handle *trainer;
-  if (!PyArg_ParseTuple(args, "O&", trainer_handle, &trainer)) return NULL;
-  char *options = NULL;
-  lm_status status = lm_trainer_configuration(trainer->raw, &options);
-  return status == LM_OK ? take_text(options) : fail(status);
+  return text_call(args, trainer_handle, TEXT_FUNCTION(lm_trainer_configuration));
 }
 
 static PyObject *trainer_step(PyObject *self, PyObject *args) {
@@ -78,24 +74,12 @@ static PyObject *trainer_step(PyObject *self, PyObject *args) {
 
 static PyObject *trainer_save(PyObject *self, PyObject *args) {
   (void)self;
-  struct handle *trainer;
-  SCOPED *path = NULL;
-  if (!PyArg_ParseTuple(args, "O&O&", trainer_handle, &trainer, PyUnicode_FSConverter, &path)) return NULL;
-  const char *name = PyBytes_AsString(path);
-  lm_status status;
-  WITH(trainer, status = lm_trainer_save(trainer->raw, name));
-  return none_or_fail(status);
+  return path_call(args, trainer_handle, PATH_FUNCTION(lm_trainer_save));
 }
 
 static PyObject *trainer_restore(PyObject *self, PyObject *args) {
   (void)self;
-  struct handle *trainer;
-  SCOPED *path = NULL;
-  if (!PyArg_ParseTuple(args, "O&O&", trainer_handle, &trainer, PyUnicode_FSConverter, &path)) return NULL;
-  const char *name = PyBytes_AsString(path);
-  lm_status status;
-  WITH(trainer, status = lm_trainer_restore(trainer->raw, name));
-  return none_or_fail(status);
+  return path_call(args, trainer_handle, PATH_FUNCTION(lm_trainer_restore));
 }
 
 PyMethodDef training_methods[] = {

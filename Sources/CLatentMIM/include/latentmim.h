@@ -8,7 +8,10 @@
 ///   NULL too. A handle keeps alive what it was made from: a trainer its model, an encoder its model's weights.
 /// - Arrays are dense, last index fastest. Images are [count, height, width, channels]; tokens [B, N, C]. Text is UTF-8.
 /// - Options travel as JSON text, one object; NULL or "{}" stands for all defaults. Unknown names are refused by name.
-/// - One handle must not be used by two threads at once; different handles may.
+/// - A model shares its weights with the trainers, optimisers and encoders made from it: such handles, and any single handle, must
+///   not be used by two threads at once. Unrelated handles may.
+/// - Memory that a handle only borrows (`lm_arrays`, `lm_dataset_arrays`) must stay where it is until that handle and every handle
+///   made from it are freed: a trainer keeps its data set.
 #ifndef LATENTMIM_H
 #define LATENTMIM_H
 
@@ -84,7 +87,7 @@ lm_status lm_views_sample(const char *model_options, uint64_t seed, int64_t epoc
 
 // ---- Named arrays --------------------------------------------------------------------------------------------------
 
-/// Arrays by name, not copied: they must stay where they are until the handle is freed.
+/// Arrays by name, not copied (see above).
 typedef struct lm_arrays lm_arrays;
 lm_status lm_arrays_create(lm_arrays **arrays);
 lm_status lm_arrays_add(lm_arrays *arrays, const char *name, const int64_t *shape, int32_t dimensions, const float *values);
@@ -118,7 +121,7 @@ typedef struct lm_dataset lm_dataset;
 /// `skip_unreadable`: a file that cannot be read is noted in the description, and the next readable one takes its place, instead
 /// of failing.
 lm_status lm_dataset_folder(const char *path, bool skip_unreadable, lm_dataset **dataset);
-/// Images in memory, not copied: they must stay where they are until the handle is freed. `labels`: [count], or NULL.
+/// Images in memory, not copied (see above). `labels`: [count], or NULL.
 lm_status lm_dataset_arrays(const lm_pixels *pixels, const int64_t *labels, lm_dataset **dataset);
 int64_t lm_dataset_count(const lm_dataset *dataset);
 /// Whether images have labels; writes them to `labels` [count] unless that is NULL.
