@@ -34,6 +34,8 @@ public struct AttentionShape: Sendable {
   /// Logits are divided by √headWidth.
   var scale: Float { 1 / Float(headWidth).squareRoot() }
   var units: Int { images * heads }
+  /// Chunks done between two looks for an interruption: some tenths of a second's work.
+  var chunksBetweenChecks: Int { max(64, 1_000_000_000 / max(queries * keys * headWidth * unitsPerChunk, 1)) }
   /// Heads handed out together: enough work to be worth it, the same for any number of threads.
   var unitsPerChunk: Int { max(1, min(8, 65536 / max(queries * keys, 1))) }
 }
@@ -104,7 +106,13 @@ private func forEachHead(
   _ shape: AttentionShape, scratch: Int, _ body: (Int, UnsafeMutablePointer<Float>) -> Void
 ) throws {
   let chunk = shape.unitsPerChunk
-  try parallelWithScratch((shape.units + chunk - 1) / chunk, scratchCount: scratch) { index, piece in
-    for unit in index * chunk..<min((index + 1) * chunk, shape.units) { body(unit, piece) }
+  let chunks = (shape.units + chunk - 1) / chunk
+  for first in stride(from: 0, to: chunks, by: shape.chunksBetweenChecks) {
+    try Interruption.check()
+    let part = min(shape.chunksBetweenChecks, chunks - first)
+    try parallelWithScratch(part, scratchCount: scratch) { index, piece in
+      let start = (first + index) * chunk
+      for unit in start..<min(start + chunk, shape.units) { body(unit, piece) }
+    }
   }
 }

@@ -1,12 +1,12 @@
 import Glibc
 
-/// A value behind a lock that can be held across a fork, unlike the standard library's `Mutex`: taken before and let go after, in
-/// parent and child.
-final class ForkSafe<Value>: @unchecked Sendable {
+/// A value behind a lock that works in forked children, too. The standard library's `Mutex` does not: it remembers the thread's number,
+/// which is another one there, and stops the process when two threads meet at it.
+public final class ForkSafe<Value>: @unchecked Sendable {
   private var value: Value
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
 
-  init(_ value: Value) {
+  public init(_ value: Value) {
     self.value = value
     pthread_mutex_init(mutex, nil)
   }
@@ -16,10 +16,11 @@ final class ForkSafe<Value>: @unchecked Sendable {
     mutex.deallocate()
   }
 
+  /// For the handlers of a fork: whoever holds it then must let go in parent and child.
   func lock() { pthread_mutex_lock(mutex) }
   func unlock() { pthread_mutex_unlock(mutex) }
 
-  func withLock<Result>(_ body: (inout Value) throws -> Result) rethrows -> Result {
+  public func withLock<Result>(_ body: (inout Value) throws -> Result) rethrows -> Result {
     lock()
     defer { unlock() }
     return try body(&value)

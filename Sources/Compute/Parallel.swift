@@ -11,6 +11,8 @@ public var threadCount: Int {
 /// Bodies must write to disjoint memory. A call inside another, or from a second thread while one runs, is done by its caller
 /// alone.
 public func parallel(_ count: Int, _ body: (Int) -> Void) {
+  // Initialised before threads could meet at it: the language's way of doing that hangs in forked children.
+  _ = configuredBLAS
   guard count > 1 else {
     if count == 1 { body(0) }
     return

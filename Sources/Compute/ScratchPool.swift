@@ -1,6 +1,4 @@
 import Glibc
-import Synchronization
-
 /// Calls `body(i, scratch)` for every i in 0 ..< `count`, in parallel, each call with `scratchCount` floats (undefined contents) of
 /// its own.
 ///
@@ -20,13 +18,13 @@ public func parallelWithScratch(
 /// as many as tasks can run at once; where the number of threads was raised meanwhile, a task waits for a piece.
 private final class ScratchPool: Sendable {
   private let memory: Buffer
-  private let free: Mutex<[UInt]>
+  private let free: ForkSafe<[UInt]>
 
   init(pieces: Int, count: Int) throws {
     let aligned = (max(count, 1) + 15) / 16 * 16
     memory = try Buffer(count: max(pieces, 1) * aligned)
     let start = memory.pointer
-    free = Mutex((0..<max(pieces, 1)).map { UInt(bitPattern: start + $0 * aligned) })
+    free = ForkSafe((0..<max(pieces, 1)).map { UInt(bitPattern: start + $0 * aligned) })
   }
 
   func take() -> UnsafeMutablePointer<Float> {

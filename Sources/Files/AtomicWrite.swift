@@ -30,14 +30,15 @@ public struct FileSink {
 /// Writes a file so that `path` names either what was there before or all of the new bytes, whatever happens in between.
 ///
 /// The bytes go to a hidden file beside it (`.NAME.tmp-PID-RANDOM`), to the disk, and only then under the name; the directory
-/// is flushed after that. A symbolic link at `path` is replaced, not followed.
+/// is flushed after that. A symbolic link is followed: the file it leads to is replaced. What is there and is no regular file (a
+/// device, a pipe, a directory) is refused.
 ///
 /// - Parameter body: writes the content.
 /// - Throws: `FileError` or what `body` throws; the hidden file is then gone and `path` untouched (a directory that cannot be
 ///   flushed after the renaming throws too).
 public func writeAtomically(_ path: String, _ body: (FileSink) throws -> Void) throws {
   guard isUsable(path), !path.hasSuffix("/") else { throw FileError.unusablePath(path) }
-  let (directory, name) = split(path)
+  let (directory, name) = split(try destination(of: path))
   // Random, since the process number is the same (1) in every container, and two threads may save at once.
   let temporary = "\(directory).\(name).tmp-\(getpid())-\(String(UInt32.random(in: 0 ... .max), radix: 36))"
   let descriptor = retrying { open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
@@ -52,7 +53,7 @@ public func writeAtomically(_ path: String, _ body: (FileSink) throws -> Void) t
     }
     // Network file systems report a full disk only here.
     try demand(close(descriptor), "close", path)
-    try demand(rename(temporary, path), "rename onto", path)
+    try demand(rename(temporary, directory + name), "rename onto", path)
   } catch {
     unlink(temporary)
     throw error
@@ -65,6 +66,18 @@ public func writeAtomically(_ path: String, _ body: (FileSink) throws -> Void) t
 /// - Throws: `FileError`.
 public func writeAtomically(_ path: String, _ bytes: [UInt8]) throws {
   try writeAtomically(path) { try $0.write(bytes) }
+}
+
+/// Where the bytes for `path` belong: the path itself, or the file that a link at it leads to.
+private func destination(of path: String) throws -> String {
+  var status = stat()
+  guard stat(path, &status) == 0 else { return path }
+  guard status.st_mode & S_IFMT == S_IFREG else { throw FileError.notAFile(path: path) }
+  guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK, let resolved = realpath(path, nil) else {
+    return path
+  }
+  defer { free(resolved) }
+  return String(cString: resolved)
 }
 
 /// Makes the renaming outlast a power cut, where the directory may be opened and its file system can.

@@ -17,7 +17,8 @@ public enum FileError: DescribedError, Equatable {
   public var description: String {
     switch self {
     case .refused(let operation, let path, _): "cannot \(operation) '\(path)': \(problem)"
-    case .notAFile(let path), .ended(let path, _, _): "cannot read '\(path)': \(problem)"
+    case .notAFile(let path): "cannot use '\(path)': \(problem)"
+    case .ended(let path, _, _): "cannot read '\(path)': \(problem)"
     case .unusablePath(let path): "'\(path)' \(problem)"
     }
   }

@@ -1,5 +1,4 @@
 import Compute
-import Synchronization
 
 /// What is made of each image before it goes into a batch.
 public enum ImageTransform: Sendable {
@@ -108,7 +107,7 @@ public func loadBatch(
   for first in stride(from: 0, to: indices.count, by: imagesBetweenChecks) {
     try Interruption.check()
     let part = indices[first..<min(first + imagesBetweenChecks, indices.count)]
-    let results = Mutex([Int: Result<Int, any Error>]())
+    let results = ForkSafe([Int: Result<Int, any Error>]())
     parallel(part.count) { slot in
       let output = pixels.pointer + (first + slot) * loading.imageSize
       let result = Result { try loading.load(part[first + slot], epoch: epoch, into: output) }

@@ -1,6 +1,5 @@
 import Files
 import Compute
-import Synchronization
 
 /// The JPEG files below a folder (.jpg and .jpeg in any case; hidden files and folders are left out), as RGB images.
 ///
@@ -28,7 +27,7 @@ public final class ImageFolder: ImageDataset {
   public let channels = 3
   private let onError: OnError
   private let files: [[CChar]]
-  private let unreadable = Mutex<[Int: String]>([:])
+  private let unreadable = ForkSafe<[Int: String]>([:])
 
   /// - Parameters:
   ///   - path: the folder.

@@ -56,7 +56,11 @@ public final class Encoder: @unchecked Sendable {
       let part = try Tape.pause { try pass(images, first: first, count: count, grid: grid, table: table, tap: tap) }
       (result.pointer + first * tokens * width).update(from: part.pointer, count: part.count)
     }
-    return try Tensor(shape: [batch, tokens, width], buffer: result)
+    let features = try Tensor(shape: [batch, tokens, width], buffer: result)
+    guard sumOfSquares(result.pointer, count: result.count).isFinite else {
+      throw NonFiniteError(what: "features", problem: "weights are not finite, or too large")
+    }
+    return features
   }
 
   private func pass(

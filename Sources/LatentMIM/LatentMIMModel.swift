@@ -77,6 +77,7 @@ public final class LatentMIMModel: @unchecked Sendable {
       throw ShapeError("loss", "images have shape \(images.shape), views are for \(views.batch) images")
     }
     try requireFinite(images, name: "images")
+    guard gamma.isFinite else { throw NonFiniteError(input: "gamma", index: [], value: Float(gamma)) }
     let (outputs, tape) = try Tape.record { try forward(images, views: views, gamma: Float(gamma)) }
     let metrics = outputs.metrics()
     guard metrics.loss.isFinite else { throw NonFiniteError(what: "the loss", value: metrics.loss) }
@@ -171,6 +172,12 @@ public struct NonFiniteError: DescribedError {
   init(what: String, value: Double) {
     kind = .notFinite
     description = "\(what) is \(value): the learning rate may be too high; no weights were changed by this step"
+  }
+
+  /// The computation gave numbers that are not finite.
+  init(what: String, problem: String) {
+    kind = .notFinite
+    description = "\(what) hold numbers that are not finite: \(problem)"
   }
 
   /// Input data holds `value` at `index`.

@@ -12,8 +12,9 @@ public func lm_adamw_create(
     for (name, value) in [("beta1", beta1), ("beta2", beta2)] where !(0..<1).contains(value) {
       throw ArgumentError("\(name) is \(value), wanted 0 ≤ \(name) < 1")
     }
-    guard epsilon > 0, weightDecay >= 0, weightDecay.isFinite else {
-      throw ArgumentError("epsilon is \(epsilon), weight decay \(weightDecay): wanted above 0, and not negative")
+    guard epsilon > 0, weightDecay >= 0, Float(epsilon).isFinite, Float(weightDecay).isFinite else {
+      throw ArgumentError(
+        "epsilon is \(epsilon), weight decay \(weightDecay): wanted above 0, not negative, and finite")
     }
     let made = try AdamW(
       object(model, ModelBox.self).model.onlineParameters, beta1: Float(beta1), beta2: Float(beta2),
@@ -25,7 +26,9 @@ public func lm_adamw_create(
 @c @implementation
 public func lm_adamw_step(_ optimizer: OpaquePointer?, _ learningRate: Double) -> lm_status {
   attempt {
-    guard learningRate.isFinite else { throw ArgumentError("learning rate is \(learningRate), wanted a finite number") }
+    guard Float(learningRate).isFinite else {
+      throw ArgumentError("learning rate is \(learningRate), wanted a finite 32-bit number")
+    }
     let optimizer = try object(optimizer, AdamW.self)
     optimizer.update(learningRate: Float(learningRate))
     optimizer.clearGradients()

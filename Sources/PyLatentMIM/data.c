@@ -119,7 +119,12 @@ static PyObject *dataset_labels(PyObject *self, PyObject *args) {
 
 static PyObject *dataset_description(PyObject *self, PyObject *args) {
   (void)self;
-  return text_call(args, dataset_handle, TEXT_FUNCTION(lm_dataset_description));
+  struct handle *dataset;
+  if (!PyArg_ParseTuple(args, "O&", dataset_handle, &dataset)) return NULL;
+  char *description = NULL;
+  lm_status status;
+  WITH(dataset, status = lm_dataset_description(dataset->raw, &description));
+  return status == LM_OK ? take_text(description) : fail(status);
 }
 
 static PyObject *dataset_image(PyObject *self, PyObject *args) {

@@ -4,7 +4,7 @@ static const struct stored stored_encoder = {
     .kind = &encoder_kind,
     .load = LOAD_FUNCTION(lm_encoder_load),
     .from_arrays = ARRAYS_FUNCTION(lm_encoder_from_arrays),
-    .configuration = TEXT_FUNCTION(lm_encoder_configuration),
+    .configuration = CONFIGURATION_FUNCTION(lm_encoder_configuration),
     .release = RELEASE(lm_encoder_free),
 };
 
@@ -36,7 +36,7 @@ static PyObject *encoder_save(PyObject *self, PyObject *args) {
 
 static PyObject *encoder_configuration(PyObject *self, PyObject *args) {
   (void)self;
-  return text_call(args, encoder_handle, TEXT_FUNCTION(lm_encoder_configuration));
+  return configuration_call(args, encoder_handle, CONFIGURATION_FUNCTION(lm_encoder_configuration));
 }
 
 static PyObject *encoder_features(PyObject *self, PyObject *args) {

@@ -4,7 +4,7 @@ static const struct stored stored_model = {
     .kind = &model_kind,
     .load = LOAD_FUNCTION(lm_model_load),
     .from_arrays = ARRAYS_FUNCTION(lm_model_from_arrays),
-    .configuration = TEXT_FUNCTION(lm_model_configuration),
+    .configuration = CONFIGURATION_FUNCTION(lm_model_configuration),
     .release = RELEASE(lm_model_free),
 };
 
@@ -50,7 +50,7 @@ static PyObject *model_save(PyObject *self, PyObject *args) {
 
 static PyObject *model_configuration(PyObject *self, PyObject *args) {
   (void)self;
-  return text_call(args, model_handle, TEXT_FUNCTION(lm_model_configuration));
+  return configuration_call(args, model_handle, CONFIGURATION_FUNCTION(lm_model_configuration));
 }
 
 static PyObject *model_loss_bounds(PyObject *self, PyObject *args) {

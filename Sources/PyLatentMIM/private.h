@@ -130,18 +130,18 @@ bool named_arrays_in(PyObject *dict, struct named_arrays *arrays);
 
 // ---- stored.c ------------------------------------------------------------------------------------------------------
 
-/// A library function that saves or restores what a handle holds, and one that describes it. Both take its own type in place of void.
+/// Library functions, their own type in place of void: what saves or restores, and what tells a configuration.
 typedef lm_status path_function(void *raw, const char *path);
-typedef lm_status text_function(const void *raw, char **text);
+typedef lm_status configuration_function(const void *raw, char **options);
 #define PATH_FUNCTION(function) ((path_function *)(function))
-#define TEXT_FUNCTION(function) ((text_function *)(function))
+#define CONFIGURATION_FUNCTION(function) ((configuration_function *)(function))
 
 /// One of the converters above.
 typedef int (*converter)(PyObject *capsule, void *handle);
 /// function(handle, path) -> None
 PyObject *path_call(PyObject *args, converter convert, path_function *call);
-/// function(handle) -> str
-PyObject *text_call(PyObject *args, converter convert, text_function *call);
+/// function(handle) -> json. Without the handle's lock: configurations do not change.
+PyObject *configuration_call(PyObject *args, converter convert, configuration_function *read);
 
 typedef lm_status load_function(const char *path, void **made, char **remarks);
 typedef lm_status arrays_function(
@@ -154,7 +154,7 @@ struct stored {
   const char *const *kind;
   load_function *load;
   arrays_function *from_arrays;
-  text_function *configuration;
+  configuration_function *configuration;
   void (*release)(void *raw);
 };
 /// The capsule of what a library call handed out, with the sizes of its configuration; see `handle_new`.

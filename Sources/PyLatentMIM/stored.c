@@ -57,11 +57,10 @@ PyObject *path_call(PyObject *args, converter convert, path_function *call) {
   return none_or_fail(status);
 }
 
-PyObject *text_call(PyObject *args, converter convert, text_function *call) {
+PyObject *configuration_call(PyObject *args, converter convert, configuration_function *read) {
   struct handle *handle;
   if (!PyArg_ParseTuple(args, "O&", convert, &handle)) return NULL;
-  char *text = NULL;
-  lm_status status;
-  WITH(handle, status = call(handle->raw, &text));
-  return status == LM_OK ? take_text(text) : fail(status);
+  char *options = NULL;
+  lm_status status = read(handle->raw, &options);
+  return status == LM_OK ? take_text(options) : fail(status);
 }

@@ -52,7 +52,7 @@ static PyObject *trainer_progress(PyObject *self, PyObject *args) {
 
 static PyObject *trainer_configuration(PyObject *self, PyObject *args) {
   (void)self;
-  return text_call(args, trainer_handle, TEXT_FUNCTION(lm_trainer_configuration));
+  return configuration_call(args, trainer_handle, CONFIGURATION_FUNCTION(lm_trainer_configuration));
 }
 
 static PyObject *trainer_step(PyObject *self, PyObject *args) {

@@ -35,10 +35,10 @@ import Testing
   }
 
   @Test func removesTheTemporaryFileWhenRenamingFails() {
-    mkdir(directory.path + "/folder", 0o700)
     let path = directory.path + "/folder"
     #expect(throws: FileError.refused(operation: "rename onto", path: path, code: EISDIR)) {
-      try writeAtomically(path, [1])
+      // The folder comes while the bytes are written.
+      try writeAtomically(path) { _ in mkdir(path, 0o700) }
     }
     #expect(directory.names == ["folder"])
   }
@@ -78,5 +78,19 @@ import Testing
     #expect(throws: FileError.self) { try ReadableFile(path: path).contents(limit: 2) }
     truncate(path, 2)
     #expect(throws: FileError.ended(path: path, offset: 0, wanted: 3)) { try file.bytes(at: 0, count: 3) }
+  }
+
+  @Test func linksAreFollowedAndWhatIsNoFileIsRefused() throws {
+    let folder = TemporaryDirectory()
+    let (real, link, pipe) = (folder.path + "/real", folder.path + "/link", folder.path + "/pipe")
+    try writeAtomically(real, [1])
+    #expect(symlink("real", link) == 0 && mkfifo(pipe, 0o600) == 0)
+    try writeAtomically(link, [2, 3])
+    #expect(try ReadableFile(path: real).contents() == [2, 3])
+    var status = stat()
+    #expect(lstat(link, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
+    #expect(throws: FileError.notAFile(path: pipe)) { try writeAtomically(pipe, [4]) }
+    #expect(lstat(pipe, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
+    #expect(throws: FileError.notAFile(path: folder.path)) { try writeAtomically(folder.path, [4]) }
   }
 }

@@ -114,4 +114,18 @@ import Testing
     #expect((inferred.decoderWidth, inferred.decoderDepth) == (16, 2))
     #expect((inferred.projector, inferred.projectorWidth, inferred.projectorDepth) == (.both, 48, 3))
   }
+
+  @Test func aConfigurationLargerThanItsFileTakesNoMemory() throws {
+    let path = NSTemporaryDirectory() + "latentmim-\(UUID().uuidString).safetensors"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    var huge = configuration
+    (huge.width, huge.depth, huge.heads) = (8192, 128, 1)
+    var writer = SafetensorsWriter(metadata: ["model": try huge.json.text()])
+    try writer.add("encoder.cls_token", shape: [1, 1, 8192], values: [Float](repeating: 0, count: 8192))
+    try writer.write(to: path)
+    for load in [{ _ = try LatentMIMModel.load(from: path) }, { _ = try Encoder.load(from: path) }] {
+      let error = #expect(throws: WeightsError.self) { try load() }
+      #expect(error?.problems.first?.contains("8192 values in all") == true)
+    }
+  }
 }

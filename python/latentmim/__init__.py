@@ -9,23 +9,17 @@ and `segment` use it, `evaluate` scores it, `plot` draws. NumPy arrays go in and
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
 from latentmim import _latentmim as _native
-from latentmim import config, data, masking, runtime
+from latentmim import config, data, evaluate, masking, plot, runtime
 from latentmim.config import ModelConfig, TrainingConfig
 from latentmim.data import Arrays, ImageFolder, load_image, resize
 from latentmim.encoder import Encoder, load_encoder
 from latentmim.masking import Views
 from latentmim.model import AdamW, LatentMIM
+from latentmim.pretraining import pretrain
 from latentmim.runtime import set_thread_count, thread_count
 from latentmim.segmentation import Segments, segment
 from latentmim.training import Trainer
-
-if TYPE_CHECKING:
-    from latentmim import evaluate, plot
-    from latentmim.pretraining import pretrain
 
 __version__: str = _native.version()
 
@@ -55,19 +49,6 @@ __all__ = [
     "thread_count",
 ]
 
-# Imported when first asked for: tqdm and matplotlib take their time.
-_LAZY = {"evaluate": "latentmim.evaluate", "plot": "latentmim.plot"}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return importlib.import_module(_LAZY[name])
-    if name == "pretrain":
-        from latentmim.pretraining import pretrain
-
-        return pretrain
-    raise AttributeError(f"module 'latentmim' has no attribute '{name}'")
-
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -19,7 +19,10 @@ PathLike: TypeAlias = "str | os.PathLike[str]"
 
 def pixels(images: ArrayLike, name: str = "images") -> NDArray[Any]:
     """Uint8 or float32, contiguous, any shape; other float types are converted, anything else is a TypeError."""
-    array = np.asarray(images)
+    try:
+        array = np.asarray(images)
+    except ValueError as error:
+        raise ValueError(f"{name}: make no array, they may differ in size ({error})") from None
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array)
     if array.dtype.kind != "f":
@@ -44,9 +47,9 @@ def floats(values: ArrayLike, name: str) -> FloatArray:
 
 
 def integers(values: ArrayLike, name: str, dtype: type = np.int64) -> NDArray[Any]:
-    """Whole numbers as `dtype`; only integer types are taken, and only numbers that fit."""
+    """Whole numbers as `dtype`; only integer types are taken, and only numbers that fit; an empty list has none."""
     array = np.asarray(values)
-    if array.dtype.kind not in "iu":
+    if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"{name}: dtype is {array.dtype}, wanted integers")
     bounds = np.iinfo(dtype)
     if array.size and (array.min() < bounds.min or array.max() > bounds.max):
@@ -56,10 +59,12 @@ def integers(values: ArrayLike, name: str, dtype: type = np.int64) -> NDArray[An
 
 def sides(size: int | Sequence[int], name: str = "size") -> tuple[int, int]:
     """(height, width) of a size given as one number or two."""
-    pair = (size, size) if isinstance(size, int | np.integer) else tuple(size)
-    if len(pair) != 2 or min(pair) < 1:
+    pair = np.atleast_1d(size)
+    if pair.dtype.kind not in "iu":
+        raise TypeError(f"{name}: is {size!r}, wanted one or two whole numbers of pixels")
+    if pair.shape not in ((1,), (2,)) or pair.min() < 1:
         raise ValueError(f"{name}: is {size}, wanted one or two numbers of pixels, at least 1")
-    return int(pair[0]), int(pair[1])
+    return int(pair[0]), int(pair[-1])
 
 
 def warn(remarks: str | None, stacklevel: int = 3) -> None:

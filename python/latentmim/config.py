@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypedDict
 
@@ -74,13 +73,18 @@ def to_json(options: dict[str, Any]) -> str:
     def plain(value: Any) -> Any:
         if hasattr(value, "tolist"):
             return value.tolist()  # NumPy's numbers and arrays
-        raise TypeError(f"an option is a {type(value).__name__}, wanted a number, a text, a truth value or a tuple")
+        raise TypeError(f"is a {type(value).__name__}, wanted a number, a text, a truth value or a tuple")
+
+    def text(name: str, value: Any) -> str:
+        try:
+            return json.dumps(value, default=plain, allow_nan=False)
+        except TypeError as error:
+            raise TypeError(f"{name}: {error}") from None
+        except ValueError:
+            raise ValueError(f"{name}: is {value}, wanted finite numbers") from None
 
     given = {name: value for name, value in options.items() if value is not None}
-    for name, value in given.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{name} is {value}, wanted a finite number")
-    return json.dumps(given, default=plain, allow_nan=False)
+    return "{" + ", ".join(f"{json.dumps(name)}: {text(name, value)}" for name, value in given.items()) + "}"
 
 
 class _Config:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
@@ -56,10 +57,14 @@ class Encoder:
     ) -> FloatArray:
         """One vector for each patch.
 
+        The same call gives the same bits, whatever the number of threads. Computed together with more or fewer other
+        images, those of an image may differ in the last bits.
+
         Args:
             images: [B, H, W, channels], or one image [H, W, channels]: uint8 in 0 … 255 or float in 0 … 1, not
                 normalised.
-            layer: behind which block they are taken, 0 (before the first) … depth; the last if not given.
+            layer: behind which block they are taken: 0 (before the first) … depth, or counted from the end, −1 the
+                last; the last if not given.
             norm: with the final norm.
             projector: through the projector, behind the norm.
             class_token: with the class token, as the first of N + 1.
@@ -136,8 +141,16 @@ class Encoder:
     def _tokens(self, pixels: NDArray[Any], layer: int | None, norm: bool, projector: bool, extend: bool) -> FloatArray:
         rows, columns = self.grid(pixels)
         tokens = np.empty((len(pixels), rows * columns + 1, self.config.width), np.float32)
-        _native.encoder_features(self._handle, pixels, -1 if layer is None else layer, norm, projector, extend, tokens)
+        _native.encoder_features(self._handle, pixels, self._layer(layer), norm, projector, extend, tokens)
         return tokens
+
+    def _layer(self, layer: int | None) -> int:
+        """A layer as the user names it, counted from the start."""
+        depth = self.config.depth
+        number = depth if layer is None else operator.index(layer)
+        if not -depth - 1 <= number <= depth:
+            raise ValueError(f"layer: is {number}, wanted 0 … {depth}, or −1 … −{depth + 1} counted from the end")
+        return number if number >= 0 else number + depth + 1
 
     def __repr__(self) -> str:
         config = self.config
@@ -145,6 +158,12 @@ class Encoder:
             f"Encoder({config.width} wide, {config.depth} deep, {config.heads} heads; patches of "
             f"{config.patch_size}×{config.patch_size}×{config.channels}, trained on {config.grid[0]}×{config.grid[1]})"
         )
+
+
+def require_encoder(encoder: object) -> None:
+    """Refuse what is no encoder, a model above all. Raises TypeError."""
+    if not isinstance(encoder, Encoder):
+        raise TypeError(f"encoder: is a {type(encoder).__name__}, wanted `model.encoder` or `load_encoder(path)`")
 
 
 def load_encoder(path: PathLike, **options: Unpack[ModelOptions]) -> Encoder:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from latentmim import _arrays
 from latentmim import _latentmim as _native
 from latentmim.config import to_json
 from latentmim.data import ImageFolder, as_dataset
+from latentmim.encoder import require_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +28,7 @@ __all__ = ["NearestNeighbor", "features", "nearest_neighbor", "pixels_nearest_ne
 CHUNK = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NearestNeighbor:
     """A nearest-neighbour score: `print` shows it as a row of a table.
 
@@ -77,7 +79,7 @@ def features(
         size: (height, width) of what the encoder sees, or one number; the trained grid's if not given.
         short_side: images are brought to this short side, and the centre of `size` is cut out; 0: no cutting, the
             whole image is brought to `size`. If neither this nor `size` is given, size/.875.
-        layer: behind which block; the last if not given.
+        layer: behind which block, as in `Encoder.features`; the last if not given.
         norm: with the final norm.
         projector: through the projector.
         pooling: "mean" or "max" of the patches, the class token "cls", or "topk_mean".
@@ -87,10 +89,15 @@ def features(
     Returns:
         [count, C] float32.
 
+    Raises:
+        ValueError: a size that the patch size does not divide, no such image, layer or pooling.
+        TypeError: `encoder` is none.
+
     """
+    require_encoder(encoder)
     data = as_dataset(dataset)
-    height, width = (size, size) if isinstance(size, int) else size or (None, None)
-    options = {"resize": short_side, "height": height, "width": width, "layer": layer, "norm": norm,
+    height, width = (None, None) if size is None else _arrays.sides(size)
+    options = {"resize": short_side, "height": height, "width": width, "layer": encoder._layer(layer), "norm": norm,
                "projector": projector, "pooling": pooling, "k": k if pooling == "topk_mean" else None}  # fmt: skip
     text = to_json(options)
 
@@ -118,8 +125,9 @@ def nearest_neighbor(
     """
     data = as_dataset(dataset)
     labels = _labels(data)
-    found = features(encoder, data, progress=progress, **options)
-    return _score(data, found, labels, _framing(options), _tap(options))
+    # Of all images, in their order: `indices` among the options is refused.
+    found = features(encoder, data, None, progress=progress, **options)
+    return _score(data, found, labels, _framing(options), _tap(encoder, options))
 
 
 def pixels_nearest_neighbor(
@@ -140,7 +148,7 @@ def pixels_nearest_neighbor(
     """
     data = as_dataset(dataset)
     labels = _labels(data)
-    height, width = (size, size) if isinstance(size, int) else size
+    height, width = _arrays.sides(size)
 
     def compute(part: NDArray[np.int64], place: FloatArray) -> None:
         place[:] = data.resized((height, width), part, short_side=short_side).reshape(len(part), -1)
@@ -195,7 +203,8 @@ def _framing(options: dict[str, Any]) -> str:
     return ", ".join(["nn", *framing])
 
 
-def _tap(options: dict[str, Any]) -> str:
-    layer = "last block" if options.get("layer") is None else f"block {options['layer']}"
+def _tap(encoder: Encoder, options: dict[str, Any]) -> str:
+    number = encoder._layer(options.get("layer"))
+    layer = "last block" if number == encoder.config.depth else f"block {number}"
     norm = "projector" if options.get("projector") else "after norm" if options.get("norm") else "before norm"
     return f"{layer}, {norm}, {options.get('pooling', 'mean')}"

@@ -6,19 +6,13 @@ Okabe and Ito's, which colour-blind people can tell apart.
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-try:
-    from matplotlib.colors import ListedColormap, to_rgb
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Rectangle
-except ImportError as error:
-    raise ImportError("latentmim.plot needs matplotlib: pip install 'latentmim[plot]'") from error
 
 from latentmim import _latentmim as _native
 from latentmim import evaluate
@@ -32,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.colors import ListedColormap
+    from matplotlib.figure import Figure
     from numpy.typing import ArrayLike, NDArray
 
     from latentmim._arrays import FloatArray, PathLike
@@ -48,17 +44,26 @@ ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE, GREY = (
 INK = "#222222"
 
 
-class _Picture(Figure):
+@functools.cache
+def _picture() -> type[Figure]:
     """A figure that notebooks show although pyplot knows nothing of it (and so never twice)."""
+    try:
+        # Loaded with the first picture: it takes its time, and need not be there before.
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("latentmim.plot needs matplotlib: pip install 'latentmim[plot]'") from error
 
-    def _repr_png_(self) -> bytes:
-        file = io.BytesIO()
-        self.savefig(file, format="png", dpi=110)
-        return file.getvalue()
+    class Picture(Figure):
+        def _repr_png_(self) -> bytes:
+            file = io.BytesIO()
+            self.savefig(file, format="png", dpi=110)
+            return file.getvalue()
+
+    return Picture
 
 
 def _panels(rows: int, columns: int, width: float, height: float) -> tuple[Figure, NDArray[Any]]:
-    figure = _Picture(figsize=(width, height), layout="constrained", facecolor="white")
+    figure = _picture()(figsize=(width, height), layout="constrained", facecolor="white")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
@@ -69,8 +74,7 @@ def _show(axes: Axes, image: NDArray[Any], title: str = "") -> None:
     axes.set_axis_off()
 
 
-# ---- Views
-# ------------------------------------------------------------------------------------------------------------
+# ---- Views -----------------------------------------------------------------------------------------------------------
 
 
 def views(crop: ArrayLike, views: Views, index: int = 0, *, config: ModelConfig | None = None) -> Figure:
@@ -93,8 +97,7 @@ def views(crop: ArrayLike, views: Views, index: int = 0, *, config: ModelConfig 
     _show(whole, image, f"patches in their cells, gap {config.patch_gap}")
     for cells, colour in ((views.target[index], ORANGE), (views.visible[index], BLUE)):
         for top, left in _corners(cells, views.offsets[index], config):
-            side = config.patch_size
-            whole.add_patch(Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor=colour, linewidth=1.4))
+            _outline(whole, top, left, config.patch_size, colour)
     for axes, cells, colour, title in (
         (seen, views.visible[index], BLUE, f"seen: {config.num_visible} patches"),
         (predicted, views.target[index], ORANGE, f"predicted: {config.num_target} latents"),
@@ -102,6 +105,13 @@ def views(crop: ArrayLike, views: Views, index: int = 0, *, config: ModelConfig 
         _show(axes, _only(image, cells, views.offsets[index], config), title)
         axes.title.set_color(colour if colour == BLUE else "#9A6A00")
     return figure
+
+
+def _outline(axes: Axes, top: int, left: int, side: int, colour: str) -> None:
+    from matplotlib.patches import Rectangle
+
+    corner = (left - 0.5, top - 0.5)
+    axes.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=colour, linewidth=1.4))
 
 
 def _displayable(image: NDArray[Any], config: ModelConfig) -> NDArray[Any]:
@@ -131,8 +141,7 @@ def _only(image: NDArray[Any], cells: NDArray[Any], offsets: NDArray[Any], confi
     return shown
 
 
-# ---- History
-# ----------------------------------------------------------------------------------------------------------
+# ---- History ---------------------------------------------------------------------------------------------------------
 
 
 def history(run: Trainer | PathLike | Sequence[dict[str, Any]]) -> Figure:
@@ -219,8 +228,7 @@ def _read_run(run: Trainer | PathLike | Sequence[dict[str, Any]]) -> tuple[Seque
     return lines, (config["chance_loss"], config["floor_loss"])
 
 
-# ---- Segments
-# ---------------------------------------------------------------------------------------------------------
+# ---- Segments --------------------------------------------------------------------------------------------------------
 
 
 def segments(image: ArrayLike, segments: Segments | ArrayLike, *, opacity: float = 0.6) -> Figure:
@@ -260,6 +268,8 @@ def _draw_borders(axes: Axes, labels: NDArray[Any]) -> None:
 
 def _colours(count: int) -> ListedColormap:
     """Eight colours that anybody can tell apart; beyond that, the same lightened and darkened."""
+    from matplotlib.colors import ListedColormap, to_rgb
+
     base = [to_rgb(colour) for colour in (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY, YELLOW, GREY)]
     light = [tuple(0.5 + 0.5 * part for part in colour) for colour in base]
     dark = [tuple(0.5 * part for part in colour) for colour in base]
@@ -267,8 +277,7 @@ def _colours(count: int) -> ListedColormap:
     return ListedColormap([shades[i % len(shades)] for i in range(max(count, 1))])
 
 
-# ---- Neighbours
-# -------------------------------------------------------------------------------------------------------
+# ---- Neighbours ------------------------------------------------------------------------------------------------------
 
 
 def neighbors(
@@ -294,10 +303,17 @@ def neighbors(
         options: how images become vectors, as in `latentmim.evaluate.features`.
 
     """
+    _picture()  # where it cannot be drawn, say so before the long part
     data = as_dataset(dataset)
-    vectors = evaluate.features(encoder, data, **options) if features is None else np.array(features, np.float32)
+    if features is None:
+        # Of all images, in their order: `indices` among the options is refused.
+        vectors = evaluate.features(encoder, data, None, **options)
+    else:
+        vectors = np.array(features, np.float32, order="C")
+    if len(vectors) != len(data):
+        raise ValueError(f"neighbors: there are features of {len(vectors)} images, wanted those of all {len(data)}")
     _native.normalize_rows(vectors)
-    if isinstance(queries, int):
+    if isinstance(queries, int | np.integer):
         queries = sorted(np.random.default_rng(seed).choice(len(data), min(queries, len(data)), replace=False))
     count = min(count, len(data) - 1)
     figure, panels = _panels(len(queries), count + 1, 1.45 * (count + 1), 1.62 * len(queries))
@@ -326,8 +342,7 @@ def _frame(axes: Axes, labels: NDArray[Any] | None, query: int, other: int) -> N
         spine.set(color=GREEN if labels[query] == labels[other] else ORANGE, linewidth=3)
 
 
-# ---- A whole run
-# ------------------------------------------------------------------------------------------------------
+# ---- A whole run -----------------------------------------------------------------------------------------------------
 
 
 def run(trainer: Trainer, segment_count: int = 5) -> list[str]:
@@ -335,7 +350,6 @@ def run(trainer: Trainer, segment_count: int = 5) -> list[str]:
     if trainer._run is None:
         raise ValueError("run: this trainer has no `out` folder")
     folder = trainer._run.pictures
-    os.makedirs(folder, exist_ok=True)
     config, data = trainer.model.config, trainer.dataset
     drawn = {"history": history(trainer)} if trainer.history else {}
     crops = data.crops(config, [0], training=trainer.config)
@@ -343,6 +357,7 @@ def run(trainer: Trainer, segment_count: int = 5) -> list[str]:
     # Twice the trained size: more and smaller patches.
     image = data.resized([2 * side for side in config.image_size], [0])[0]
     drawn["segments"] = segments(image, segment(trainer.model.encoder, image, segment_count))
+    os.makedirs(folder, exist_ok=True)
     paths = []
     for name, figure in drawn.items():
         paths.append(os.path.join(folder, f"{name}.png"))

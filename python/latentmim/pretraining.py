@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
+from latentmim import plot
 from latentmim.config import ModelOptions, Preset, TrainingOptions
 from latentmim.data import Arrays, Dataset, as_dataset
 from latentmim.model import LatentMIM
@@ -32,8 +34,9 @@ RECIPES = (
 )
 
 
-def recipe(data: Dataset) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What `pretrain` chooses for a data set: (model options, training options).
+def recipe(data: Dataset, size: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `pretrain` chooses for a data set: (model options, training options). A named encoder, `size`, stands as
+    published, but for channels and patches.
 
     Fewer than 10,000 images: an encoder 192 wide and 6 deep on a 7×7 grid, which shows learning within minutes on two
     cores.
@@ -42,7 +45,7 @@ def recipe(data: Dataset) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     count = len(data)
     _, model, seen, rate, area = next(entry for entry in RECIPES if count < entry[0])
-    chosen = dict(model)
+    chosen = dict(model) if size is None else {"size": size}
     if data.channels != 3:
         chosen["channels"] = data.channels
     if isinstance(data, Arrays) and min(data.images.shape[1:3]) < 96:
@@ -95,19 +98,18 @@ def pretrain(
 
     """
     dataset = as_dataset(data)
-    chosen_model, chosen_training = recipe(dataset)
-    if size is not None:
-        chosen_model = {"channels": dataset.channels} if dataset.channels != 3 else {}
+    chosen_model, chosen_training = recipe(dataset, size)
     for_model = {name: options.pop(name) for name in list(options) if name in ModelOptions.__annotations__}
     if "mask_ratio" in for_model or "grid" in for_model:
         chosen_model.pop("num_visible", None)
     for_trainer = {name: options.pop(name) for name in ("save_every", "keep_every", "log_every") if name in options}
     _refuse_unknown(options)
-    training = chosen_training | options
-    model = LatentMIM(**{"size": size, "preset": preset, "seed": seed, **chosen_model, **for_model})
+    training = chosen_training | {name: value for name, value in options.items() if value is not None}
+    model = LatentMIM(**{"preset": preset, "seed": seed, **chosen_model, **for_model})
     print(f"{dataset!r}\n{model!r}\n{training['epochs']} epochs, batches of {training['batch_size']}", file=sys.stderr)
+    every = training["epochs"] / 10 if validate_every is None else validate_every
     trainer = Trainer(
-        model, dataset, out=out, validation=validation, validate_every=validate_every or training["epochs"] / 10,
+        model, dataset, out=out, validation=validation, validate_every=every,
         progress=progress, seed=seed, preset=preset, **for_trainer, **training,
     )  # fmt: skip
     trainer.fit(resume=resume)
@@ -125,8 +127,5 @@ def _refuse_unknown(options: dict[str, Any]) -> None:
 
 def _draw(trainer: Trainer) -> None:
     """The pictures of a run, where matplotlib is there."""
-    try:
-        from latentmim import plot
-    except ImportError:
-        return
-    plot.run(trainer)
+    with contextlib.suppress(ImportError):
+        plot.run(trainer)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import glob
+import itertools
 import json
 import math
 import os
@@ -34,14 +36,25 @@ class RunFolder:
         lines = read_metrics(self.metrics) if os.path.exists(self.metrics) else []
         return [line for line in lines if line["step"] <= until]
 
+    def holds(self, checkpoint: PathLike) -> bool:
+        """Whether a checkpoint is one of this run."""
+        return os.path.dirname(os.path.realpath(checkpoint)) == os.path.realpath(self.checkpoints)
+
     def set_aside(self) -> None:
-        """Move an earlier run's last checkpoint out of the way: nobody shall resume it by mistake."""
-        with contextlib.suppress(FileNotFoundError):
-            os.replace(self.last, os.path.join(self.checkpoints, "previous.safetensors"))
+        """Move an earlier run's files, if it left any weights, to `previous-1` (or -2, …), a run's folder in turn."""
+        if not os.path.exists(self.encoder) and not glob.glob(os.path.join(glob.escape(self.checkpoints), "*")):
+            return
+        numbered = (os.path.join(self.path, f"previous-{number}") for number in itertools.count(1))
+        place = next(path for path in numbered if not os.path.exists(path))
+        os.mkdir(place)
+        for path in (self.config, self.metrics, self.checkpoints, self.encoder, self.pictures):
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(path, os.path.join(place, os.path.basename(path)))
 
     def begin(self, model: LatentMIM, training: TrainingConfig, history: list[dict[str, Any]]) -> None:
         """Make the folder, write the configuration, and bring the log to what has really happened."""
         os.makedirs(self.checkpoints, exist_ok=True)
+        self._remove_unfinished()
         configuration = {
             "model": model.config.to_dict(),
             "training": training.to_dict(),
@@ -66,6 +79,13 @@ class RunFolder:
             os.link(self.last, kept)
         except OSError:
             shutil.copy2(self.last, kept)
+
+    def _remove_unfinished(self) -> None:
+        """Remove what a killed process had begun to write: the core's hidden files beside their targets."""
+        for folder in (self.path, self.checkpoints):
+            for path in glob.glob(os.path.join(glob.escape(folder), ".*.safetensors.tmp-*")):
+                with contextlib.suppress(FileNotFoundError):
+                    os.remove(path)
 
 
 def read_metrics(path: PathLike) -> list[dict[str, Any]]:

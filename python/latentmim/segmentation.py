@@ -9,6 +9,7 @@ import numpy as np
 
 from latentmim import _arrays
 from latentmim import _latentmim as _native
+from latentmim.encoder import require_encoder
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -93,17 +94,18 @@ def segment(
         segments: how many, 1 … number of patches.
         linkage: "ward", "average", "complete" or "single".
         connectivity: merge neighbouring patches only, so that segments hang together.
-        layer: behind which block features are taken; the last if not given.
+        layer: behind which block features are taken, as in `Encoder.features`; the last if not given.
         norm: with the final norm.
         size: what features are computed at: the "nearest" that the patch size divides, or (height, width), or one
-            number.
-            Larger gives finer segments.
+            number. Larger gives finer segments.
         upsample: patches become pixels: "nearest", or "bilinear" for smooth borders.
 
     Raises:
         ValueError: more segments than patches, NaN, another number of channels.
+        TypeError: `encoder` is none, pixels neither uint8 nor float.
 
     """
+    require_encoder(encoder)
     pixels, is_single = _arrays.batch(image, "image")
     if not is_single:
         raise ValueError(f"image: shape is {list(pixels.shape)}, wanted one image [H, W, C]")

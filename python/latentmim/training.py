@@ -42,7 +42,8 @@ class Trainer:
 
     Args:
         model: whose weights are moved.
-        data: a data set, the path of a folder of JPEG files, or an array of images.
+        data: a data set, the path of a folder of JPEG files, or an array of images. It must not change between stopping
+            and resuming: a checkpoint knows the number of images and is refused for another.
         epochs: passes over the data; the schedules span them.
         batch_size: images of one step. Half-filled last batches are left out.
         out: the folder of the run, made if need be: config.json, metrics.jsonl, checkpoints/, encoder.safetensors.
@@ -50,7 +51,8 @@ class Trainer:
         save_every: epochs between checkpoints; by default at the end of an epoch, at most once a minute. One is always
             written at the end and on Ctrl-C.
         keep_every: epochs between checkpoints that are kept beside the last one; none by default.
-        log_every: steps between lines of metrics.jsonl.
+        log_every: steps between lines of metrics.jsonl; steps with a nearest-neighbour score and the last one are
+            always there.
         validation: a labelled data set for the nearest-neighbour score.
         validate_every: epochs between scores.
         progress: whether a progress bar is shown.
@@ -103,6 +105,8 @@ class Trainer:
         if self._validation is not None and self._validation.labels is None:
             raise ValueError(f"validation: {self._validation!r} has no labels, which the nearest-neighbour score needs")
         self._run = None if out is None else RunFolder(out)
+        self._owns_run = False
+        self._saved_step = -1
         self._every = {"save": save_every, "keep": keep_every, "validate": validate_every}
         self._log_every = log_every
         self._handle = _native.trainer_create(model._handle, self.dataset._handle, self.config.to_json())
@@ -142,7 +146,7 @@ class Trainer:
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: it is damaged, or of a run with other options (which are named).
+            ValueError: it is damaged, or of a run with other options (which are named) or another number of images.
 
         """
         _native.trainer_restore(self._handle, path)
@@ -152,16 +156,18 @@ class Trainer:
         """Train to the end, or until Ctrl-C: that ends the step, saves and returns; a second one raises at once.
 
         Args:
-            resume: "auto" goes on with the run in the `out` folder where there is one; True insists on it; False starts
-                over, in place of what is there; a path goes on from that checkpoint.
+            resume: "auto" goes on with the run in the `out` folder where there is one; True insists on it; False loads
+                no checkpoint; a path goes on from that checkpoint. A trainer that has made steps goes on from where it
+                is, with "auto" and False alike. An earlier run in the folder that is not gone on with is moved to
+                `previous-1` (`-2`, …) inside it.
 
         Returns:
             `history`.
 
         Raises:
-            FloatingPointError: the loss is not finite. The message names the last good checkpoint, which is kept.
+            FloatingPointError: the loss is not finite. The message names the last checkpoint, which is kept.
             FileNotFoundError: there is nothing to resume.
-            ValueError: the run to resume has other options (which are named).
+            ValueError: the run to resume has other options (which are named) or another number of images.
 
         """
         self._begin(resume)
@@ -188,12 +194,16 @@ class Trainer:
         if checkpoint is not None:
             self.restore(checkpoint)
         if self._run:
-            if checkpoint is not None:
+            if checkpoint is not None and self._run.holds(checkpoint):
                 self.history = self._run.history(until=self.state.step)
-            elif not self.state.step:
+            elif not self._owns_run:
                 self._run.set_aside()
             self._run.begin(self.model, self.config, self.history)
-        self._saved_step = self.state.step if checkpoint is not None else -1
+            self._owns_run = True
+            if checkpoint == self._run.last:
+                self._saved_step = self.state.step
+            elif checkpoint is not None:
+                self._save()
         self._saved_time = time.monotonic()
 
     def _checkpoint(self, resume: Literal["auto"] | bool | PathLike) -> PathLike | None:
@@ -211,13 +221,17 @@ class Trainer:
             from latentmim.evaluate import nearest_neighbor
 
             metrics["nn_accuracy"] = nearest_neighbor(self.model.encoder, self._validation, progress=False).accuracy
-        if self._run and metrics["step"] % self._log_every == 0:
+        if self._run and self._is_logged(metrics):
             self._run.log(metrics)
         if self._run and self._is_due("save", metrics):
             self._save()
         if self._run and self._every["keep"] and self._is_due("keep", metrics):
             self._save()
             self._run.keep(metrics["epoch"] + 1)
+
+    def _is_logged(self, metrics: Metrics) -> bool:
+        step = metrics["step"]
+        return step % self._log_every == 0 or "nn_accuracy" in metrics or step == self.state.total_steps
 
     def _is_due(self, what: str, metrics: Metrics) -> bool:
         """Whether this step ends the epoch, or part of one, that something is done after."""
@@ -239,7 +253,7 @@ class Trainer:
         """The error, with where it was and what is left."""
         kept = "no checkpoint was written before it"
         if self._run and self._saved_step >= 0:
-            kept = f"the last good checkpoint, of step {self._saved_step}, is {self._run.last}"
+            kept = f"the last checkpoint, of step {self._saved_step}, is {self._run.last}"
         return FloatingPointError(f"step {self.state.step + 1}: {error}; {kept}")
 
     def _say_interrupted(self) -> None:

@@ -1,11 +1,17 @@
 """Forked children, as data loaders and notebooks make them, compute like their parents."""
 
 import multiprocessing
+import os
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from conftest import SMALL, pixels
 
 import latentmim as lm
@@ -17,13 +23,15 @@ def work(model: lm.LatentMIM) -> tuple[np.ndarray, list[float]]:
     return features, [line["loss"] for line in history]
 
 
-def child(model: lm.LatentMIM, pipe: multiprocessing.connection.Connection) -> None:
+def child(model: lm.LatentMIM, pipe: Any) -> None:
     pipe.send(work(model))
 
 
-def test_fork_after_the_threads_have_worked() -> None:
+@pytest.mark.parametrize("what", ["compare", "first", "while"])
+def test_fork(what: str) -> None:
     """In a process of its own: JAX, which other tests load, does not survive a fork."""
-    done = subprocess.run([sys.executable, __file__], cwd=Path(__file__).parent, capture_output=True, text=True)
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", __file__, what]
+    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
@@ -44,5 +52,41 @@ def fork_and_compare() -> None:
     assert np.array_equal(work(model)[0], wanted[0])
 
 
+def fork_before_any_work() -> None:
+    """What threads initialise at their first work, they initialise in the child."""
+    model, images = lm.LatentMIM(**SMALL), pixels(8, 32, 40)
+    for _ in range(20):
+        run_in_child(lambda: model.encoder.features(images))
+
+
+def fork_while_a_thread_works() -> None:
+    """Locks that another thread holds at the moment of the fork are free in the child; Python's own need not be."""
+    model, images = lm.LatentMIM(**SMALL), pixels(8, 32, 40)
+    stop = threading.Event()
+
+    def loop() -> None:
+        while not stop.is_set():
+            model.encoder.features(images)
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+    try:
+        for _ in range(20):
+            run_in_child(lambda: lm.resize(images, 20))
+    finally:
+        stop.set()
+        thread.join()
+
+
+def run_in_child(body: Callable[[], object]) -> None:
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # a child that hangs is ended, and seen
+        body()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert status == 0, f"the child ended with status {status}"
+
+
 if __name__ == "__main__":
-    fork_and_compare()
+    {"compare": fork_and_compare, "first": fork_before_any_work, "while": fork_while_a_thread_works}[sys.argv[1]]()

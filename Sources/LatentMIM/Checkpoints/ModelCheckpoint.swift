@@ -43,6 +43,7 @@ extension LatentMIMModel {
   ) throws -> (model: LatentMIMModel, remarks: [String]) {
     let reader = WeightReader(source, title: title)
     let configuration = try configuration ?? ModelConfiguration(inferredFrom: reader, options: options)
+    try reader.checkSize(configuration)
     let model = try LatentMIMModel(configuration)
     return (model, try model.load(source, title: title))
   }
@@ -77,6 +78,7 @@ extension Encoder {
   ) throws -> (encoder: Encoder, remarks: [String]) {
     let reader = WeightReader(source, title: title)
     let configuration = try configuration ?? ModelConfiguration(inferredFrom: reader, options: options)
+    try reader.checkSize(configuration)
     let network = try VisionTransformer(configuration.encoderShape(projects: configuration.projector != .none))
     try reader.fill(network.namedParameters(prefix: "encoder").map(\.place)) {
       !$0.hasPrefix("encoder.") || isPositionTable($0)

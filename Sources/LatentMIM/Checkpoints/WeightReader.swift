@@ -24,6 +24,20 @@ struct WeightReader {
 
   func shape(of name: String) throws -> [Int]? { try originals[name].map(source.shape(of:)) }
 
+  /// How many values all tensors hold together.
+  func valueCount() throws -> Int { try source.names.reduce(0) { $0 + (elementCount(try source.shape(of: $1)) ?? 0) } }
+
+  /// Refuses a configuration that these tensors cannot be the weights of, before any memory is taken for it.
+  ///
+  /// - Throws: `WeightsError`.
+  func checkSize(_ configuration: ModelConfiguration) throws {
+    let (found, wanted) = (try valueCount(), configuration.leastParameterCount)
+    guard found >= wanted else {
+      throw WeightsError(
+        source: title, problems: ["\(found) values in all, the configuration's encoder alone wants at least \(wanted)"])
+    }
+  }
+
   /// The values of a tensor.
   func values(_ name: String) throws -> [Float]? {
     guard let original = originals[name] else { return nil }

@@ -102,6 +102,9 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var imageHeight: Int { rows * patchSize }
   public var imageWidth: Int { columns * patchSize }
 
+  /// Parameters of the encoder's blocks without biases and norms: a lower bound that takes no memory to find.
+  var leastParameterCount: Int { depth * width * (4 * width + 2 * Int(Double(width) * mlpRatio)) }
+
   var patchGrid: PatchGrid { PatchGrid(rows: rows, columns: columns, side: patchSize, gap: patchGap) }
   var positionTable: SinCosPositions { SinCosPositions(rows: rows, columns: columns, rule: positions) }
 }
