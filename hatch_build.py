@@ -37,7 +37,12 @@ class SwiftBuildHook(BuildHookInterface):
             environment = {**os.environ, "PKG_CONFIG_PATH": self._packages(folder)}
             subprocess.run(command, cwd=self.root, env=environment, check=True)
             show = subprocess.run(
-                [*command, "--show-bin-path"], cwd=self.root, env=environment, check=True, capture_output=True, text=True
+                [*command, "--show-bin-path"],
+                cwd=self.root,
+                env=environment,
+                check=True,
+                capture_output=True,
+                text=True,
             )
         return Path(show.stdout.strip(), "lib_latentmim.so")
 

@@ -13,11 +13,12 @@ public func lm_encoder_of_model(
 
 @c @implementation
 public func lm_encoder_load(
-  _ path: UnsafePointer<CChar>?, _ encoder: UnsafeMutablePointer<OpaquePointer?>?,
+  _ path: UnsafePointer<CChar>?, _ optionsText: UnsafePointer<CChar>?,
+  _ encoder: UnsafeMutablePointer<OpaquePointer?>?,
   _ remarks: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> lm_status {
   attempt {
-    let loaded = try Encoder.load(from: text(path, "path"))
+    let loaded = try Encoder.load(from: text(path, "path"), options: options(optionsText, "options"))
     try handOut(loaded.encoder, encoder)
     handOut(joined(loaded.remarks), remarks)
   }

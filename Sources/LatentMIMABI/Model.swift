@@ -62,11 +62,12 @@ public func lm_model_create(
 
 @c @implementation
 public func lm_model_load(
-  _ path: UnsafePointer<CChar>?, _ model: UnsafeMutablePointer<OpaquePointer?>?,
+  _ path: UnsafePointer<CChar>?, _ optionsText: UnsafePointer<CChar>?,
+  _ model: UnsafeMutablePointer<OpaquePointer?>?,
   _ remarks: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> lm_status {
   attempt {
-    let loaded = try LatentMIMModel.load(from: text(path, "path"))
+    let loaded = try LatentMIMModel.load(from: text(path, "path"), options: options(optionsText, "options"))
     try handOut(ModelBox(loaded.model), model)
     handOut(joined(loaded.remarks), remarks)
   }

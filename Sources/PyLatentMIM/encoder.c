@@ -82,7 +82,7 @@ static PyObject *encoder_dataset_features(PyObject *self, PyObject *args) {
 
 PyMethodDef encoder_methods[] = {
     {"encoder_of_model", encoder_of_model, METH_VARARGS, "encoder_of_model(model) -> encoder"},
-    {"encoder_load", encoder_load, METH_VARARGS, "encoder_load(path) -> (encoder, remarks or None)"},
+    {"encoder_load", encoder_load, METH_VARARGS, "encoder_load(path, options) -> (encoder, remarks or None)"},
     {"encoder_from_arrays", encoder_from_arrays, METH_VARARGS,
      "encoder_from_arrays(dict, title, json) -> (encoder, remarks or None)"},
     {"encoder_save", encoder_save, METH_VARARGS, "encoder_save(encoder, path)"},

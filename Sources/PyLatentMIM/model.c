@@ -163,7 +163,7 @@ static PyObject *model_update_target(PyObject *self, PyObject *args) {
 
 PyMethodDef model_methods[] = {
     {"model_create", model_create, METH_VARARGS, "model_create(json, seed) -> (model, None)"},
-    {"model_load", model_load, METH_VARARGS, "model_load(path) -> (model, remarks or None)"},
+    {"model_load", model_load, METH_VARARGS, "model_load(path, options) -> (model, remarks or None)"},
     {"model_from_arrays", model_from_arrays, METH_VARARGS,
      "model_from_arrays(dict, title, json) -> (model, remarks or None)"},
     {"model_set_parameters", model_set_parameters, METH_VARARGS,

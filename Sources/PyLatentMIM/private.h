@@ -143,7 +143,7 @@ PyObject *path_call(PyObject *args, converter convert, path_function *call);
 /// function(handle) -> json. Without the handle's lock: configurations do not change.
 PyObject *configuration_call(PyObject *args, converter convert, configuration_function *read);
 
-typedef lm_status load_function(const char *path, void **made, char **remarks);
+typedef lm_status load_function(const char *path, const char *options, void **made, char **remarks);
 typedef lm_status arrays_function(
     const lm_arrays *arrays, const char *title, const char *options, void **made, char **remarks);
 #define LOAD_FUNCTION(function) ((load_function *)(function))

@@ -25,12 +25,13 @@ PyObject *stored_with_remarks(const struct stored *type, lm_status status, void 
 
 PyObject *stored_load(const struct stored *type, PyObject *args) {
   SCOPED *path = NULL;
-  if (!PyArg_ParseTuple(args, "O&", PyUnicode_FSConverter, &path)) return NULL;
+  const char *options;
+  if (!PyArg_ParseTuple(args, "O&s", PyUnicode_FSConverter, &path, &options)) return NULL;
   const char *name = PyBytes_AsString(path);
   void *raw = NULL;
   char *remarks = NULL;
   lm_status status;
-  WITHOUT_GIL(status = type->load(name, &raw, &remarks));
+  WITHOUT_GIL(status = type->load(name, options, &raw, &remarks));
   return stored_with_remarks(type, status, raw, remarks);
 }
 

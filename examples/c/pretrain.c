@@ -57,7 +57,7 @@ int main(int argc, char **argv) {
   check(lm_model_save(model, path));
 
   lm_encoder *encoder;
-  check(lm_encoder_load(path, &encoder, NULL));
+  check(lm_encoder_load(path, NULL, &encoder, NULL));
   static float features[(grid * grid + 1) * width];
   pixels.count = 1;
   check(lm_encoder_features(encoder, &pixels, (lm_tap){.layer = -1, .norm = true}, features));

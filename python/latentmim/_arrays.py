@@ -22,7 +22,7 @@ def pixels(images: ArrayLike, name: str = "images") -> NDArray[Any]:
     try:
         array = np.asarray(images)
     except ValueError as error:
-        raise ValueError(f"{name}: make no array, they may differ in size ({error})") from None
+        raise ValueError(f"{name}: make no single array, their shapes may differ ({error})") from None
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array)
     if array.dtype.kind != "f":
@@ -71,3 +71,14 @@ def warn(remarks: str | None, stacklevel: int = 3) -> None:
     """Pass on, as warnings, what the core noticed."""
     for line in (remarks or "").splitlines():
         warnings.warn(line, UserWarning, stacklevel=stacklevel)
+
+
+def is_pytorch(path: PathLike) -> bool:
+    """Whether a file is one of PyTorch's, by how it begins or by its name. Raises OSError."""
+    if os.fsdecode(path).endswith((".pth", ".pt")):
+        return True
+    # What is no file, a pipe for one, would be waited for.
+    if not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        return file.read(4) == b"PK\x03\x04"

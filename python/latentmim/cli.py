@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     pretrain.add_argument("--validation", help="folder with a sub-folder for each class")
     pretrain.add_argument("--seed", type=int, default=0)
     pretrain.add_argument("--skip-unreadable", action="store_true", help="leave out files that cannot be read")
-    pretrain.add_argument("--restart", action="store_true", help="start over where there is a run to go on with")
+    pretrain.add_argument("--restart", action="store_true", help="start over; a run that is there is set aside")
     pretrain.add_argument(
         "--set",
         action="append",

@@ -171,20 +171,19 @@ def load_encoder(path: PathLike, **options: Unpack[ModelOptions]) -> Encoder:
 
     Args:
         path: of the file.
-        options: for `.pth` files, what their weights do not tell; all but sizes is taken from the published model.
+        options: for weights without a configuration (the authors' are), what shapes do not tell: all but sizes is taken
+            from the published model.
 
     Raises:
         OSError: the file cannot be read.
         ValueError: it is damaged, or lacks tensors; all of them are named.
 
     """
-    if os.fspath(path).endswith(".safetensors"):
-        if options:
-            raise ValueError(f"{os.fspath(path)} holds its own configuration; {', '.join(options)} cannot be given")
-        handle, remarks = _native.encoder_load(path)
-    else:
+    if _arrays.is_pytorch(path):
         from latentmim import pth
 
-        handle, remarks = _native.encoder_from_arrays(pth.weights(path), os.fspath(path), to_json(dict(options)))
+        handle, remarks = _native.encoder_from_arrays(pth.weights(path), os.fsdecode(path), to_json(dict(options)))
+    else:
+        handle, remarks = _native.encoder_load(path, to_json(dict(options)))
     _arrays.warn(remarks)
     return Encoder._from_handle(handle)

@@ -75,7 +75,8 @@ class LatentMIM:
 
         Args:
             path: of the file.
-            options: for `.pth` files, what their weights do not tell: all but sizes is taken from the published model.
+            options: for weights without a configuration (the authors' are), what shapes do not tell: all but sizes is
+                taken from the published model.
 
         Raises:
             OSError: the file cannot be read.
@@ -83,15 +84,13 @@ class LatentMIM:
 
         """
         model = cls.__new__(cls)
-        if os.fspath(path).endswith(".safetensors"):
-            if options:
-                raise ValueError(f"{os.fspath(path)} holds its own configuration; {', '.join(options)} cannot be given")
-            model._handle, remarks = _native.model_load(path)
-        else:
+        if _arrays.is_pytorch(path):
             from latentmim import pth
 
             arrays = pth.weights(path)
-            model._handle, remarks = _native.model_from_arrays(arrays, os.fspath(path), _options(options))
+            model._handle, remarks = _native.model_from_arrays(arrays, os.fsdecode(path), _options(options))
+        else:
+            model._handle, remarks = _native.model_load(path, _options(options))
         _arrays.warn(remarks)
         return model
 

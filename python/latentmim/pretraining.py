@@ -45,7 +45,7 @@ def recipe(data: Dataset, size: str | None = None) -> tuple[dict[str, Any], dict
     """
     count = len(data)
     _, model, seen, rate, area = next(entry for entry in RECIPES if count < entry[0])
-    chosen = dict(model) if size is None else {"size": size}
+    chosen: dict[str, Any] = dict(model) if size is None else {"size": size}
     if data.channels != 3:
         chosen["channels"] = data.channels
     if isinstance(data, Arrays) and min(data.images.shape[1:3]) < 96:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import SMALL, pixels
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 from sklearn.neighbors import NearestNeighbors
 
 import latentmim as lm
@@ -39,6 +39,11 @@ def test_taps(model: lm.LatentMIM) -> None:
     last = model.encoder.features(image, norm=False)
     assert np.array_equal(last, model.encoder.features(image, layer=2, norm=False))
     assert not np.allclose(last, model.encoder.features(image, layer=1, norm=False))
+    for layer in range(3):
+        counted = model.encoder.features(image, layer=layer)
+        assert np.array_equal(counted, model.encoder.features(image, layer=layer - 3))
+        chosen = [lm.evaluate.features(model.encoder, image, layer=n, progress=False) for n in (layer, layer - 3)]
+        assert np.array_equal(*chosen)
     weights = model.parameters()
     mean, deviation = last.mean(-1, keepdims=True), last.std(-1, keepdims=True)
     normed = (last - mean) / np.sqrt(deviation**2 + 1e-6) * weights["encoder.norm.weight"] + weights[
@@ -156,6 +161,15 @@ def test_nearest_neighbor(model: lm.LatentMIM) -> None:
     assert score.count == 30
     assert "30 images" in str(score)
     assert float(score) == score.accuracy
+    again = lm.evaluate.nearest_neighbor(model.encoder, data, progress=False)
+    assert (score == again) in (True, False), "no array is asked whether it is true"
+    assert "last block" in lm.evaluate.nearest_neighbor(model.encoder, data, layer=-1, progress=False).tap
+    assert "block 1" in lm.evaluate.nearest_neighbor(model.encoder, data, layer=-2, progress=False).tap
+    some = lm.evaluate.features(model.encoder, data, [3, 7], progress=False)
+    assert np.allclose(some, vectors[[3, 7]], atol=1e-5)
+    assert lm.evaluate.features(model.encoder, data, [], progress=False).shape == (0, 48)
+    whole = lm.evaluate.features(model.encoder, data, size=np.int64(32), short_side=np.int64(36), progress=False)
+    assert np.array_equal(whole, lm.evaluate.features(model.encoder, data, size=32, short_side=36, progress=False))
 
 
 def test_what_was_skipped_is_not_scored(folder: Path, model: lm.LatentMIM) -> None:
@@ -184,3 +198,18 @@ def test_raw_pixels() -> None:
     assert score.neighbors.tolist() == [5, 6, 7, 8, 9, 0, 1, 2, 3, 4]
     with pytest.raises(ValueError, match="no labels"):
         lm.evaluate.pixels_nearest_neighbor(lm.Arrays(images), 16)
+
+
+def test_weights_without_a_configuration(model: lm.LatentMIM, tmp_path: Path) -> None:
+    """What shapes do not tell is guessed aloud, or said by the user; the file's name does not matter."""
+    path = tmp_path / "bare"
+    model.encoder.save(path)
+    save_file(load_file(path), path)
+    with pytest.warns(UserWarning, match="number of heads; 1 taken"):
+        lm.load_encoder(path, grid=model.config.grid)
+    encoder = lm.load_encoder(path, grid=model.config.grid, heads=model.config.heads)
+    image = pixels(1, 32, 40)
+    assert np.array_equal(encoder.features(image), model.encoder.features(image))
+    model.encoder.save(path)
+    with pytest.raises(ValueError, match="holds its own configuration; heads cannot be given"):
+        lm.load_encoder(path, heads=3)

@@ -57,6 +57,8 @@ def test_impossible_models(options: dict[str, Any], parts: list[str]) -> None:
         ({"learning_rate": 1e-3}, ["learning_rate", "base_learning_rate"]),
         ({"crop_area": (0.9, 0.1)}, ["crop_area", "0.9"]),
         ({"base_learning_rate": float("nan")}, ["base_learning_rate", "nan"]),
+        ({"weight_decay": np.float32("inf")}, ["weight_decay", "inf"]),
+        ({"crop_area": (np.nan, 1.0)}, ["crop_area", "nan"]),
         ({"save_every": 0}, ["save_every", "0"]),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -160,13 +162,54 @@ def test_features_that_do_not_exist(model: lm.LatentMIM, options: dict[str, Any]
     image = pixels(1, 32, 40)
     with refused(ValueError, "layer", "3", "2"):
         model.encoder.features(image, layer=3)
-    with refused(ValueError, "layer", "-2"):
-        model.encoder.features(image, layer=-2)
+    for layer in (3, -4):
+        with refused(ValueError, "layer", str(layer), "0 … 2"):
+            model.encoder.features(image, layer=layer)
+        with refused(ValueError, "layer", str(layer), "0 … 2"):
+            lm.evaluate.features(model.encoder, image, layer=layer)
+    with refused(TypeError, "float"):
+        model.encoder.features(image, layer=1.5)
     bare = lm.LatentMIM(**options | {"projector": "none"})
     with refused(ValueError, "projector"):
         bare.encoder.features(image, projector=True)
     with refused(ValueError, "middle"):
         model.encoder.pool(image, "middle")
+
+
+def test_a_model_in_place_of_its_encoder(model: lm.LatentMIM, images: np.ndarray) -> None:
+    data = lm.Arrays(images, np.arange(40) % 2)
+    for use in (lm.evaluate.features, lm.evaluate.nearest_neighbor, lm.segment, lm.plot.neighbors):
+        with refused(TypeError, "LatentMIM", r"model\.encoder"):
+            use(model, images[0] if use is lm.segment else data)
+
+
+def test_sizes_that_are_none(model: lm.LatentMIM, images: np.ndarray) -> None:
+    data = lm.Arrays(images)
+    for size in (64.0, "large", (32, 40.5)):
+        with refused(TypeError, "size", "whole numbers"):
+            data.resized(size)
+        with refused(TypeError, "size", "whole numbers"):
+            lm.evaluate.features(model.encoder, data, size=size)
+    for size in (0, (32, -8), (8, 8, 8)):
+        with refused(ValueError, "size", "one or two"):
+            lm.resize(images, size)
+        with refused(ValueError, "size", "one or two"):
+            lm.evaluate.pixels_nearest_neighbor(lm.Arrays(images, np.zeros(40, int)), size)
+
+
+def test_scores_are_of_all_images(model: lm.LatentMIM, images: np.ndarray) -> None:
+    """Features of some, or in another order, would meet the wrong labels."""
+    data = lm.Arrays(images, np.arange(40) % 2)
+    for use in (lm.evaluate.nearest_neighbor, lm.plot.neighbors):
+        with refused(TypeError, "indices"):
+            use(model.encoder, data, indices=range(39, -1, -1))
+    with refused(ValueError, "3", "40"):
+        lm.plot.neighbors(model.encoder, data, features=np.ones((3, 48)))
+
+
+def test_images_of_several_sizes_are_no_array(model: lm.LatentMIM) -> None:
+    with refused(ValueError, "images", "shapes may differ"):
+        model.encoder.features([pixels(1, 32, 40)[0], pixels(1, 32, 48)[0]])
 
 
 def test_segments_that_do_not_exist(model: lm.LatentMIM) -> None:
@@ -277,6 +320,10 @@ def test_an_index_that_does_not_exist(images: np.ndarray) -> None:
         lm.Arrays(images)[40]
     with refused(ValueError, "40"):
         lm.Arrays(images).resized(8, [40])
+    with refused(ValueError, "indices", "0"):
+        lm.Arrays(images).resized(8, [])
+    with refused(TypeError, "indices", "float64"):
+        lm.Arrays(images).resized(8, [1.0])
 
 
 def test_an_infinite_loss_keeps_the_last_checkpoint(tmp_path: Path, images: np.ndarray) -> None:
@@ -295,3 +342,18 @@ def test_an_infinite_loss_keeps_the_last_checkpoint(tmp_path: Path, images: np.n
         trainer.fit()
     assert lm.LatentMIM.load(tmp_path / "good.safetensors").config == model.config
     assert not (tmp_path / "checkpoints" / "last.safetensors").exists()
+
+
+def test_an_infinite_loss_names_the_last_checkpoint(tmp_path: Path, images: np.ndarray) -> None:
+    model = lm.LatentMIM(**SMALL)
+    trainer = lm.Trainer(model, images, epochs=3, batch_size=8, out=tmp_path, save_every=1, progress=False)
+    original = trainer._after_step
+
+    def after(metrics: dict[str, Any]) -> None:
+        original(metrics)
+        if metrics["step"] == 7:
+            model.load_parameters({name: value * np.float32(1e30) for name, value in model.parameters().items()})
+
+    trainer._after_step = after
+    with refused(FloatingPointError, "step 8", "the last checkpoint, of step 5, is .*last.safetensors"):
+        trainer.fit()

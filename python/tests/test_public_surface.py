@@ -63,7 +63,9 @@ def test_docs_and_types(name: str) -> None:
 def test_every_name_is_there() -> None:
     for name in lm.__all__:
         assert getattr(lm, name) is not None
-        assert name in dir(lm)
+    listed = dir(lm)
+    assert len(listed) == len(set(listed))
+    assert {name for name in listed if not name.startswith("_")} == set(lm.__all__)
     for module in MODULES:
         assert module.__doc__
         assert all(hasattr(module, name) for name in module.__all__)
@@ -184,9 +186,22 @@ def test_plots(model: lm.LatentMIM, tmp_path: Path) -> None:
         lm.plot.segments(data[0], np.zeros((3, 3), int))
     figure = lm.plot.neighbors(model.encoder, data, [0, 5], 3, progress=False)
     assert len(figure.axes) == 8
+    vectors = np.asfortranarray(lm.evaluate.features(model.encoder, data, progress=False))
+    assert len(lm.plot.neighbors(model.encoder, data, np.int64(2), 3, features=vectors).axes) == 8
 
 
 def test_matplotlib_is_asked_for_in_words() -> None:
-    code = "import sys; sys.modules['matplotlib.colors'] = None\nimport latentmim as lm\nlm.plot"
+    """When a picture is drawn; all else goes without: help, completion, a star import."""
+    code = """
+import sys
+sys.modules["matplotlib"] = None
+import inspect
+import latentmim as lm
+from latentmim import *
+inspect.getmembers(lm)
+print("here")
+lm.plot.history([{"step": 1}])
+"""
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.stdout == "here\n", run.stderr
     assert "pip install 'latentmim[plot]'" in run.stderr

@@ -15,6 +15,7 @@ import pytest
 from conftest import SMALL, pixels
 
 import latentmim as lm
+from latentmim.pretraining import recipe
 
 STEPS = 60
 # 40 images in batches of 8: 5 steps an epoch.
@@ -30,6 +31,19 @@ def run(steps: int, **options: Any) -> lm.Trainer:
     for _ in range(steps):
         assert made.step() is not None
     return made
+
+
+def stop_after(made: lm.Trainer, steps: int) -> None:
+    """Ctrl-C in one of the steps to come."""
+    left = iter(range(steps - 1, -1, -1))
+    original = made._after_step
+
+    def after(metrics: dict[str, Any]) -> None:
+        original(metrics)
+        if next(left, -1) == 0:
+            signal.raise_signal(signal.SIGINT)
+
+    made._after_step = after
 
 
 def measured(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -134,7 +148,71 @@ def test_resuming_what_is_not_there_or_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="patch_gap"):
         other.fit()
     assert len(other.fit(resume=False)) == 5
-    assert (tmp_path / "run/checkpoints/previous.safetensors").exists()
+    assert (tmp_path / "run/previous-1/checkpoints/last.safetensors").exists()
+
+
+def test_an_earlier_run_is_set_aside_whole(tmp_path: Path) -> None:
+    trainer(out=tmp_path, epochs=2, keep_every=1).fit()
+    first = (tmp_path / "metrics.jsonl").read_text()
+    epochs = [f"checkpoints/epoch-{epoch:04}.safetensors" for epoch in (1, 2)]
+    # Stepped by hand, it goes on from where it is; the run that is there is not its own.
+    second = trainer(out=tmp_path, epochs=4)
+    second.step()
+    stop_after(second, 3)
+    second.fit()
+    assert second.state.step == 4
+    assert (tmp_path / "previous-1/metrics.jsonl").read_text() == first
+    for name in ("config.json", "encoder.safetensors", "checkpoints/last.safetensors", *epochs):
+        assert (tmp_path / "previous-1" / name).exists(), name
+    assert not (tmp_path / "encoder.safetensors").exists()
+    assert not list((tmp_path / "checkpoints").glob("epoch-*"))
+    # Its own run stays where it is, also with resume=False.
+    second.fit(resume=False)
+    assert [line["step"] for line in second.history] == list(range(1, 21))
+    assert not (tmp_path / "previous-2").exists()
+    trainer(out=tmp_path, epochs=1).fit(resume=False)
+    assert (tmp_path / "previous-2/encoder.safetensors").exists()
+    # What is set aside is the folder of a run.
+    assert measured(trainer(out=tmp_path / "previous-2", epochs=4).fit()) == measured(second.history)
+
+
+def test_a_checkpoint_from_elsewhere(tmp_path: Path) -> None:
+    first = trainer(out=tmp_path / "first", epochs=2, keep_every=1)
+    first.fit()
+    trainer(out=tmp_path / "second", epochs=1).fit()
+    second = trainer(out=tmp_path / "second", epochs=2)
+    second.fit(resume=tmp_path / "first/checkpoints/epoch-0001.safetensors")
+    assert [line["step"] for line in second.history] == list(range(6, 11))
+    assert (tmp_path / "second/previous-1/checkpoints/last.safetensors").exists()
+    assert_same(first, second)
+    # From the run's own: the log goes on, and the last checkpoint is this one from the start.
+    third = trainer(out=tmp_path / "first", epochs=2)
+    third._begin(tmp_path / "first/checkpoints/epoch-0001.safetensors")
+    assert [line["step"] for line in third.history] == list(range(1, 6))
+    again = trainer(epochs=2)
+    again.restore(tmp_path / "first/checkpoints/last.safetensors")
+    assert again.state.step == 5
+    assert not (tmp_path / "first/previous-1").exists()
+
+
+def test_what_a_killed_save_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    left = [tmp_path / ".encoder.safetensors.tmp-7-x1", tmp_path / "checkpoints/.last.safetensors.tmp-12-abc"]
+    mine = [tmp_path / "notes.tmp-1", tmp_path / ".hidden"]
+    for path in left + mine:
+        path.write_text("half")
+    trainer(out=tmp_path, epochs=1).fit()
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in mine)
+    assert not (tmp_path / "previous-1").exists()
+
+
+def test_scores_and_the_last_step_are_logged(tmp_path: Path) -> None:
+    labelled = lm.Arrays(pixels(12), np.arange(12) % 3)
+    trainer(out=tmp_path, epochs=3, validation=labelled, validate_every=2, log_every=4).fit()
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [4, 8, 10, 12, 15]
+    assert [line["step"] for line in lines if "nn_accuracy" in line] == [10, 15]
 
 
 def test_a_log_cut_off_by_a_crash(tmp_path: Path) -> None:
@@ -182,6 +260,16 @@ def test_pretrain(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert all(np.array_equal(value, again.parameters()[name]) for name, value in model.parameters().items())
     with pytest.raises(ValueError, match=r"learning_rate.*base_learning_rate"):
         lm.pretrain(folder, tmp_path / "run", learning_rate=1.0)
+    with pytest.raises(ValueError, match="validate_every: is 0"):
+        lm.pretrain(folder, tmp_path / "run", validate_every=0, **options)
+
+
+def test_a_named_encoder_keeps_what_small_images_need() -> None:
+    small, large = lm.Arrays(pixels(4, 32, 32, channels=1)), lm.Arrays(pixels(4, 96, 96))
+    assert recipe(small, "vit_tiny")[0] == {"size": "vit_tiny", "channels": 1, "patch_size": 4, "patch_gap": 1}
+    assert recipe(large, "vit_tiny")[0] == {"size": "vit_tiny"}
+    assert recipe(small)[0]["patch_size"] == 4
+    assert "patch_size" not in recipe(large)[0]
 
 
 # ---- In processes of their own ---------------------------------------------------------------------------------------

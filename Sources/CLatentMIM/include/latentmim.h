@@ -146,8 +146,9 @@ typedef struct lm_model lm_model;
 
 /// A model with fresh weights. The target encoder starts as a copy of the online one.
 lm_status lm_model_create(const char *options, uint64_t seed, lm_model **model);
-/// A model from a checkpoint or weights file (safetensors). `remarks` (may be NULL): what was noticed, one line each, or NULL.
-lm_status lm_model_load(const char *path, lm_model **model, char **remarks);
+/// A model from a checkpoint or weights file (safetensors). `options` are for files without a configuration: what shapes do not tell.
+/// `remarks` (may be NULL): what was noticed, one line each, or NULL.
+lm_status lm_model_load(const char *path, const char *options, lm_model **model, char **remarks);
 /// A model from named arrays under the published names; its configuration is read from their shapes, `options` override.
 lm_status lm_model_from_arrays(const lm_arrays *arrays, const char *title, const char *options, lm_model **model, char **remarks);
 /// Takes over the parameters of a model of the same configuration. Nothing changes unless all fit.
@@ -236,8 +237,8 @@ typedef struct lm_encoder lm_encoder;
 
 /// The online encoder of a model, sharing its weights.
 lm_status lm_encoder_of_model(const lm_model *model, lm_encoder **encoder);
-/// The encoder in a checkpoint or encoder file (safetensors).
-lm_status lm_encoder_load(const char *path, lm_encoder **encoder, char **remarks);
+/// The encoder in a checkpoint or encoder file (safetensors); `options` and `remarks` as for lm_model_load.
+lm_status lm_encoder_load(const char *path, const char *options, lm_encoder **encoder, char **remarks);
 /// An encoder from named arrays under the published names (`encoder.*`).
 lm_status lm_encoder_from_arrays(
     const lm_arrays *arrays, const char *title, const char *options, lm_encoder **encoder, char **remarks);

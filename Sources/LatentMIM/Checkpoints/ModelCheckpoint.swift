@@ -10,6 +10,9 @@ enum FileKey {
   static let state = "state"
 }
 
+/// No options: what shapes do not tell is taken from the published model.
+public let noOptions = JSONPlace(.object([:]), source: "options")
+
 extension LatentMIMModel {
   /// Writes weights and configuration: beside the path, synced, renamed.
   ///
@@ -23,12 +26,14 @@ extension LatentMIMModel {
   /// Reads a model that `save` or a trainer wrote, or weights under the published names, whose configuration is then read from their
   /// shapes.
   ///
+  /// - Parameter options: for weights without a configuration, what shapes do not tell.
   /// - Returns: the model and remarks on what was noticed.
-  /// - Throws: `FileError`, `SafetensorsError`, `WeightsError`, `ConfigurationError`, `JSONError`, `OutOfMemory`.
-  public static func load(from path: String) throws -> (model: LatentMIMModel, remarks: [String]) {
+  /// - Throws: `CheckpointError` where options are given and the file has its own configuration, `FileError`, `SafetensorsError`, `WeightsError`, `ConfigurationError`, `JSONError`, `OutOfMemory`.
+  public static func load(
+    from path: String, options: JSONPlace = noOptions
+  ) throws -> (model: LatentMIMModel, remarks: [String]) {
     let file = try SafetensorsFile(path: path)
-    let configuration = try file.modelConfiguration(path: path)
-    return try load(file, title: path, configuration: configuration)
+    return try load(file, title: path, configuration: file.modelConfiguration(path: path), options: options)
   }
 
   /// A model from named tensors.
@@ -39,13 +44,12 @@ extension LatentMIMModel {
   ///   - options: go before what shapes tell.
   public static func load(
     _ source: any TensorSource, title: String, configuration: ModelConfiguration? = nil,
-    options: JSONPlace = JSONPlace(.object([:]), source: "options")
+    options: JSONPlace = noOptions
   ) throws -> (model: LatentMIMModel, remarks: [String]) {
     let reader = WeightReader(source, title: title)
-    let configuration = try configuration ?? ModelConfiguration(inferredFrom: reader, options: options)
-    try reader.checkSize(configuration)
+    let (configuration, remarks) = try reader.configuration(stored: configuration, options: options)
     let model = try LatentMIMModel(configuration)
-    return (model, try model.load(source, title: title))
+    return (model, remarks + (try model.load(source, title: title)))
   }
 }
 
@@ -66,31 +70,60 @@ extension Encoder {
   /// Reads the online encoder of any file that holds one.
   ///
   /// - Throws: as `LatentMIMModel.load(from:)`.
-  public static func load(from path: String) throws -> (encoder: Encoder, remarks: [String]) {
+  public static func load(
+    from path: String, options: JSONPlace = noOptions
+  ) throws -> (encoder: Encoder, remarks: [String]) {
     let file = try SafetensorsFile(path: path)
-    return try load(file, title: path, configuration: file.modelConfiguration(path: path))
+    return try load(file, title: path, configuration: file.modelConfiguration(path: path), options: options)
   }
 
   /// An encoder from named tensors; parameters as for `LatentMIMModel.load`.
   public static func load(
     _ source: any TensorSource, title: String, configuration: ModelConfiguration? = nil,
-    options: JSONPlace = JSONPlace(.object([:]), source: "options")
+    options: JSONPlace = noOptions
   ) throws -> (encoder: Encoder, remarks: [String]) {
     let reader = WeightReader(source, title: title)
-    let configuration = try configuration ?? ModelConfiguration(inferredFrom: reader, options: options)
-    try reader.checkSize(configuration)
+    let (configuration, remarks) = try reader.configuration(stored: configuration, options: options)
     let network = try VisionTransformer(configuration.encoderShape(projects: configuration.projector != .none))
     try reader.fill(network.namedParameters(prefix: "encoder").map(\.place)) {
       !$0.hasPrefix("encoder.") || isPositionTable($0)
     }
     let remark = try reader.remarkOnPositions(of: "encoder", configuration, width: configuration.width)
-    return (Encoder(configuration, network), remark.map { [$0] } ?? [])
+    return (Encoder(configuration, network), remarks + (remark.map { [$0] } ?? []))
   }
 }
 
 extension ModelConfiguration {
   func fileMetadata(format: String) throws -> [String: String] {
     [FileKey.format: format, FileKey.model: try json.text()]
+  }
+}
+
+extension WeightReader {
+  /// The configuration of the weights: the one stored with them, or what shapes and options tell, with a remark on what they do not.
+  ///
+  /// - Throws: `CheckpointError` where there is one and options are given, `WeightsError` where it cannot be that of the weights, and what
+  ///   reading shapes throws.
+  func configuration(
+    stored: ModelConfiguration?, options: JSONPlace
+  ) throws -> (configuration: ModelConfiguration, remarks: [String]) {
+    let given = try options.keys()
+    if let stored {
+      guard given.isEmpty else {
+        throw CheckpointError(
+          path: title, problem: "holds its own configuration; \(given.joined(separator: ", ")) cannot be given")
+      }
+      try checkSize(stored)
+      return (stored, [])
+    }
+    let found = try ModelConfiguration(inferredFrom: self, options: options)
+    try checkSize(found)
+    let isNamed = EncoderSize.all.contains { $0.width == found.width && $0.depth == found.depth }
+    guard !isNamed, !given.contains("heads") else { return (found, []) }
+    return (
+      found,
+      ["\(title): weights do not tell the number of heads; \(found.heads) taken, say so with heads= if that is wrong"]
+    )
   }
 }
 
