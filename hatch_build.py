@@ -33,8 +33,8 @@ class SwiftBuildHook(BuildHookInterface):
 
     def _build(self) -> Path:
         command = ["swift", "build", "-c", "release", "--product", "_latentmim"]
-        with tempfile.TemporaryDirectory() as folder:
-            environment = {**os.environ, "PKG_CONFIG_PATH": self._packages(folder)}
+        with tempfile.TemporaryDirectory() as packages:
+            environment = {**os.environ, "PKG_CONFIG_PATH": self._packages(packages)}
             subprocess.run(command, cwd=self.root, env=environment, check=True)
             show = subprocess.run(
                 [*command, "--show-bin-path"],
