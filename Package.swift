@@ -50,8 +50,11 @@ let package = Package(
     .target(name: "Tensors", dependencies: ["Compute", "CKernels"], swiftSettings: optimised),
     .target(name: "Networks", dependencies: ["Tensors", "Compute", "CKernels"], swiftSettings: optimised),
     .target(name: "Images", dependencies: ["Files", "Compute", "CKernels"], swiftSettings: optimised),
-    .target(name: "LatentMIM", dependencies: ["Networks", "Images", "Tensors", "Files", "Compute"], swiftSettings: optimised),
-    .target(name: "Evaluation", dependencies: ["LatentMIM", "Images", "Tensors", "Files", "Compute"], swiftSettings: optimised),
+    .target(
+      name: "LatentMIM", dependencies: ["Networks", "Images", "Tensors", "Files", "Compute"], swiftSettings: optimised),
+    .target(
+      name: "Evaluation", dependencies: ["LatentMIM", "Images", "Tensors", "Files", "Compute"], swiftSettings: optimised
+    ),
     .target(name: "CLatentMIM"),
     .target(name: "LatentMIMABI", dependencies: ["CLatentMIM"] + rooms),
     .target(name: "LatentMIMShared", linkerSettings: shared(exports: "LatentMIMShared/exports.map")),
