@@ -38,7 +38,7 @@ def main() -> None:
         scores["untrained encoder"] = _score(model, held_out)
     trainer = lm.Trainer(model, train, out=arguments.out, **{**training_options, "epochs": epochs})
     trainer.fit(resume=False)
-    lm.plot.run(trainer)
+    lm.plot.run(trainer, held_out)
     if held_out:
         scores["trained encoder"] = _score(model, held_out)
         print(f"\nnearest neighbour on {len(held_out)} held-out images, {len(held_out.classes)} classes:")

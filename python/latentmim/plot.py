@@ -16,7 +16,7 @@ import numpy as np
 
 from latentmim import _latentmim as _native
 from latentmim import evaluate
-from latentmim.data import as_dataset
+from latentmim.data import as_dataset, resize
 from latentmim.masking import sample
 from latentmim.runs import RunFolder, read_metrics
 from latentmim.segmentation import Segments, segment
@@ -345,21 +345,40 @@ def _frame(axes: Axes, labels: NDArray[Any] | None, query: int, other: int) -> N
 # ---- A whole run -----------------------------------------------------------------------------------------------------
 
 
-def run(trainer: Trainer, segment_count: int = 5) -> list[str]:
-    """The pictures of a run, written to its folder: history.png, views.png, segments.png. Returns their paths."""
+def run(trainer: Trainer, images: Dataset | None = None, segment_count: int = 5) -> list[str]:
+    """The pictures of a run, written to its folder: history, views, segments of a few images, and neighbours of some.
+
+    Args:
+        trainer: with an `out` folder.
+        images: what segments and neighbours are drawn of; the training images if not given.
+        segment_count: segments of each image.
+
+    Returns:
+        The paths. Neighbours are left out where there are more than 5,000 images: call `neighbors` for them.
+
+    """
     if trainer._run is None:
         raise ValueError("run: this trainer has no `out` folder")
-    folder = trainer._run.pictures
+    folder, encoder = trainer._run.pictures, trainer.model.encoder
     config, data = trainer.model.config, trainer.dataset
+    shown = data if images is None else images
     drawn = {"history": history(trainer)} if trainer.history else {}
     crops = data.crops(config, [0], training=trainer.config)
     drawn["views"] = views(crops[0], sample(config, images=[0], seed=trainer.config.seed))
-    # Twice the trained size: more and smaller patches.
-    image = data.resized([2 * side for side in config.image_size], [0])[0]
-    drawn["segments"] = segments(image, segment(trainer.model.encoder, image, segment_count))
+    for number, index in enumerate(range(0, len(shown), max(1, -(-len(shown) // 3))), 1):
+        image = _enlarged(shown[index], config)
+        drawn[f"segments-{number}"] = segments(image, segment(encoder, image, segment_count))
+    if 2 <= len(shown) <= 5000:
+        drawn["neighbors"] = neighbors(encoder, shown, size=config.image_size, short_side=0, progress=False)
     os.makedirs(folder, exist_ok=True)
     paths = []
     for name, figure in drawn.items():
         paths.append(os.path.join(folder, f"{name}.png"))
         figure.savefig(paths[-1], dpi=120)
     return paths
+
+
+def _enlarged(image: FloatArray, config: ModelConfig) -> FloatArray:
+    """An image with its short side at twice the trained size, for more and smaller patches."""
+    scale = 2 * min(config.image_size) / min(image.shape[:2])
+    return resize(image, [round(scale * side) for side in image.shape[:2]])

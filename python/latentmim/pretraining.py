@@ -97,6 +97,8 @@ def pretrain(
         ValueError: an unknown option, one out of its range, a folder without images.
 
     """
+    if out is None:
+        raise TypeError("out: is None, wanted a folder; a Trainer trains without one")
     dataset = as_dataset(data)
     chosen_model, chosen_training = recipe(dataset, size)
     for_model = {name: options.pop(name) for name in list(options) if name in ModelOptions.__annotations__}

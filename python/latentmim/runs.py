@@ -24,6 +24,8 @@ class RunFolder:
 
     def __init__(self, path: PathLike) -> None:
         self.path = os.fspath(path)
+        if not self.path:
+            raise ValueError("out: is empty, wanted a folder")
         self.config = os.path.join(self.path, "config.json")
         self.metrics = os.path.join(self.path, "metrics.jsonl")
         self.checkpoints = os.path.join(self.path, "checkpoints")

@@ -312,5 +312,5 @@ class _Bar:
 
 def _positive(**values: float | None) -> None:
     for name, value in values.items():
-        if value is not None and not value > 0:
-            raise ValueError(f"{name}: is {value}, wanted more than 0")
+        if value is not None and not 0 < value < float("inf"):
+            raise ValueError(f"{name}: is {value}, wanted a finite number above 0")

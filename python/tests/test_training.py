@@ -255,7 +255,8 @@ def test_pretrain(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     model = lm.pretrain(folder, tmp_path / "run", **options)
     assert model.config.width == 48
     assert "12 images" in capsys.readouterr().err
-    assert {path.name for path in (tmp_path / "run/pictures").iterdir()} == {"history.png", "segments.png", "views.png"}
+    pictures = {"history.png", "views.png", "segments-1.png", "segments-2.png", "segments-3.png", "neighbors.png"}
+    assert {path.name for path in (tmp_path / "run/pictures").iterdir()} == pictures
     again = lm.pretrain(folder, tmp_path / "run", **options)
     assert all(np.array_equal(value, again.parameters()[name]) for name, value in model.parameters().items())
     with pytest.raises(ValueError, match=r"learning_rate.*base_learning_rate"):

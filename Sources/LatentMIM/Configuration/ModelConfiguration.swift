@@ -147,10 +147,11 @@ extension ModelConfiguration: Configurable {
       .array([.integer($0.rows), .integer($0.columns)])
     } write: { root, place in
       let sides: [Int]
-      if case .integer(let side) = place.value {
-        sides = [side, side]
-      } else {
-        sides = try place.elements().map { try $0.int() }
+      switch place.value {
+      case .integer(let side): sides = [side, side]
+      case .array: sides = try place.elements().map { try $0.int() }
+      case let other:
+        throw ConfigurationError("grid", "is \(try other.text()), wanted rows and columns, or one whole number")
       }
       guard sides.count == 2, sides.allSatisfy((1...256).contains) else {
         throw ConfigurationError("grid", "is \(sides), wanted rows and columns, each 1 … 256")
