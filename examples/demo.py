@@ -9,6 +9,7 @@ Everything is left in one folder: config.json, metrics.jsonl, checkpoints/, enco
 from __future__ import annotations
 
 import argparse
+import statistics
 import time
 from pathlib import Path
 
@@ -81,10 +82,10 @@ def _score(model: lm.LatentMIM, images: lm.ImageFolder) -> lm.evaluate.NearestNe
 
 
 def _images_per_second(data: lm.ImageFolder, model_options: dict, training_options: dict) -> float:
-    """How fast this machine trains: the second of two steps of a model that is thrown away."""
-    trainer = lm.Trainer(lm.LatentMIM(**model_options), data, **{**training_options, "epochs": 2})
-    trainer.step()
-    return trainer.step()["images_per_second"]
+    """How fast this machine trains: the median of a few steps of a model that is thrown away, warmed up."""
+    trainer = lm.Trainer(lm.LatentMIM(**model_options), data, **{**training_options, "epochs": 6})
+    speeds = [metrics["images_per_second"] for metrics, _ in zip(trainer, range(6), strict=False)]
+    return statistics.median(speeds[3:])
 
 
 if __name__ == "__main__":
