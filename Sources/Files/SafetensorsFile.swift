@@ -1,6 +1,6 @@
 import Glibc
 
-/// A safetensors file, open for reading: https://huggingface.co/docs/safetensors. The header is read and checked once; tensors
+/// A safetensors file, open for reading. The header is read and checked once; tensors
 /// are read when asked for, from any thread.
 public final class SafetensorsFile: Sendable {
   /// The names of all tensors, in order of their bytes.
