@@ -1,5 +1,10 @@
-static void LMK_NAME(add)(long n, const float *a, const float *b, float *sum) {
-  for (long i = 0; i < n; i++) sum[i] = a[i] + b[i];
+LMK_INLINED void LMK_NAME(add_typed)(long n, const void *a, const void *b, void *sum, int type) {
+  for (long i = 0; i < n; i++)
+    LMK_NAME(put)(sum, i, type, LMK_NAME(get)(a, i, type) + LMK_NAME(get)(b, i, type));
+}
+
+static void LMK_NAME(add)(long n, const void *a, const void *b, void *sum, int type) {
+  LMK_ONE_TYPE(type, LMK_NAME(add_typed), n, a, b, sum)
 }
 
 static void LMK_NAME(add_scaled)(long n, float scale, const float *restrict x, float *restrict y) {
@@ -23,9 +28,14 @@ static void LMK_NAME(fill_rows)(long rows, long width, const float *bias, const 
   }
 }
 
-static void LMK_NAME(add_column_sums)(long rows, long width, const float *restrict x, float *restrict sums) {
+LMK_INLINED void LMK_NAME(add_column_sums_typed)(
+    long rows, long width, const void *restrict x, float *restrict sums, int type) {
   for (long r = 0; r < rows; r++)
-    for (long i = 0; i < width; i++) sums[i] += x[r * width + i];
+    for (long i = 0; i < width; i++) sums[i] += LMK_NAME(get)(x, r * width + i, type);
+}
+
+static void LMK_NAME(add_column_sums)(long rows, long width, const void *x, float *sums, int type) {
+  LMK_ONE_TYPE(type, LMK_NAME(add_column_sums_typed), rows, width, x, sums)
 }
 
 static void LMK_NAME(sum_of_squares)(long n, const float *restrict x, double *restrict result) {

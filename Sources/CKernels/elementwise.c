@@ -1,7 +1,7 @@
 #define LMK_BODY "elementwise.body.h"
 #include "per_instruction_set.h"
 
-void lmk_add(long n, const float *a, const float *b, float *sum) { LMK_DISPATCH(add, n, a, b, sum) }
+void lmk_add(long n, const void *a, const void *b, void *sum, int type) { LMK_DISPATCH(add, n, a, b, sum, type) }
 
 void lmk_add_scaled(long n, float scale, const float *x, float *y) { LMK_DISPATCH(add_scaled, n, scale, x, y) }
 
@@ -11,8 +11,8 @@ void lmk_fill_rows(long rows, long width, const float *bias, const float *residu
   LMK_DISPATCH(fill_rows, rows, width, bias, residual, y)
 }
 
-void lmk_add_column_sums(long rows, long width, const float *x, float *sums) {
-  LMK_DISPATCH(add_column_sums, rows, width, x, sums)
+void lmk_add_column_sums(long rows, long width, const void *x, float *sums, int type) {
+  LMK_DISPATCH(add_column_sums, rows, width, x, sums, type)
 }
 
 double lmk_sum_of_squares(long n, const float *x) {

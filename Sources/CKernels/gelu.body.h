@@ -1,15 +1,21 @@
-static void LMK_NAME(gelu)(long n, const float *restrict x, float *restrict y) {
+#include "gelu_math.h"
+
+LMK_INLINED void LMK_NAME(gelu_typed)(long n, const void *restrict x, void *restrict y, int type) {
+  for (long i = 0; i < n; i++) LMK_NAME(put)(y, i, type, LMK_NAME(gelu_value)(LMK_NAME(get)(x, i, type)));
+}
+
+static void LMK_NAME(gelu)(long n, const void *x, void *y, int type) {
+  LMK_ONE_TYPE(type, LMK_NAME(gelu_typed), n, x, y)
+}
+
+LMK_INLINED void LMK_NAME(gelu_gradient_typed)(
+    long n, const void *restrict x, const void *restrict dy, void *restrict dx, int type) {
   for (long i = 0; i < n; i++) {
-    LMK_FUSES
-    y[i] = x[i] * (0.5f + 0.5f * LMK_NAME(error_function)(x[i] * 0.707106781f));
+    const float slope = LMK_NAME(gelu_value_and_slope)(LMK_NAME(get)(x, i, type)).slope;
+    LMK_NAME(put)(dx, i, type, LMK_NAME(get)(dy, i, type) * slope);
   }
 }
 
-static void LMK_NAME(gelu_gradient)(long n, const float *restrict x, const float *restrict dy, float *restrict dx) {
-  for (long i = 0; i < n; i++) {
-    LMK_FUSES
-    const float below = 0.5f + 0.5f * LMK_NAME(error_function)(x[i] * 0.707106781f);
-    const float density = 0.398942280f * LMK_NAME(exponential)(-0.5f * x[i] * x[i]);
-    dx[i] = dy[i] * (below + x[i] * density);
-  }
+static void LMK_NAME(gelu_gradient)(long n, const void *x, const void *dy, void *dx, int type) {
+  LMK_ONE_TYPE(type, LMK_NAME(gelu_gradient_typed), n, x, dy, dx)
 }

@@ -9,7 +9,7 @@ int lmk_best_instruction_set(void) {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512dq"))
-    return LMK_AVX512;
+    return __builtin_cpu_supports("avx512bf16") ? LMK_AVX512BF16 : LMK_AVX512;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return LMK_AVX2;
 #endif
   return LMK_PORTABLE;
@@ -28,4 +28,13 @@ int lmk_set_instruction_set(int set) {
   if (set < LMK_PORTABLE || set > lmk_best_instruction_set()) return 0;
   atomic_store_explicit(&chosen, set, memory_order_relaxed);
   return 1;
+}
+
+int lmk_multiplies_pairs_fast(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512bf16") && !__builtin_cpu_is("intel");
+#else
+  return 0;
+#endif
 }

@@ -1,49 +1,73 @@
-static void LMK_NAME(layer_norm)(
-    long rows, long width, const float *restrict x, const float *restrict weight, const float *restrict bias,
-    float epsilon, float *restrict y, float *restrict mean, float *restrict inverse_deviation) {
-  for (long r = 0; r < rows; r++, x += width, y += width) {
+LMK_INLINED void LMK_NAME(layer_norm_typed)(
+    long rows, long width, const char *x, const float *restrict weight, const float *restrict bias, float epsilon,
+    char *y, float *restrict mean, float *restrict inverse_deviation, int x_type, int y_type) {
+  const long x_size = x_type == LMK_FLOAT32 ? 4 : 2, y_size = y_type == LMK_FLOAT32 ? 4 : 2;
+  for (long r = 0; r < rows; r++, x += width * x_size, y += width * y_size) {
+    const void *restrict from = x;
+    void *restrict to = y;
     float sum = 0;
     for (long i = 0; i < width; i++) {
       LMK_REDUCES
-      sum += x[i];
+      sum += LMK_NAME(get)(from, i, x_type);
     }
     const float m = sum / (float)width;
     float squares = 0;
     for (long i = 0; i < width; i++) {
       LMK_REDUCES
-      squares += (x[i] - m) * (x[i] - m);
+      const float centred = LMK_NAME(get)(from, i, x_type) - m;
+      squares += centred * centred;
     }
     const float s = 1.0f / sqrtf(squares / (float)width + epsilon);
     for (long i = 0; i < width; i++) {
       LMK_FUSES
-      y[i] = (x[i] - m) * s * weight[i] + bias[i];
+      LMK_NAME(put)(to, i, y_type, (LMK_NAME(get)(from, i, x_type) - m) * s * weight[i] + bias[i]);
     }
     mean[r] = m;
     inverse_deviation[r] = s;
   }
 }
 
+static void LMK_NAME(layer_norm)(
+    long rows, long width, const void *x, int x_type, const float *weight, const float *bias, float epsilon, void *y,
+    int y_type, float *mean, float *inverse_deviation) {
+  LMK_TWO_TYPES(
+      x_type, y_type, LMK_NAME(layer_norm_typed), rows, width, x, weight, bias, epsilon, y, mean, inverse_deviation)
+}
+
 // With x̂ = (x - mean)·s and g = dy·weight: dx = s·(g - mean(g) - x̂·mean(g·x̂)).
-static void LMK_NAME(layer_norm_gradient)(
-    long rows, long width, const float *restrict x, const float *restrict weight, const float *restrict mean,
-    const float *restrict inverse_deviation, const float *restrict dy, float *restrict dx, float *restrict dweight,
-    float *restrict dbias) {
-  for (long r = 0; r < rows; r++, x += width, dy += width, dx += width) {
+LMK_INLINED void LMK_NAME(layer_norm_gradient_typed)(
+    long rows, long width, const char *x, const float *restrict weight, const float *restrict mean,
+    const float *restrict inverse_deviation, const char *dy, char *dx, float *restrict dweight, float *restrict dbias,
+    int x_type, int dy_type, int dx_type) {
+  const long x_size = x_type == LMK_FLOAT32 ? 4 : 2, dy_size = dy_type == LMK_FLOAT32 ? 4 : 2;
+  const long dx_size = dx_type == LMK_FLOAT32 ? 4 : 2;
+  for (long r = 0; r < rows; r++, x += width * x_size, dy += width * dy_size, dx += width * dx_size) {
+    const void *restrict value = x, *restrict slope = dy;
+    void *restrict to = dx;
     const float m = mean[r], s = inverse_deviation[r];
     float sum = 0, product = 0;
     for (long i = 0; i < width; i++) {
       LMK_REDUCES
-      const float normed = (x[i] - m) * s;
-      const float g = dy[i] * weight[i];
+      const float normed = (LMK_NAME(get)(value, i, x_type) - m) * s, d = LMK_NAME(get)(slope, i, dy_type);
+      const float g = d * weight[i];
       sum += g;
       product += g * normed;
-      dweight[i] += dy[i] * normed;
-      dbias[i] += dy[i];
+      dweight[i] += d * normed;
+      dbias[i] += d;
     }
     const float mean_g = sum / (float)width, mean_product = product / (float)width;
     for (long i = 0; i < width; i++) {
       LMK_FUSES
-      dx[i] = s * (dy[i] * weight[i] - mean_g - (x[i] - m) * s * mean_product);
+      const float normed = (LMK_NAME(get)(value, i, x_type) - m) * s, d = LMK_NAME(get)(slope, i, dy_type);
+      LMK_NAME(put)(to, i, dx_type, s * (d * weight[i] - mean_g - normed * mean_product));
     }
   }
+}
+
+static void LMK_NAME(layer_norm_gradient)(
+    long rows, long width, const void *x, int x_type, const float *weight, const float *mean,
+    const float *inverse_deviation, const void *dy, int dy_type, void *dx, int dx_type, float *dweight, float *dbias) {
+  LMK_THREE_TYPES(
+      x_type, dy_type, dx_type, LMK_NAME(layer_norm_gradient_typed), rows, width, x, weight, mean, inverse_deviation,
+      dy, dx, dweight, dbias)
 }

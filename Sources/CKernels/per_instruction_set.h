@@ -13,9 +13,29 @@
 // Inside loops that sum: lets the compiler keep one partial sum per lane and fuse multiply with add.
 #define LMK_REDUCES _Pragma("clang fp reassociate(on) contract(fast)")
 #define LMK_FUSES _Pragma("clang fp contract(fast)")
+// Calls a function with the types of its numbers as constants.
+#define LMK_ONE_TYPE(type, call, ...) \
+  if ((type) == LMK_FLOAT32)          \
+    call(__VA_ARGS__, LMK_FLOAT32);   \
+  else                                \
+    call(__VA_ARGS__, LMK_BFLOAT16);
+#define LMK_TWO_TYPES(first, second, call, ...)     \
+  if ((first) == LMK_FLOAT32) {                     \
+    LMK_ONE_TYPE(second, call, __VA_ARGS__, LMK_FLOAT32)  \
+  } else {                                          \
+    LMK_ONE_TYPE(second, call, __VA_ARGS__, LMK_BFLOAT16) \
+  }
+#define LMK_THREE_TYPES(first, second, third, call, ...)         \
+  if ((first) == LMK_FLOAT32) {                                  \
+    LMK_TWO_TYPES(second, third, call, __VA_ARGS__, LMK_FLOAT32)  \
+  } else {                                                       \
+    LMK_TWO_TYPES(second, third, call, __VA_ARGS__, LMK_BFLOAT16) \
+  }
+#define LMK_INLINED static inline __attribute__((always_inline))
 #if defined(__x86_64__)
 #define LMK_DISPATCH(operation, ...)          \
   switch (lmk_instruction_set()) {            \
+    case LMK_AVX512BF16:                      \
     case LMK_AVX512:                          \
       operation##_avx512(__VA_ARGS__);        \
       break;                                  \
@@ -32,6 +52,7 @@
 
 #define LMK_SET portable
 #include "vector_math.h"
+#include "bfloat16.h"
 #include LMK_BODY
 #undef LMK_SET
 
@@ -39,6 +60,7 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #define LMK_SET avx2
 #include "vector_math.h"
+#include "bfloat16.h"
 #include LMK_BODY
 #undef LMK_SET
 #pragma clang attribute pop
@@ -47,6 +69,7 @@
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"))), apply_to = function)
 #define LMK_SET avx512
 #include "vector_math.h"
+#include "bfloat16.h"
 #include LMK_BODY
 #undef LMK_SET
 #pragma clang attribute pop

@@ -1,17 +1,20 @@
 import CKernels
 
-/// Where the heads of queries, keys and values lie: row r of head h starts at pointer + r·stride + h·headWidth.
+/// Where the heads of queries, keys and values lie: row r of head h starts r · stride + h · headWidth numbers behind the pointer.
 public struct AttentionOperand {
-  public let pointer: UnsafeMutablePointer<Float>
+  public let pointer: UnsafeMutableRawPointer
   public let rowStride: Int
+  public let element: Element
 
-  public init(_ pointer: UnsafeMutablePointer<Float>, rowStride: Int) {
+  public init(_ pointer: UnsafeMutableRawPointer, rowStride: Int, element: Element = .float32) {
     self.pointer = pointer
     self.rowStride = rowStride
+    self.element = element
   }
 
-  func head(_ head: Int, image: Int, rows: Int, width: Int) -> UnsafeMutablePointer<Float> {
-    pointer + image * rows * rowStride + head * width
+  /// Rows of one head of one image, from row `first` on.
+  func head(_ head: Int, image: Int, rows: Int, width: Int, first: Int = 0) -> UnsafeMutableRawPointer {
+    pointer + ((image * rows + first) * rowStride + head * width) * element.size
   }
 }
 
@@ -38,72 +41,157 @@ public struct AttentionShape: Sendable {
   var chunksBetweenChecks: Int { max(64, 1_000_000_000 / max(queries * keys * headWidth * unitsPerChunk, 1)) }
   /// Heads handed out together: enough work to be worth it, the same for any number of threads.
   var unitsPerChunk: Int { max(1, min(8, 65536 / max(queries * keys, 1))) }
+
+  /// Queries whose scores are held at once: what fits the second cache, whole tiles of the product.
+  private static let scoresPerBlock = 1 << 17
+  private static let rowsPerTile = Int(LMK_TILE_ROWS)
+  var queriesPerBlock: Int {
+    let fitting = Self.scoresPerBlock / max(keys, 1) / Self.rowsPerTile * Self.rowsPerTile
+    return min(max(fitting, Self.rowsPerTile), max(queries, 1))
+  }
+
+  /// Ranges of queries treated together.
+  var blocks: [Range<Int>] {
+    stride(from: 0, to: queries, by: queriesPerBlock).map { $0..<min($0 + queriesPerBlock, queries) }
+  }
 }
 
-/// output = softmax(q·kᵀ/√width)·v for every image and head. Scores are not kept: the gradient computes them again from
-/// `logSums` [images, heads, queries].
+/// output = softmax(q·kᵀ/√width)·v for every image and head. Scores are held for a block of queries at a time and not kept: the gradient
+/// computes them again from `logSums` [images, heads, queries].
 ///
-/// - Throws: `OutOfMemory`.
+/// - Parameter arithmetic: of the products; softmax is float32.
+/// - Throws: `OutOfMemory`, `Interrupted`.
 public func attention(
   _ shape: AttentionShape, q: AttentionOperand, k: AttentionOperand, v: AttentionOperand, output: AttentionOperand,
-  logSums: UnsafeMutablePointer<Float>
+  logSums: UnsafeMutablePointer<Float>, arithmetic: Arithmetic
 ) throws {
-  try forEachHead(shape, scratch: shape.queries * shape.keys) { unit, scores in
-    let (image, head) = (unit / shape.heads, unit % shape.heads)
-    let width = shape.headWidth
-    let query = q.head(head, image: image, rows: shape.queries, width: width)
-    let key = k.head(head, image: image, rows: shape.keys, width: width)
-    let value = v.head(head, image: image, rows: shape.keys, width: width)
-    product(
-      shape.queries, shape.keys, width, MatrixView(query, stride: q.rowStride),
-      MatrixView(key, stride: k.rowStride, transposed: true), into: scores, stride: shape.keys)
-    lmk_softmax(shape.queries, shape.keys, shape.scale, scores, logSums + unit * shape.queries)
-    product(
-      shape.queries, width, shape.keys, MatrixView(scores, stride: shape.keys), MatrixView(value, stride: v.rowStride),
-      into: output.head(head, image: image, rows: shape.queries, width: width), stride: output.rowStride)
+  let products = AttentionProducts(shape, arithmetic)
+  try forEachHead(shape, scratch: products.scores + products.scratch) { head, image, scratch in
+    let (scores, rest) = (scratch, scratch + products.scores)
+    let key = MatrixView(k, head: head, image: image, rows: shape.keys, shape, transposed: true)
+    let value = MatrixView(v, head: head, image: image, rows: shape.keys, shape)
+    for block in shape.blocks {
+      let rows = block.count
+      let query = MatrixView(q, head: head, image: image, rows: shape.queries, shape, first: block.lowerBound)
+      let place = MatrixPlace(output, head: head, image: image, rows: shape.queries, shape, first: block.lowerBound)
+      products.scoring(rows)(query, key, into: MatrixPlace(scores, stride: shape.keys), scratch: rest)
+      lmk_softmax(
+        rows, shape.keys, shape.scale, scores, logSums + shape.row(head, image: image, block.lowerBound))
+      products.mixing(rows)(MatrixView(scores, stride: shape.keys), value, into: place, scratch: rest)
+    }
   }
 }
 
 /// The gradients of q, k and v, written (not added) in the places given.
 ///
-/// - Throws: `OutOfMemory`.
+/// - Throws: `OutOfMemory`, `Interrupted`.
 public func attentionGradient(
   _ shape: AttentionShape, q: AttentionOperand, k: AttentionOperand, v: AttentionOperand,
   logSums: UnsafePointer<Float>, dOutput: AttentionOperand, dq: AttentionOperand, dk: AttentionOperand,
-  dv: AttentionOperand
+  dv: AttentionOperand, arithmetic: Arithmetic
 ) throws {
-  let (rows, keys, width) = (shape.queries, shape.keys, shape.headWidth)
-  try forEachHead(shape, scratch: 2 * rows * keys) { unit, scratch in
-    let (image, head) = (unit / shape.heads, unit % shape.heads)
-    let (weights, dScores) = (scratch, scratch + rows * keys)
-    let query = q.head(head, image: image, rows: rows, width: width)
-    let key = k.head(head, image: image, rows: keys, width: width)
-    let value = v.head(head, image: image, rows: keys, width: width)
-    let dOut = dOutput.head(head, image: image, rows: rows, width: width)
-    product(
-      rows, keys, width, MatrixView(query, stride: q.rowStride), MatrixView(key, stride: k.rowStride, transposed: true),
-      into: weights, stride: keys)
-    lmk_softmax_again(rows, keys, shape.scale, weights, logSums + unit * rows)
-    product(
-      keys, width, rows, MatrixView(weights, stride: keys, transposed: true),
-      MatrixView(dOut, stride: dOutput.rowStride), into: dv.head(head, image: image, rows: keys, width: width),
-      stride: dv.rowStride)
-    product(
-      rows, keys, width, MatrixView(dOut, stride: dOutput.rowStride),
-      MatrixView(value, stride: v.rowStride, transposed: true), into: dScores, stride: keys)
-    lmk_softmax_gradient(rows, keys, shape.scale, weights, dScores)
-    product(
-      rows, width, keys, MatrixView(dScores, stride: keys), MatrixView(key, stride: k.rowStride),
-      into: dq.head(head, image: image, rows: rows, width: width), stride: dq.rowStride)
-    product(
-      keys, width, rows, MatrixView(dScores, stride: keys, transposed: true), MatrixView(query, stride: q.rowStride),
-      into: dk.head(head, image: image, rows: keys, width: width), stride: dk.rowStride)
+  let products = AttentionProducts(shape, arithmetic)
+  let (keys, width) = (shape.keys, shape.headWidth)
+  let isWhole = shape.blocks.count <= 1
+  let sums = isWhole ? 0 : products.rounded(keys * width)
+  try forEachHead(shape, scratch: 2 * products.scores + 2 * sums + products.scratch) { head, image, scratch in
+    let (weights, dScores) = (scratch, scratch + products.scores)
+    let (keySums, valueSums) = (dScores + products.scores, dScores + products.scores + sums)
+    let rest = valueSums + sums
+    let key = MatrixView(k, head: head, image: image, rows: keys, shape)
+    let keyTransposed = MatrixView(k, head: head, image: image, rows: keys, shape, transposed: true)
+    let valueTransposed = MatrixView(v, head: head, image: image, rows: keys, shape, transposed: true)
+    let dKey = MatrixPlace(dk, head: head, image: image, rows: keys, shape)
+    let dValue = MatrixPlace(dv, head: head, image: image, rows: keys, shape)
+    for block in shape.blocks {
+      let (first, rows) = (block.lowerBound, block.count)
+      let query = MatrixView(q, head: head, image: image, rows: shape.queries, shape, first: first)
+      let dOut = MatrixView(dOutput, head: head, image: image, rows: shape.queries, shape, first: first)
+      let collect = Epilogue(keep: first == 0 ? 0 : 1)
+      products.scoring(rows)(query, keyTransposed, into: MatrixPlace(weights, stride: keys), scratch: rest)
+      lmk_softmax_again(rows, keys, shape.scale, weights, logSums + shape.row(head, image: image, first))
+      products.collecting(rows)(
+        MatrixView(weights, stride: keys, transposed: true), dOut,
+        into: isWhole ? dValue : MatrixPlace(valueSums, stride: width), collect, scratch: rest)
+      products.scoring(rows)(dOut, valueTransposed, into: MatrixPlace(dScores, stride: keys), scratch: rest)
+      lmk_softmax_gradient(rows, keys, shape.scale, weights, dScores)
+      products.mixing(rows)(
+        MatrixView(dScores, stride: keys), key,
+        into: MatrixPlace(dq, head: head, image: image, rows: shape.queries, shape, first: first), scratch: rest)
+      products.collecting(rows)(
+        MatrixView(dScores, stride: keys, transposed: true), query,
+        into: isWhole ? dKey : MatrixPlace(keySums, stride: width), collect, scratch: rest)
+    }
+    guard !isWhole else { return }
+    for (sum, place) in [(keySums, dKey), (valueSums, dValue)] {
+      for row in 0..<keys {
+        convert(
+          sum + row * width, .float32, count: width, to: place.pointer + row * place.stride * place.element.size,
+          place.element)
+      }
+    }
   }
 }
 
-/// Runs `body(unit, scratch)` for every (image, head), in parallel, each chunk with scratch of its own.
+/// The three kinds of products of one head, for a block of `rows` queries.
+private struct AttentionProducts {
+  let shape: AttentionShape
+  let arithmetic: Arithmetic
+
+  init(_ shape: AttentionShape, _ arithmetic: Arithmetic) {
+    self.shape = shape
+    self.arithmetic = arithmetic
+  }
+
+  /// [rows, width] · [width, keys]
+  func scoring(_ rows: Int) -> LocalProduct { LocalProduct(rows, shape.keys, shape.headWidth, arithmetic: arithmetic) }
+  /// [rows, keys] · [keys, width]
+  func mixing(_ rows: Int) -> LocalProduct { LocalProduct(rows, shape.headWidth, shape.keys, arithmetic: arithmetic) }
+  /// [keys, rows] · [rows, width]
+  func collecting(_ rows: Int) -> LocalProduct {
+    LocalProduct(shape.keys, shape.headWidth, rows, arithmetic: arithmetic)
+  }
+
+  /// Floats of the scores of one block, and of the products' scratch memory.
+  var scores: Int { rounded(shape.queriesPerBlock * shape.keys) }
+  var scratch: Int {
+    let rows = shape.queriesPerBlock
+    return max(scoring(rows).scratchCount, mixing(rows).scratchCount, collecting(rows).scratchCount)
+  }
+
+  /// Whole vectors, so that what lies behind is aligned.
+  func rounded(_ count: Int) -> Int { (count + 15) / 16 * 16 }
+}
+
+extension AttentionShape {
+  /// Where the log-sum of one query lies.
+  fileprivate func row(_ head: Int, image: Int, _ query: Int) -> Int { (image * heads + head) * queries + query }
+}
+
+extension MatrixView {
+  fileprivate init(
+    _ operand: AttentionOperand, head: Int, image: Int, rows: Int, _ shape: AttentionShape, first: Int = 0,
+    transposed: Bool = false
+  ) {
+    self.init(
+      operand.head(head, image: image, rows: rows, width: shape.headWidth, first: first), stride: operand.rowStride,
+      transposed: transposed, element: operand.element)
+  }
+}
+
+extension MatrixPlace {
+  fileprivate init(
+    _ operand: AttentionOperand, head: Int, image: Int, rows: Int, _ shape: AttentionShape, first: Int = 0
+  ) {
+    self.init(
+      operand.head(head, image: image, rows: rows, width: shape.headWidth, first: first), stride: operand.rowStride,
+      element: operand.element)
+  }
+}
+
+/// Runs `body(head, image, scratch)` for every image and head, in parallel, each chunk with scratch of its own.
 private func forEachHead(
-  _ shape: AttentionShape, scratch: Int, _ body: (Int, UnsafeMutablePointer<Float>) -> Void
+  _ shape: AttentionShape, scratch: Int, _ body: (Int, Int, UnsafeMutablePointer<Float>) -> Void
 ) throws {
   let chunk = shape.unitsPerChunk
   let chunks = (shape.units + chunk - 1) / chunk
@@ -112,7 +200,7 @@ private func forEachHead(
     let part = min(shape.chunksBetweenChecks, chunks - first)
     try parallelWithScratch(part, scratchCount: scratch) { index, piece in
       let start = (first + index) * chunk
-      for unit in start..<min(start + chunk, shape.units) { body(unit, piece) }
+      for unit in start..<min(start + chunk, shape.units) { body(unit % shape.heads, unit / shape.heads, piece) }
     }
   }
 }

@@ -1,19 +1,30 @@
 import Glibc
 
-/// Memory for float32 values, taken from the arena and given back when the last reference goes. Its contents start undefined.
+/// Memory for values, taken from the arena and given back when the last reference goes. Its contents start undefined.
 public final class Buffer: @unchecked Sendable {
-  public let pointer: UnsafeMutablePointer<Float>
+  public let raw: UnsafeMutableRawPointer
   public let count: Int
+  public let element: Element
   private let sizeClass: Int
 
   /// - Throws: `OutOfMemory` where the system has none left.
-  public init(count: Int) throws {
+  public init(count: Int, element: Element = .float32) throws {
     // No address space holds more, and below it sizes can be computed without overflow.
     guard count < Int.max / 16 else { throw OutOfMemory(bytes: .max, bytesInUse: Arena.shared.statistics.bytesInUse) }
     self.count = count
-    sizeClass = Arena.sizeClass(bytes: max(count, 1) * MemoryLayout<Float>.stride)
-    pointer = try Arena.shared.take(sizeClass).assumingMemoryBound(to: Float.self)
+    self.element = element
+    sizeClass = Arena.sizeClass(bytes: max(count, 1) * element.size)
+    raw = try Arena.shared.take(sizeClass)
   }
+
+  /// The values of a float32 buffer.
+  public var pointer: UnsafeMutablePointer<Float> {
+    precondition(element == .float32, "these numbers are not float32")
+    return raw.assumingMemoryBound(to: Float.self)
+  }
+
+  /// The address of value number `index`.
+  public func address(_ index: Int) -> UnsafeMutableRawPointer { raw + index * element.size }
 
   /// A buffer whose elements are all `value`.
   public convenience init(count: Int, repeating value: Float) throws {
@@ -27,7 +38,7 @@ public final class Buffer: @unchecked Sendable {
     _ = UnsafeMutableBufferPointer(start: pointer, count: count).update(fromContentsOf: values)
   }
 
-  deinit { Arena.shared.giveBack(UnsafeMutableRawPointer(pointer), sizeClass) }
+  deinit { Arena.shared.giveBack(raw, sizeClass) }
 
   public var values: UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: pointer, count: count) }
 }

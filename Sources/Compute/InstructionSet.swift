@@ -5,12 +5,15 @@ public enum InstructionSet: String, Sendable, CaseIterable {
   case portable
   case avx2
   case avx512
+  /// AVX-512 with the conversions and dot products of bfloat16.
+  case avx512bf16
 
   private var number: Int32 {
     switch self {
     case .portable: Int32(LMK_PORTABLE)
     case .avx2: Int32(LMK_AVX2)
     case .avx512: Int32(LMK_AVX512)
+    case .avx512bf16: Int32(LMK_AVX512BF16)
     }
   }
 
@@ -18,6 +21,9 @@ public enum InstructionSet: String, Sendable, CaseIterable {
   public static var current: InstructionSet {
     allCases.first { $0.number == lmk_instruction_set() } ?? .portable
   }
+
+  /// Whether products are this library's own; elsewhere they are OpenBLAS's.
+  public static var hasOwnProducts: Bool { lmk_instruction_set() >= LMK_AVX512 }
 
   /// Whether this machine has it.
   public var isAvailable: Bool { number <= lmk_best_instruction_set() }

@@ -22,17 +22,18 @@ public func addPartialSums(
   let chunks = RowChunks(rows: rows, cost: cost)
   let partials = try Buffer(count: chunks.count * width, repeating: 0)
   parallel(chunks.count) { body(chunks[$0], partials.pointer + $0 * width) }
-  lmk_add_column_sums(chunks.count, width, partials.pointer, sums)
+  lmk_add_column_sums(chunks.count, width, partials.pointer, sums, Element.float32.code)
 }
 
 /// sums[i] += Σ_r x[r, i] for x [rows, width].
 ///
 /// - Throws: `OutOfMemory`.
 public func addColumnSums(
-  _ x: UnsafePointer<Float>, rows: Int, width: Int, into sums: UnsafeMutablePointer<Float>
+  _ x: UnsafeRawPointer, _ element: Element = .float32, rows: Int, width: Int, into sums: UnsafeMutablePointer<Float>
 ) throws {
   try addPartialSums(rows: rows, cost: width, width: width, into: sums) { rows, partial in
-    lmk_add_column_sums(rows.count, width, x + rows.lowerBound * width, partial)
+    lmk_add_column_sums(
+      rows.count, width, x + rows.lowerBound * width * element.size, partial, element.code)
   }
 }
 

@@ -1,4 +1,5 @@
 import Glibc
+
 /// Calls `body(i, scratch)` for every i in 0 ..< `count`, in parallel, each call with `scratchCount` floats (undefined contents) of
 /// its own.
 ///
@@ -16,7 +17,7 @@ public func parallelWithScratch(
 
 /// Equal pieces of scratch memory for the tasks of one parallel region: a task takes a piece, works and gives it back. There are
 /// as many as tasks can run at once; where the number of threads was raised meanwhile, a task waits for a piece.
-private final class ScratchPool: Sendable {
+final class ScratchPool: Sendable {
   private let memory: Buffer
   private let free: ForkSafe<[UInt]>
 

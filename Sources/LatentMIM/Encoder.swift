@@ -37,11 +37,13 @@ public final class Encoder: @unchecked Sendable {
   ///   - images: [B, H, W, channels], normalised (see `normalized`); H and W divisible by the patch size. Positions of a grid other
   ///     than the trained one are evaluated as `scaling` says.
   ///   - tap: where they are taken.
+  ///   - precision: what the operands of products are rounded to.
   /// - Returns: [B, N + 1, C], class token first, patches row by row.
-  /// - Throws: `ShapeError` where sizes do not fit (nearest sizes named) or the tap does not exist, `NonFiniteError`, `OutOfMemory`,
-  ///   `Interrupted`.
+  /// - Throws: `ShapeError` where sizes do not fit (nearest sizes named) or the tap does not exist, `PrecisionError`, `NonFiniteError`,
+  ///   `OutOfMemory`, `Interrupted`.
   public func features(
-    _ images: Tensor, tap: FeatureTap = FeatureTap(), scaling: PositionScaling = .span
+    _ images: Tensor, tap: FeatureTap = FeatureTap(), scaling: PositionScaling = .span,
+    precision: Precision = .float32
   ) throws -> Tensor {
     let grid = try patchGrid(of: images)
     try check(tap)
@@ -53,7 +55,9 @@ public final class Encoder: @unchecked Sendable {
     for first in stride(from: 0, to: batch, by: Self.imagesPerPass) {
       try Interruption.check()
       let count = min(Self.imagesPerPass, batch - first)
-      let part = try Tape.pause { try pass(images, first: first, count: count, grid: grid, table: table, tap: tap) }
+      let part = try precision.compute(keepsPackedWeights: true) {
+        try Tape.pause { try pass(images, first: first, count: count, grid: grid, table: table, tap: tap) }
+      }
       (result.pointer + first * tokens * width).update(from: part.pointer, count: part.count)
     }
     let features = try Tensor(shape: [batch, tokens, width], buffer: result)

@@ -37,10 +37,11 @@ public final class Trainer: @unchecked Sendable {
   /// The step the target encoder was last averaged for: once a step, also where a step is tried again.
   var averagedSteps = 0
 
-  /// - Throws: `ConfigurationError`, `LoaderError` where the data set holds less than one batch, `ImageError` where its channels are not
+  /// - Throws: `ConfigurationError`, `PrecisionError`, `LoaderError` where the data set holds less than one batch, `ImageError` where its channels are not
   ///   the model's, `OutOfMemory`.
   public init(_ model: LatentMIMModel, dataset: any ImageDataset, configuration: TrainingConfiguration) throws {
     try configuration.validate()
+    _ = try configuration.precision.arithmetic()
     self.model = model
     self.dataset = dataset
     self.configuration = configuration
@@ -87,7 +88,9 @@ public final class Trainer: @unchecked Sendable {
       let views = try Views.sample(
         model.configuration, seed: configuration.randomSeed, epoch: epoch, images: batch.indices)
       let images = try Tensor(shape: batch.shape, buffer: batch.pixels)
-      let part = try model.loss(images, views: views, gamma: values.gamma, share: 1 / Float(parts), pooled: &pooled)
+      let part = try configuration.precision.compute {
+        try model.loss(images, views: views, gamma: values.gamma, share: 1 / Float(parts), pooled: &pooled)
+      }
       metrics.add(part, share: 1 / Double(parts))
     }
     (metrics.similarityImages, metrics.effectiveRank) = try pooled.similarityAndRank()

@@ -52,7 +52,7 @@ public func lm_encoder_configuration(
 @c @implementation
 public func lm_encoder_features(
   _ encoder: OpaquePointer?, _ pixels: UnsafePointer<lm_pixels>?, _ tap: lm_tap,
-  _ features: UnsafeMutablePointer<Float>?
+  _ precisionName: UnsafePointer<CChar>?, _ features: UnsafeMutablePointer<Float>?
 ) -> lm_status {
   attempt {
     let encoder = try object(encoder, Encoder.self)
@@ -66,7 +66,7 @@ public func lm_encoder_features(
     let tokens = try encoder.features(
       Tensor(shape: images.shape, buffer: images.pixels),
       tap: FeatureTap(layer: tap.layer == -1 ? nil : Int(tap.layer), normed: tap.norm, projected: tap.projector),
-      scaling: tap.extend_positions ? .extend : .span)
+      scaling: tap.extend_positions ? .extend : .span, precision: precision(precisionName))
     try given(features, "features").update(from: tokens.pointer, count: tokens.count)
   }
 }

@@ -93,6 +93,11 @@ func options(_ json: UnsafePointer<CChar>?, _ name: String) throws -> JSONPlace 
   return JSONPlace(parsed, source: name)
 }
 
+/// The precision of that name; float32 where none is given.
+func precision(_ name: UnsafePointer<CChar>?) throws -> Precision {
+  try name.map { try Precision(named: String(cString: $0)) } ?? .float32
+}
+
 func modelConfiguration(_ json: UnsafePointer<CChar>?) throws -> ModelConfiguration {
   try ModelConfiguration(json: options(json, "model options"))
 }

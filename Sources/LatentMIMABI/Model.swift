@@ -166,7 +166,7 @@ public func lm_model_read_gradient(
 @c @implementation
 public func lm_model_loss(
   _ model: OpaquePointer?, _ images: UnsafePointer<Float>?, _ views: UnsafePointer<lm_views>?, _ gamma: Double,
-  _ metrics: UnsafeMutablePointer<lm_batch_metrics>?
+  _ precisionName: UnsafePointer<CChar>?, _ metrics: UnsafeMutablePointer<lm_batch_metrics>?
 ) -> lm_status {
   attempt {
     let model = try object(model, ModelBox.self).model
@@ -184,7 +184,9 @@ public func lm_model_loss(
     let shape = [Int(drawn.batch), configuration.cropHeight, configuration.cropWidth, configuration.channels]
     let pixels = UnsafeBufferPointer(
       start: try given(images, "images"), count: try elementCount(shape.map { Int64($0) }, "images"))
-    let found = try model.loss(Tensor(shape: shape, values: pixels), views: views, gamma: gamma)
+    let found = try precision(precisionName).compute {
+      try model.loss(Tensor(shape: shape, values: pixels), views: views, gamma: gamma)
+    }
     metrics?.pointee = lm_batch_metrics(found)
   }
 }

@@ -1,5 +1,6 @@
 import CLatentMIM
 import Compute
+import Glibc
 import LatentMIM
 import Networks
 
@@ -65,6 +66,19 @@ public func lm_trainer_configuration(
 ) -> lm_status {
   attempt { handOut(try object(trainer, Trainer.self).configuration.json.text(), options) }
 }
+
+@c @implementation
+public func lm_trainer_precision(
+  _ trainer: OpaquePointer?, _ precision: UnsafeMutablePointer<UnsafePointer<CChar>?>?
+) -> lm_status {
+  attempt {
+    let arithmetic = try object(trainer, Trainer.self).configuration.precision.arithmetic()
+    precision?.pointee = precisionNames[Precision.named(arithmetic)] ?? nil
+  }
+}
+
+private nonisolated(unsafe) let precisionNames: [Precision: UnsafePointer<CChar>?] = Dictionary(
+  uniqueKeysWithValues: Precision.allCases.map { ($0, UnsafePointer(strdup($0.rawValue))) })
 
 @c @implementation
 public func lm_trainer_step(

@@ -64,6 +64,7 @@ public final class AdamW: @unchecked Sendable {
         beta1: beta1, beta2: beta2, epsilon: epsilon, keep: 1 - (slot.decays ? learningRate * weightDecay : 0),
         rate: Float(Double(learningRate) / corrections.0), square_correction: Float(1 / corrections.1))
       guard let gradient = slot.parameter.tensor.gradient?.value else { continue }
+      slot.parameter.tensor.packing?.forget()
       withUnsafePointer(to: &factors) { factors in
         nonisolated(unsafe) let factors = factors
         parallelElements(slot.mean.count) { range in

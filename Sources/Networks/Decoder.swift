@@ -73,7 +73,7 @@ public final class CrossAttentionDecoder: Layer {
       try Interruption.check()
       q = try block(q, memory: memory)
     }
-    return try dropFirstToken(head(norm(q)))
+    return try dropFirstToken(head(norm.activation(q)))
   }
 
   /// The positions with a row of zeros for the class token in front of each image's.

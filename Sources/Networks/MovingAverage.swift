@@ -23,6 +23,7 @@ public final class MovingAverage: @unchecked Sendable {
   /// One step towards the online parameters; momentum 0 copies them, 1 leaves the target as it is.
   public func update(momentum: Float) {
     for (online, target) in pairs {
+      target.packing?.forget()
       guard momentum > 0 else {
         target.pointer.update(from: online.pointer, count: target.count)
         continue

@@ -34,6 +34,7 @@ public final class Parameter: @unchecked Sendable {
   func initialize(name: String, seed: UInt64) {
     let values = UnsafeMutableBufferPointer(start: tensor.pointer, count: tensor.count)
     let stream = RandomStream(seed: seed, purpose: .initialisation, item: nameHash(name))
+    tensor.packing?.forget()
     switch initialization {
     case .zeros: values.update(repeating: 0)
     case .ones: values.update(repeating: 1)

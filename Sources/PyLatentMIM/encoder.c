@@ -44,8 +44,9 @@ static PyObject *encoder_features(PyObject *self, PyObject *args) {
   struct handle *encoder;
   PyObject *pixel_array, *feature_array;
   int layer, norm, projector, extend;
-  if (!PyArg_ParseTuple(args, "O&OipppO", encoder_handle, &encoder, &pixel_array, &layer, &norm, &projector, &extend,
-                        &feature_array)) {
+  const char *precision;
+  if (!PyArg_ParseTuple(args, "O&OipppsO", encoder_handle, &encoder, &pixel_array, &layer, &norm, &projector, &extend,
+                        &precision, &feature_array)) {
     return NULL;
   }
   ARRAY images = {0}, features = {0};
@@ -57,7 +58,7 @@ static PyObject *encoder_features(PyObject *self, PyObject *args) {
   if (!array_out(feature_array, "features", FLOAT32, 3, SHAPE(pixels.count, tokens, g->width), &features)) return NULL;
   lm_tap tap = {.layer = layer, .norm = norm, .projector = projector, .extend_positions = extend};
   lm_status status;
-  WITH(encoder, status = lm_encoder_features(encoder->raw, &pixels, tap, features.view.buf));
+  WITH(encoder, status = lm_encoder_features(encoder->raw, &pixels, tap, precision, features.view.buf));
   return none_or_fail(status);
 }
 
@@ -88,7 +89,7 @@ PyMethodDef encoder_methods[] = {
     {"encoder_save", encoder_save, METH_VARARGS, "encoder_save(encoder, path)"},
     {"encoder_configuration", encoder_configuration, METH_VARARGS, "encoder_configuration(encoder) -> json"},
     {"encoder_features", encoder_features, METH_VARARGS,
-     "encoder_features(encoder, images, layer, norm, projector, extend_positions, features): features are written"},
+     "encoder_features(encoder, images, layer, norm, projector, extend_positions, precision, features): features are written"},
     {"encoder_dataset_features", encoder_dataset_features, METH_VARARGS,
      "encoder_dataset_features(encoder, dataset, indices, json, features): features are written"},
     {NULL, NULL, 0, NULL},

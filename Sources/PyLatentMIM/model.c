@@ -118,8 +118,9 @@ static PyObject *model_loss(PyObject *self, PyObject *args) {
   struct handle *model;
   PyObject *image_array, *visible_array, *target_array, *offset_array;
   double gamma;
-  if (!PyArg_ParseTuple(args, "O&OOOOd", model_handle, &model, &image_array, &visible_array, &target_array,
-                        &offset_array, &gamma)) {
+  const char *precision;
+  if (!PyArg_ParseTuple(args, "O&OOOOds", model_handle, &model, &image_array, &visible_array, &target_array,
+                        &offset_array, &gamma, &precision)) {
     return NULL;
   }
   const struct geometry *g = &model->geometry;
@@ -137,7 +138,7 @@ static PyObject *model_loss(PyObject *self, PyObject *args) {
   lm_views views = {batch, visible.view.buf, target.view.buf, offsets.view.buf};
   lm_batch_metrics m;
   lm_status status;
-  WITH(model, status = lm_model_loss(model->raw, images.view.buf, &views, gamma, &m));
+  WITH(model, status = lm_model_loss(model->raw, images.view.buf, &views, gamma, precision, &m));
   if (status != LM_OK) return fail(status);
   return Py_BuildValue("(dddddd)", m.loss, m.similarity_predictions, m.similarity_visible, m.similarity_targets,
                        m.similarity_images, m.effective_rank);
@@ -175,7 +176,7 @@ PyMethodDef model_methods[] = {
     {"model_read_parameter", model_read_parameter, METH_VARARGS, "model_read_parameter(model, index, values)"},
     {"model_read_gradient", model_read_gradient, METH_VARARGS, "model_read_gradient(model, index, values)"},
     {"model_loss", model_loss, METH_VARARGS,
-     "model_loss(model, images, visible, target, offsets, gamma) -> (loss, similarity of predictions, of visible tokens, of "
+     "model_loss(model, images, visible, target, offsets, gamma, precision) -> (loss, similarity of predictions, of visible tokens, of "
      "targets, between images, effective rank)"},
     {"model_clear_gradients", model_clear_gradients, METH_VARARGS, "model_clear_gradients(model)"},
     {"model_update_target", model_update_target, METH_VARARGS, "model_update_target(model, momentum)"},

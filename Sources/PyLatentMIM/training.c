@@ -55,6 +55,16 @@ static PyObject *trainer_configuration(PyObject *self, PyObject *args) {
   return configuration_call(args, trainer_handle, CONFIGURATION_FUNCTION(lm_trainer_configuration));
 }
 
+static PyObject *trainer_precision(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *trainer;
+  if (!PyArg_ParseTuple(args, "O&", trainer_handle, &trainer)) return NULL;
+  const char *precision = NULL;
+  lm_status status;
+  WITH(trainer, status = lm_trainer_precision(trainer->raw, &precision));
+  return status == LM_OK ? PyUnicode_FromString(precision) : fail(status);
+}
+
 static PyObject *trainer_step(PyObject *self, PyObject *args) {
   (void)self;
   struct handle *trainer;
@@ -89,6 +99,7 @@ PyMethodDef training_methods[] = {
     {"trainer_progress", trainer_progress, METH_VARARGS,
      "trainer_progress(trainer) -> (step, total steps, steps per epoch, peak learning rate)"},
     {"trainer_configuration", trainer_configuration, METH_VARARGS, "trainer_configuration(trainer) -> json"},
+    {"trainer_precision", trainer_precision, METH_VARARGS, "trainer_precision(trainer) -> 'float32' or 'bf16'"},
     {"trainer_step", trainer_step, METH_VARARGS,
      "trainer_step(trainer) -> None at the end, or (what model_loss gives, step, epoch, learning rate, target momentum, gamma, "
      "gradient norm, images per second)"},

@@ -22,10 +22,11 @@ public final class GradientSlot: @unchecked Sendable {
     }
     let isMine = isKnownUniquelyReferenced(&buffer)
     guard let collected = buffer else { return }
-    let sum = try isMine ? collected : Buffer(count: collected.count)
+    let sum = try isMine ? collected : Buffer(count: collected.count, element: collected.element)
     parallelElements(sum.count) { range in
       let first = range.lowerBound
-      lmk_add(range.count, collected.pointer + first, contribution.pointer + first, sum.pointer + first)
+      lmk_add(
+        range.count, collected.address(first), contribution.address(first), sum.address(first), sum.element.code)
     }
     buffer = sum
   }
@@ -33,14 +34,21 @@ public final class GradientSlot: @unchecked Sendable {
   /// Lets `write(place, keep)` put keep · place + contribution into the collected gradient of `count` values.
   ///
   /// - Throws: `OutOfMemory`, and what `write` throws.
-  func accumulate(count: Int, _ write: (UnsafeMutablePointer<Float>, _ keep: Float) throws -> Void) throws {
+  func accumulate(
+    count: Int, element: Element, _ write: (UnsafeMutableRawPointer, _ keep: Float) throws -> Void
+  ) throws {
     if isKnownUniquelyReferenced(&buffer), let buffer {
-      try write(buffer.pointer, 1)
+      try write(buffer.raw, 1)
       return
     }
-    let contribution = try Buffer(count: count)
-    try write(contribution.pointer, 0)
+    let contribution = try Buffer(count: count, element: element)
+    try write(contribution.raw, 0)
     try add(contribution)
+  }
+
+  /// The same for float32 values.
+  func accumulate(count: Int, _ write: (UnsafeMutablePointer<Float>, _ keep: Float) throws -> Void) throws {
+    try accumulate(count: count, element: .float32) { try write($0.assumingMemoryBound(to: Float.self), $1) }
   }
 
   /// Hands the gradient over and forgets it.
@@ -96,6 +104,11 @@ public final class Tape: @unchecked Sendable {
   fileprivate func append(_ entry: @escaping () throws -> Void) { entries.append(entry) }
 }
 
+/// Whether an operation on these inputs will be recorded.
+func isRecorded(_ inputs: [Tensor?]) -> Bool {
+  Tape.current != nil && inputs.contains { $0?.gradient != nil }
+}
+
 /// The result of an operation: recorded with its gradient if a tape runs and one of the inputs wants one.
 ///
 /// - Parameters:
@@ -105,7 +118,7 @@ public final class Tape: @unchecked Sendable {
 func recorded(
   shape: [Int], buffer: Buffer, inputs: [Tensor?], gradient: @escaping (_ dy: Buffer) throws -> Void
 ) -> Tensor {
-  guard let tape = Tape.current, inputs.contains(where: { $0?.gradient != nil }) else {
+  guard let tape = Tape.current, isRecorded(inputs) else {
     return Tensor(shape: shape, buffer: buffer, gradient: nil)
   }
   let slot = GradientSlot()

@@ -1,20 +1,23 @@
 import Compute
 
-/// A dense float32 array, rows one after another, last dimension fastest. Its values are not changed once an operation has made it;
+/// A dense array, rows one after another, last dimension fastest. Its values are not changed once an operation has made it;
 /// parameters, which an optimiser changes in place, are the exception.
 ///
 /// Shape letters, everywhere: B images, N tokens of a sequence, C channels of a token, V visible and T target patches, L grid
-/// cells, P patch side. A tensor of shape [] is a single number.
+/// cells, P patch side. A tensor of shape [] is a single number. Values are float32; what passes between products may be bfloat16.
 public struct Tensor {
   public let shape: [Int]
   public let buffer: Buffer
   /// Where the gradient of this tensor collects; nil where nothing asks for it.
   public let gradient: GradientSlot?
+  /// Where the packed form of a weight is kept; only leaves have it.
+  public let packing: PackingSlot?
 
-  init(shape: [Int], buffer: Buffer, gradient: GradientSlot?) {
+  init(shape: [Int], buffer: Buffer, gradient: GradientSlot?, packing: PackingSlot? = nil) {
     self.shape = shape
     self.buffer = buffer
     self.gradient = gradient
+    self.packing = packing
   }
 
   /// A constant: no gradient flows into it.
@@ -37,10 +40,11 @@ public struct Tensor {
   /// - Throws: `ShapeError` where `buffer` does not hold as many values as `shape` says.
   public static func leaf(shape: [Int], buffer: Buffer) throws -> Tensor {
     let constant = try Tensor(shape: shape, buffer: buffer)
-    return Tensor(shape: shape, buffer: constant.buffer, gradient: GradientSlot())
+    return Tensor(shape: shape, buffer: constant.buffer, gradient: GradientSlot(), packing: PackingSlot())
   }
 
   public var count: Int { buffer.count }
+  public var element: Element { buffer.element }
   public var pointer: UnsafeMutablePointer<Float> { buffer.pointer }
   /// A copy of the values.
   public var values: [Float] { Array(buffer.values) }
@@ -53,7 +57,7 @@ public struct Tensor {
   var rows: Int { width == 0 ? 0 : count / width }
 
   /// The same values without a gradient.
-  public var detached: Tensor { Tensor(shape: shape, buffer: buffer, gradient: nil) }
+  public var detached: Tensor { Tensor(shape: shape, buffer: buffer, gradient: nil, packing: packing) }
 
   /// The same values seen in another shape.
   ///

@@ -19,7 +19,7 @@ import Testing
 
   func geluOf(_ x: [Float]) -> [Float] {
     var y = x
-    lmk_gelu(x.count, x, &y)
+    lmk_gelu(x.count, x, &y, Element.float32.code)
     return y
   }
 

@@ -3,47 +3,21 @@ import Testing
 
 @testable import Compute
 
+/// Products of float32 operands: OpenBLAS's and this library's own, against double precision.
 @Suite struct MatrixProductTests {
-  /// A stored matrix with `gap` values between rows, which no product may touch.
-  struct Stored {
-    let buffer: Buffer
-    let stride: Int
-
-    init(rows: Int, columns: Int, seed: Int, gap: Int = 3) throws {
-      stride = columns + gap
-      buffer = try Buffer(randomValues(rows * stride, seed: seed))
-    }
-
-    subscript(row: Int, column: Int) -> Double { Double(buffer.pointer[row * stride + column]) }
-  }
-
-  /// All four transpositions of a product, into a matrix with rows further apart than its width.
+  /// Every transposition of a product on every instruction set, then the bits of one, two and three threads.
   func check(_ m: Int, _ n: Int, _ k: Int, scale: Float = 1, keep: Float = 0) throws {
     for (turnA, turnB) in [(false, false), (false, true), (true, false), (true, true)] {
-      let a = try Stored(rows: turnA ? k : m, columns: turnA ? m : k, seed: 1)
-      let b = try Stored(rows: turnB ? n : k, columns: turnB ? k : n, seed: 2)
-      let before = try Stored(rows: m, columns: n, seed: 3)
-      var expected = before.buffer.values.map(Double.init)
-      for i in 0..<m {
-        for j in 0..<n {
-          var sum = 0.0
-          for l in 0..<k { sum += (turnA ? a[l, i] : a[i, l]) * (turnB ? b[j, l] : b[l, j]) }
-          expected[i * before.stride + j] = Double(scale) * sum + Double(keep) * before[i, j]
-        }
-      }
-      var first: [Float]?
-      try Machine.onEachThreadCount { threads in
-        let c = try Buffer(before.buffer.values)
-        try parallelProduct(
-          m, n, k, MatrixView(a.buffer.pointer, stride: a.stride, transposed: turnA),
-          MatrixView(b.buffer.pointer, stride: b.stride, transposed: turnB), into: c.pointer, stride: before.stride,
-          scale: scale, keep: keep)
-        guard let first else { return first = Array(c.values) }
-        expectSameBits(Array(c.values), first, "\(threads) threads")
-      }
+      let trial = try ProductTrial(m, n, k, turnA: turnA, turnB: turnB)
+      let epilogue = Epilogue(scale: scale, keep: keep)
+      let expected = trial.expected(scale: scale, keep: keep)
       // Σ|a·b| of k numbers below 1 is below k; k/4 on average, and no partial sum is larger.
       let tolerance = roundingError(terms: k, magnitude: Double(abs(scale)) * Double(k) / 4 + Double(abs(keep)))
-      expectClose(try #require(first), expected, absolute: tolerance, "\(m)×\(n)×\(k), \(turnA), \(turnB)")
+      try Machine.onEachInstructionSet { set in
+        expectClose(
+          try trial.run(epilogue), expected, absolute: tolerance, "\(m)×\(n)×\(k), \(turnA), \(turnB), \(set)")
+      }
+      try expectSameBitsForAnyThreadCount { try trial.run(epilogue) }
     }
   }
 
@@ -77,21 +51,130 @@ import Testing
   func oldValuesDoNotCount(m: Int, n: Int, k: Int) throws {
     let a = try Buffer(count: m * k, repeating: 1)
     let b = try Buffer(count: k * n, repeating: 1)
-    let c = try Buffer(count: m * n, repeating: .nan)
-    try parallelProduct(
-      m, n, k, MatrixView(a.pointer, stride: k), MatrixView(b.pointer, stride: n), into: c.pointer, stride: n)
-    #expect(c.values.allSatisfy { $0 == Float(k) })
+    try Machine.onEachInstructionSet { set in
+      let c = try Buffer(count: m * n, repeating: .nan)
+      try parallelProduct(
+        m, n, k, MatrixView(a.raw, stride: k), .view(MatrixView(b.raw, stride: n)), into: MatrixPlace(c.raw, stride: n))
+      #expect(c.values.allSatisfy { $0 == Float(k) }, "\(set)")
+    }
   }
 
   @Test func emptySums() throws {
     let nothing = try Buffer(count: 0)
-    let c = try Buffer(count: 6, repeating: 2)
-    let view = MatrixView(nothing.pointer, stride: 0)
-    try parallelProduct(2, 3, 0, view, MatrixView(nothing.pointer, stride: 3), into: c.pointer, stride: 3, keep: 1)
-    #expect(Array(c.values) == [2, 2, 2, 2, 2, 2])
-    try parallelProduct(2, 3, 0, view, MatrixView(nothing.pointer, stride: 3), into: c.pointer, stride: 3)
-    #expect(Array(c.values) == [0, 0, 0, 0, 0, 0])
-    try parallelProduct(0, 3, 0, view, MatrixView(nothing.pointer, stride: 3), into: c.pointer, stride: 3)
-    try parallelProduct(2, 0, 0, view, view, into: c.pointer, stride: 0)
+    let view = MatrixView(nothing.raw, stride: 3)
+    try Machine.onEachInstructionSet { set in
+      let c = try Buffer(count: 6, repeating: 2)
+      let place = MatrixPlace(c.raw, stride: 3)
+      try parallelProduct(2, 3, 0, view, .view(view), into: place, Epilogue(keep: 1))
+      #expect(Array(c.values) == [2, 2, 2, 2, 2, 2], "\(set)")
+      try parallelProduct(2, 3, 0, view, .view(view), into: place)
+      #expect(Array(c.values) == [0, 0, 0, 0, 0, 0], "\(set)")
+      try parallelProduct(0, 3, 0, view, .view(view), into: place)
+      try parallelProduct(2, 0, 0, view, .view(view), into: place)
+    }
+  }
+
+  /// On the caller's thread the same numbers come out.
+  @Test(arguments: [(1, 1, 1), (17, 3, 177), (177, 177, 64), (177, 64, 177), (200, 33, 1100)])
+  func alone(m: Int, n: Int, k: Int) throws {
+    let trial = try ProductTrial(m, n, k, turnA: false, turnB: true)
+    let tolerance = roundingError(terms: k, magnitude: Double(k) / 4)
+    try Machine.onEachInstructionSet { set in
+      expectClose(try trial.runAlone(), trial.expected(), absolute: tolerance, "\(set)")
+    }
+  }
+}
+
+/// Products of operands rounded to bfloat16, in both ways of computing them.
+@Suite(.enabled(if: InstructionSet.avx512bf16.isAvailable, "needs a processor with AVX512-BF16"))
+struct BFloat16ProductTests {
+  private func inBothWays(_ body: (String) throws -> Void) rethrows {
+    try Machine.undisturbed {
+      let before = Arithmetic.multipliesPairs
+      defer { Arithmetic.multipliesPairs = before }
+      for way in [false, true] {
+        Arithmetic.multipliesPairs = way
+        try body(way ? "pairs" : "rounded")
+      }
+    }
+  }
+
+  /// Operands of both types; the reference rounds them first. The processor's dot product rounds each product once more.
+  @Test(arguments: [
+    (1, 1, 1), (3, 17, 2), (17, 33, 3), (15, 31, 65), (177, 177, 64), (200, 40, 2100), (14, 2100, 33), (33, 3, 5000),
+  ])
+  func values(m: Int, n: Int, k: Int) throws {
+    for (turnA, turnB) in [(false, false), (false, true), (true, false), (true, true)] {
+      for element in [Element.float32, .bfloat16] {
+        let trial = try ProductTrial(m, n, k, turnA: turnA, turnB: turnB, element: element, rounds: true)
+        let expected = trial.expected(scale: 0.5, keep: 0.25)
+        let tolerance = roundingError(terms: 2 * k, magnitude: Double(k) / 4 + 1)
+        try inBothWays { way in
+          let c = try trial.run(Epilogue(scale: 0.5, keep: 0.25), arithmetic: .bfloat16)
+          expectClose(c, expected, absolute: tolerance, "\(m)×\(n)×\(k), \(turnA), \(turnB), \(way)")
+          try expectSameBitsForAnyThreadCount {
+            try trial.run(Epilogue(scale: 0.5, keep: 0.25), arithmetic: .bfloat16)
+          }
+        }
+      }
+    }
+  }
+
+  /// A packed operand gives the bits of one that is packed on the way, a result stored as bfloat16 those of one rounded afterwards.
+  @Test(arguments: [(17, 33, 3), (200, 40, 2100)])
+  func packedAndStored(m: Int, n: Int, k: Int) throws {
+    let trial = try ProductTrial(m, n, k, turnA: false, turnB: true, rounds: true)
+    try inBothWays { way in
+      let onTheWay = try trial.run(Epilogue(), arithmetic: .bfloat16)
+      expectSameBits(try trial.run(Epilogue(), arithmetic: .bfloat16, packs: true), onTheWay, way)
+      let stored = try trial.run(Epilogue(), arithmetic: .bfloat16, result: .bfloat16)
+      expectSameBits(stored, onTheWay.map(rounded), way)
+    }
+  }
+}
+
+/// What a product's sums go through before they are stored.
+@Suite struct EpilogueTests {
+  private let m = 177
+  private let n = 37
+  private let k = 33
+
+  private func columns(_ seed: Int) throws -> Buffer { try Buffer(randomValues(n, seed: seed)) }
+
+  @Test func biasAndResidual() throws {
+    let trial = try ProductTrial(m, n, k, turnA: false, turnB: true)
+    let (bias, residual) = (try columns(5), try Buffer(randomValues(m * trial.stride, seed: 6)))
+    var expected = trial.expected()
+    for row in 0..<m {
+      for column in 0..<n {
+        let place = row * trial.stride + column
+        expected[place] += Double(bias.pointer[column]) + Double(residual.pointer[place])
+      }
+    }
+    try Machine.onEachInstructionSet { set in
+      let c = try trial.run(Epilogue(bias: bias.pointer, residual: residual.pointer))
+      expectClose(c, expected, absolute: roundingError(terms: k, magnitude: Double(k)), "\(set)")
+    }
+  }
+
+  /// GELU's error is that of erf, 2e-7, times its argument.
+  @Test func geluAndItsGradient() throws {
+    let trial = try ProductTrial(m, n, k, turnA: false, turnB: true, gap: 0)
+    let bias = try columns(5)
+    let sums = trial.expected().enumerated().map { $1 + Double(bias.pointer[$0 % n]) }
+    let tolerance = 4 * roundingError(terms: k, magnitude: Double(k)) + 1e-5
+    try Machine.onEachInstructionSet { set in
+      let before = try Buffer(count: m * n)
+      let c = try trial.run(Epilogue(.gelu, bias: bias.pointer, before: before.raw))
+      expectClose(c, sums.map(gelu), absolute: tolerance, "gelu, \(set)")
+      expectClose(Array(before.values), sums, absolute: tolerance, "before, \(set)")
+      expectSameBits(try trial.run(Epilogue(.gelu, bias: bias.pointer)), c, "without what was before, \(set)")
+
+      let inputs = Array(before.values)
+      let slopes = try trial.run(Epilogue(.geluGradient, before: before.raw))
+      let expected = zip(trial.expected(), inputs).map { $0 * geluSlope(Double($1)) }
+      expectClose(slopes, expected, absolute: tolerance, "gradient, \(set)")
+      expectClose(Array(before.values), inputs.map { gelu(Double($0)) }, absolute: tolerance, "its value, \(set)")
+    }
   }
 }

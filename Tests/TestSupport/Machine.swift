@@ -18,7 +18,11 @@ public enum Machine {
     try undisturbed {
       let before = lmk_instruction_set()
       defer { _ = lmk_set_instruction_set(before) }
-      for (set, name) in [(LMK_PORTABLE, "portable"), (LMK_AVX2, "AVX2"), (LMK_AVX512, "AVX-512")] {
+      let sets = [
+        (LMK_PORTABLE, "portable"), (LMK_AVX2, "AVX2"), (LMK_AVX512, "AVX-512"),
+        (LMK_AVX512BF16, "AVX-512 with bfloat16"),
+      ]
+      for (set, name) in sets {
         guard lmk_set_instruction_set(Int32(set)) != 0 else { continue }
         try body(name)
       }

@@ -60,7 +60,7 @@ int main(int argc, char **argv) {
   check(lm_encoder_load(path, NULL, &encoder, NULL));
   static float features[(grid * grid + 1) * width];
   pixels.count = 1;
-  check(lm_encoder_features(encoder, &pixels, (lm_tap){.layer = -1, .norm = true}, features));
+  check(lm_encoder_features(encoder, &pixels, (lm_tap){.layer = -1, .norm = true}, NULL, features));
 
   lm_tree *tree;
   check(lm_tree_build(features + width, grid * grid, width, "ward", 0, 0, &tree));

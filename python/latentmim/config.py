@@ -11,6 +11,7 @@ from latentmim import _latentmim as _native
 __all__ = ["ModelConfig", "ModelOptions", "TrainingConfig", "TrainingOptions"]
 
 Preset = Literal["official", "paper"]
+Precision = Literal["auto", "float32", "bf16"]
 
 
 class ModelOptions(TypedDict, total=False):
@@ -65,6 +66,7 @@ class TrainingOptions(TypedDict, total=False):
     flip: bool
     seed: int
     workers: int
+    precision: Precision
 
 
 def to_json(options: dict[str, Any]) -> str:
@@ -241,6 +243,8 @@ class TrainingConfig(_Config):
         flip: whether every second crop is mirrored.
         seed: of crops, order and views.
         workers: threads that decode images; 0: one for each core.
+        precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with AVX512-BF16)
+            or "auto", bf16 where there is. Weights, sums, softmax, norms and the loss are float32 in each.
     """
 
     epochs: int
@@ -261,6 +265,7 @@ class TrainingConfig(_Config):
     flip: bool
     seed: int
     workers: int
+    precision: str
 
     @classmethod
     def resolve(cls, *, preset: Preset = "official", **options: Any) -> TrainingConfig:

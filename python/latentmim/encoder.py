@@ -10,7 +10,7 @@ import numpy as np
 
 from latentmim import _arrays
 from latentmim import _latentmim as _native
-from latentmim.config import ModelConfig, ModelOptions, to_json
+from latentmim.config import ModelConfig, ModelOptions, Precision, to_json
 from latentmim.data import resize as resize_images
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class Encoder:
         class_token: bool = False,
         resize: Literal["nearest"] | int | tuple[int, int] | None = None,
         extend_positions: bool = False,
+        precision: Precision = "float32",
     ) -> FloatArray:
         """One vector for each patch.
 
@@ -71,6 +72,8 @@ class Encoder:
             resize: how sides that the patch size does not divide are dealt with: None refuses them; "nearest" takes the
                 nearest that it does divide; a number or (height, width) is the size to compute at.
             extend_positions: larger images reach further than the trained grid, instead of spanning its range.
+            precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with
+                AVX512-BF16) or "auto", bf16 where there is.
 
         Returns:
             [B, N, C] float32, patches row by row; [N, C] for one image.
@@ -81,7 +84,7 @@ class Encoder:
 
         """
         pixels, is_single = _arrays.batch(images)
-        tokens = self._tokens(self._resized(pixels, resize), layer, norm, projector, extend_positions)
+        tokens = self._tokens(self._resized(pixels, resize), layer, norm, projector, extend_positions, precision)
         tokens = tokens if class_token else tokens[:, 1:]
         return tokens[0] if is_single else tokens
 
@@ -95,11 +98,12 @@ class Encoder:
         norm: bool = True,
         projector: bool = False,
         resize: Literal["nearest"] | int | tuple[int, int] | None = None,
+        precision: Precision = "float32",
     ) -> FloatArray:
         """One vector for each image: [B, C] float32, [C] for one image.
 
         Args:
-            images: as in `features`, and so are `layer`, `norm`, `projector` and `resize`.
+            images: as in `features`, and so are `layer`, `norm`, `projector`, `resize` and `precision`.
             pooling: "mean" or "max" of the patches, the class token "cls", or "topk_mean", per channel the mean of
                 its `k` largest values.
             k: of "topk_mean".
@@ -107,10 +111,11 @@ class Encoder:
             norm: see `features`.
             projector: see `features`.
             resize: see `features`.
+            precision: see `features`.
 
         """
         pixels, is_single = _arrays.batch(images)
-        tokens = self._tokens(self._resized(pixels, resize), layer, norm, projector, False)
+        tokens = self._tokens(self._resized(pixels, resize), layer, norm, projector, False, precision)
         pooled = np.empty((len(tokens), tokens.shape[2]), np.float32)
         _native.pool(tokens, pooling, k, pooled)
         return pooled[0] if is_single else pooled
@@ -138,10 +143,12 @@ class Encoder:
             size = self.nearest_size(*pixels.shape[1:3])
         return pixels if _arrays.sides(size) == pixels.shape[1:3] else resize_images(pixels, size)
 
-    def _tokens(self, pixels: NDArray[Any], layer: int | None, norm: bool, projector: bool, extend: bool) -> FloatArray:
+    def _tokens(
+        self, pixels: NDArray[Any], layer: int | None, norm: bool, projector: bool, extend: bool, precision: Precision
+    ) -> FloatArray:
         rows, columns = self.grid(pixels)
         tokens = np.empty((len(pixels), rows * columns + 1, self.config.width), np.float32)
-        _native.encoder_features(self._handle, pixels, self._layer(layer), norm, projector, extend, tokens)
+        _native.encoder_features(self._handle, pixels, self._layer(layer), norm, projector, extend, precision, tokens)
         return tokens
 
     def _layer(self, layer: int | None) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from latentmim import _arrays
 from latentmim import _latentmim as _native
-from latentmim.config import ModelConfig, ModelOptions, Preset, TrainingConfig
+from latentmim.config import ModelConfig, ModelOptions, Precision, Preset, TrainingConfig
 from latentmim.encoder import Encoder
 
 if TYPE_CHECKING:
@@ -146,13 +146,17 @@ class LatentMIM:
         """Forget the gradients collected."""
         _native.model_clear_gradients(self._handle)
 
-    def loss(self, images: ArrayLike, views: Views, *, gamma: float | None = None) -> tuple[float, dict[str, float]]:
+    def loss(
+        self, images: ArrayLike, views: Views, *, gamma: float | None = None, precision: Precision = "float32"
+    ) -> tuple[float, dict[str, float]]:
         """The loss of a batch. Its gradients are added to those collected.
 
         Args:
             images: [B, crop height, crop width, channels] float, normalised, as `dataset.crops` gives them.
             views: for B images, as `latentmim.masking.sample` gives them.
             gamma: γ of the similarity constraint; the published start if not given.
+            precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with
+                AVX512-BF16) or "auto", bf16 where there is.
 
         Returns:
             The loss, and what is measured beside it: mean cosines between the patches of an image
@@ -160,13 +164,14 @@ class LatentMIM:
             (`similarity_images`, 1 is collapse) and the `effective_rank` of the images' mean tokens.
 
         Raises:
-            ValueError: shapes, cells or offsets that do not fit; numbers in `images` that are not finite.
+            ValueError: shapes, cells or offsets that do not fit; numbers in `images` that are not finite; a precision
+                that this machine does not have.
             FloatingPointError: the loss is not finite.
 
         """
         crops = _arrays.floats(images, "images (normalised crops)")
         gamma = TrainingConfig.resolve().similarity_start if gamma is None else gamma
-        found = _native.model_loss(self._handle, crops, views.visible, views.target, views.offsets, gamma)
+        found = _native.model_loss(self._handle, crops, views.visible, views.target, views.offsets, gamma, precision)
         metrics = dict(zip(BATCH_METRICS, found, strict=True))
         return metrics["loss"], metrics
 

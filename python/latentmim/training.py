@@ -116,6 +116,11 @@ class Trainer:
         """Where the run is."""
         return TrainerState(*_native.trainer_progress(self._handle))
 
+    @property
+    def precision(self) -> Literal["float32", "bf16"]:
+        """What operands of products are rounded to: what the option "auto" stands for on this machine."""
+        return _native.trainer_precision(self._handle)
+
     def step(self) -> Metrics | None:
         """One optimiser step, added to `history`; None, and nothing done, when the run is over.
 

@@ -129,7 +129,7 @@ def test_views_are_what_training_sees(model: lm.LatentMIM, images: np.ndarray) -
     trainer = lm.Trainer(model, data, epochs=1, batch_size=40, seed=9, base_learning_rate=0.0)
     crops = data.crops(model.config, training=trainer.config)
     views = lm.masking.sample(model.config, images=np.arange(40), seed=9)
-    loss, metrics = model.loss(crops, views, gamma=trainer.config.similarity_start)
+    loss, metrics = model.loss(crops, views, gamma=trainer.config.similarity_start, precision=trainer.precision)
     model.zero_gradients()
     step = trainer.step()
     for name, value in metrics.items():

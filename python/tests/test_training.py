@@ -91,7 +91,8 @@ def test_accumulation_is_one_large_batch() -> None:
     """But for the constraint, whose mean over the batch becomes one over the parts."""
     options = SMALL | {"similarity_coefficient": 0.0}
     made = [
-        lm.Trainer(lm.LatentMIM(**options, seed=1), pixels(40), accumulation_steps=parts, **RUN) for parts in (1, 4)
+        lm.Trainer(lm.LatentMIM(**options, seed=1), pixels(40), accumulation_steps=parts, precision="float32", **RUN)
+        for parts in (1, 4)
     ]
     for _ in range(5):
         at_once, in_parts = (one.step() for one in made)

@@ -1,10 +1,13 @@
 // Inner loops: pointers in, pointers out, nothing allocated. Each operation has one body per instruction set (portable,
-// AVX2, AVX-512), chosen at run time. Arrays are float32, contiguous, rows one after another, unless said otherwise.
+// AVX2, AVX-512), chosen at run time. Arrays are float32, contiguous, rows one after another, unless said otherwise; `void` arrays
+// hold numbers of the type given.
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "lmk_elements.h"
 
 // ---- Threads -------------------------------------------------------------------------------------------------------
 
@@ -19,38 +22,41 @@ void lmk_set_thread_count(int count);
 
 // ---- Instruction sets ----------------------------------------------------------------------------------------------
 
-enum { LMK_PORTABLE = 0, LMK_AVX2 = 1, LMK_AVX512 = 2 };
+enum { LMK_PORTABLE = 0, LMK_AVX2 = 1, LMK_AVX512 = 2, LMK_AVX512BF16 = 3 };
 /// The one in use; the best this machine has until another is set.
 int lmk_instruction_set(void);
 int lmk_best_instruction_set(void);
 /// Forces a lower one (tests). Returns 0, and changes nothing, where the machine does not have it.
 int lmk_set_instruction_set(int set);
+/// Whether the dot product of bfloat16 pairs is the faster way to multiply them. On Intel's cores it runs at half the rate of ordinary
+/// multiply-adds, or at the same.
+int lmk_multiplies_pairs_fast(void);
 
 // ---- Whole arrays of n elements ------------------------------------------------------------------------------------
 
-void lmk_add(long n, const float *a, const float *b, float *sum);
+void lmk_add(long n, const void *a, const void *b, void *sum, int type);
 /// y += scale · x
 void lmk_add_scaled(long n, float scale, const float *x, float *y);
 /// y = scale · x
 void lmk_scale(long n, float scale, const float *x, float *y);
 double lmk_sum_of_squares(long n, const float *x);
 /// Exact GELU, y = x·Φ(x).
-void lmk_gelu(long n, const float *x, float *y);
-void lmk_gelu_gradient(long n, const float *x, const float *dy, float *dx);
+void lmk_gelu(long n, const void *x, void *y, int type);
+void lmk_gelu_gradient(long n, const void *x, const void *dy, void *dx, int type);
 
 // ---- Rows [rows, width] --------------------------------------------------------------------------------------------
 
 /// y[r] = bias + residual[r]; either may be NULL, not both.
 void lmk_fill_rows(long rows, long width, const float *bias, const float *residual, float *y);
 /// sums[i] += Σ_r x[r, i]
-void lmk_add_column_sums(long rows, long width, const float *x, float *sums);
+void lmk_add_column_sums(long rows, long width, const void *x, float *sums, int type);
 void lmk_layer_norm(
-    long rows, long width, const float *x, const float *weight, const float *bias, float epsilon, float *y, float *mean,
-    float *inverse_deviation);
+    long rows, long width, const void *x, int x_type, const float *weight, const float *bias, float epsilon, void *y,
+    int y_type, float *mean, float *inverse_deviation);
 /// dx is written, dweight and dbias [width] are added to.
 void lmk_layer_norm_gradient(
-    long rows, long width, const float *x, const float *weight, const float *mean, const float *inverse_deviation,
-    const float *dy, float *dx, float *dweight, float *dbias);
+    long rows, long width, const void *x, int x_type, const float *weight, const float *mean,
+    const float *inverse_deviation, const void *dy, int dy_type, void *dx, int dx_type, float *dweight, float *dbias);
 /// x[r] = softmax(scale · x[r]) in place; log_sum[r] = log Σ exp(scale · x[r]).
 void lmk_softmax(long rows, long columns, float scale, float *x, float *log_sum);
 /// The same values again from scores and log_sum, in place.
@@ -78,5 +84,6 @@ void lmk_adamw(
 void lmk_average(long n, float keep, const float *online, float *target);
 
 #include "lmk_images.h"
+#include "lmk_product.h"
 
 #endif

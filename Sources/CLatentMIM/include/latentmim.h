@@ -45,7 +45,7 @@ void lm_text_free(char *text);
 int32_t lm_thread_count(void);
 /// LM_VALUE outside 1 … 256.
 lm_status lm_set_thread_count(int32_t count);
-/// The instruction set in use: "portable", "avx2" or "avx512".
+/// The instruction set in use: "portable", "avx2", "avx512" or "avx512bf16".
 const char *lm_instruction_set(void);
 /// Forces one. LM_VALUE where the machine does not have it.
 lm_status lm_set_instruction_set(const char *name);
@@ -183,9 +183,11 @@ typedef struct lm_batch_metrics {
 } lm_batch_metrics;
 
 /// The loss of a batch; gradients are added to those collected.
-/// `images`: [views->batch, crop height, crop width, channels], normalised. `gamma`: γ of the similarity constraint.
+/// `images`: [views->batch, crop height, crop width, channels], normalised. `gamma`: γ of the similarity constraint. `precision`: what
+/// the operands of products are rounded to, "float32" (also NULL), "bf16" (LM_VALUE without AVX512-BF16) or "auto" (bf16 where there is).
 lm_status lm_model_loss(
-    lm_model *model, const float *images, const lm_views *views, double gamma, lm_batch_metrics *metrics);
+    lm_model *model, const float *images, const lm_views *views, double gamma, const char *precision,
+    lm_batch_metrics *metrics);
 void lm_model_clear_gradients(lm_model *model);
 /// target ← momentum · target + (1 − momentum) · online
 lm_status lm_model_update_target(lm_model *model, double momentum);
@@ -223,6 +225,8 @@ lm_status lm_trainer_create(lm_model *model, const lm_dataset *dataset, const ch
 void lm_trainer_progress(const lm_trainer *trainer, lm_trainer_state *state);
 /// All training options with their values.
 lm_status lm_trainer_configuration(const lm_trainer *trainer, char **options);
+/// The precision that its steps compute with, "float32" or "bf16": what "auto" stands for here.
+lm_status lm_trainer_precision(const lm_trainer *trainer, const char **precision);
 /// One optimiser step. `*done` is true, and nothing else happens, when the run is over.
 lm_status lm_trainer_step(lm_trainer *trainer, lm_step_metrics *metrics, bool *done);
 /// Writes everything needed to go on exactly: beside the path, synced, renamed.
@@ -255,7 +259,9 @@ typedef struct lm_tap {
 } lm_tap;
 
 /// Features of images, [count, N + 1, C], class token first, patches row by row. Sides must be divisible by the patch size.
-lm_status lm_encoder_features(const lm_encoder *encoder, const lm_pixels *pixels, lm_tap tap, float *features);
+/// `precision`: as for lm_model_loss.
+lm_status lm_encoder_features(
+    const lm_encoder *encoder, const lm_pixels *pixels, lm_tap tap, const char *precision, float *features);
 
 /// One vector per image of a data set, [count, C]. `options`: {"resize": pixels or 0, "height", "width", "layer", "norm",
 /// "projector", "pooling": "cls" | "mean" | "max" | "topk_mean", "k"}; defaults are the `nn` protocol: resize to side/.875, centre

@@ -100,12 +100,11 @@ private struct TrainerState {
 
 extension AdamW {
   /// The moments as tensors of a checkpoint.
-  var places: [(name: String, shape: [Int], buffer: Buffer)] {
+  var places: [WeightPlace] {
     slots.flatMap { slot in
-      [
-        ("optimizer.mean.\(slot.name)", slot.parameter.shape, slot.mean),
-        ("optimizer.square.\(slot.name)", slot.parameter.shape, slot.square),
-      ]
+      [("mean", slot.mean), ("square", slot.square)].map { moment, buffer in
+        WeightPlace(name: "optimizer.\(moment).\(slot.name)", shape: slot.parameter.shape, buffer: buffer)
+      }
     }
   }
 }

@@ -1,6 +1,7 @@
 import Compute
 import Files
 import Networks
+import Tensors
 
 /// The tensors of a source under the names of this project: a `module.` in front, left by distributed training, is dropped.
 struct WeightReader {
@@ -53,7 +54,7 @@ struct WeightReader {
   ///   - places: name, shape and memory of each tensor wanted.
   ///   - others: which further names may be there; one that is neither wanted nor allowed is a problem.
   /// - Throws: `WeightsError` listing all that is missing, misshapen or unexpected.
-  func fill(_ places: [(name: String, shape: [Int], buffer: Buffer)], allowing others: (String) -> Bool) throws {
+  func fill(_ places: [WeightPlace], allowing others: (String) -> Bool) throws {
     var problems: [String] = []
     for place in places {
       guard let shape = try shape(of: place.name) else {
@@ -72,10 +73,21 @@ struct WeightReader {
       guard let original = originals[place.name] else { continue }
       try source.read(
         original, into: UnsafeMutableBufferPointer(start: place.buffer.pointer, count: place.buffer.count))
+      place.packing?.forget()
     }
   }
 }
 
+/// A tensor that a file's values are read into.
+struct WeightPlace {
+  let name: String
+  let shape: [Int]
+  let buffer: Buffer
+  var packing: PackingSlot?
+}
+
 extension NamedParameter {
-  var place: (name: String, shape: [Int], buffer: Buffer) { (name, parameter.shape, parameter.tensor.buffer) }
+  var place: WeightPlace {
+    WeightPlace(name: name, shape: parameter.shape, buffer: parameter.tensor.buffer, packing: parameter.tensor.packing)
+  }
 }

@@ -29,6 +29,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var seed = 0
   /// Threads that decode and crop images; 0: as many as the machine has cores.
   public var workers = 0
+  /// What the operands of products are rounded to.
+  public var precision = Precision.auto
 
   public init(preset: Preset = .official) {
     if preset == .paper { finalLearningRate = 0 }
@@ -59,6 +61,7 @@ extension TrainingConfiguration: Configurable {
       .flag("flip", \.flip),
       .integer("seed", \.seed, 0...Int.max),
       .integer("workers", \.workers, 0...256),
+      .choice("precision", \.precision),
     ]
   }
 

@@ -16,7 +16,7 @@ public final class SelfAttention: Layer {
 
   /// [B, N, C] → [B, N, C], plus `residual`.
   func callAsFunction(_ x: Tensor, residual: Tensor) throws -> Tensor {
-    try proj(selfAttention(qkv(x), heads: heads), residual: residual)
+    try proj(selfAttention(qkv.activation(x), heads: heads), residual: residual)
   }
 }
 
@@ -38,6 +38,6 @@ public final class CrossAttention: Layer {
 
   /// [B, T, C] and memory [B, N, C] → [B, T, C], plus `residual`.
   func callAsFunction(_ x: Tensor, memory: Tensor, residual: Tensor) throws -> Tensor {
-    try proj(crossAttention(qProj(x), kvProj(memory), heads: heads), residual: residual)
+    try proj(crossAttention(qProj.activation(x), kvProj.activation(memory), heads: heads), residual: residual)
   }
 }

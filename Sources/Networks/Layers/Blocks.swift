@@ -13,7 +13,11 @@ public final class MLP: Layer {
   public var members: [Member] { [.layer("fc1", fc1), .layer("fc2", fc2)] }
 
   /// [..., C] → [..., C], plus `residual`.
-  func callAsFunction(_ x: Tensor, residual: Tensor) throws -> Tensor { try fc2(gelu(fc1(x)), residual: residual) }
+  func callAsFunction(_ x: Tensor, residual: Tensor) throws -> Tensor {
+    try mlp(
+      x, weight1: fc1.weight.tensor, bias1: fc1.bias?.tensor, weight2: fc2.weight.tensor, bias2: fc2.bias?.tensor,
+      residual: residual)
+  }
 }
 
 /// Pre-norm transformer block: x += Attn(LN x); x += MLP(LN x).
@@ -36,8 +40,8 @@ public final class Block: Layer {
 
   /// [B, N, C] → [B, N, C].
   func callAsFunction(_ x: Tensor) throws -> Tensor {
-    let attended = try attn(norm1(x), residual: x)
-    return try mlp(norm2(attended), residual: attended)
+    let attended = try attn(norm1.activation(x), residual: x)
+    return try mlp(norm2.activation(attended), residual: attended)
   }
 }
 
@@ -70,8 +74,8 @@ public final class CrossBlock: Layer {
 
   /// Queries [B, T, C] and memory [B, N, C] → [B, T, C].
   func callAsFunction(_ q: Tensor, memory: Tensor) throws -> Tensor {
-    let own = try selfAttn(norm1(q), residual: q)
-    let informed = try crossAttn(norm2q(own), memory: norm2kv(memory), residual: own)
-    return try mlp(norm3(informed), residual: informed)
+    let own = try selfAttn(norm1.activation(q), residual: q)
+    let informed = try crossAttn(norm2q.activation(own), memory: norm2kv.activation(memory), residual: own)
+    return try mlp(norm3.activation(informed), residual: informed)
   }
 }

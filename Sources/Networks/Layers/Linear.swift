@@ -15,9 +15,14 @@ public final class Linear: Layer {
     [.parameter("weight", weight)] + (bias.map { [.parameter("bias", $0)] } ?? [])
   }
 
-  /// [..., in] → [..., out], plus `residual` of the result's shape.
+  /// [..., in] → [..., out] in float32, plus `residual` of the result's shape.
   func callAsFunction(_ x: Tensor, residual: Tensor? = nil) throws -> Tensor {
     try linear(x, weight: weight.tensor, bias: bias?.tensor, residual: residual)
+  }
+
+  /// [..., in] → [..., out] for what reads it at the precision of products.
+  func activation(_ x: Tensor) throws -> Tensor {
+    try linear(x, weight: weight.tensor, bias: bias?.tensor, element: Computation.current.activation)
   }
 }
 
@@ -36,8 +41,14 @@ public final class LayerNorm: Layer {
 
   public var members: [Member] { [.parameter("weight", weight), .parameter("bias", bias)] }
 
-  /// [..., C] → [..., C].
+  /// [..., C] → [..., C] in float32.
   func callAsFunction(_ x: Tensor) throws -> Tensor {
     try layerNorm(x, weight: weight.tensor, bias: bias.tensor, epsilon: epsilon)
+  }
+
+  /// [..., C] → [..., C] for what reads it at the precision of products.
+  func activation(_ x: Tensor) throws -> Tensor {
+    try layerNorm(
+      x, weight: weight.tensor, bias: bias.tensor, epsilon: epsilon, element: Computation.current.activation)
   }
 }

@@ -25,9 +25,8 @@ public final class Projector: Layer {
   /// [..., C] → [..., C].
   func callAsFunction(_ x: Tensor) throws -> Tensor {
     var y = x
-    for (index, (linear, norm)) in zip(linears, norms).enumerated() {
-      y = try norm(linear(index == 0 ? y : gelu(y)))
-    }
-    return y
+    for (linear, norm) in zip(linears, norms).dropLast() { y = try gelu(norm.activation(linear.activation(y))) }
+    guard let last = linears.last, let norm = norms.last else { return y }
+    return try norm(last.activation(y))
   }
 }

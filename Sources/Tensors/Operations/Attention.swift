@@ -15,23 +15,24 @@ public func selfAttention(_ qkv: Tensor, heads: Int) throws -> Tensor {
     throw ShapeError("selfAttention", "qkv's last dimension is \(qkv.width), wanted three times a multiple of \(heads)")
   }
   let shape = AttentionShape(images: images, heads: heads, queries: tokens, keys: tokens, headWidth: width / heads)
-  let output = try Buffer(count: images * tokens * width)
+  let output = try Buffer(count: images * tokens * width, element: qkv.element)
+  let arithmetic = Computation.current.arithmetic
   let logSums = try Buffer(count: images * heads * tokens)
   let input = qkv.buffer
   func part(_ buffer: Buffer, _ index: Int) -> AttentionOperand {
-    AttentionOperand(buffer.pointer + index * width, rowStride: 3 * width)
+    AttentionOperand(buffer.address(index * width), rowStride: 3 * width, element: buffer.element)
   }
   try attention(
     shape, q: part(input, 0), k: part(input, 1), v: part(input, 2),
-    output: AttentionOperand(output.pointer, rowStride: width), logSums: logSums.pointer)
+    output: AttentionOperand(output, rowStride: width), logSums: logSums.pointer, arithmetic: arithmetic)
 
   let dInput = qkv.gradient
   return recorded(shape: [images, tokens, width], buffer: output, inputs: [qkv]) { dy in
-    let gradient = try Buffer(count: input.count)
+    let gradient = try Buffer(count: input.count, element: input.element)
     try attentionGradient(
       shape, q: part(input, 0), k: part(input, 1), v: part(input, 2), logSums: logSums.pointer,
-      dOutput: AttentionOperand(dy.pointer, rowStride: width), dq: part(gradient, 0), dk: part(gradient, 1),
-      dv: part(gradient, 2))
+      dOutput: AttentionOperand(dy, rowStride: width), dq: part(gradient, 0), dk: part(gradient, 1),
+      dv: part(gradient, 2), arithmetic: arithmetic)
     try dInput?.add(gradient)
   }
 }
@@ -54,23 +55,32 @@ public func crossAttention(_ q: Tensor, _ kv: Tensor, heads: Int) throws -> Tens
     throw ShapeError("crossAttention", "q's last dimension is \(width), wanted a multiple of \(heads)")
   }
   let shape = AttentionShape(images: images, heads: heads, queries: queries, keys: keys, headWidth: width / heads)
-  let output = try Buffer(count: images * queries * width)
+  let output = try Buffer(count: images * queries * width, element: q.element)
+  let arithmetic = Computation.current.arithmetic
   let logSums = try Buffer(count: images * heads * queries)
   let (query, memory) = (q.buffer, kv.buffer)
-  func rows(_ buffer: Buffer) -> AttentionOperand { AttentionOperand(buffer.pointer, rowStride: width) }
+  func rows(_ buffer: Buffer) -> AttentionOperand { AttentionOperand(buffer, rowStride: width) }
   func part(_ buffer: Buffer, _ index: Int) -> AttentionOperand {
-    AttentionOperand(buffer.pointer + index * width, rowStride: 2 * width)
+    AttentionOperand(buffer.address(index * width), rowStride: 2 * width, element: buffer.element)
   }
   try attention(
-    shape, q: rows(query), k: part(memory, 0), v: part(memory, 1), output: rows(output), logSums: logSums.pointer)
+    shape, q: rows(query), k: part(memory, 0), v: part(memory, 1), output: rows(output), logSums: logSums.pointer,
+    arithmetic: arithmetic)
 
   let (dQuery, dMemory) = (q.gradient, kv.gradient)
   return recorded(shape: q.shape, buffer: output, inputs: [q, kv]) { dy in
-    let (dq, dkv) = (try Buffer(count: query.count), try Buffer(count: memory.count))
+    let dq = try Buffer(count: query.count, element: query.element)
+    let dkv = try Buffer(count: memory.count, element: memory.element)
     try attentionGradient(
       shape, q: rows(query), k: part(memory, 0), v: part(memory, 1), logSums: logSums.pointer, dOutput: rows(dy),
-      dq: rows(dq), dk: part(dkv, 0), dv: part(dkv, 1))
+      dq: rows(dq), dk: part(dkv, 0), dv: part(dkv, 1), arithmetic: arithmetic)
     try dQuery?.add(dq)
     try dMemory?.add(dkv)
+  }
+}
+
+extension AttentionOperand {
+  fileprivate init(_ buffer: Buffer, rowStride: Int) {
+    self.init(buffer.raw, rowStride: rowStride, element: buffer.element)
   }
 }

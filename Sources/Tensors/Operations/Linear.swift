@@ -8,48 +8,120 @@ import Compute
 ///   - weight: [out, in].
 ///   - bias: [out].
 ///   - residual: the shape of the result; added to it.
+///   - element: how the result is stored; float32 where there is a residual.
 /// - Returns: [..., out].
 /// - Throws: `ShapeError`, `OutOfMemory`.
-public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil, residual: Tensor? = nil) throws -> Tensor {
-  try expect(2, weight, "linear", "weight")
-  let (rows, inWidth, outWidth) = (x.rows, weight.shape[1], weight.shape[0])
-  guard x.width == inWidth else {
-    throw ShapeError("linear", "input's last dimension is \(x.width), weight wants \(inWidth)")
-  }
-  let shape = Array(x.shape.dropLast()) + [outWidth]
-  if let bias { try expect([outWidth], bias, "linear", "bias") }
+public func linear(
+  _ x: Tensor, weight: Tensor, bias: Tensor? = nil, residual: Tensor? = nil, element: Element = .float32
+) throws -> Tensor {
+  let map = try LinearMap(weight: weight, bias: bias, input: x, operation: "linear")
+  let shape = Array(x.shape.dropLast()) + [map.outWidth]
   if let residual { try expect(shape, residual, "linear", "residual") }
+  let y = try Buffer(count: x.rows * map.outWidth, element: residual == nil ? element : .float32)
+  try map.apply(x.buffer, rows: x.rows, into: y, Epilogue(bias: bias?.pointer, residual: residual?.pointer))
 
-  let y = try Buffer(count: rows * outWidth)
-  let added = bias != nil || residual != nil
-  if added {
-    parallelRows(rows, cost: outWidth) { range in
-      let first = range.lowerBound * outWidth
-      lmk_fill_rows(range.count, outWidth, bias?.pointer, residual.map { $0.pointer + first }, y.pointer + first)
-    }
-  }
-  try parallelProduct(
-    rows, outWidth, inWidth, MatrixView(x.pointer, stride: inWidth),
-    MatrixView(weight.pointer, stride: inWidth, transposed: true), into: y.pointer, stride: outWidth,
-    keep: added ? 1 : 0)
-
-  let (input, matrix) = (x.buffer, weight.buffer)
-  let (dx, dWeight, dBias, dResidual) = (x.gradient, weight.gradient, bias?.gradient, residual?.gradient)
+  let (input, rows, dx, dResidual) = (x.buffer, x.rows, x.gradient, residual?.gradient)
   return recorded(shape: shape, buffer: y, inputs: [x, weight, bias, residual]) { dy in
-    try dx?.accumulate(count: rows * inWidth) { place, keep in
-      try parallelProduct(
-        rows, inWidth, outWidth, MatrixView(dy.pointer, stride: outWidth), MatrixView(matrix.pointer, stride: inWidth),
-        into: place, stride: inWidth, keep: keep)
-    }
-    try dWeight?.accumulate(count: outWidth * inWidth) { place, keep in
-      try parallelProduct(
-        outWidth, inWidth, rows, MatrixView(dy.pointer, stride: outWidth, transposed: true),
-        MatrixView(input.pointer, stride: inWidth), into: place, stride: inWidth, keep: keep)
-    }
-    try dBias?.accumulate(count: outWidth) { place, keep in
-      if keep == 0 { place.update(repeating: 0, count: outWidth) }
-      try addColumnSums(dy.pointer, rows: rows, width: outWidth, into: place)
+    try map.addGradients(dy: dy, input: input, rows: rows)
+    try dx?.accumulate(count: rows * map.inWidth, element: input.element) { place, keep in
+      try map.pullBack(dy, rows: rows, into: place, input.element, Epilogue(keep: keep))
     }
     try dResidual?.add(dy)
+  }
+}
+
+/// y = gelu(x·W₁ᵀ + b₁)·W₂ᵀ + b₂ + residual. What is in between is kept once, before the GELU.
+///
+/// - Parameters:
+///   - x: [..., in].
+///   - weight1, bias1: [hidden, in], [hidden].
+///   - weight2, bias2: [out, hidden], [out].
+///   - residual: the shape of the result.
+/// - Returns: [..., out], float32.
+/// - Throws: `ShapeError`, `OutOfMemory`.
+public func mlp(
+  _ x: Tensor, weight1: Tensor, bias1: Tensor?, weight2: Tensor, bias2: Tensor?, residual: Tensor
+) throws -> Tensor {
+  let first = try LinearMap(weight: weight1, bias: bias1, input: x, operation: "mlp")
+  let second = try LinearMap(weight: weight2, bias: bias2, inWidth: first.outWidth, operation: "mlp")
+  let shape = Array(x.shape.dropLast()) + [second.outWidth]
+  try expect(shape, residual, "mlp", "residual")
+  let (input, rows, dx, dResidual) = (x.buffer, x.rows, x.gradient, residual.gradient)
+  let inputs = [x, weight1, bias1, weight2, bias2, residual]
+  let activation = Computation.current.activation
+  let before = try isRecorded(inputs) ? Buffer(count: rows * first.outWidth, element: activation) : nil
+  let y = try Buffer(count: rows * second.outWidth)
+  do {
+    let hidden = try Buffer(count: rows * first.outWidth, element: activation)
+    try first.apply(input, rows: rows, into: hidden, Epilogue(.gelu, bias: bias1?.pointer, before: before?.raw))
+    try second.apply(hidden, rows: rows, into: y, Epilogue(bias: bias2?.pointer, residual: residual.pointer))
+  }
+  return recorded(shape: shape, buffer: y, inputs: inputs) { dy in
+    guard let before else { return }
+    let dHidden = try Buffer(count: before.count, element: before.element)
+    try second.pullBack(
+      dy, rows: rows, into: dHidden.raw, dHidden.element, Epilogue(.geluGradient, before: before.raw))
+    // `before` holds the GELU's result now.
+    try second.addGradients(dy: dy, input: before, rows: rows)
+    try first.addGradients(dy: dHidden, input: input, rows: rows)
+    try dx?.accumulate(count: rows * first.inWidth, element: input.element) { place, keep in
+      try first.pullBack(dHidden, rows: rows, into: place, input.element, Epilogue(keep: keep))
+    }
+    try dResidual?.add(dy)
+  }
+}
+
+/// A weight and its bias, and the three products of a linear map.
+private struct LinearMap {
+  let weight: Tensor
+  let bias: Tensor?
+  let computation = Computation.current
+  var inWidth: Int { weight.shape[1] }
+  var outWidth: Int { weight.shape[0] }
+
+  init(weight: Tensor, bias: Tensor?, input: Tensor, operation: String) throws {
+    try self.init(weight: weight, bias: bias, inWidth: input.width, operation: operation)
+  }
+
+  init(weight: Tensor, bias: Tensor?, inWidth: Int, operation: String) throws {
+    try expect(2, weight, operation, "weight")
+    guard inWidth == weight.shape[1] else {
+      throw ShapeError(operation, "input's last dimension is \(inWidth), weight wants \(weight.shape[1])")
+    }
+    if let bias { try expect([weight.shape[0]], bias, operation, "bias") }
+    self.weight = weight
+    self.bias = bias
+  }
+
+  /// y = epilogue(x·Wᵀ)
+  func apply(_ x: Buffer, rows: Int, into y: Buffer, _ epilogue: Epilogue) throws {
+    let right = try weight.packing?.operand(weight, computation) ?? .view(transposedView(weight))
+    try parallelProduct(
+      rows, outWidth, inWidth, MatrixView(x.raw, stride: inWidth, element: x.element), right,
+      into: MatrixPlace(y.raw, stride: outWidth, element: y.element), epilogue, arithmetic: computation.arithmetic)
+  }
+
+  /// dx = epilogue(dy·W)
+  func pullBack(
+    _ dy: Buffer, rows: Int, into dx: UnsafeMutableRawPointer, _ element: Element, _ epilogue: Epilogue
+  ) throws {
+    try parallelProduct(
+      rows, inWidth, outWidth, MatrixView(dy.raw, stride: outWidth, element: dy.element),
+      .view(MatrixView(weight.pointer, stride: inWidth)), into: MatrixPlace(dx, stride: inWidth, element: element),
+      epilogue, arithmetic: computation.arithmetic)
+  }
+
+  /// dW += dyᵀ·x, db += Σ dy
+  func addGradients(dy: Buffer, input: Buffer, rows: Int) throws {
+    try weight.gradient?.accumulate(count: outWidth * inWidth) { place, keep in
+      try parallelProduct(
+        outWidth, inWidth, rows, MatrixView(dy.raw, stride: outWidth, transposed: true, element: dy.element),
+        .view(MatrixView(input.raw, stride: inWidth, element: input.element)),
+        into: MatrixPlace(place, stride: inWidth), Epilogue(keep: keep), arithmetic: computation.arithmetic)
+    }
+    try bias?.gradient?.accumulate(count: outWidth) { place, keep in
+      if keep == 0 { place.update(repeating: 0, count: outWidth) }
+      try addColumnSums(dy.raw, dy.element, rows: rows, width: outWidth, into: place)
+    }
   }
 }

@@ -19,12 +19,15 @@ public func patchContrast(_ predictions: Tensor, _ targets: Tensor, temperature:
   let logSums = try Buffer(count: images * patches)
   let losses = try Buffer(count: images * patches)
 
+  let scoring = LocalProduct(patches, patches, width)
+  let scoresCount = (patches * patches + 15) / 16 * 16
   @Sendable func scores(_ image: Int, _ place: UnsafeMutablePointer<Float>) {
-    product(
-      patches, patches, width, MatrixView(p.pointer + image * size, stride: width),
-      MatrixView(z.pointer + image * size, stride: width, transposed: true), into: place, stride: patches)
+    scoring(
+      MatrixView(p.pointer + image * size, stride: width),
+      MatrixView(z.pointer + image * size, stride: width, transposed: true), into: MatrixPlace(place, stride: patches),
+      scratch: place + scoresCount)
   }
-  try parallelWithScratch(images, scratchCount: patches * patches) { image, place in
+  try parallelWithScratch(images, scratchCount: scoresCount + scoring.scratchCount) { image, place in
     scores(image, place)
     let (own, sums) = (losses.pointer + image * patches, logSums.pointer + image * patches)
     for k in 0..<patches { own[k] = place[k * patches + k] / temperature }
@@ -37,19 +40,20 @@ public func patchContrast(_ predictions: Tensor, _ targets: Tensor, temperature:
   return recorded(shape: [], buffer: try Buffer([Float(mean)]), inputs: [predictions, targets]) { dy in
     let scale = dy.pointer[0] / (Float(images * patches) * temperature)
     let (dPredictions, dTargets) = (try Buffer(count: p.count), try dz.map { _ in try Buffer(count: z.count) })
-    try parallelWithScratch(images, scratchCount: patches * patches) { image, place in
+    let mixing = LocalProduct(patches, width, patches)
+    let scratchCount = scoresCount + max(scoring.scratchCount, mixing.scratchCount)
+    try parallelWithScratch(images, scratchCount: scratchCount) { image, place in
       scores(image, place)
       lmk_softmax_again(patches, patches, 1 / temperature, place, logSums.pointer + image * patches)
       for k in 0..<patches { place[k * patches + k] -= 1 }
-      product(
-        patches, width, patches, MatrixView(place, stride: patches),
-        MatrixView(z.pointer + image * size, stride: width),
-        into: dPredictions.pointer + image * size, stride: width, scale: scale)
-      guard let dTargets else { return }
-      product(
-        patches, width, patches, MatrixView(place, stride: patches, transposed: true),
-        MatrixView(p.pointer + image * size, stride: width), into: dTargets.pointer + image * size, stride: width,
-        scale: scale)
+      for (from, to, transposed) in [(z, dPredictions, false), (p, dTargets, true)] {
+        guard let to else { continue }
+        mixing(
+          MatrixView(place, stride: patches, transposed: transposed),
+          MatrixView(from.pointer + image * size, stride: width),
+          into: MatrixPlace(to.pointer + image * size, stride: width), Epilogue(scale: scale),
+          scratch: place + scoresCount)
+      }
     }
     try dp?.add(dPredictions)
     if let dTargets { try dz?.add(dTargets) }

@@ -40,7 +40,7 @@ public func tokenMeans(_ x: Tensor) throws -> Tensor {
   parallelRows(images, cost: tokens * width) { range in
     for image in range {
       let mean = means.pointer + image * width
-      lmk_add_column_sums(tokens, width, x.pointer + image * tokens * width, mean)
+      lmk_add_column_sums(tokens, width, x.pointer + image * tokens * width, mean, x.element.code)
       lmk_scale(width, 1 / Float(tokens), mean, mean)
     }
   }

@@ -20,7 +20,7 @@ public func prependToken(_ token: Tensor, to x: Tensor, positions: Tensor) throw
     for image in range {
       let place = y.pointer + image * to
       place.update(from: token.pointer, count: width)
-      lmk_add(from, x.pointer + image * from, positions.pointer + image * from, place + width)
+      lmk_add(from, x.pointer + image * from, positions.pointer + image * from, place + width, x.element.code)
     }
   }
   let (dToken, dx) = (token.gradient, x.gradient)
@@ -78,7 +78,7 @@ public func add(_ a: Tensor, _ b: Tensor) throws -> Tensor {
   let y = try Buffer(count: a.count)
   parallelElements(a.count) { range in
     let first = range.lowerBound
-    lmk_add(range.count, a.pointer + first, b.pointer + first, y.pointer + first)
+    lmk_add(range.count, a.pointer + first, b.pointer + first, y.pointer + first, y.element.code)
   }
   let (da, db) = (a.gradient, b.gradient)
   return recorded(shape: a.shape, buffer: y, inputs: [a, b]) { dy in

@@ -14,11 +14,13 @@ public func cueWeights(targets: Tensor, visible: Tensor, scale: Float) throws ->
   let keys = visible.shape.count == 3 ? visible.shape[1] : 0
   try expect([images, keys, width], visible, "cueWeights", "visible")
   let weights = try Buffer(count: images * queries * keys)
-  try parallelWithScratch(images, scratchCount: queries) { image, logSums in
-    let place = weights.pointer + image * queries * keys
-    product(
-      queries, keys, width, MatrixView(targets.pointer + image * queries * width, stride: width),
-      MatrixView(visible.pointer + image * keys * width, stride: width, transposed: true), into: place, stride: keys)
+  let scoring = LocalProduct(queries, keys, width)
+  try parallelWithScratch(images, scratchCount: scoring.scratchCount + queries) { image, scratch in
+    let (place, logSums) = (weights.pointer + image * queries * keys, scratch + scoring.scratchCount)
+    scoring(
+      MatrixView(targets.pointer + image * queries * width, stride: width),
+      MatrixView(visible.pointer + image * keys * width, stride: width, transposed: true),
+      into: MatrixPlace(place, stride: keys), scratch: scratch)
     lmk_softmax(queries, keys, scale, place, logSums)
   }
   return try Tensor(shape: [images, queries, keys], buffer: weights)
@@ -40,12 +42,13 @@ public func visualCues(_ e: Tensor, maskToken: Tensor, weights: Tensor) throws -
   let y = try Buffer(count: images * queries * width)
   let cues = weights.buffer
   let (rowsOut, rowsIn) = (queries * width, (keys + 1) * width)
-  parallel(images) { image in
-    let place = y.pointer + image * rowsOut
-    lmk_fill_rows(queries, width, maskToken.pointer, nil, place)
-    product(
-      queries, width, keys, MatrixView(cues.pointer + image * queries * keys, stride: keys),
-      MatrixView(e.pointer + image * rowsIn + width, stride: width), into: place, stride: width, keep: 1)
+  let mixing = LocalProduct(queries, width, keys)
+  try parallelWithScratch(images, scratchCount: mixing.scratchCount) { image, scratch in
+    mixing(
+      MatrixView(cues.pointer + image * queries * keys, stride: keys),
+      MatrixView(e.pointer + image * rowsIn + width, stride: width),
+      into: MatrixPlace(y.pointer + image * rowsOut, stride: width), Epilogue(bias: maskToken.pointer),
+      scratch: scratch)
   }
   let (de, dMask) = (e.gradient, maskToken.gradient)
   return recorded(shape: [images, queries, width], buffer: y, inputs: [e, maskToken]) { dy in
@@ -55,12 +58,14 @@ public func visualCues(_ e: Tensor, maskToken: Tensor, weights: Tensor) throws -
     }
     guard let de else { return }
     let contribution = try Buffer(count: images * rowsIn)
-    parallel(images) { image in
+    let collecting = LocalProduct(keys, width, queries)
+    try parallelWithScratch(images, scratchCount: collecting.scratchCount) { image, scratch in
       let place = contribution.pointer + image * rowsIn
       place.update(repeating: 0, count: width)
-      product(
-        keys, width, queries, MatrixView(cues.pointer + image * queries * keys, stride: keys, transposed: true),
-        MatrixView(dy.pointer + image * rowsOut, stride: width), into: place + width, stride: width)
+      collecting(
+        MatrixView(cues.pointer + image * queries * keys, stride: keys, transposed: true),
+        MatrixView(dy.pointer + image * rowsOut, stride: width), into: MatrixPlace(place + width, stride: width),
+        scratch: scratch)
     }
     try de.add(contribution)
   }

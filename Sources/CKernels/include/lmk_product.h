@@ -1,0 +1,85 @@
+// Pieces of matrix products c = a·b for processors with AVX-512: packing of both operands, and the product of a packed block.
+// Everything packed is made of 32-bit words: a float, or two bfloat16 that follow each other along the depth.
+#ifndef LMK_PRODUCT_H
+#define LMK_PRODUCT_H
+
+#include <stdint.h>
+
+#include "lmk_elements.h"
+
+/// How a product is computed. Rounded: operands rounded to bfloat16, products and sums in float32 by ordinary multiply-adds;
+/// pairs: the same by the processor's dot product of bfloat16 pairs.
+enum { LMK_PRODUCT_FLOAT32 = 0, LMK_PRODUCT_ROUNDED = 1, LMK_PRODUCT_PAIRS = 2 };
+
+/// The size of the piece of c that stays in registers.
+enum { LMK_TILE_ROWS = 14, LMK_TILE_COLUMNS = 32 };
+/// Words of depth that are treated at once, and from one packed row of a to the next: a little more, because rows a power of two apart
+/// would meet in the same places of the first cache.
+enum { LMK_DEPTH_WORDS = 512, LMK_ROW_WORDS = 528 };
+
+/// A matrix in memory, rows of the stored one `stride` elements apart; `transposed`: the one meant is its transpose.
+struct lmk_matrix {
+  const void *data;
+  long stride;
+  int type;
+  int transposed;
+};
+
+/// What becomes of a product before it is stored.
+enum {
+  /// c = scale·sum + bias + residual + keep·c
+  LMK_STORE = 0,
+  /// before = sum + bias (where before is given); c = gelu(sum + bias)
+  LMK_STORE_GELU = 1,
+  /// c = sum · gelu'(before); before = gelu(before)
+  LMK_STORE_GELU_GRADIENT = 2,
+};
+
+struct lmk_epilogue {
+  int kind;
+  float scale, keep;
+  const float *bias;      ///< a number per column, or NULL
+  const float *residual;  ///< the shape of c, or NULL
+  long residual_stride;
+  void *before;  ///< numbers of c's type and stride, or NULL
+  void *c;
+  long stride;
+  int type;
+};
+
+/// Words that `depth` elements of a row of a, or of a column of b as it is kept, are packed into.
+long lmk_a_words(int arithmetic, long depth);
+long lmk_b_words(int arithmetic, long depth);
+
+/// Packs rows first_row ..< first_row + rows and depth first ..< first + depth (at most LMK_DEPTH_WORDS words) of a [m, k], rows
+/// rounded up to whole tiles. Row-major a: [rows][LMK_ROW_WORDS]; transposed a: [tiles][words][LMK_TILE_ROWS].
+void lmk_pack_a(
+    int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed);
+
+/// Packs one panel of b [k, n]: columns column ..< column + count (at most LMK_TILE_COLUMNS), depth first ..< first + depth, as
+/// [words][LMK_TILE_COLUMNS], zeros behind the last column.
+void lmk_pack_b(
+    int arithmetic, const struct lmk_matrix *b, long column, long count, long first, long depth, uint32_t *packed);
+
+/// One block of a product, on the caller's thread.
+struct lmk_block {
+  int arithmetic;
+  int a_is_transposed;  ///< how a was packed
+  int starts, ends;     ///< whether this is the first, the last part of the depth
+  long rows, columns, depth;
+  const uint32_t *a;
+  const uint32_t *b;  ///< the first panel's words of this part
+  long panel_stride;  ///< words from one panel of b to the next
+  /// Sums between parts, [panels][tiles][14][32]; not needed where starts and ends.
+  float *sums;
+  /// A panel of b as floats, [depth rounded up to even][32]; needed for LMK_PRODUCT_ROUNDED.
+  float *expanded;
+  /// c, residual and before at the block's first row and column, the bias at its first column.
+  struct lmk_epilogue epilogue;
+  /// What is read next: brought near while this is computed. NULL: nothing.
+  const char *next_a;
+  long next_a_stride;  ///< bytes
+};
+void lmk_product_block(const struct lmk_block *block);
+
+#endif

@@ -1,0 +1,185 @@
+// Packing of both operands of a product (lmk_product.h). Only for processors with AVX-512.
+#include <string.h>
+
+#include "lmk_product.h"
+
+long lmk_a_words(int arithmetic, long depth) {
+  // Rounded operands meet expanded pairs: their depth is even.
+  if (arithmetic == LMK_PRODUCT_ROUNDED) return (depth + 1) / 2 * 2;
+  return arithmetic == LMK_PRODUCT_PAIRS ? (depth + 1) / 2 : depth;
+}
+
+long lmk_b_words(int arithmetic, long depth) {
+  return arithmetic == LMK_PRODUCT_FLOAT32 ? depth : (depth + 1) / 2;
+}
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"))), apply_to = function)
+
+enum { lanes = 16 };
+
+static inline __mmask16 first_lanes(long count) {
+  return count >= lanes ? 0xFFFF : count <= 0 ? 0 : (__mmask16)((1u << count) - 1);
+}
+
+static inline const char *element(const struct lmk_matrix *m, long row, long column) {
+  return (const char *)m->data + (row * m->stride + column) * (m->type == LMK_FLOAT32 ? 4 : 2);
+}
+
+// Sixteen elements as floats; zeros where the mask is off.
+static inline __m512 floats(int type, const char *from, __mmask16 mask) {
+  if (type == LMK_FLOAT32) return _mm512_maskz_loadu_ps(mask, from);
+  const __m512i halves = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(halves, 16));
+}
+
+// Sixteen elements as bfloat16, each in the lower half of a lane.
+static inline __m512i halves(int type, const char *from, __mmask16 mask) {
+  if (type == LMK_FLOAT32)
+    return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, from)));
+  return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from));
+}
+
+// Thirty-two elements that follow each other as sixteen pairs.
+static inline __m512i pairs(int type, const char *from, long count) {
+  if (type == LMK_BFLOAT16) {
+    const __mmask32 mask = count >= 32 ? 0xFFFFFFFFu : count <= 0 ? 0 : (1u << count) - 1;
+    return _mm512_maskz_loadu_epi16(mask, from);
+  }
+  const __m512 low = _mm512_maskz_loadu_ps(first_lanes(count), from);
+  const __m512 high = _mm512_maskz_loadu_ps(first_lanes(count - lanes), from + 64);
+  return (__m512i)_mm512_cvtne2ps_pbh(high, low);
+}
+
+// Sixteen elements as the floats a product of this arithmetic reads.
+static inline __m512i words(int arithmetic, int type, const char *from, __mmask16 mask) {
+  if (arithmetic == LMK_PRODUCT_ROUNDED) return _mm512_slli_epi32(halves(type, from, mask), 16);
+  return _mm512_castps_si512(floats(type, from, mask));
+}
+
+static inline void pack_row(int arithmetic, int type, const char *from, long depth, uint32_t *to) {
+  if (arithmetic == LMK_PRODUCT_PAIRS) {
+    const long size = type == LMK_FLOAT32 ? 4 : 2;
+    for (long k = 0; k < depth; k += 2 * lanes) _mm512_storeu_si512(to + k / 2, pairs(type, from + k * size, depth - k));
+    return;
+  }
+  const long size = type == LMK_FLOAT32 ? 4 : 2;
+  for (long k = 0; k < depth; k += lanes)
+    _mm512_storeu_si512(to + k, words(arithmetic, type, from + k * size, first_lanes(depth - k)));
+}
+
+static void pack_a_rows(
+    int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed) {
+  const long padded = (rows + LMK_TILE_ROWS - 1) / LMK_TILE_ROWS * LMK_TILE_ROWS;
+  for (long r = 0; r < padded; r++) {
+    uint32_t *to = packed + r * LMK_ROW_WORDS;
+    if (r >= rows) {
+      memset(to, 0, sizeof *to * (size_t)lmk_a_words(arithmetic, depth));
+      continue;
+    }
+    const char *from = element(a, first_row + r, first);
+    if (a->type == LMK_FLOAT32)
+      pack_row(arithmetic, LMK_FLOAT32, from, depth, to);
+    else
+      pack_row(arithmetic, LMK_BFLOAT16, from, depth, to);
+  }
+}
+
+// Words `count` (at most sixteen) of one step in depth, from the row of the stored matrix, and for pairs the next one.
+static inline __m512i across(int arithmetic, const struct lmk_matrix *m, long k, long end, long column, long count) {
+  const __mmask16 mask = first_lanes(count);
+  if (arithmetic != LMK_PRODUCT_PAIRS)
+    return words(arithmetic, m->type, element(m, k, column), k < end ? mask : 0);
+  const __m512i even = halves(m->type, element(m, k, column), mask);
+  if (k + 1 >= end) return even;
+  return _mm512_or_si512(even, _mm512_slli_epi32(halves(m->type, element(m, k + 1, column), mask), 16));
+}
+
+static void pack_a_columns(
+    int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed) {
+  const long steps = lmk_a_words(arithmetic, depth), step = arithmetic == LMK_PRODUCT_PAIRS ? 2 : 1;
+  for (long w = 0; w < steps; w++) {
+    for (long r = 0; r < rows; r += LMK_TILE_ROWS) {
+      const long count = rows - r < LMK_TILE_ROWS ? rows - r : LMK_TILE_ROWS;
+      const __m512i values = across(arithmetic, a, first + w * step, first + depth, first_row + r, count);
+      _mm512_mask_storeu_epi32(packed + (r * steps + w * LMK_TILE_ROWS), first_lanes(LMK_TILE_ROWS), values);
+    }
+  }
+}
+
+void lmk_pack_a(
+    int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed) {
+  if (a->transposed)
+    pack_a_columns(arithmetic, a, first_row, rows, first, depth, packed);
+  else
+    pack_a_rows(arithmetic, a, first_row, rows, first, depth, packed);
+}
+
+// Exchanges rows and columns of sixteen by sixteen words.
+static inline void transpose(__m512i x[16]) {
+  __m512i t[16];
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
+    t[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4) {
+    for (int h = 0; h < 2; h++) {
+      x[i + 2 * h] = _mm512_unpacklo_epi64(t[i + h], t[i + 2 + h]);
+      x[i + 2 * h + 1] = _mm512_unpackhi_epi64(t[i + h], t[i + 2 + h]);
+    }
+  }
+  // x[i + j] holds column j of rows i ... i + 3 in each of its four quarters: columns j, j + 4, j + 8, j + 12.
+  for (int j = 0; j < 4; j++) {
+    const __m512i ab_low = _mm512_shuffle_i32x4(x[j], x[4 + j], 0x44), ab_high = _mm512_shuffle_i32x4(x[j], x[4 + j], 0xEE);
+    const __m512i cd_low = _mm512_shuffle_i32x4(x[8 + j], x[12 + j], 0x44);
+    const __m512i cd_high = _mm512_shuffle_i32x4(x[8 + j], x[12 + j], 0xEE);
+    t[j] = _mm512_shuffle_i32x4(ab_low, cd_low, 0x88);
+    t[4 + j] = _mm512_shuffle_i32x4(ab_low, cd_low, 0xDD);
+    t[8 + j] = _mm512_shuffle_i32x4(ab_high, cd_high, 0x88);
+    t[12 + j] = _mm512_shuffle_i32x4(ab_high, cd_high, 0xDD);
+  }
+  for (int i = 0; i < 16; i++) x[i] = t[i];
+}
+
+// Sixteen columns of b, stored as rows.
+static void pack_b_columns(
+    int arithmetic, const struct lmk_matrix *b, long column, long count, long first, long depth, uint32_t *packed) {
+  const long steps = lmk_b_words(arithmetic, depth), step = arithmetic == LMK_PRODUCT_PAIRS ? 2 : 1;
+  for (long w = 0; w < steps; w += lanes) {
+    __m512i block[16];
+    const long left = depth - w * step;
+    for (int c = 0; c < lanes; c++) {
+      const char *from = element(b, column + c, first + w * step);
+      if (c >= count)
+        block[c] = _mm512_setzero_si512();
+      else if (arithmetic == LMK_PRODUCT_PAIRS)
+        block[c] = pairs(b->type, from, left);
+      else
+        block[c] = words(arithmetic, b->type, from, first_lanes(left));
+    }
+    transpose(block);
+    for (int i = 0; i < lanes && w + i < steps; i++) _mm512_storeu_si512(packed + (w + i) * LMK_TILE_COLUMNS, block[i]);
+  }
+}
+
+void lmk_pack_b(
+    int arithmetic, const struct lmk_matrix *b, long column, long count, long first, long depth, uint32_t *packed) {
+  // Kept the same way for both ways of computing with bfloat16.
+  const int kept = arithmetic == LMK_PRODUCT_FLOAT32 ? LMK_PRODUCT_FLOAT32 : LMK_PRODUCT_PAIRS;
+  const long steps = lmk_b_words(kept, depth), step = kept == LMK_PRODUCT_PAIRS ? 2 : 1;
+  for (long half = 0; half < LMK_TILE_COLUMNS; half += lanes) {
+    if (b->transposed) {
+      pack_b_columns(kept, b, column + half, count - half, first, depth, packed + half);
+      continue;
+    }
+    for (long w = 0; w < steps; w++)
+      _mm512_storeu_si512(
+          packed + w * LMK_TILE_COLUMNS + half,
+          across(kept, b, first + w * step, first + depth, column + half, count - half));
+  }
+}
+
+#pragma clang attribute pop
+#endif

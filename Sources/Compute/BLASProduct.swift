@@ -1,0 +1,156 @@
+import CKernels
+import COpenBLAS
+
+/// OpenBLAS as this library uses it, one thread a call: the pool splits the work. Touched before the first product.
+let configuredBLAS: Void = { openblas_set_num_threads(1) }()
+
+/// A product by OpenBLAS, for processors without AVX-512: float32 only.
+struct BLASProduct {
+  let m: Int
+  let n: Int
+  let k: Int
+
+  private var code: Int32 { Element.float32.code }
+
+  /// On the caller's thread.
+  func runAlone(_ a: MatrixView, _ b: MatrixView, into c: MatrixPlace, _ epilogue: Epilogue) {
+    prepare(c, epilogue, rows: 0..<m)
+    sgemm(m, n, k, a, b, into: c.floats, stride: c.stride, scale: epilogue.scale, keep: starts(epilogue))
+    finish(c, epilogue, rows: 0..<m)
+  }
+
+  /// With all threads. The cut depends on the sizes alone, so the result has the same bits for any number of threads.
+  ///
+  /// - Throws: `OutOfMemory`.
+  func run(_ a: MatrixView, _ b: MatrixView, into c: MatrixPlace, _ epilogue: Epilogue) throws {
+    parallelRows(m, cost: n) { prepare(c, epilogue, rows: $0) }
+    let keep = starts(epilogue)
+    try multiply(a, b, into: c.floats, stride: c.stride, scale: epilogue.scale, keep: keep)
+    parallelRows(m, cost: n) { finish(c, epilogue, rows: $0) }
+  }
+
+  /// What of c the product is added to.
+  private func starts(_ epilogue: Epilogue) -> Float {
+    epilogue.bias != nil || epilogue.residual != nil ? 1 : epilogue.kind == .store ? epilogue.keep : 0
+  }
+
+  /// Puts bias + residual + keep · c in place, where there is a bias or residual.
+  private func prepare(_ c: MatrixPlace, _ epilogue: Epilogue, rows: Range<Int>) {
+    guard epilogue.bias != nil || epilogue.residual != nil else { return }
+    for row in rows {
+      let place = c.floats + row * c.stride
+      let residual = epilogue.residual.map { $0 + row * c.stride }
+      if epilogue.keep == 0 {
+        lmk_fill_rows(1, n, epilogue.bias, residual, place)
+      } else {
+        lmk_scale(n, epilogue.keep, place, place)
+        for added in [epilogue.bias, residual].compactMap({ $0 }) { lmk_add(n, place, added, place, code) }
+      }
+    }
+  }
+
+  private func finish(_ c: MatrixPlace, _ epilogue: Epilogue, rows: Range<Int>) {
+    guard epilogue.kind != .store else { return }
+    for row in rows {
+      let place = c.floats + row * c.stride
+      let before = epilogue.before.map { $0.assumingMemoryBound(to: Float.self) + row * c.stride }
+      switch epilogue.kind {
+      case .store: break
+      case .gelu:
+        before?.update(from: place, count: n)
+        lmk_gelu(n, place, place, code)
+      case .geluGradient:
+        guard let before else { continue }
+        lmk_gelu_gradient(n, before, place, place, code)
+        lmk_gelu(n, before, before, code)
+      }
+    }
+  }
+}
+
+/// c = scale · a·b + keep · c on the caller's thread.
+private func sgemm(
+  _ m: Int, _ n: Int, _ k: Int, _ a: MatrixView, _ b: MatrixView, into c: UnsafeMutablePointer<Float>, stride: Int,
+  scale: Float, keep: Float
+) {
+  _ = configuredBLAS
+  cblas_sgemm(
+    CblasRowMajor, a.isTransposed ? CblasTrans : CblasNoTrans, b.isTransposed ? CblasTrans : CblasNoTrans,
+    blasint(m), blasint(n), blasint(k), scale, a.floats, blasint(a.stride), b.floats, blasint(b.stride),
+    keep, c, blasint(stride))
+}
+
+extension BLASProduct {
+  private func multiply(
+    _ a: MatrixView, _ b: MatrixView, into c: UnsafeMutablePointer<Float>, stride: Int, scale: Float, keep: Float
+  ) throws {
+    switch ProductCut(m, n, k) {
+    case .rows(let size):
+      parallel((m + size - 1) / size) { block in
+        let first = block * size
+        sgemm(
+          min(size, m - first), n, k, a.from(row: first, column: 0), b, into: c + first * stride, stride: stride,
+          scale: scale, keep: keep)
+      }
+    case .columns(let size):
+      parallel((n + size - 1) / size) { block in
+        let first = block * size
+        sgemm(
+          m, min(size, n - first), k, a, b.from(row: 0, column: first), into: c + first, stride: stride, scale: scale,
+          keep: keep)
+      }
+    case .depth(let size):
+      try sumOfPartialProducts(m, n, k, size, a, b, into: c, stride: stride, scale: scale, keep: keep)
+    }
+  }
+}
+
+/// Which dimension of a product is cut among threads, and into pieces of what size.
+enum ProductCut: Equatable {
+  case rows(Int)
+  case columns(Int)
+  case depth(Int)
+
+  /// Pieces of one dimension below which packing the other operand costs more than it brings.
+  private static let least = 256
+
+  init(_ m: Int, _ n: Int, _ k: Int) {
+    if m >= 2 * Self.least {
+      self = .rows(Self.pieceSize(m))
+    } else if n >= 2 * Self.least {
+      self = .columns(Self.pieceSize(n))
+    } else if k >= 4 * Self.least {
+      self = .depth(Self.pieceSize(k))
+    } else {
+      self = .rows(max((m + 1) / 2, 1))
+    }
+  }
+
+  /// A power of two pieces (even shares for two, four, eight … threads), rounded up to whole vectors.
+  private static func pieceSize(_ length: Int) -> Int {
+    var pieces = 2
+    while pieces < 64, length / (pieces * 2) >= 2 * least { pieces *= 2 }
+    return ((length + pieces - 1) / pieces + 15) / 16 * 16
+  }
+}
+
+private func sumOfPartialProducts(
+  _ m: Int, _ n: Int, _ k: Int, _ size: Int, _ a: MatrixView, _ b: MatrixView, into c: UnsafeMutablePointer<Float>,
+  stride: Int, scale: Float, keep: Float
+) throws {
+  let pieces = (k + size - 1) / size
+  let partial = try Buffer(count: pieces * m * n)
+  parallel(pieces) { piece in
+    let first = piece * size
+    sgemm(
+      m, n, min(size, k - first), a.from(row: 0, column: first), b.from(row: first, column: 0),
+      into: partial.pointer + piece * m * n, stride: n, scale: scale, keep: 0)
+  }
+  parallelRows(m, cost: n * pieces) { rows in
+    for row in rows {
+      let sum = c + row * stride
+      if keep != 1 { keep == 0 ? sum.update(repeating: 0, count: n) : lmk_scale(n, keep, sum, sum) }
+      for piece in 0..<pieces { lmk_add_scaled(n, 1, partial.pointer + (piece * m + row) * n, sum) }
+    }
+  }
+}

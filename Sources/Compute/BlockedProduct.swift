@@ -1,0 +1,176 @@
+import CKernels
+
+/// This library's own product, for processors with AVX-512: c [m, n] = a [m, k] · b [k, n], b packed. Every number of c is summed in the
+/// order of the depth whatever the cut, so results have the same bits for any number of threads.
+struct BlockedProduct: Sendable {
+  let m: Int
+  let n: Int
+  let k: Int
+  let arithmetic: Arithmetic
+
+  private static let tileRows = Int(LMK_TILE_ROWS)
+  /// Rows packed together: they stay in the second cache while panels of b pass by.
+  private static let blockTiles = 12
+  /// Panels whose sums are kept between parts of the depth, and panels that one packing of rows serves where none are kept.
+  private static let panelsWithSums = 16
+  private static let panelsWithoutSums = 64
+
+  var tiles: Int { (m + Self.tileRows - 1) / Self.tileRows }
+  var panels: Int { PackedPanels.count(n) }
+
+  /// Elements of depth that are treated at once: even shares of the depth.
+  var partDepth: Int {
+    let most = Int(LMK_DEPTH_WORDS) * (arithmetic.code == Int32(LMK_PRODUCT_PAIRS) ? 2 : 1)
+    let parts = max((k + most - 1) / most, 1)
+    return max(min(((k + parts - 1) / parts + 31) / 32 * 32, most), 32)
+  }
+  var parts: Int { max((k + partDepth - 1) / partDepth, 1) }
+
+  /// Floats of scratch memory a block needs: packed rows, an expanded panel, sums.
+  func scratchCount(columns: Int) -> Int {
+    let rows = min(tiles, Self.blockTiles) * Self.tileRows * Int(LMK_ROW_WORDS)
+    let sums = parts > 1 ? PackedPanels.count(columns) * min(tiles, Self.blockTiles) * Self.tileFloats : 0
+    return rows + Self.expandedFloats + sums
+  }
+  private static let tileFloats = tileRows * PackedPanels.columns
+  private static let expandedFloats = Int(LMK_DEPTH_WORDS) * PackedPanels.columns
+
+  /// Rows (in tiles) and columns (in panels) of c, cut into even blocks.
+  struct Cut {
+    var rowBlocks: Int
+    var columnBlocks: Int
+    var count: Int { rowBlocks * columnBlocks }
+  }
+
+  /// The cut that leaves the busiest thread the least to do.
+  func cut(threads: Int) -> Cut {
+    let mostPanels = parts > 1 ? Self.panelsWithSums : Self.panelsWithoutSums
+    let leastRows = max((tiles + Self.blockTiles - 1) / Self.blockTiles, 1)
+    let leastColumns = max((panels + mostPanels - 1) / mostPanels, 1)
+    var best = Cut(rowBlocks: leastRows, columnBlocks: leastColumns)
+    guard threads > 1 else { return best }
+    var least = Double.infinity
+    for rowBlocks in leastRows...min(max(tiles, 1), leastRows + 2 * threads) {
+      for columnBlocks in leastColumns...min(max(panels, 1), leastColumns + 2 * threads) {
+        let candidate = Cut(rowBlocks: rowBlocks, columnBlocks: columnBlocks)
+        let cost = busiest(candidate, threads: threads)
+        if cost < least { (best, least) = (candidate, cost) }
+      }
+    }
+    return best
+  }
+
+  /// In tiles; packing a tile's rows takes about a third of computing one, reading a panel anew a fifth.
+  private func busiest(_ cut: Cut, threads: Int) -> Double {
+    let rows = Double((tiles + cut.rowBlocks - 1) / cut.rowBlocks)
+    let columns = Double((panels + cut.columnBlocks - 1) / cut.columnBlocks)
+    return Double((cut.count + threads - 1) / threads) * (rows * columns + 0.3 * rows + 0.2 * columns)
+  }
+
+  /// One block of the cut, all of the depth or elements `first` ..< `first + depth` of it.
+  ///
+  /// - Parameters:
+  ///   - b: holds the depth from `bFirst` on.
+  ///   - scratch: `scratchCount` floats.
+  func compute(
+    _ index: Int, of cut: Cut, _ a: MatrixView, _ b: PackedPanels, bFirst: Int = 0, first: Int = 0, depth: Int,
+    into c: MatrixPlace, _ epilogue: Epilogue, scratch: UnsafeMutablePointer<Float>
+  ) {
+    let (rowBlock, columnBlock) = (index / cut.columnBlocks, index % cut.columnBlocks)
+    let row = rowBlock * tiles / cut.rowBlocks * Self.tileRows
+    let rows = min((rowBlock + 1) * tiles / cut.rowBlocks * Self.tileRows, m) - row
+    let panel = columnBlock * panels / cut.columnBlocks
+    let column = panel * PackedPanels.columns
+    let columns = min((columnBlock + 1) * panels / cut.columnBlocks * PackedPanels.columns, n) - column
+    guard rows > 0, columns > 0 else { return }
+
+    let packed = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UInt32.self)
+    let expanded = scratch + min(tiles, Self.blockTiles) * Self.tileRows * Int(LMK_ROW_WORDS)
+    var matrix = a.matrix
+    let end = first + depth
+    for start in stride(from: first, to: max(end, first + 1), by: partDepth) {
+      let length = min(partDepth, end - start)
+      lmk_pack_a(arithmetic.code, &matrix, row, rows, start, length, packed)
+      let isLast = start + length >= end
+      let next = isLast ? nil : a.from(row: row, column: start + length)
+      var block = lmk_block(
+        arithmetic: arithmetic.code, a_is_transposed: a.isTransposed ? 1 : 0, starts: start == first ? 1 : 0,
+        ends: isLast ? 1 : 0, rows: rows, columns: columns, depth: length, a: packed,
+        b: b.panel(panel) + PackedPanels.words(arithmetic, k: start - bFirst), panel_stride: b.panelWords,
+        sums: expanded + Self.expandedFloats, expanded: expanded,
+        epilogue: epilogue.kernel(c, row: row, column: column),
+        next_a: next.flatMap { $0.isTransposed ? nil : $0.pointer.assumingMemoryBound(to: CChar.self) },
+        next_a_stride: a.stride * a.element.size)
+      lmk_product_block(&block)
+    }
+  }
+}
+
+extension BlockedProduct {
+  /// The whole product with all threads.
+  ///
+  /// - Throws: `OutOfMemory`.
+  func run(_ a: MatrixView, _ b: RightOperand, into c: MatrixPlace, _ epilogue: Epilogue) throws {
+    switch b {
+    case .packed(let packed): try run(a, packed.panels, into: c, epilogue)
+    case .view(let view):
+      if a.isTransposed, parts > 2, canSumInPlace(c, epilogue) {
+        try runByParts(a, view, into: c, epilogue)
+      } else {
+        let packed = try PackedMatrix(view, k: k, n: n, arithmetic: arithmetic)
+        try run(a, packed.panels, into: c, epilogue)
+      }
+    }
+  }
+
+  private func run(_ a: MatrixView, _ b: PackedPanels, into c: MatrixPlace, _ epilogue: Epilogue) throws {
+    let cut = cut(threads: threadCount)
+    let columns = (panels + cut.columnBlocks - 1) / cut.columnBlocks * PackedPanels.columns
+    try parallelWithScratch(cut.count, scratchCount: scratchCount(columns: columns)) { index, scratch in
+      compute(index, of: cut, a, b, depth: k, into: c, epilogue, scratch: scratch)
+    }
+  }
+
+  private func canSumInPlace(_ c: MatrixPlace, _ epilogue: Epilogue) -> Bool {
+    c.element == .float32 && epilogue.kind == .store
+  }
+
+  /// A weight's gradient, as deep as there are tokens: part by part of the depth, so that the packed part of b stays near; sums are kept
+  /// in c.
+  private func runByParts(_ a: MatrixView, _ b: MatrixView, into c: MatrixPlace, _ epilogue: Epilogue) throws {
+    let room = try PackedMatrix(k: partDepth, n: n, arithmetic: arithmetic)
+    let slice = room.panels
+    let part = BlockedProduct(m: m, n: n, k: partDepth, arithmetic: arithmetic)
+    let cut = part.cut(threads: threadCount)
+    let columns = (panels + cut.columnBlocks - 1) / cut.columnBlocks * PackedPanels.columns
+    let pool = try ScratchPool(pieces: min(cut.count, threadCount), count: part.scratchCount(columns: columns))
+    var epilogue = epilogue
+    for first in stride(from: 0, to: k, by: partDepth) {
+      let depth = min(partDepth, k - first)
+      slice.pack(b, first: first, depth: depth)
+      parallel(cut.count) { index in
+        let scratch = pool.take()
+        part.compute(
+          index, of: cut, a, slice, bFirst: first, first: first, depth: depth, into: c, epilogue, scratch: scratch)
+        pool.giveBack(scratch)
+      }
+      epilogue = Epilogue(scale: epilogue.scale, keep: 1)
+    }
+  }
+}
+
+extension BlockedProduct {
+  /// Floats of scratch memory that `runAlone` needs.
+  var aloneScratchCount: Int { scratchCount(columns: n) + panels * PackedPanels.words(arithmetic, k: k) }
+
+  /// The whole product on the caller's thread.
+  func runAlone(
+    _ a: MatrixView, _ b: MatrixView, into c: MatrixPlace, _ epilogue: Epilogue, scratch: UnsafeMutablePointer<Float>
+  ) {
+    let panels = PackedPanels(scratch, k: k, n: n, arithmetic: arithmetic)
+    for panel in 0..<panels.count { panels.pack(b, panel: panel, first: 0, depth: k) }
+    let cut = Cut(rowBlocks: max((tiles + Self.blockTiles - 1) / Self.blockTiles, 1), columnBlocks: 1)
+    let rest = scratch + panels.count * panels.panelWords
+    for index in 0..<cut.count { compute(index, of: cut, a, panels, depth: k, into: c, epilogue, scratch: rest) }
+  }
+}

@@ -1,0 +1,96 @@
+import CKernels
+
+/// A matrix in memory: `rows` × `columns` after the optional transposition, rows of the stored one `stride` elements apart.
+public struct MatrixView {
+  public let pointer: UnsafeRawPointer
+  public let element: Element
+  public let stride: Int
+  public let isTransposed: Bool
+
+  public init(_ pointer: UnsafeRawPointer, stride: Int, transposed: Bool = false, element: Element = .float32) {
+    self.pointer = pointer
+    self.element = element
+    self.stride = stride
+    isTransposed = transposed
+  }
+
+  /// The view that starts at row `row` and column `column` of the (transposed) matrix.
+  func from(row: Int, column: Int) -> MatrixView {
+    let offset = isTransposed ? column * stride + row : row * stride + column
+    return MatrixView(pointer + offset * element.size, stride: stride, transposed: isTransposed, element: element)
+  }
+
+  /// The numbers of a float32 matrix.
+  var floats: UnsafePointer<Float> { pointer.assumingMemoryBound(to: Float.self) }
+
+  var matrix: lmk_matrix {
+    lmk_matrix(data: pointer, stride: stride, type: element.code, transposed: isTransposed ? 1 : 0)
+  }
+}
+
+/// Where a matrix is written: rows `stride` elements apart.
+public struct MatrixPlace {
+  public let pointer: UnsafeMutableRawPointer
+  public let element: Element
+  public let stride: Int
+
+  public init(_ pointer: UnsafeMutableRawPointer, stride: Int, element: Element = .float32) {
+    self.pointer = pointer
+    self.element = element
+    self.stride = stride
+  }
+
+  /// The numbers of a float32 matrix.
+  var floats: UnsafeMutablePointer<Float> { pointer.assumingMemoryBound(to: Float.self) }
+}
+
+/// What becomes of a product's sums before they are stored.
+public struct Epilogue {
+  public enum Kind: Sendable {
+    /// c = scale · sum + bias + residual + keep · c
+    case store
+    /// before = sum + bias, where wanted; c = gelu(sum + bias)
+    case gelu
+    /// c = sum · gelu′(before); before = gelu(before)
+    case geluGradient
+
+    var code: Int32 {
+      switch self {
+      case .store: Int32(LMK_STORE)
+      case .gelu: Int32(LMK_STORE_GELU)
+      case .geluGradient: Int32(LMK_STORE_GELU_GRADIENT)
+      }
+    }
+  }
+
+  public var kind = Kind.store
+  public var scale: Float = 1
+  public var keep: Float = 0
+  /// A number per column.
+  public var bias: UnsafePointer<Float>?
+  /// The shape and stride of the result.
+  public var residual: UnsafePointer<Float>?
+  /// Numbers of the result's type, shape and stride.
+  public var before: UnsafeMutableRawPointer?
+
+  public init(
+    _ kind: Kind = .store, scale: Float = 1, keep: Float = 0, bias: UnsafePointer<Float>? = nil,
+    residual: UnsafePointer<Float>? = nil, before: UnsafeMutableRawPointer? = nil
+  ) {
+    self.kind = kind
+    self.scale = scale
+    self.keep = keep
+    self.bias = bias
+    self.residual = residual
+    self.before = before
+  }
+
+  /// The same for the block that starts at a row and column of `c`.
+  func kernel(_ c: MatrixPlace, row: Int, column: Int) -> lmk_epilogue {
+    let place = row * c.stride + column
+    return lmk_epilogue(
+      kind: kind.code, scale: scale, keep: keep, bias: bias.map { $0 + column }, residual: residual.map { $0 + place },
+      residual_stride: c.stride, before: before.map { $0 + place * c.element.size },
+      c: c.pointer + place * c.element.size, stride: c.stride, type: c.element.code)
+  }
+}

@@ -1,0 +1,74 @@
+import CKernels
+
+/// The right operand of a product, b [k, n], in the order the kernels read it: panels of 32 columns, somewhere in memory.
+struct PackedPanels {
+  let n: Int
+  let arithmetic: Arithmetic
+  /// Words from one panel to the next.
+  let panelWords: Int
+  private let words: UnsafeMutablePointer<UInt32>
+
+  static let columns = Int(LMK_TILE_COLUMNS)
+  static func count(_ n: Int) -> Int { (n + columns - 1) / columns }
+  static func words(_ arithmetic: Arithmetic, k: Int) -> Int { lmk_b_words(arithmetic.code, k) * columns }
+
+  /// - Parameter place: room for `count(n)` · `words(arithmetic, k)` words.
+  init(_ place: UnsafeMutablePointer<Float>, k: Int, n: Int, arithmetic: Arithmetic) {
+    self.n = n
+    self.arithmetic = arithmetic
+    panelWords = Self.words(arithmetic, k: k)
+    words = UnsafeMutableRawPointer(place).assumingMemoryBound(to: UInt32.self)
+  }
+
+  var count: Int { Self.count(n) }
+
+  func panel(_ index: Int) -> UnsafeMutablePointer<UInt32> { words + index * panelWords }
+
+  /// Packs elements first ..< first + depth of `b`'s depth into one panel.
+  func pack(_ b: MatrixView, panel index: Int, first: Int, depth: Int) {
+    var matrix = b.matrix
+    let column = index * Self.columns
+    lmk_pack_b(arithmetic.code, &matrix, column, min(Self.columns, n - column), first, depth, panel(index))
+  }
+
+  /// The same for all panels, with all threads.
+  func pack(_ b: MatrixView, first: Int, depth: Int) {
+    parallelRows(count, cost: depth * Self.columns) { range in
+      for panel in range { pack(b, panel: panel, first: first, depth: depth) }
+    }
+  }
+}
+
+/// A right operand that was packed once for several products, such as a weight.
+public final class PackedMatrix: @unchecked Sendable {
+  public let k: Int
+  public let n: Int
+  public let arithmetic: Arithmetic
+  let panels: PackedPanels
+  private let buffer: Buffer
+
+  /// Room for a matrix.
+  ///
+  /// - Throws: `OutOfMemory`.
+  init(k: Int, n: Int, arithmetic: Arithmetic) throws {
+    self.k = k
+    self.n = n
+    self.arithmetic = arithmetic
+    buffer = try Buffer(count: PackedPanels.count(n) * PackedPanels.words(arithmetic, k: k))
+    panels = PackedPanels(buffer.pointer, k: k, n: n, arithmetic: arithmetic)
+  }
+
+  /// Packs b [k, n] with all threads.
+  ///
+  /// - Throws: `OutOfMemory`.
+  public convenience init(_ b: MatrixView, k: Int, n: Int, arithmetic: Arithmetic) throws {
+    try self.init(k: k, n: n, arithmetic: arithmetic)
+    panels.pack(b, first: 0, depth: k)
+  }
+}
+
+/// The right operand of a product.
+public enum RightOperand {
+  case view(MatrixView)
+  case packed(PackedMatrix)
+}

@@ -1,0 +1,59 @@
+import Compute
+import Tensors
+
+/// The number format that the operands of products are rounded to. Weights, the residual stream, layer norms, softmax, the loss and all
+/// sums are float32 whichever it is.
+public enum Precision: String, Sendable, CaseIterable {
+  /// bf16 where the processor has instructions for it, float32 elsewhere.
+  case auto
+  case float32
+  /// bfloat16, with its range of float32 and eight bits of precision. Needs AVX512-BF16.
+  case bf16
+
+  /// How to compute at this precision on this machine.
+  ///
+  /// - Throws: `PrecisionError` where bf16 is asked for and the instruction set in use does not have it.
+  public func arithmetic() throws -> Arithmetic {
+    if self != .float32, Arithmetic.bfloat16.isAvailable { return .bfloat16 }
+    guard self != .bf16 else { throw PrecisionError(InstructionSet.current) }
+    return .float32
+  }
+
+  /// What `auto` stands for on this machine.
+  public static func named(_ arithmetic: Arithmetic) -> Precision { arithmetic == .bfloat16 ? .bf16 : .float32 }
+}
+
+/// A precision that the instruction set in use cannot compute with.
+public struct PrecisionError: DescribedError {
+  public let kind = ErrorKind.value
+  public let description: String
+
+  init(_ set: InstructionSet) {
+    description =
+      "precision is 'bf16', which needs a processor with AVX512-BF16: the instruction set in use is '\(set.rawValue)'; "
+      + "wanted 'float32', or 'auto' to take what there is"
+  }
+
+  init(unknown name: String) {
+    description = "precision is '\(name)', wanted one of 'auto', 'float32', 'bf16'"
+  }
+}
+
+extension Precision {
+  /// - Throws: `PrecisionError` where there is none of that name.
+  public init(named name: String) throws {
+    guard let precision = Precision(rawValue: name) else { throw PrecisionError(unknown: name) }
+    self = precision
+  }
+
+  /// Runs `body` at this precision.
+  ///
+  /// - Parameter keepsPackedWeights: whether weights are used again before they change.
+  /// - Throws: `PrecisionError`, and what `body` throws.
+  public func compute<Result>(keepsPackedWeights: Bool = false, _ body: () throws -> Result) throws -> Result {
+    let arithmetic = try arithmetic()
+    let computation = Computation(
+      arithmetic, keepsPackedWeights: keepsPackedWeights || arithmetic == .bfloat16)
+    return try Computation.$current.withValue(computation) { try body() }
+  }
+}
