@@ -1,6 +1,6 @@
-static void LMK_NAME(adamw)(
+LMK_INLINED void LMK_NAME(adamw_step)(
     long n, float *restrict parameter, const float *restrict gradient, float *restrict mean, float *restrict square,
-    const struct lmk_adamw_factors *factors) {
+    const struct lmk_adamw_factors *factors, float *restrict target, float keep, int averages) {
   const struct lmk_adamw_factors f = *factors;
   for (long i = 0; i < n; i++) {
     LMK_FUSES
@@ -10,8 +10,19 @@ static void LMK_NAME(adamw)(
     mean[i] = m;
     square[i] = v;
     const float decayed = parameter[i] * f.keep;
-    parameter[i] = decayed - f.rate * m / (sqrtf(v * f.square_correction) + f.epsilon);
+    const float updated = decayed - f.rate * m / (sqrtf(v * f.square_correction) + f.epsilon);
+    parameter[i] = updated;
+    if (averages) target[i] = keep * target[i] + (1.0f - keep) * updated;
   }
+}
+
+static void LMK_NAME(adamw)(
+    long n, float *parameter, const float *gradient, float *mean, float *square,
+    const struct lmk_adamw_factors *factors, float *target, float keep) {
+  if (target)
+    LMK_NAME(adamw_step)(n, parameter, gradient, mean, square, factors, target, keep, 1);
+  else
+    LMK_NAME(adamw_step)(n, parameter, gradient, mean, square, factors, target, keep, 0);
 }
 
 static void LMK_NAME(average)(long n, float keep, const float *restrict online, float *restrict target) {

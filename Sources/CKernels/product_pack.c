@@ -19,10 +19,14 @@ long lmk_b_words(int arithmetic, long depth) {
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"))), apply_to = function)
 
 enum { lanes = 16 };
+// Steps in depth that are packed for one tile before the next: their rows stay in the first cache, and writes follow each other.
+enum { steps_together = 32 };
 
 static inline __mmask16 first_lanes(long count) {
   return count >= lanes ? 0xFFFF : count <= 0 ? 0 : (__mmask16)((1u << count) - 1);
 }
+
+static inline long least(long a, long b) { return a < b ? a : b; }
 
 static inline const char *element(const struct lmk_matrix *m, long row, long column) {
   return (const char *)m->data + (row * m->stride + column) * (m->type == LMK_FLOAT32 ? 4 : 2);
@@ -87,25 +91,57 @@ static void pack_a_rows(
   }
 }
 
-// Words `count` (at most sixteen) of one step in depth, from the row of the stored matrix, and for pairs the next one.
-static inline __m512i across(int arithmetic, const struct lmk_matrix *m, long k, long end, long column, long count) {
-  const __mmask16 mask = first_lanes(count);
-  if (arithmetic != LMK_PRODUCT_PAIRS)
-    return words(arithmetic, m->type, element(m, k, column), k < end ? mask : 0);
-  const __m512i even = halves(m->type, element(m, k, column), mask);
-  if (k + 1 >= end) return even;
-  return _mm512_or_si512(even, _mm512_slli_epi32(halves(m->type, element(m, k + 1, column), mask), 16));
+// Steps of sixteen columns (those of the mask) that lie `row` bytes apart, one step behind the other: `depth` rows, two a step for pairs.
+static inline __attribute__((always_inline)) void pack_steps(
+    int arithmetic, int type, const char *from, long row, long depth, __mmask16 mask, uint32_t *to, long to_step,
+    __mmask16 stored) {
+  if (arithmetic != LMK_PRODUCT_PAIRS) {
+    for (long k = 0; k < depth; k++, from += row, to += to_step)
+      _mm512_mask_storeu_epi32(to, stored, words(arithmetic, type, from, mask));
+    return;
+  }
+  long k = 0;
+  for (; k + 1 < depth; k += 2, from += 2 * row, to += to_step) {
+    const __m512i even = halves(type, from, mask), odd = halves(type, from + row, mask);
+    _mm512_mask_storeu_epi32(to, stored, _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
+  }
+  if (k < depth) _mm512_mask_storeu_epi32(to, stored, halves(type, from, mask));
+}
+
+// The same with arithmetic and type as constants in the loops.
+static void pack_across(
+    int arithmetic, int type, const char *from, long row, long depth, __mmask16 mask, uint32_t *to, long to_step,
+    __mmask16 stored) {
+#define ONE_CASE(a, t) \
+  if (arithmetic == a && type == t) pack_steps(a, t, from, row, depth, mask, to, to_step, stored)
+  ONE_CASE(LMK_PRODUCT_FLOAT32, LMK_FLOAT32);
+  ONE_CASE(LMK_PRODUCT_FLOAT32, LMK_BFLOAT16);
+  ONE_CASE(LMK_PRODUCT_ROUNDED, LMK_FLOAT32);
+  ONE_CASE(LMK_PRODUCT_ROUNDED, LMK_BFLOAT16);
+  ONE_CASE(LMK_PRODUCT_PAIRS, LMK_FLOAT32);
+  ONE_CASE(LMK_PRODUCT_PAIRS, LMK_BFLOAT16);
+#undef ONE_CASE
 }
 
 static void pack_a_columns(
     int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed) {
   const long steps = lmk_a_words(arithmetic, depth), step = arithmetic == LMK_PRODUCT_PAIRS ? 2 : 1;
-  for (long w = 0; w < steps; w++) {
+  const long row = a->stride * (a->type == LMK_FLOAT32 ? 4 : 2);
+  const __mmask16 stored = first_lanes(LMK_TILE_ROWS);
+  for (long start = 0; start < steps; start += steps_together) {
+    const long elements = least(depth - start * step, steps_together * step);
     for (long r = 0; r < rows; r += LMK_TILE_ROWS) {
-      const long count = rows - r < LMK_TILE_ROWS ? rows - r : LMK_TILE_ROWS;
-      const __m512i values = across(arithmetic, a, first + w * step, first + depth, first_row + r, count);
-      _mm512_mask_storeu_epi32(packed + (r * steps + w * LMK_TILE_ROWS), first_lanes(LMK_TILE_ROWS), values);
+      const __mmask16 mask = first_lanes(least(rows - r, LMK_TILE_ROWS));
+      uint32_t *to = packed + r * steps + start * LMK_TILE_ROWS;
+      pack_across(
+          arithmetic, a->type, element(a, first + start * step, first_row + r), row, elements, mask, to, LMK_TILE_ROWS,
+          stored);
     }
+  }
+  // An odd depth meets a pair whose second element is zero.
+  if (arithmetic == LMK_PRODUCT_ROUNDED && depth % 2 != 0) {
+    for (long r = 0; r < rows; r += LMK_TILE_ROWS)
+      memset(packed + r * steps + depth * LMK_TILE_ROWS, 0, LMK_TILE_ROWS * sizeof *packed);
   }
 }
 
@@ -168,16 +204,14 @@ void lmk_pack_b(
     int arithmetic, const struct lmk_matrix *b, long column, long count, long first, long depth, uint32_t *packed) {
   // Kept the same way for both ways of computing with bfloat16.
   const int kept = arithmetic == LMK_PRODUCT_FLOAT32 ? LMK_PRODUCT_FLOAT32 : LMK_PRODUCT_PAIRS;
-  const long steps = lmk_b_words(kept, depth), step = kept == LMK_PRODUCT_PAIRS ? 2 : 1;
+  const long row = b->stride * (b->type == LMK_FLOAT32 ? 4 : 2);
   for (long half = 0; half < LMK_TILE_COLUMNS; half += lanes) {
-    if (b->transposed) {
+    if (b->transposed)
       pack_b_columns(kept, b, column + half, count - half, first, depth, packed + half);
-      continue;
-    }
-    for (long w = 0; w < steps; w++)
-      _mm512_storeu_si512(
-          packed + w * LMK_TILE_COLUMNS + half,
-          across(kept, b, first + w * step, first + depth, column + half, count - half));
+    else
+      pack_across(
+          kept, b->type, element(b, first, column + half), row, depth, first_lanes(count - half), packed + half,
+          LMK_TILE_COLUMNS, 0xFFFF);
   }
 }
 

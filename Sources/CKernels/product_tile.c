@@ -13,11 +13,6 @@
 enum { tile_size = LMK_TILE_ROWS * LMK_TILE_COLUMNS };
 #define UNROLLED _Pragma("clang loop unroll(full)")
 
-// What is brought near meanwhile: a line of each every few steps.
-struct ahead {
-  const char *b, *a;
-};
-
 static inline __attribute__((always_inline)) __m512 multiply_add(bool in_pairs, __m512i a, __m512i b, __m512 sum) {
   if (in_pairs) return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
   return _mm512_fmadd_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), sum);
@@ -34,9 +29,10 @@ static inline __attribute__((always_inline)) void step(
   }
 }
 
+// `ahead`: what is brought near meanwhile, a line every few steps.
 static inline __attribute__((always_inline)) void tile(
     bool in_pairs, bool by_rows, bool starts, long words, const uint32_t *a, const uint32_t *b, float *sums,
-    struct ahead ahead) {
+    const char *ahead) {
   const long row = by_rows ? LMK_ROW_WORDS : 1, next = by_rows ? 1 : LMK_TILE_ROWS;
   __m512 c[LMK_TILE_ROWS][2];
   UNROLLED for (int i = 0; i < LMK_TILE_ROWS; i++) {
@@ -45,8 +41,7 @@ static inline __attribute__((always_inline)) void tile(
   }
   long k = 0;
   for (; k + 3 < words; k += 4) {
-    _mm_prefetch(ahead.b + 16 * k, _MM_HINT_T1);
-    _mm_prefetch(ahead.a + 4 * k, _MM_HINT_T1);
+    _mm_prefetch(ahead + 16 * k, _MM_HINT_T1);
     UNROLLED for (int i = 0; i < 4; i++) step(in_pairs, row, a + i * next, b + i * LMK_TILE_COLUMNS, c);
     a += 4 * next;
     b += 4 * LMK_TILE_COLUMNS;
@@ -59,7 +54,7 @@ static inline __attribute__((always_inline)) void tile(
 
 #define TILE(name, in_pairs, by_rows, starts)                                                                        \
   static __attribute__((noinline)) void name(                                                                        \
-      long words, const uint32_t *a, const uint32_t *b, float *sums, struct ahead ahead) {                           \
+      long words, const uint32_t *a, const uint32_t *b, float *sums, const char *ahead) {                           \
     tile(in_pairs, by_rows, starts, words, a, b, sums, ahead);                                                       \
   }
 TILE(floats_by_rows_first, false, true, true)
@@ -71,7 +66,7 @@ TILE(pairs_by_rows, true, true, false)
 TILE(pairs_by_columns_first, true, false, true)
 TILE(pairs_by_columns, true, false, false)
 
-typedef void (*tile_function)(long, const uint32_t *, const uint32_t *, float *, struct ahead);
+typedef void (*tile_function)(long, const uint32_t *, const uint32_t *, float *, const char *);
 static const tile_function tiles[2][2][2] = {
     {{floats_by_rows, floats_by_rows_first}, {floats_by_columns, floats_by_columns_first}},
     {{pairs_by_rows, pairs_by_rows_first}, {pairs_by_columns, pairs_by_columns_first}},
@@ -99,9 +94,9 @@ void lmk_product_block(const struct lmk_block *p) {
   const tile_function compute = tiles[in_pairs][p->a_is_transposed != 0][p->starts != 0];
   const bool keeps_sums = !(p->starts && p->ends);
   _Alignas(64) float here[tile_size];
-  long next_row = 0;
   for (long column = 0, panel = 0; column < p->columns; column += LMK_TILE_COLUMNS, panel++) {
     const uint32_t *b = p->b + panel * p->panel_stride;
+    // The next panel is brought near meanwhile, a part of it with each tile.
     const char *next_b = (const char *)(b + p->panel_stride);
     if (expands) {
       expand(kept, b, p->expanded);
@@ -109,10 +104,8 @@ void lmk_product_block(const struct lmk_block *p) {
     }
     for (long t = 0; t < tile_rows; t++) {
       float *sums = keeps_sums ? p->sums + (panel * tile_rows + t) * tile_size : here;
-      struct ahead ahead = {next_b, (const char *)b};
+      compute(words, p->a + t * a_step, b, sums, next_b);
       next_b += 16 * words;
-      if (p->next_a && next_row < p->rows) ahead.a = p->next_a + next_row++ * p->next_a_stride;
-      compute(words, p->a + t * a_step, b, sums, ahead);
       if (p->ends)
         lmk_store_tile(
             &p->epilogue, sums, t * LMK_TILE_ROWS, least(p->rows - t * LMK_TILE_ROWS, LMK_TILE_ROWS), column,

@@ -1,44 +1,75 @@
+// Rows end at a multiple of sixteen: loops have no remainder. What lies behind `columns` is made to count for nothing first.
+#define LMK_WHOLE_VECTORS _Pragma("clang loop vectorize_width(16) interleave_count(1)")
+
+static long LMK_NAME(fill_behind)(long columns, float *x, float filler) {
+  const long end = (columns + 15) / 16 * 16;
+  for (long i = columns; i < end; i++) x[i] = filler;
+  return end;
+}
+
+// Compilers do not vectorise the search for the largest of numbers that may be none.
+static float LMK_NAME(largest_of)(long end, const float *restrict x) {
+  typedef float sixteen __attribute__((ext_vector_type(16), aligned(4)));
+  sixteen largest = *(const sixteen *)x;
+  for (long i = 16; i < end; i += 16) {
+    const sixteen next = *(const sixteen *)(x + i);
+    largest = next > largest ? next : largest;
+  }
+  float lane[16];
+  memcpy(lane, &largest, sizeof lane);
+  for (int width = 8; width > 0; width /= 2)
+    for (int l = 0; l < width; l++) lane[l] = lane[l + width] > lane[l] ? lane[l + width] : lane[l];
+  return lane[0];
+}
+
 static void LMK_NAME(softmax)(
-    long rows, long columns, float scale, float *restrict x, float *restrict log_sum) {
-  for (long r = 0; r < rows; r++, x += columns) {
-    float largest = x[0];
-    for (long i = 1; i < columns; i++) {
-      LMK_REDUCES
-      largest = x[i] > largest ? x[i] : largest;
-    }
+    long rows, long columns, long stride, float scale, float *restrict x, float *restrict log_sum) {
+  for (long r = 0; r < rows; r++, x += stride) {
+    const long end = LMK_NAME(fill_behind)(columns, x, -INFINITY);
+    const float largest = LMK_NAME(largest_of)(end, x);
     float sum = 0;
-    for (long i = 0; i < columns; i++) {
+    LMK_WHOLE_VECTORS
+    for (long i = 0; i < end; i++) {
       LMK_REDUCES
-      x[i] = LMK_NAME(exponential)(scale * (x[i] - largest));
-      sum += x[i];
+      const float value = LMK_NAME(exponential)(scale * (x[i] - largest));
+      x[i] = value;
+      sum += value;
     }
     const float inverse = 1.0f / sum;
-    for (long i = 0; i < columns; i++) x[i] *= inverse;
+    LMK_WHOLE_VECTORS
+    for (long i = 0; i < end; i++) x[i] *= inverse;
     log_sum[r] = scale * largest + logf(sum);
   }
 }
 
 static void LMK_NAME(softmax_again)(
-    long rows, long columns, float scale, float *restrict x, const float *restrict log_sum) {
-  for (long r = 0; r < rows; r++, x += columns) {
-    for (long i = 0; i < columns; i++) {
+    long rows, long columns, long stride, float scale, float *restrict x, const float *restrict log_sum) {
+  for (long r = 0; r < rows; r++, x += stride) {
+    const long end = LMK_NAME(fill_behind)(columns, x, -INFINITY);
+    const float shift = log_sum[r];
+    LMK_WHOLE_VECTORS
+    for (long i = 0; i < end; i++) {
       LMK_FUSES
-      x[i] = LMK_NAME(exponential)(scale * x[i] - log_sum[r]);
+      x[i] = LMK_NAME(exponential)(scale * x[i] - shift);
     }
   }
 }
 
 static void LMK_NAME(softmax_gradient)(
-    long rows, long columns, float scale, const float *restrict y, float *restrict dy) {
-  for (long r = 0; r < rows; r++, y += columns, dy += columns) {
+    long rows, long columns, long stride, float scale, const float *restrict y, float *restrict dy) {
+  for (long r = 0; r < rows; r++, y += stride, dy += stride) {
+    const long end = LMK_NAME(fill_behind)(columns, dy, 0);
     float product = 0;
-    for (long i = 0; i < columns; i++) {
+    LMK_WHOLE_VECTORS
+    for (long i = 0; i < end; i++) {
       LMK_REDUCES
       product += y[i] * dy[i];
     }
-    for (long i = 0; i < columns; i++) {
+    LMK_WHOLE_VECTORS
+    for (long i = 0; i < end; i++) {
       LMK_FUSES
       dy[i] = scale * y[i] * (dy[i] - product);
     }
   }
 }
+#undef LMK_WHOLE_VECTORS

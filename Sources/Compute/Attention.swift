@@ -34,6 +34,10 @@ public struct AttentionShape: Sendable {
     self.headWidth = headWidth
   }
 
+  /// Operations of the two products, and of the five that their gradient takes, the scores computed again.
+  public var flops: Double { 4 * Double(units) * Double(queries) * Double(keys) * Double(headWidth) }
+  public var gradientFlops: Double { 2.5 * flops }
+
   /// Logits are divided by √headWidth.
   var scale: Float { 1 / Float(headWidth).squareRoot() }
   var units: Int { images * heads }
@@ -74,10 +78,11 @@ public func attention(
       let rows = block.count
       let query = MatrixView(q, head: head, image: image, rows: shape.queries, shape, first: block.lowerBound)
       let place = MatrixPlace(output, head: head, image: image, rows: shape.queries, shape, first: block.lowerBound)
-      products.scoring(rows)(query, key, into: MatrixPlace(scores, stride: shape.keys), scratch: rest)
+      products.scoring(rows)(query, key, into: MatrixPlace(scores, stride: products.stride), scratch: rest)
       lmk_softmax(
-        rows, shape.keys, shape.scale, scores, logSums + shape.row(head, image: image, block.lowerBound))
-      products.mixing(rows)(MatrixView(scores, stride: shape.keys), value, into: place, scratch: rest)
+        rows, shape.keys, products.stride, shape.scale, scores,
+        logSums + shape.row(head, image: image, block.lowerBound))
+      products.mixing(rows)(MatrixView(scores, stride: products.stride), value, into: place, scratch: rest)
     }
   }
 }
@@ -91,9 +96,9 @@ public func attentionGradient(
   dv: AttentionOperand, arithmetic: Arithmetic
 ) throws {
   let products = AttentionProducts(shape, arithmetic)
-  let (keys, width) = (shape.keys, shape.headWidth)
+  let (keys, width, stride) = (shape.keys, shape.headWidth, products.stride)
   let isWhole = shape.blocks.count <= 1
-  let sums = isWhole ? 0 : products.rounded(keys * width)
+  let sums = isWhole ? 0 : wholeVectors(keys * width)
   try forEachHead(shape, scratch: 2 * products.scores + 2 * sums + products.scratch) { head, image, scratch in
     let (weights, dScores) = (scratch, scratch + products.scores)
     let (keySums, valueSums) = (dScores + products.scores, dScores + products.scores + sums)
@@ -108,18 +113,18 @@ public func attentionGradient(
       let query = MatrixView(q, head: head, image: image, rows: shape.queries, shape, first: first)
       let dOut = MatrixView(dOutput, head: head, image: image, rows: shape.queries, shape, first: first)
       let collect = Epilogue(keep: first == 0 ? 0 : 1)
-      products.scoring(rows)(query, keyTransposed, into: MatrixPlace(weights, stride: keys), scratch: rest)
-      lmk_softmax_again(rows, keys, shape.scale, weights, logSums + shape.row(head, image: image, first))
+      products.scoring(rows)(query, keyTransposed, into: MatrixPlace(weights, stride: stride), scratch: rest)
+      lmk_softmax_again(rows, keys, stride, shape.scale, weights, logSums + shape.row(head, image: image, first))
       products.collecting(rows)(
-        MatrixView(weights, stride: keys, transposed: true), dOut,
+        MatrixView(weights, stride: stride, transposed: true), dOut,
         into: isWhole ? dValue : MatrixPlace(valueSums, stride: width), collect, scratch: rest)
-      products.scoring(rows)(dOut, valueTransposed, into: MatrixPlace(dScores, stride: keys), scratch: rest)
-      lmk_softmax_gradient(rows, keys, shape.scale, weights, dScores)
+      products.scoring(rows)(dOut, valueTransposed, into: MatrixPlace(dScores, stride: stride), scratch: rest)
+      lmk_softmax_gradient(rows, keys, stride, shape.scale, weights, dScores)
       products.mixing(rows)(
-        MatrixView(dScores, stride: keys), key,
+        MatrixView(dScores, stride: stride), key,
         into: MatrixPlace(dq, head: head, image: image, rows: shape.queries, shape, first: first), scratch: rest)
       products.collecting(rows)(
-        MatrixView(dScores, stride: keys, transposed: true), query,
+        MatrixView(dScores, stride: stride, transposed: true), query,
         into: isWhole ? dKey : MatrixPlace(keySums, stride: width), collect, scratch: rest)
     }
     guard !isWhole else { return }
@@ -153,14 +158,13 @@ private struct AttentionProducts {
   }
 
   /// Floats of the scores of one block, and of the products' scratch memory.
-  var scores: Int { rounded(shape.queriesPerBlock * shape.keys) }
+  var scores: Int { shape.queriesPerBlock * stride }
+  /// From one row of scores to the next: whole vectors.
+  var stride: Int { wholeVectors(shape.keys) }
   var scratch: Int {
     let rows = shape.queriesPerBlock
     return max(scoring(rows).scratchCount, mixing(rows).scratchCount, collecting(rows).scratchCount)
   }
-
-  /// Whole vectors, so that what lies behind is aligned.
-  func rounded(_ count: Int) -> Int { (count + 15) / 16 * 16 }
 }
 
 extension AttentionShape {

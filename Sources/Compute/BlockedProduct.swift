@@ -92,15 +92,12 @@ struct BlockedProduct: Sendable {
       let length = min(partDepth, end - start)
       lmk_pack_a(arithmetic.code, &matrix, row, rows, start, length, packed)
       let isLast = start + length >= end
-      let next = isLast ? nil : a.from(row: row, column: start + length)
       var block = lmk_block(
         arithmetic: arithmetic.code, a_is_transposed: a.isTransposed ? 1 : 0, starts: start == first ? 1 : 0,
         ends: isLast ? 1 : 0, rows: rows, columns: columns, depth: length, a: packed,
         b: b.panel(panel) + PackedPanels.words(arithmetic, k: start - bFirst), panel_stride: b.panelWords,
         sums: expanded + Self.expandedFloats, expanded: expanded,
-        epilogue: epilogue.kernel(c, row: row, column: column),
-        next_a: next.flatMap { $0.isTransposed ? nil : $0.pointer.assumingMemoryBound(to: CChar.self) },
-        next_a_stride: a.stride * a.element.size)
+        epilogue: epilogue.kernel(c, row: row, column: column))
       lmk_product_block(&block)
     }
   }

@@ -24,19 +24,36 @@ struct PackedPanels {
 
   func panel(_ index: Int) -> UnsafeMutablePointer<UInt32> { words + index * panelWords }
 
-  /// Packs elements first ..< first + depth of `b`'s depth into one panel.
-  func pack(_ b: MatrixView, panel index: Int, first: Int, depth: Int) {
+  /// Packs elements first ..< first + depth of `b`'s depth into one panel, `at` words behind its beginning.
+  func pack(_ b: MatrixView, panel index: Int, first: Int, depth: Int, at offset: Int = 0) {
     var matrix = b.matrix
     let column = index * Self.columns
-    lmk_pack_b(arithmetic.code, &matrix, column, min(Self.columns, n - column), first, depth, panel(index))
+    lmk_pack_b(arithmetic.code, &matrix, column, min(Self.columns, n - column), first, depth, panel(index) + offset)
   }
 
-  /// The same for all panels, with all threads.
+  /// The same for all panels, with all threads: along the rows that lie in memory.
   func pack(_ b: MatrixView, first: Int, depth: Int) {
-    parallelRows(count, cost: depth * Self.columns) { range in
-      for panel in range { pack(b, panel: panel, first: first, depth: depth) }
+    if b.isTransposed {
+      parallelRows(count, cost: depth * Self.columns) { range in
+        for panel in range { pack(b, panel: panel, first: first, depth: depth) }
+      }
+    } else {
+      let pieces = (depth + Self.rowsTogether - 1) / Self.rowsTogether
+      parallelRows(pieces, cost: Self.rowsTogether * n) { range in
+        for piece in range {
+          let start = piece * Self.rowsTogether
+          for panel in 0..<count {
+            pack(
+              b, panel: panel, first: first + start, depth: min(Self.rowsTogether, depth - start),
+              at: Self.words(arithmetic, k: start))
+          }
+        }
+      }
     }
   }
+
+  /// Rows whose pieces are packed panel by panel; an even number, because bfloat16 are packed in pairs.
+  private static let rowsTogether = 32
 }
 
 /// A right operand that was packed once for several products, such as a weight.

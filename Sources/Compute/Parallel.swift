@@ -8,11 +8,12 @@ public var threadCount: Int {
 
 /// Calls `body(i)` once for every i in 0 ..< `count`, on the pool's threads, in any order. Returns when all are done.
 ///
-/// Bodies must write to disjoint memory. A call inside another, or from a second thread while one runs, is done by its caller
+/// Nothing is called in a dry run. Bodies must write to disjoint memory. A call inside another, or from a second thread while one runs, is done by its caller
 /// alone.
 public func parallel(_ count: Int, _ body: (Int) -> Void) {
   // Initialised before threads could meet at it: the language's way of doing that hangs in forked children.
   _ = configuredBLAS
+  guard !DryRun.isOn else { return }
   guard count > 1 else {
     if count == 1 { body(0) }
     return

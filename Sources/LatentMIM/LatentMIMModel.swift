@@ -12,7 +12,7 @@ public final class LatentMIMModel: @unchecked Sendable {
 
   private let objective: PatchDiscrimination
   private let constraint: SimilarityConstraint
-  private let average: MovingAverage
+  let average: MovingAverage
   private let encoderPositions: Tensor
   private let decoderPositions: Tensor
 
@@ -91,16 +91,39 @@ public final class LatentMIMModel: @unchecked Sendable {
     return metrics
   }
 
+  /// The most bytes that the loss of a batch and its gradients take, beyond what is in use; found in a dry run. Gradients collected are
+  /// forgotten.
+  ///
+  /// - Throws: `ConfigurationError`.
+  func peakBytes(batch: Int) throws -> Int {
+    clearGradients()
+    let views = try Views.sample(configuration, seed: 0, images: Array(0..<batch))
+    let shape = [batch, configuration.cropHeight, configuration.cropWidth, configuration.channels]
+    return try DryRun.peakBytes {
+      defer { clearGradients() }
+      let images = try Tensor(shape: shape, buffer: Buffer(count: shape.reduce(1, *)))
+      let (outputs, tape) = try Tape.record { try forward(images, views: views, gamma: 0) }
+      try tape.backward(from: outputs.loss)
+    }
+  }
+
   private func forward(_ images: Tensor, views: Views, gamma: Float) throws -> Outputs {
     let batch = views.batch
-    let visiblePatches = try patches(images, cells: views.visible, views: views)
-    let visibleTokens = try encoder(
-      visiblePatches, positions: gatherRows(encoderPositions, indices: views.visible, images: batch))
-    let projected = try encoder.project(visibleTokens)
-    let targets = try Tape.pause { try targetLatents(images, views: views) }
-    let predictions = try decoder(
-      projected, visiblePositions: gatherRows(decoderPositions, indices: views.visible, images: batch),
-      targetPositions: gatherRows(decoderPositions, indices: views.target, images: batch))
+    // First, because it needs most memory for a moment and leaves least.
+    let targets = try Profile.$part.withValue("target encoder") {
+      try Tape.pause { try targetLatents(images, views: views) }
+    }
+    let (visibleTokens, projected) = try Profile.$part.withValue("online encoder") {
+      let tokens = try encoder(
+        patches(images, cells: views.visible, views: views),
+        positions: gatherRows(encoderPositions, indices: views.visible, images: batch))
+      return (tokens, try encoder.project(tokens))
+    }
+    let predictions = try Profile.$part.withValue("decoder") {
+      try decoder(
+        projected, visiblePositions: gatherRows(decoderPositions, indices: views.visible, images: batch),
+        targetPositions: gatherRows(decoderPositions, indices: views.target, images: batch))
+    }
 
     let held = configuration.similarityTokens == .projected ? projected : visibleTokens
     let ofPredictions = try meanCosine(normalize(predictions))

@@ -1,5 +1,4 @@
 import Compute
-import Glibc
 import Images
 import Networks
 import Tensors
@@ -30,11 +29,13 @@ public final class Trainer: @unchecked Sendable {
   /// Steps done.
   public internal(set) var step = 0
 
+  /// Batches that are loaded while a step is computed.
+  let batchesAhead = 1
   let optimizer: AdamW
   let dataset: any ImageDataset
   private let augmentation: Augmentation
   private var loader: Loader?
-  /// The step the target encoder was last averaged for: once a step, also where a step is tried again.
+  /// Steps that the target encoder was averaged for: once for each, also where a step is tried again.
   var averagedSteps = 0
 
   /// - Throws: `ConfigurationError`, `PrecisionError`, `LoaderError` where the data set holds less than one batch, `ImageError` where its channels are not
@@ -83,20 +84,20 @@ public final class Trainer: @unchecked Sendable {
     model.clearGradients()  // what somebody looked at between steps is not part of this one
     let parts = configuration.accumulationSteps
     for _ in 0..<parts {
-      let batch = try nextBatch()
+      let batch = try Profile.measure("waiting for images") { try nextBatch() }
       averageTarget(values.targetMomentum)
       let views = try Views.sample(
         model.configuration, seed: configuration.randomSeed, epoch: epoch, images: batch.indices)
       let images = try Tensor(shape: batch.shape, buffer: batch.pixels)
-      let part = try configuration.precision.compute {
+      let part = try configuration.precision.compute(recomputesBlocks: configuration.recompute) {
         try model.loss(images, views: views, gamma: values.gamma, share: 1 / Float(parts), pooled: &pooled)
       }
       metrics.add(part, share: 1 / Double(parts))
     }
     (metrics.similarityImages, metrics.effectiveRank) = try pooled.similarityAndRank()
-    let norm = optimizer.gradientNorm()
+    let norm = Profile.measure("gradient norm") { optimizer.gradientNorm() }
     guard norm.isFinite else { throw NonFiniteError(what: "the gradient's norm", value: norm) }
-    optimizer.update(learningRate: Float(values.learningRate))
+    Profile.measure("AdamW and target average", bytes: optimizer.bytesPerStep) { update(values) }
     model.clearGradients()
     step += 1
     return StepMetrics(
@@ -104,7 +105,17 @@ public final class Trainer: @unchecked Sendable {
       imagesPerSecond: Double(configuration.batchSize) / max(monotonicSeconds() - start, 1e-9))
   }
 
-  /// Before targets are computed, once a step. At the very first the target is a copy and stays one.
+  /// Moves the weights, and in the same pass the target encoder as the next step will want it.
+  private func update(_ values: StepValues) {
+    guard step + 1 < totalSteps else { return optimizer.update(learningRate: Float(values.learningRate)) }
+    let next = schedule.values(at: Double(step + 1) / Double(totalSteps))
+    optimizer.update(
+      learningRate: Float(values.learningRate), average: (model.average, Float(next.targetMomentum)))
+    averagedSteps = step + 2
+  }
+
+  /// Before targets are computed, once a step: here where the step before has not done it. At the very first the target is a copy and stays
+  /// one.
   private func averageTarget(_ momentum: Double) {
     guard averagedSteps <= step else { return }
     model.updateTarget(momentum: momentum)
@@ -125,7 +136,7 @@ public final class Trainer: @unchecked Sendable {
       order: .shuffled, seed: configuration.randomSeed, batchesPerStep: configuration.accumulationSteps,
       epochs: step / stepsPerEpoch..<configuration.epochs,
       firstBatch: step % stepsPerEpoch * configuration.accumulationSteps,
-      workers: configuration.workers == 0 ? nil : configuration.workers)
+      workers: configuration.workers == 0 ? nil : configuration.workers, prefetch: batchesAhead)
   }
 
   /// Forgets batches loaded ahead: the next step begins where `step` says.
@@ -164,10 +175,4 @@ extension ModelConfiguration {
   public func normalization() throws -> Normalization {
     try Normalization(mean: mean.map(Float.init), deviation: std.map(Float.init))
   }
-}
-
-private func monotonicSeconds() -> Double {
-  var now = timespec()
-  clock_gettime(CLOCK_MONOTONIC, &now)
-  return Double(now.tv_sec) + 1e-9 * Double(now.tv_nsec)
 }

@@ -77,6 +77,18 @@ public func lm_trainer_precision(
   }
 }
 
+@c @implementation
+public func lm_trainer_memory_estimate(
+  _ trainer: OpaquePointer?, _ estimate: UnsafeMutablePointer<lm_memory_estimate>?
+) -> lm_status {
+  attempt {
+    let found = try object(trainer, Trainer.self).memoryEstimate()
+    estimate?.pointee = lm_memory_estimate(
+      weights: Int64(found.weights), moments: Int64(found.moments), step: Int64(found.step),
+      loader: Int64(found.loader), total: Int64(found.total))
+  }
+}
+
 private nonisolated(unsafe) let precisionNames: [Precision: UnsafePointer<CChar>?] = Dictionary(
   uniqueKeysWithValues: Precision.allCases.map { ($0, UnsafePointer(strdup($0.rawValue))) })
 

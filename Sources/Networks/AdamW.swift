@@ -48,6 +48,9 @@ public final class AdamW: @unchecked Sendable {
     named.parameter.shape.count >= 2 && !["bias", "norm", "embed"].contains { named.name.contains($0) }
   }
 
+  /// Bytes that a step reads and writes: parameter, gradient and moments, the average aside.
+  public var bytesPerStep: Double { slots.reduce(0.0) { $0 + 7 * Double($1.mean.bytes) } }
+
   /// The length of all gradients together, √Σg².
   public func gradientNorm() -> Double {
     slots.reduce(0.0) { sum, slot in
@@ -56,22 +59,29 @@ public final class AdamW: @unchecked Sendable {
   }
 
   /// One step with the gradients collected; a parameter without one stays as it is. Gradients are kept.
-  public func update(learningRate: Float) {
+  ///
+  /// - Parameter average: a network that follows the one trained, and its momentum: moved in the same pass over memory.
+  public func update(learningRate: Float, average: (network: MovingAverage, momentum: Float)? = nil) {
     step += 1
     let corrections = (1 - pow(Double(beta1), Double(step)), 1 - pow(Double(beta2), Double(step)))
     for slot in slots {
       var factors = lmk_adamw_factors(
         beta1: beta1, beta2: beta2, epsilon: epsilon, keep: 1 - (slot.decays ? learningRate * weightDecay : 0),
         rate: Float(Double(learningRate) / corrections.0), square_correction: Float(1 / corrections.1))
-      guard let gradient = slot.parameter.tensor.gradient?.value else { continue }
+      let follower = average?.network.follower(of: slot.parameter.tensor)
+      guard let gradient = slot.parameter.tensor.gradient?.value else {
+        average?.network.follow(slot.parameter.tensor, momentum: average?.momentum ?? 1)
+        continue
+      }
       slot.parameter.tensor.packing?.forget()
+      follower?.packing?.forget()
       withUnsafePointer(to: &factors) { factors in
         nonisolated(unsafe) let factors = factors
         parallelElements(slot.mean.count) { range in
           let first = range.lowerBound
           lmk_adamw(
             range.count, slot.parameter.tensor.pointer + first, gradient.pointer + first, slot.mean.pointer + first,
-            slot.square.pointer + first, factors)
+            slot.square.pointer + first, factors, follower.map { $0.pointer + first }, average?.momentum ?? 1)
         }
       }
     }

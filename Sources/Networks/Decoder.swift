@@ -71,7 +71,7 @@ public final class CrossAttentionDecoder: Layer {
     var q = try prependToken(classToken.tensor, to: queries, positions: targetPositions)
     for block in blocks.elements {
       try Interruption.check()
-      q = try block(q, memory: memory)
+      q = try recomputed(q, memory) { try block($0[0], memory: $0[1]) }
     }
     return try dropFirstToken(head(norm.activation(q)))
   }

@@ -83,7 +83,7 @@ public final class VisionTransformer: Layer {
     var x = try prependToken(classToken.tensor, to: embed(patches), positions: positions)
     for block in blocks.elements.prefix(last) {
       try Interruption.check()
-      x = try block(x)
+      x = try recomputed(x) { try block($0[0]) }
     }
     return x
   }

@@ -37,6 +37,40 @@ static PyObject *memory_statistics(PyObject *self, PyObject *args) {
                        (long long)memory.peak_bytes_in_use, (long long)memory.bytes_kept);
 }
 
+static PyObject *measure_peak(PyObject *self, PyObject *args) {
+  (void)self;
+  const char *precision;
+  double seconds, flops = 0;
+  if (!PyArg_ParseTuple(args, "sd", &precision, &seconds)) return NULL;
+  lm_status status;
+  WITHOUT_GIL(status = lm_measure_peak(precision, seconds, &flops));
+  return status == LM_OK ? PyFloat_FromDouble(flops) : fail(status);
+}
+
+static PyObject *measure_product(PyObject *self, PyObject *args) {
+  (void)self;
+  const char *kind, *precision;
+  long long rows, out_width, in_width;
+  double seconds, flops = 0;
+  if (!PyArg_ParseTuple(args, "sLLLsd", &kind, &rows, &out_width, &in_width, &precision, &seconds)) return NULL;
+  lm_status status;
+  WITHOUT_GIL(status = lm_measure_product(kind, rows, out_width, in_width, precision, seconds, &flops));
+  return status == LM_OK ? PyFloat_FromDouble(flops) : fail(status);
+}
+
+static PyObject *profile_start(PyObject *self, PyObject *args) {
+  (void)self, (void)args;
+  lm_profile_start();
+  Py_RETURN_NONE;
+}
+
+static PyObject *profile_stop(PyObject *self, PyObject *args) {
+  (void)self, (void)args;
+  char *entries = NULL;
+  lm_status status = lm_profile_stop(&entries);
+  return status == LM_OK ? take_text(entries) : fail(status);
+}
+
 PyMethodDef runtime_methods[] = {
     {"version", version, METH_NOARGS, "version() -> str"},
     {"thread_count", thread_count, METH_NOARGS, "thread_count() -> int"},
@@ -45,5 +79,10 @@ PyMethodDef runtime_methods[] = {
     {"set_instruction_set", set_instruction_set, METH_VARARGS, "set_instruction_set(name)"},
     {"memory_statistics", memory_statistics, METH_NOARGS,
      "memory_statistics() -> (allocations, bytes in use, peak bytes in use, bytes kept)"},
+    {"profile_start", profile_start, METH_NOARGS, "profile_start()"},
+    {"profile_stop", profile_stop, METH_NOARGS, "profile_stop() -> json: name to [calls, seconds, operations, bytes]"},
+    {"measure_peak", measure_peak, METH_VARARGS, "measure_peak(precision, seconds) -> operations a second"},
+    {"measure_product", measure_product, METH_VARARGS,
+     "measure_product(kind, rows, out width, in width, precision, seconds) -> operations a second"},
     {NULL, NULL, 0, NULL},
 };

@@ -65,6 +65,18 @@ static PyObject *trainer_precision(PyObject *self, PyObject *args) {
   return status == LM_OK ? PyUnicode_FromString(precision) : fail(status);
 }
 
+static PyObject *trainer_memory_estimate(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *trainer;
+  if (!PyArg_ParseTuple(args, "O&", trainer_handle, &trainer)) return NULL;
+  lm_memory_estimate e = {0};
+  lm_status status;
+  WITH(trainer, status = lm_trainer_memory_estimate(trainer->raw, &e));
+  if (status != LM_OK) return fail(status);
+  return Py_BuildValue("(LLLLL)", (long long)e.weights, (long long)e.moments, (long long)e.step, (long long)e.loader,
+                       (long long)e.total);
+}
+
 static PyObject *trainer_step(PyObject *self, PyObject *args) {
   (void)self;
   struct handle *trainer;
@@ -100,6 +112,8 @@ PyMethodDef training_methods[] = {
      "trainer_progress(trainer) -> (step, total steps, steps per epoch, peak learning rate)"},
     {"trainer_configuration", trainer_configuration, METH_VARARGS, "trainer_configuration(trainer) -> json"},
     {"trainer_precision", trainer_precision, METH_VARARGS, "trainer_precision(trainer) -> 'float32' or 'bf16'"},
+    {"trainer_memory_estimate", trainer_memory_estimate, METH_VARARGS,
+     "trainer_memory_estimate(trainer) -> bytes of (weights, moments, step, loader, total)"},
     {"trainer_step", trainer_step, METH_VARARGS,
      "trainer_step(trainer) -> None at the end, or (what model_loss gives, step, epoch, learning rate, target momentum, gamma, "
      "gradient norm, images per second)"},

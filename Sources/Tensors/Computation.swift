@@ -8,10 +8,13 @@ public struct Computation: Sendable {
   public var arithmetic: Arithmetic
   /// Whether the packed form of a weight is kept for later products: worth its memory where a weight is used again before it changes.
   public var keepsPackedWeights: Bool
+  /// Whether what blocks compute inside is given up and computed again for the gradient: less memory, a third more time.
+  public var recomputesBlocks: Bool
 
-  public init(_ arithmetic: Arithmetic = .float32, keepsPackedWeights: Bool = false) {
+  public init(_ arithmetic: Arithmetic = .float32, keepsPackedWeights: Bool = false, recomputesBlocks: Bool = false) {
     self.arithmetic = arithmetic
     self.keepsPackedWeights = keepsPackedWeights
+    self.recomputesBlocks = recomputesBlocks
   }
 
   /// How values that only products read are stored.

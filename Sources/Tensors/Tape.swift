@@ -90,10 +90,15 @@ public final class Tape: @unchecked Sendable {
       throw ShapeError("backward", "output has shape \(output.shape), wanted a single number")
     }
     guard !isWalked else { throw ShapeError("backward", "this tape was walked before; record again") }
+    try backward(from: output, gradient: Buffer(count: 1, repeating: scale))
+  }
+
+  /// The same for an output of any shape, whose gradient is given.
+  func backward(from output: Tensor, gradient: Buffer) throws {
     guard let slot = output.gradient else {
       throw ShapeError("backward", "output depends on nothing that wants a gradient")
     }
-    try slot.add(Buffer(count: 1, repeating: scale))
+    try slot.add(gradient)
     isWalked = true
     while let entry = entries.popLast() {
       try Interruption.check()
@@ -113,10 +118,12 @@ func isRecorded(_ inputs: [Tensor?]) -> Bool {
 ///
 /// - Parameters:
 ///   - inputs: the tensors a gradient could flow to.
+///   - again: computes the result once more, where that is cheap: its memory is given back until then.
 ///   - gradient: given ∂loss/∂result, adds to the inputs' slots. It holds on to what it captures until it has run: capture buffers
 ///     and slots, not tensors that are not needed.
 func recorded(
-  shape: [Int], buffer: Buffer, inputs: [Tensor?], gradient: @escaping (_ dy: Buffer) throws -> Void
+  shape: [Int], buffer: Buffer, inputs: [Tensor?], again: (() throws -> Buffer)? = nil,
+  gradient: @escaping (_ dy: Buffer) throws -> Void
 ) -> Tensor {
   guard let tape = Tape.current, isRecorded(inputs) else {
     return Tensor(shape: shape, buffer: buffer, gradient: nil)
@@ -126,5 +133,26 @@ func recorded(
     guard let dy = slot.take() else { return }
     try gradient(dy)
   }
-  return Tensor(shape: shape, buffer: buffer, gradient: slot)
+  return Tensor(shape: shape, buffer: buffer, gradient: slot, again: again)
+}
+
+/// Values that a gradient will want: held on to, or computed again if nobody else has them then.
+struct KeptValues {
+  let element: Element
+  let count: Int
+  private let held: Buffer?
+  private let again: (() throws -> Buffer)?
+
+  init(_ tensor: Tensor) {
+    (element, count) = (tensor.element, tensor.count)
+    again = tensor.again
+    held = tensor.again == nil ? tensor.buffer : nil
+  }
+
+  /// - Throws: `OutOfMemory`.
+  func callAsFunction() throws -> Buffer {
+    if let held { return held }
+    guard let again else { preconditionFailure("neither values nor a way to compute them") }
+    return try again()
+  }
 }

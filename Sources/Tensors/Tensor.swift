@@ -12,12 +12,18 @@ public struct Tensor {
   public let gradient: GradientSlot?
   /// Where the packed form of a weight is kept; only leaves have it.
   public let packing: PackingSlot?
+  /// Computes the values again; nil where that would cost more than keeping them.
+  let again: (() throws -> Buffer)?
 
-  init(shape: [Int], buffer: Buffer, gradient: GradientSlot?, packing: PackingSlot? = nil) {
+  init(
+    shape: [Int], buffer: Buffer, gradient: GradientSlot?, packing: PackingSlot? = nil,
+    again: (() throws -> Buffer)? = nil
+  ) {
     self.shape = shape
     self.buffer = buffer
     self.gradient = gradient
     self.packing = packing
+    self.again = again
   }
 
   /// A constant: no gradient flows into it.
@@ -56,6 +62,9 @@ public struct Tensor {
   /// How many rows of `width` there are.
   var rows: Int { width == 0 ? 0 : count / width }
 
+  /// The values for a gradient that is computed later: held on to, or computed again then where that is cheap.
+  var kept: KeptValues { KeptValues(self) }
+
   /// The same values without a gradient.
   public var detached: Tensor { Tensor(shape: shape, buffer: buffer, gradient: nil, packing: packing) }
 
@@ -66,7 +75,7 @@ public struct Tensor {
     guard elementCount(newShape) == count else {
       throw ShapeError("reshape", "the \(count) values of \(shape) do not make the shape \(newShape)")
     }
-    return Tensor(shape: newShape, buffer: buffer, gradient: gradient)
+    return Tensor(shape: newShape, buffer: buffer, gradient: gradient, again: again)
   }
 }
 

@@ -11,12 +11,12 @@ import Glibc
     #expect(try Array(Buffer(count: 3, repeating: 7).values) == [7, 7, 7])
     #expect(try Buffer(count: 0).values.isEmpty)
     #expect(try UInt(bitPattern: Buffer(count: 1).pointer) % 64 == 0)
-    #expect(try UInt(bitPattern: Buffer(count: 1 << 19).pointer) % (2 << 20) == 0)
+    #expect(try UInt(bitPattern: Buffer(count: 1 << 19).pointer) % 4096 == 0)
   }
 
-  @Test func sizeClassesWasteAtMostAnEighth() {
+  @Test func blocksWasteAtMostAnEighth() {
     for bytes in Array(1...5000) + [1 << 20, 1 << 20 + 1, 3 << 21 - 1, 1 << 40 + 12345] {
-      let given = Arena.sizeClass(bytes: bytes)
+      let given = Arena.blockSize(bytes: bytes)
       #expect(given >= bytes && given % 64 == 0)
       #expect(bytes <= 512 ? given == 512 : given <= bytes + bytes / 8 + 64, "\(bytes): \(given)")
     }
@@ -25,7 +25,7 @@ import Glibc
   /// A second round of the same requests touches no new memory.
   @Test func steadyStateAllocatesNothing() throws {
     let arena = Arena()
-    let sizes = [512, 1024, 1024, 4096, 3 << 20].map(Arena.sizeClass)
+    let sizes = [512, 1024, 1024, 4096, 3 << 20].map(Arena.blockSize)
     func round() throws {
       let blocks = try sizes.map { ($0, try arena.take($0)) }
       #expect(Set(blocks.map(\.1)).count == sizes.count)
@@ -39,6 +39,26 @@ import Glibc
     #expect(after.bytesKept == sizes.reduce(0, +) && after.peakBytesInUse == after.bytesKept)
     arena.releaseKept()
     #expect(arena.statistics.bytesKept == 0)
+  }
+
+  /// Large blocks that were given back serve larger and smaller ones: together they take what the most in use at once took.
+  @Test func largeBlocksAreJoinedAndCut() throws {
+    let arena = Arena()
+    let mebibyte = 1 << 20
+    let first = try (1...4).map { _ in try arena.take(2 * mebibyte) }
+    for index in [1, 3, 0, 2] { arena.giveBack(first[index], 2 * mebibyte) }
+    let taken = arena.statistics
+    let whole = try arena.take(8 * mebibyte)
+    #expect(whole == first[0])
+    arena.giveBack(whole, 8 * mebibyte)
+    let pieces = try (0..<8).map { _ in try arena.take(mebibyte) }
+    #expect(Set(pieces).count == 8 && pieces.allSatisfy { $0 >= whole && $0 < whole + 8 * mebibyte })
+    #expect(arena.statistics.allocations == taken.allocations && arena.statistics.bytesKept == 0)
+    for piece in pieces { memset(piece, 1, mebibyte) }
+    // The tightest gap is taken: the single one at the end, not the pair in front.
+    for index in [1, 2, 7] { arena.giveBack(pieces[index], mebibyte) }
+    #expect(try arena.take(mebibyte) == pieces[7])
+    #expect(try arena.take(2 * mebibyte) == pieces[1])
   }
 
   @Test func absurdSizesThrow() throws {

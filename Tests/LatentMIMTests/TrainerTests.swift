@@ -51,6 +51,37 @@ import Testing
     expectSameBits(weights(second.model), weights(whole.model), "weights after \(stop) + \(9 - stop) steps")
   }
 
+  /// What blocks compute inside is computed again for the gradient.
+  @Test(arguments: [Precision.float32, .auto])
+  func recomputingGivesTheSameBits(_ precision: Precision) throws {
+    try Machine.undisturbed {
+      var training = smallTraining()
+      training.precision = precision
+      let plain = try trainer(training)
+      training.recompute = true
+      let thrifty = try trainer(training)
+      for _ in 0..<3 {
+        let (kept, again) = (try plain.next(), try thrifty.next())
+        #expect(kept?.batch.loss == again?.batch.loss && kept?.gradientNorm == again?.gradientNorm)
+      }
+      expectSameBits(weights(thrifty.model), weights(plain.model), "weights")
+    }
+  }
+
+  @Test func precisionsThatAreNotThereAreRefused() throws {
+    try Machine.undisturbed {
+      let before = InstructionSet.current
+      defer { try? InstructionSet.use(before.rawValue) }
+      try InstructionSet.use("portable")
+      var training = smallTraining()
+      training.precision = .bf16
+      let error = try #require(throws: PrecisionError.self) { _ = try trainer(training) }
+      #expect(error.description.contains("AVX512-BF16") && error.description.contains("'portable'"))
+      training.precision = .auto
+      #expect(try trainer(training).configuration.precision.arithmetic() == .float32)
+    }
+  }
+
   @Test func threadsDoNotMatter() throws {
     var runs: [[Float]] = []
     try Machine.onEachThreadCount { _ in

@@ -7,7 +7,9 @@ import Testing
   /// With one key its weight is 1 and the gradient of its score P·(dP − P·dP) = 0: of the two terms, of size 1, a rounding stays.
   func gradientFloor(terms: Int) -> Double { roundingError(terms: terms, magnitude: 1) }
 
-  @Test(arguments: [(1, 1, 1, 1), (3, 17, 6, 3), (1, 177, 1, 1), (1, 3, 177, 1), (5, 3, 12, 4), (2, 17, 3, 3)])
+  @Test(arguments: [
+    (1, 1, 1, 1), (3, 17, 6, 3), (1, 177, 1, 1), (1, 3, 177, 1), (5, 3, 12, 4), (2, 17, 3, 3), (1, 400, 3, 1),
+  ])
   func selfAttentionOf(images: Int, tokens: Int, width: Int, heads: Int) throws {
     let terms = width / heads + tokens
     try checkOperation(

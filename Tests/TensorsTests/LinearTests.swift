@@ -1,4 +1,5 @@
 import Compute
+import Glibc
 import TestSupport
 import Tensors
 import Testing
@@ -50,5 +51,60 @@ import Testing
     expectShapeError("linear", "last dimension is 2", "wants 3") { _ = try linear(x.reshaped([3, 2]), weight: weight) }
     expectShapeError("linear", "bias", "[2, 3]", "[5]") { _ = try linear(x, weight: weight, bias: x) }
     expectShapeError("linear", "residual", "[2, 3]", "[2, 5]") { _ = try linear(x, weight: weight, residual: x) }
+  }
+}
+
+@Suite struct MLPTests {
+  @Test(arguments: [(1, 1, 1, 1), (17, 3, 177, 5), (33, 31, 8, 17)])
+  func valueAndGradients(rows: Int, inWidth: Int, hidden: Int, outWidth: Int) throws {
+    let shapes = [[rows, inWidth], [hidden, inWidth], [hidden], [outWidth, hidden], [outWidth], [rows, outWidth]]
+    try checkOperation(
+      shapes, gives: [rows, outWidth], terms: inWidth + hidden + rows, valueFloor: 1e-6, gradientFloor: 1e-6,
+      reference: { inputs in
+        func map(_ x: [Double], _ weight: [Double], _ bias: [Double], _ from: Int, _ to: Int) -> [Double] {
+          (0..<rows * to).map { index in
+            (0..<from).reduce(bias[index % to]) { $0 + x[index / to * from + $1] * weight[index % to * from + $1] }
+          }
+        }
+        let activated = map(inputs[0], inputs[1], inputs[2], inWidth, hidden).map {
+          0.5 * $0 * erfc(-$0 / 2.0.squareRoot())
+        }
+        return zip(map(activated, inputs[3], inputs[4], hidden, outWidth), inputs[5]).map { $0 + $1 }
+      },
+      operation: {
+        try mlp($0[0], weight1: $0[1], bias1: $0[2], weight2: $0[3], bias2: $0[4], residual: $0[5])
+      })
+  }
+
+  @Test func errorsNameTheShapes() throws {
+    func tensor(_ shape: [Int]) throws -> Tensor { try Tensor(shape: shape, buffer: Buffer(count: shape.reduce(1, *))) }
+    let (x, first, second) = (try tensor([2, 3]), try tensor([4, 3]), try tensor([3, 5]))
+    expectShapeError("mlp", "is 4", "wants 5") {
+      _ = try mlp(x, weight1: first, bias1: nil, weight2: second, bias2: nil, residual: x)
+    }
+  }
+}
+
+@Suite struct PackedWeightTests {
+  /// A weight that changes is packed anew; one that is kept gives the bits of one packed on the way.
+  @Test func packedFormsFollowTheWeight() throws {
+    let x = try Tensor(shape: [17, 33], values: randomValues(17 * 33, seed: 1))
+    let weight = try Tensor.leaf(shape: [9, 33], buffer: Buffer(randomValues(9 * 33, seed: 2)))
+    try Machine.undisturbed {
+      let kept = Computation(.float32, keepsPackedWeights: true)
+      func both() throws -> ([Float], [Float]) {
+        (
+          try linear(x, weight: weight).values,
+          try Computation.$current.withValue(kept) { try linear(x, weight: weight).values }
+        )
+      }
+      let before = try both()
+      expectSameBits(before.1, before.0, "kept")
+      for index in 0..<weight.count { weight.pointer[index] *= -1 }
+      weight.packing?.forget()
+      let after = try both()
+      expectSameBits(after.0, before.0.map(-), "the weight's sign")
+      expectSameBits(after.1, after.0, "kept, after the change")
+    }
   }
 }

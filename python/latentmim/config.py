@@ -67,6 +67,7 @@ class TrainingOptions(TypedDict, total=False):
     seed: int
     workers: int
     precision: Precision
+    recompute: bool
 
 
 def to_json(options: dict[str, Any]) -> str:
@@ -245,6 +246,8 @@ class TrainingConfig(_Config):
         workers: threads that decode images; 0: one for each core.
         precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with AVX512-BF16)
             or "auto", bf16 where there is. Weights, sums, softmax, norms and the loss are float32 in each.
+        recompute: whether blocks are computed again for their gradient instead of keeping what is inside: less memory,
+            more time, the same results.
     """
 
     epochs: int
@@ -266,6 +269,7 @@ class TrainingConfig(_Config):
     seed: int
     workers: int
     precision: str
+    recompute: bool
 
     @classmethod
     def resolve(cls, *, preset: Preset = "official", **options: Any) -> TrainingConfig:

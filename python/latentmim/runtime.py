@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from latentmim import _latentmim as _native
 
-__all__ = ["Memory", "instruction_set", "memory", "set_instruction_set", "set_thread_count", "thread_count"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "Memory",
+    "ProfileEntry",
+    "instruction_set",
+    "measure_peak",
+    "measure_product",
+    "memory",
+    "profile",
+    "set_instruction_set",
+    "set_thread_count",
+    "thread_count",
+]
 
 
 def thread_count() -> int:
@@ -20,13 +36,66 @@ def set_thread_count(count: int) -> None:
 
 
 def instruction_set() -> str:
-    """The instruction set of the inner loops: "portable", "avx2" or "avx512"."""
+    """The instruction set of the inner loops: "portable", "avx2", "avx512" or "avx512bf16"."""
     return _native.instruction_set()
 
 
-def set_instruction_set(name: Literal["portable", "avx2", "avx512"]) -> None:
+def set_instruction_set(name: Literal["portable", "avx2", "avx512", "avx512bf16"]) -> None:
     """Use another instruction set, to compare or to measure. Raises ValueError where the machine does not have it."""
     _native.set_instruction_set(name)
+
+
+def measure_peak(precision: Literal["float32", "bf16"] = "float32", *, seconds: float = 0.2) -> float:
+    """Floating-point operations a second that all threads reach in registers only: the limit of everything else.
+
+    Raises ValueError for a precision that this machine does not have.
+    """
+    return _native.measure_peak(precision, seconds)
+
+
+def measure_product(
+    kind: Literal["forward", "input_gradient", "weight_gradient"],
+    rows: int,
+    out_width: int,
+    in_width: int,
+    *,
+    precision: Literal["float32", "bf16"] = "float32",
+    seconds: float = 0.2,
+) -> float:
+    """Floating-point operations a second of one of a linear map's products: x·Wᵀ, dy·W or dyᵀ·x of `rows` tokens.
+
+    Raises ValueError for a precision that this machine does not have, and sizes outside 1 … 2²⁴.
+    """
+    return _native.measure_product(kind, rows, out_width, in_width, precision, seconds)
+
+
+class ProfileEntry(NamedTuple):
+    """One kind of operation in a profile: calls, seconds, operations of its products, bytes it must at least move."""
+
+    name: str
+    calls: int
+    seconds: float
+    flops: float
+    bytes: float
+
+
+@contextmanager
+def profile() -> Iterator[list[ProfileEntry]]:
+    """Where the time of the code inside goes; the list is filled, slowest first, when it ends.
+
+    >>> with profile() as entries:                              # doctest: +SKIP
+    ...     trainer.step()
+    >>> print(entries[0])                                       # doctest: +SKIP
+    """
+    entries: list[ProfileEntry] = []
+    _native.profile_start()
+    try:
+        yield entries
+    finally:
+        found = json.loads(_native.profile_stop())
+        entries.extend(
+            sorted((ProfileEntry(name, *values) for name, values in found.items()), key=lambda e: -e.seconds)
+        )
 
 
 class Memory(NamedTuple):

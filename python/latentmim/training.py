@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from latentmim._arrays import PathLike
 
-__all__ = ["Metrics", "Trainer", "TrainerState"]
+__all__ = ["MemoryEstimate", "Metrics", "Trainer", "TrainerState"]
 
 Metrics: TypeAlias = dict[str, Any]
 
@@ -35,6 +35,22 @@ class TrainerState(NamedTuple):
     total_steps: int
     steps_per_epoch: int
     peak_learning_rate: float
+
+
+class MemoryEstimate(NamedTuple):
+    """Bytes that a training step takes at its fullest: weights, the optimiser's moments, what a step takes besides
+    (activations, gradients, working memory), batches loaded ahead, and all together. What the process holds besides,
+    Python and libraries, is some 60 MB more.
+    """
+
+    weights: int
+    moments: int
+    step: int
+    loader: int
+    total: int
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {value / 2**20:,.0f} MiB" for name, value in self._asdict().items())
 
 
 class Trainer:
@@ -120,6 +136,10 @@ class Trainer:
     def precision(self) -> Literal["float32", "bf16"]:
         """What operands of products are rounded to: what the option "auto" stands for on this machine."""
         return _native.trainer_precision(self._handle)
+
+    def memory_estimate(self) -> MemoryEstimate:
+        """How much memory a step will take, known before the first one. Gradients collected are forgotten."""
+        return MemoryEstimate(*_native.trainer_memory_estimate(self._handle))
 
     def step(self) -> Metrics | None:
         """One optimiser step, added to `history`; None, and nothing done, when the run is over.

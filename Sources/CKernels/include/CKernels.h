@@ -32,6 +32,10 @@ int lmk_set_instruction_set(int set);
 /// multiply-adds, or at the same.
 int lmk_multiplies_pairs_fast(void);
 
+/// Multiplies and adds in registers only, on the caller's thread, with the instruction set in use; returns the operations done.
+/// `in_pairs`: by dot products of bfloat16 pairs, where the processor has them.
+double lmk_multiply_add_loop(int in_pairs, long steps);
+
 // ---- Whole arrays of n elements ------------------------------------------------------------------------------------
 
 void lmk_add(long n, const void *a, const void *b, void *sum, int type);
@@ -57,12 +61,13 @@ void lmk_layer_norm(
 void lmk_layer_norm_gradient(
     long rows, long width, const void *x, int x_type, const float *weight, const float *mean,
     const float *inverse_deviation, const void *dy, int dy_type, void *dx, int dx_type, float *dweight, float *dbias);
-/// x[r] = softmax(scale · x[r]) in place; log_sum[r] = log Σ exp(scale · x[r]).
-void lmk_softmax(long rows, long columns, float scale, float *x, float *log_sum);
+/// x[r] = softmax(scale · x[r]) in place; log_sum[r] = log Σ exp(scale · x[r]). Rows are `stride` numbers apart, a multiple of 16 that is
+/// no less than `columns`; what lies between is overwritten. Of the gradient's y it must be what softmax left there.
+void lmk_softmax(long rows, long columns, long stride, float scale, float *x, float *log_sum);
 /// The same values again from scores and log_sum, in place.
-void lmk_softmax_again(long rows, long columns, float scale, float *x, const float *log_sum);
+void lmk_softmax_again(long rows, long columns, long stride, float scale, float *x, const float *log_sum);
 /// dy becomes the gradient of the unscaled scores: scale · y·(dy - y·dy).
-void lmk_softmax_gradient(long rows, long columns, float scale, const float *y, float *dy);
+void lmk_softmax_gradient(long rows, long columns, long stride, float scale, const float *y, float *dy);
 /// y[r] = x[r] / max(‖x[r]‖, 1e-12)
 void lmk_normalize(long rows, long width, const float *x, float *y, float *norms);
 void lmk_normalize_gradient(long rows, long width, const float *y, const float *norms, const float *dy, float *dx);
@@ -78,8 +83,10 @@ void lmk_standardize_gradient(
 struct lmk_adamw_factors {
   float beta1, beta2, epsilon, keep, rate, square_correction;
 };
+/// Where `target` is not NULL it follows in the same pass: target = keep · target + (1 - keep) · parameter.
 void lmk_adamw(
-    long n, float *parameter, const float *gradient, float *mean, float *square, const struct lmk_adamw_factors *factors);
+    long n, float *parameter, const float *gradient, float *mean, float *square, const struct lmk_adamw_factors *factors,
+    float *target, float keep);
 /// target = keep · target + (1 - keep) · online
 void lmk_average(long n, float keep, const float *online, float *target);
 

@@ -76,9 +76,6 @@ struct lmk_block {
   float *expanded;
   /// c, residual and before at the block's first row and column, the bias at its first column.
   struct lmk_epilogue epilogue;
-  /// What is read next: brought near while this is computed. NULL: nothing.
-  const char *next_a;
-  long next_a_stride;  ///< bytes
 };
 void lmk_product_block(const struct lmk_block *block);
 

@@ -61,6 +61,18 @@ typedef struct lm_memory {
 } lm_memory;
 void lm_memory_statistics(lm_memory *statistics);
 
+/// Floating-point operations a second that all threads reach in registers only, for about `seconds`. `precision`: "float32" or "bf16".
+lm_status lm_measure_peak(const char *precision, double seconds, double *flops_per_second);
+/// The same for one of the products of a linear map of `rows` tokens: `kind` is "forward", "input_gradient" or "weight_gradient".
+lm_status lm_measure_product(
+    const char *kind, int64_t rows, int64_t out_width, int64_t in_width, const char *precision, double seconds,
+    double *flops_per_second);
+
+/// Measures where the time of what follows goes, until lm_profile_stop: {"part: operation": [calls, seconds, floating-point operations,
+/// bytes], …}. One computation is profiled at a time.
+void lm_profile_start(void);
+lm_status lm_profile_stop(char **entries);
+
 // ---- Configurations ------------------------------------------------------------------------------------------------
 
 /// Checks model options and completes them: `*resolved` holds every option with its value. Besides the options it takes "preset"
@@ -227,6 +239,16 @@ void lm_trainer_progress(const lm_trainer *trainer, lm_trainer_state *state);
 lm_status lm_trainer_configuration(const lm_trainer *trainer, char **options);
 /// The precision that its steps compute with, "float32" or "bf16": what "auto" stands for here.
 lm_status lm_trainer_precision(const lm_trainer *trainer, const char **precision);
+/// The memory that a step takes at its fullest, in bytes, predicted without computing; what the process holds besides is not counted.
+typedef struct lm_memory_estimate {
+  int64_t weights;  ///< the target encoder's included
+  int64_t moments;  ///< the optimiser's
+  int64_t step;     ///< batch, activations, gradients, working memory
+  int64_t loader;   ///< batches loaded ahead
+  int64_t total;
+} lm_memory_estimate;
+/// Gradients collected are forgotten.
+lm_status lm_trainer_memory_estimate(const lm_trainer *trainer, lm_memory_estimate *estimate);
 /// One optimiser step. `*done` is true, and nothing else happens, when the run is over.
 lm_status lm_trainer_step(lm_trainer *trainer, lm_step_metrics *metrics, bool *done);
 /// Writes everything needed to go on exactly: beside the path, synced, renamed.

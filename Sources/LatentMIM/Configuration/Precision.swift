@@ -48,12 +48,15 @@ extension Precision {
 
   /// Runs `body` at this precision.
   ///
-  /// - Parameter keepsPackedWeights: whether weights are used again before they change.
+  /// - Parameters:
+  ///   - keepsPackedWeights: whether weights are used again before they change.
+  ///   - recomputesBlocks: whether blocks are computed again for their gradient.
   /// - Throws: `PrecisionError`, and what `body` throws.
-  public func compute<Result>(keepsPackedWeights: Bool = false, _ body: () throws -> Result) throws -> Result {
-    let arithmetic = try arithmetic()
+  public func compute<Result>(
+    keepsPackedWeights: Bool = false, recomputesBlocks: Bool = false, _ body: () throws -> Result
+  ) throws -> Result {
     let computation = Computation(
-      arithmetic, keepsPackedWeights: keepsPackedWeights || arithmetic == .bfloat16)
+      try arithmetic(), keepsPackedWeights: keepsPackedWeights, recomputesBlocks: recomputesBlocks)
     return try Computation.$current.withValue(computation) { try body() }
   }
 }

@@ -31,6 +31,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var workers = 0
   /// What the operands of products are rounded to.
   public var precision = Precision.auto
+  /// Whether blocks are computed again for their gradient instead of keeping what is inside: less memory, more time, the same bits.
+  public var recompute = false
 
   public init(preset: Preset = .official) {
     if preset == .paper { finalLearningRate = 0 }
@@ -62,6 +64,7 @@ extension TrainingConfiguration: Configurable {
       .integer("seed", \.seed, 0...Int.max),
       .integer("workers", \.workers, 0...256),
       .choice("precision", \.precision),
+      .flag("recompute", \.recompute),
     ]
   }
 

@@ -22,17 +22,23 @@ public func selfAttention(_ qkv: Tensor, heads: Int) throws -> Tensor {
   func part(_ buffer: Buffer, _ index: Int) -> AttentionOperand {
     AttentionOperand(buffer.address(index * width), rowStride: 3 * width, element: buffer.element)
   }
-  try attention(
-    shape, q: part(input, 0), k: part(input, 1), v: part(input, 2),
-    output: AttentionOperand(output, rowStride: width), logSums: logSums.pointer, arithmetic: arithmetic)
+  let owner = Profile.part
+  try Profile.measure("attention", flops: shape.flops, bytes: Double(input.bytes + output.bytes)) {
+    try attention(
+      shape, q: part(input, 0), k: part(input, 1), v: part(input, 2),
+      output: AttentionOperand(output, rowStride: width), logSums: logSums.pointer, arithmetic: arithmetic)
+  }
 
   let dInput = qkv.gradient
   return recorded(shape: [images, tokens, width], buffer: output, inputs: [qkv]) { dy in
     let gradient = try Buffer(count: input.count, element: input.element)
-    try attentionGradient(
-      shape, q: part(input, 0), k: part(input, 1), v: part(input, 2), logSums: logSums.pointer,
-      dOutput: AttentionOperand(dy, rowStride: width), dq: part(gradient, 0), dk: part(gradient, 1),
-      dv: part(gradient, 2), arithmetic: arithmetic)
+    let bytes = Double(2 * input.bytes + dy.bytes)
+    try Profile.measure("attention, gradient", part: owner, flops: shape.gradientFlops, bytes: bytes) {
+      try attentionGradient(
+        shape, q: part(input, 0), k: part(input, 1), v: part(input, 2), logSums: logSums.pointer,
+        dOutput: AttentionOperand(dy, rowStride: width), dq: part(gradient, 0), dk: part(gradient, 1),
+        dv: part(gradient, 2), arithmetic: arithmetic)
+    }
     try dInput?.add(gradient)
   }
 }
@@ -63,17 +69,23 @@ public func crossAttention(_ q: Tensor, _ kv: Tensor, heads: Int) throws -> Tens
   func part(_ buffer: Buffer, _ index: Int) -> AttentionOperand {
     AttentionOperand(buffer.address(index * width), rowStride: 2 * width, element: buffer.element)
   }
-  try attention(
-    shape, q: rows(query), k: part(memory, 0), v: part(memory, 1), output: rows(output), logSums: logSums.pointer,
-    arithmetic: arithmetic)
+  let owner = Profile.part
+  try Profile.measure("attention", flops: shape.flops, bytes: Double(query.bytes + memory.bytes + output.bytes)) {
+    try attention(
+      shape, q: rows(query), k: part(memory, 0), v: part(memory, 1), output: rows(output), logSums: logSums.pointer,
+      arithmetic: arithmetic)
+  }
 
   let (dQuery, dMemory) = (q.gradient, kv.gradient)
   return recorded(shape: q.shape, buffer: output, inputs: [q, kv]) { dy in
     let dq = try Buffer(count: query.count, element: query.element)
     let dkv = try Buffer(count: memory.count, element: memory.element)
-    try attentionGradient(
-      shape, q: rows(query), k: part(memory, 0), v: part(memory, 1), logSums: logSums.pointer, dOutput: rows(dy),
-      dq: rows(dq), dk: part(dkv, 0), dv: part(dkv, 1), arithmetic: arithmetic)
+    let bytes = Double(2 * query.bytes + 2 * memory.bytes + dy.bytes)
+    try Profile.measure("attention, gradient", part: owner, flops: shape.gradientFlops, bytes: bytes) {
+      try attentionGradient(
+        shape, q: rows(query), k: part(memory, 0), v: part(memory, 1), logSums: logSums.pointer, dOutput: rows(dy),
+        dq: rows(dq), dk: part(dkv, 0), dv: part(dkv, 1), arithmetic: arithmetic)
+    }
     try dQuery?.add(dq)
     try dMemory?.add(dkv)
   }

@@ -14,25 +14,35 @@ public func layerNorm(
   let (rows, width) = (x.rows, x.width)
   try expect([width], weight, "layerNorm", "weight")
   try expect([width], bias, "layerNorm", "bias")
-  let (input, scale) = (x.buffer, weight.buffer)
-  let y = try Buffer(count: rows * width, element: element)
+  let (input, scale, shift, part) = (x.kept, weight.buffer, bias.buffer, Profile.part)
   let (mean, inverseDeviation) = (try Buffer(count: rows), try Buffer(count: rows))
-  parallelRows(rows, cost: width) { range in
-    let (row, first) = (range.lowerBound, range.lowerBound * width)
-    lmk_layer_norm(
-      range.count, width, input.address(first), input.element.code, scale.pointer, bias.pointer, epsilon,
-      y.address(first), element.code, mean.pointer + row, inverseDeviation.pointer + row)
+  func apply(_ input: Buffer) throws -> Buffer {
+    let y = try Buffer(count: rows * width, element: element)
+    Profile.measure("layer norm", part: part, bytes: Double(input.bytes + y.bytes)) {
+      parallelRows(rows, cost: width) { range in
+        let (row, first) = (range.lowerBound, range.lowerBound * width)
+        lmk_layer_norm(
+          range.count, width, input.address(first), input.element.code, scale.pointer, shift.pointer, epsilon,
+          y.address(first), element.code, mean.pointer + row, inverseDeviation.pointer + row)
+      }
+    }
+    return y
   }
   let (dx, dWeight, dBias) = (x.gradient, weight.gradient, bias.gradient)
-  return recorded(shape: x.shape, buffer: y, inputs: [x, weight, bias]) { dy in
+  return recorded(
+    shape: x.shape, buffer: try apply(x.buffer), inputs: [x, weight, bias], again: { try apply(input()) }
+  ) { dy in
+    let input = try input()
     let contribution = try Buffer(count: rows * width, element: input.element)
     let sums = try Buffer(count: 2 * width, repeating: 0)
-    try addPartialSums(rows: rows, cost: width, width: 2 * width, into: sums.pointer) { range, partial in
-      let (row, first) = (range.lowerBound, range.lowerBound * width)
-      lmk_layer_norm_gradient(
-        range.count, width, input.address(first), input.element.code, scale.pointer, mean.pointer + row,
-        inverseDeviation.pointer + row, dy.address(first), dy.element.code, contribution.address(first),
-        contribution.element.code, partial, partial + width)
+    try Profile.measure("layer norm, gradient", part: part, bytes: Double(2 * input.bytes + dy.bytes)) {
+      try addPartialSums(rows: rows, cost: width, width: 2 * width, into: sums.pointer) { range, partial in
+        let (row, first) = (range.lowerBound, range.lowerBound * width)
+        lmk_layer_norm_gradient(
+          range.count, width, input.address(first), input.element.code, scale.pointer, mean.pointer + row,
+          inverseDeviation.pointer + row, dy.address(first), dy.element.code, contribution.address(first),
+          contribution.element.code, partial, partial + width)
+      }
     }
     try dx?.add(contribution)
     for (slot, part) in [(dWeight, sums.pointer), (dBias, sums.pointer + width)] {

@@ -20,9 +20,9 @@ public func linear(
   let y = try Buffer(count: x.rows * map.outWidth, element: residual == nil ? element : .float32)
   try map.apply(x.buffer, rows: x.rows, into: y, Epilogue(bias: bias?.pointer, residual: residual?.pointer))
 
-  let (input, rows, dx, dResidual) = (x.buffer, x.rows, x.gradient, residual?.gradient)
+  let (input, rows, dx, dResidual) = (x.kept, x.rows, x.gradient, residual?.gradient)
   return recorded(shape: shape, buffer: y, inputs: [x, weight, bias, residual]) { dy in
-    try map.addGradients(dy: dy, input: input, rows: rows)
+    try map.addGradients(dy: dy, rows: rows, input: input.callAsFunction)
     try dx?.accumulate(count: rows * map.inWidth, element: input.element) { place, keep in
       try map.pullBack(dy, rows: rows, into: place, input.element, Epilogue(keep: keep))
     }
@@ -46,14 +46,14 @@ public func mlp(
   let second = try LinearMap(weight: weight2, bias: bias2, inWidth: first.outWidth, operation: "mlp")
   let shape = Array(x.shape.dropLast()) + [second.outWidth]
   try expect(shape, residual, "mlp", "residual")
-  let (input, rows, dx, dResidual) = (x.buffer, x.rows, x.gradient, residual.gradient)
+  let (input, rows, dx, dResidual) = (x.kept, x.rows, x.gradient, residual.gradient)
   let inputs = [x, weight1, bias1, weight2, bias2, residual]
   let activation = Computation.current.activation
   let before = try isRecorded(inputs) ? Buffer(count: rows * first.outWidth, element: activation) : nil
   let y = try Buffer(count: rows * second.outWidth)
   do {
     let hidden = try Buffer(count: rows * first.outWidth, element: activation)
-    try first.apply(input, rows: rows, into: hidden, Epilogue(.gelu, bias: bias1?.pointer, before: before?.raw))
+    try first.apply(x.buffer, rows: rows, into: hidden, Epilogue(.gelu, bias: bias1?.pointer, before: before?.raw))
     try second.apply(hidden, rows: rows, into: y, Epilogue(bias: bias2?.pointer, residual: residual.pointer))
   }
   return recorded(shape: shape, buffer: y, inputs: inputs) { dy in
@@ -62,8 +62,8 @@ public func mlp(
     try second.pullBack(
       dy, rows: rows, into: dHidden.raw, dHidden.element, Epilogue(.geluGradient, before: before.raw))
     // `before` holds the GELU's result now.
-    try second.addGradients(dy: dy, input: before, rows: rows)
-    try first.addGradients(dy: dHidden, input: input, rows: rows)
+    try second.addGradients(dy: dy, rows: rows) { before }
+    try first.addGradients(dy: dHidden, rows: rows, input: input.callAsFunction)
     try dx?.accumulate(count: rows * first.inWidth, element: input.element) { place, keep in
       try first.pullBack(dHidden, rows: rows, into: place, input.element, Epilogue(keep: keep))
     }
@@ -76,6 +76,7 @@ private struct LinearMap {
   let weight: Tensor
   let bias: Tensor?
   let computation = Computation.current
+  let part = Profile.part
   var inWidth: Int { weight.shape[1] }
   var outWidth: Int { weight.shape[0] }
 
@@ -95,33 +96,49 @@ private struct LinearMap {
 
   /// y = epilogue(x·Wᵀ)
   func apply(_ x: Buffer, rows: Int, into y: Buffer, _ epilogue: Epilogue) throws {
-    let right = try weight.packing?.operand(weight, computation) ?? .view(transposedView(weight))
-    try parallelProduct(
-      rows, outWidth, inWidth, MatrixView(x.raw, stride: inWidth, element: x.element), right,
-      into: MatrixPlace(y.raw, stride: outWidth, element: y.element), epilogue, arithmetic: computation.arithmetic)
+    try measure("linear", rows: rows, bytes: x.bytes + y.bytes) {
+      let right = try weight.packing?.operand(weight, computation) ?? .view(transposedView(weight))
+      try parallelProduct(
+        rows, outWidth, inWidth, MatrixView(x.raw, stride: inWidth, element: x.element), right,
+        into: MatrixPlace(y.raw, stride: outWidth, element: y.element), epilogue, arithmetic: computation.arithmetic)
+    }
   }
 
   /// dx = epilogue(dy·W)
   func pullBack(
     _ dy: Buffer, rows: Int, into dx: UnsafeMutableRawPointer, _ element: Element, _ epilogue: Epilogue
   ) throws {
-    try parallelProduct(
-      rows, inWidth, outWidth, MatrixView(dy.raw, stride: outWidth, element: dy.element),
-      .view(MatrixView(weight.pointer, stride: inWidth)), into: MatrixPlace(dx, stride: inWidth, element: element),
-      epilogue, arithmetic: computation.arithmetic)
+    try measure("linear, input gradient", rows: rows, bytes: dy.bytes + rows * inWidth * element.size) {
+      try parallelProduct(
+        rows, inWidth, outWidth, MatrixView(dy.raw, stride: outWidth, element: dy.element),
+        .view(MatrixView(weight.pointer, stride: inWidth)), into: MatrixPlace(dx, stride: inWidth, element: element),
+        epilogue, arithmetic: computation.arithmetic)
+    }
   }
 
   /// dW += dyᵀ·x, db += Σ dy
-  func addGradients(dy: Buffer, input: Buffer, rows: Int) throws {
+  func addGradients(dy: Buffer, rows: Int, input: () throws -> Buffer) throws {
     try weight.gradient?.accumulate(count: outWidth * inWidth) { place, keep in
-      try parallelProduct(
-        outWidth, inWidth, rows, MatrixView(dy.raw, stride: outWidth, transposed: true, element: dy.element),
-        .view(MatrixView(input.raw, stride: inWidth, element: input.element)),
-        into: MatrixPlace(place, stride: inWidth), Epilogue(keep: keep), arithmetic: computation.arithmetic)
+      let input = try input()
+      try measure("linear, weight gradient", rows: rows, bytes: dy.bytes + input.bytes) {
+        try parallelProduct(
+          outWidth, inWidth, rows, MatrixView(dy.raw, stride: outWidth, transposed: true, element: dy.element),
+          .view(MatrixView(input.raw, stride: inWidth, element: input.element)),
+          into: MatrixPlace(place, stride: inWidth), Epilogue(keep: keep), arithmetic: computation.arithmetic)
+      }
     }
     try bias?.gradient?.accumulate(count: outWidth) { place, keep in
-      if keep == 0 { place.update(repeating: 0, count: outWidth) }
-      try addColumnSums(dy.raw, dy.element, rows: rows, width: outWidth, into: place)
+      try Profile.measure("linear, bias gradient", part: part, bytes: Double(dy.bytes)) {
+        if keep == 0 { place.update(repeating: 0, count: outWidth) }
+        try addColumnSums(dy.raw, dy.element, rows: rows, width: outWidth, into: place)
+      }
     }
+  }
+
+  /// - Parameter bytes: of what is as long as there are rows; the weight's are added.
+  private func measure(_ operation: String, rows: Int, bytes: Int, _ body: () throws -> Void) rethrows {
+    try Profile.measure(
+      operation, part: part, flops: 2 * Double(rows) * Double(inWidth) * Double(outWidth),
+      bytes: Double(bytes + 4 * weight.count), body)
   }
 }

@@ -20,18 +20,19 @@ public func patchContrast(_ predictions: Tensor, _ targets: Tensor, temperature:
   let losses = try Buffer(count: images * patches)
 
   let scoring = LocalProduct(patches, patches, width)
-  let scoresCount = (patches * patches + 15) / 16 * 16
+  let stride = wholeVectors(patches)
+  let scoresCount = patches * stride
   @Sendable func scores(_ image: Int, _ place: UnsafeMutablePointer<Float>) {
     scoring(
       MatrixView(p.pointer + image * size, stride: width),
-      MatrixView(z.pointer + image * size, stride: width, transposed: true), into: MatrixPlace(place, stride: patches),
+      MatrixView(z.pointer + image * size, stride: width, transposed: true), into: MatrixPlace(place, stride: stride),
       scratch: place + scoresCount)
   }
   try parallelWithScratch(images, scratchCount: scoresCount + scoring.scratchCount) { image, place in
     scores(image, place)
     let (own, sums) = (losses.pointer + image * patches, logSums.pointer + image * patches)
-    for k in 0..<patches { own[k] = place[k * patches + k] / temperature }
-    lmk_softmax(patches, patches, 1 / temperature, place, sums)
+    for k in 0..<patches { own[k] = place[k * stride + k] / temperature }
+    lmk_softmax(patches, patches, stride, 1 / temperature, place, sums)
     for k in 0..<patches { own[k] = sums[k] - own[k] }
   }
   let mean = losses.values.reduce(0.0) { $0 + Double($1) } / Double(max(losses.count, 1))
@@ -44,12 +45,12 @@ public func patchContrast(_ predictions: Tensor, _ targets: Tensor, temperature:
     let scratchCount = scoresCount + max(scoring.scratchCount, mixing.scratchCount)
     try parallelWithScratch(images, scratchCount: scratchCount) { image, place in
       scores(image, place)
-      lmk_softmax_again(patches, patches, 1 / temperature, place, logSums.pointer + image * patches)
-      for k in 0..<patches { place[k * patches + k] -= 1 }
+      lmk_softmax_again(patches, patches, stride, 1 / temperature, place, logSums.pointer + image * patches)
+      for k in 0..<patches { place[k * stride + k] -= 1 }
       for (from, to, transposed) in [(z, dPredictions, false), (p, dTargets, true)] {
         guard let to else { continue }
         mixing(
-          MatrixView(place, stride: patches, transposed: transposed),
+          MatrixView(place, stride: stride, transposed: transposed),
           MatrixView(from.pointer + image * size, stride: width),
           into: MatrixPlace(to.pointer + image * size, stride: width), Epilogue(scale: scale),
           scratch: place + scoresCount)

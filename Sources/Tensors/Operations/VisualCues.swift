@@ -15,13 +15,18 @@ public func cueWeights(targets: Tensor, visible: Tensor, scale: Float) throws ->
   try expect([images, keys, width], visible, "cueWeights", "visible")
   let weights = try Buffer(count: images * queries * keys)
   let scoring = LocalProduct(queries, keys, width)
-  try parallelWithScratch(images, scratchCount: scoring.scratchCount + queries) { image, scratch in
-    let (place, logSums) = (weights.pointer + image * queries * keys, scratch + scoring.scratchCount)
+  let stride = wholeVectors(keys)
+  try parallelWithScratch(images, scratchCount: scoring.scratchCount + queries * (stride + 1)) { image, scratch in
+    let place = scratch + scoring.scratchCount
+    let logSums = place + queries * stride
     scoring(
       MatrixView(targets.pointer + image * queries * width, stride: width),
       MatrixView(visible.pointer + image * keys * width, stride: width, transposed: true),
-      into: MatrixPlace(place, stride: keys), scratch: scratch)
-    lmk_softmax(queries, keys, scale, place, logSums)
+      into: MatrixPlace(place, stride: stride), scratch: scratch)
+    lmk_softmax(queries, keys, stride, scale, place, logSums)
+    for query in 0..<queries {
+      (weights.pointer + (image * queries + query) * keys).update(from: place + query * stride, count: keys)
+    }
   }
   return try Tensor(shape: [images, queries, keys], buffer: weights)
 }

@@ -1,0 +1,96 @@
+import CKernels
+import Glibc
+
+/// What the machine and this library's products reach, for benchmarks: floating-point operations a second with all threads.
+public enum Measurement {
+  /// The three products of a linear map of `rows` tokens from `inWidth` to `outWidth`.
+  public enum ProductKind: String, CaseIterable, Sendable {
+    /// y = x·Wᵀ, W packed before.
+    case forward
+    /// dx = dy·W
+    case inputGradient = "input_gradient"
+    /// dW = dyᵀ·x
+    case weightGradient = "weight_gradient"
+  }
+
+  /// The most the processor can do in the way this library multiplies at that arithmetic, in registers only.
+  public static func peak(_ arithmetic: Arithmetic, seconds: Double) -> Double {
+    let inPairs: Int32 = arithmetic == .bfloat16 && Arithmetic.multipliesPairs ? 1 : 0
+    var steps = 1000
+    while true {
+      let threads = threadCount
+      nonisolated(unsafe) var flops = [Double](repeating: 0, count: threads)
+      let start = monotonicSeconds()
+      flops.withUnsafeMutableBufferPointer { flops in
+        let place = flops.baseAddress
+        parallel(threads) { place?[$0] = lmk_multiply_add_loop(inPairs, steps) }
+      }
+      let elapsed = monotonicSeconds() - start
+      if elapsed >= seconds { return flops.reduce(0, +) / elapsed }
+      steps = elapsed <= 0 ? steps * 10 : Int(Double(steps) * max(1.2 * seconds / elapsed, 1.2))
+    }
+  }
+
+  /// One product, repeated for some time: operands and result stored as networks do at that arithmetic.
+  ///
+  /// - Returns: operations a second.
+  /// - Throws: `OutOfMemory`, `Interrupted`.
+  public static func product(
+    _ kind: ProductKind, rows: Int, outWidth: Int, inWidth: Int, _ arithmetic: Arithmetic, seconds: Double
+  ) throws -> Double {
+    let element: Element = arithmetic == .bfloat16 ? .bfloat16 : .float32
+    func filled(_ count: Int, _ element: Element) throws -> Buffer {
+      let buffer = try Buffer(count: count, element: element)
+      // 0.5 in either format.
+      for index in 0..<count * element.size / 4 {
+        buffer.raw.storeBytes(
+          of: element == .float32 ? 0x3F00_0000 : 0x3F00_3F00, toByteOffset: 4 * index, as: UInt32.self)
+      }
+      return buffer
+    }
+    let (x, dy) = (try filled(rows * inWidth + 1, element), try filled(rows * outWidth + 1, element))
+    let weight = try filled(outWidth * inWidth, .float32)
+    let run: () throws -> Void
+    switch kind {
+    case .forward:
+      let transposed = MatrixView(weight.raw, stride: inWidth, transposed: true)
+      let packed: RightOperand =
+        InstructionSet.hasOwnProducts
+        ? .packed(try PackedMatrix(transposed, k: inWidth, n: outWidth, arithmetic: arithmetic)) : .view(transposed)
+      run = {
+        try parallelProduct(
+          rows, outWidth, inWidth, MatrixView(x.raw, stride: inWidth, element: element), packed,
+          into: MatrixPlace(dy.raw, stride: outWidth, element: element), arithmetic: arithmetic)
+      }
+    case .inputGradient:
+      run = {
+        try parallelProduct(
+          rows, inWidth, outWidth, MatrixView(dy.raw, stride: outWidth, element: element),
+          .view(MatrixView(weight.raw, stride: inWidth)), into: MatrixPlace(x.raw, stride: inWidth, element: element),
+          arithmetic: arithmetic)
+      }
+    case .weightGradient:
+      run = {
+        try parallelProduct(
+          outWidth, inWidth, rows, MatrixView(dy.raw, stride: outWidth, transposed: true, element: element),
+          .view(MatrixView(x.raw, stride: inWidth, element: element)), into: MatrixPlace(weight.raw, stride: inWidth),
+          arithmetic: arithmetic)
+      }
+    }
+    var repeats = 0
+    let start = monotonicSeconds()
+    repeat {
+      try Interruption.check()
+      try run()
+      repeats += 1
+    } while monotonicSeconds() - start < seconds
+    return 2 * Double(rows) * Double(outWidth) * Double(inWidth) * Double(repeats) / (monotonicSeconds() - start)
+  }
+}
+
+/// Seconds since some moment in the past.
+public func monotonicSeconds() -> Double {
+  var now = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &now)
+  return Double(now.tv_sec) + 1e-9 * Double(now.tv_nsec)
+}
