@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import work
-from alternate import Series
+from alternate import BUSY, Series
 from compare import PEAK, Comparison, Heat
 from contenders import PRECISIONS, Contender
-
-BUSY = 0.05
 
 
 @dataclass

