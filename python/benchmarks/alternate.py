@@ -21,6 +21,14 @@ class Skipped(Exception):
     """A contender cannot take part; the text says why."""
 
 
+class Lost(Skipped):
+    """A contender broke down in its turn."""
+
+    def __init__(self, key: Any, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.key = key
+
+
 class Worker:
     """A contender's process, ready and asleep. Raises Skipped where it cannot be made ready."""
 
@@ -119,7 +127,10 @@ def in_turn(workers: dict[Any, Worker], cases: dict[Any, list[str]], repeats: in
         answers = {}
         for key, case in turns:
             time.sleep(pause)
-            answers[key, case] = workers[key].repeat(case)
+            try:
+                answers[key, case] = workers[key].repeat(case)
+            except (Skipped, BrokenPipeError) as reason:
+                raise Lost(key, reason) from None
         rounds.append(answers)
     series = {turn: Series(workers[turn[0]].facts) for turn in turns}
     for answers in sorted(rounds, key=_disturbance)[:repeats]:

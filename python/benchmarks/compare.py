@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import environment
-from alternate import Series, Skipped, Worker, in_turn
+from alternate import Lost, Series, Skipped, Worker, in_turn
 from contenders import Contender, Workload, own
 
 PEAK = Contender("machine", "peak", "", {"module": "jobs.library", "kind": "peak"})
@@ -46,6 +46,7 @@ class Comparison:
     config: dict[str, Any] = field(default_factory=dict)
     heats: list[Heat] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
+    checked: dict[Contender, str] = field(default_factory=dict)
 
     def skip(self, contender: Contender, reason: str) -> None:
         """Note why somebody is not in the table, and say so at once."""
@@ -66,7 +67,7 @@ def compare(workload: Workload, settings: Settings) -> Comparison:
     say(f"{workload.title}")
     folder = settings.scratch / re.sub(r"\W+", "-", workload.title)
     folder.mkdir(parents=True, exist_ok=True)
-    if workload.kind != "products":
+    if workload.options:
         prepare_inputs(workload, folder, settings)
         comparison.config = json.loads((folder / "config.json").read_text())
     for heat in workload.heats:
@@ -116,9 +117,7 @@ def run_heat(contenders: list[Contender], comparison: Comparison, folder: Path, 
         for contender in [PEAK, *contenders]:
             try:
                 if contender.is_own and workload.kind == "step":
-                    check = start(contender, workload, folder, settings, check=True)
-                    check.close()
-                    require_same(contender, check)
+                    check(contender, comparison, folder, settings)
                 worker = start(contender, workload, folder, settings)
                 running.callback(worker.close)
                 require_same(contender, worker)
@@ -129,7 +128,34 @@ def run_heat(contenders: list[Contender], comparison: Comparison, folder: Path, 
         cases = {c: list(workload.cases) or [""] for c in workers}
         if PEAK in workers:
             cases[PEAK] = ["float32", "bf16"]
-        return Heat(in_turn(workers, cases, settings.repeats, settings.pause))
+        return Heat(all_in_turn(workers, cases, comparison, settings))
+
+
+def all_in_turn(
+    workers: dict[Contender, Worker], cases: dict[Contender, list[str]], comparison: Comparison, settings: Settings
+) -> dict[tuple[Contender, str], Series]:
+    """In turn; whoever breaks down is left out, and the others begin anew."""
+    while workers:
+        try:
+            return in_turn(workers, cases, settings.repeats, settings.pause)
+        except Lost as lost:
+            comparison.skip(lost.key, str(lost))
+            del workers[lost.key]
+    return {}
+
+
+def check(contender: Contender, comparison: Comparison, folder: Path, settings: Settings) -> None:
+    """Have the library's loss compared, once, in a process of its own so that no memory is counted. Raises Skipped."""
+    if contender not in comparison.checked:
+        comparison.checked[contender] = ""
+        try:
+            worker = start(contender, comparison.workload, folder, settings, check=True)
+            worker.close()
+            require_same(contender, worker)
+        except Skipped as reason:
+            comparison.checked[contender] = str(reason)
+    if comparison.checked[contender]:
+        raise Skipped(comparison.checked[contender])
 
 
 def require_same(contender: Contender, worker: Worker) -> None:

@@ -143,3 +143,9 @@ def workloads(quick: bool) -> Iterator[Workload]:
     numpy = runtime("numpy", "NumPy", "float32", "products")
     heats = ((*heats[0], numpy), heats[1])
     yield Workload("products", "matrix products", "products", heats=heats, cases=cases)
+    title = "reading photographs (JPEG of about 348×348 to normalised crops of 280×280), one thread"
+    ways = {"library": "", "pillow": "Pillow, torchvision", "torchvision": "torchvision.io, v2"}
+    jobs = {way: {"module": "jobs.photographs", "way": way} for way in ways}
+    others = (Contender("PyTorch", mode, "float32", jobs[way]) for way, mode in ways.items() if mode)
+    readers = (Contender("latentmim", "", "float32", jobs["library"]), *others)
+    yield Workload("photographs", title, "photographs", batch=32, heats=(readers,))

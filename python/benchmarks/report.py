@@ -118,8 +118,28 @@ def remarks(comparison: Comparison) -> str:
         peaks = [peak for heat in comparison.heats if (peak := peak_of(heat, precision))]
         texts += [f"Peak in {precision}: {max(peaks) / 1e9:.0f} GFLOP/s."] if peaks else []
     texts += [f"Left out: {name} ({reason})." for name, reason in comparison.skipped.items()]
+    texts += [fastest_others(comparison)] if comparison.workload.options else []
     if any(line.foreign > BUSY for case in comparison.workload.cases or [""] for line in lines_of(comparison, case)):
         texts.append(f"† other programs took more than {BUSY:.0%} of the machine meanwhile.")
+    return " ".join(texts)
+
+
+def fastest_others(comparison: Comparison) -> str:
+    """How the library stands to the fastest of all others, and how far all differ from it."""
+    texts = []
+    others = [line for line in lines_of(comparison) if not line.contender.is_own]
+    for precision in PRECISIONS:
+        for tcmalloc in (False, True):
+            chosen = [o for o in others if o.contender.precision == precision and o.contender.tcmalloc == tcmalloc]
+            if chosen and chosen[0].ratios:
+                ratio, name = optional(chosen[0].ratios, "{:.2f}"), chosen[0].contender.name
+                texts.append(
+                    f"In {precision} latentmim is {ratio} × the fastest other{' with tcmalloc' * tcmalloc} ({name})."
+                )
+        errors = [o.facts["error"] for o in others if o.contender.precision == precision and "error" in o.facts]
+        if errors:
+            kind = "loss" if comparison.workload.kind == "step" else "features, relative to their size"
+            texts.append(f"Largest difference of {precision} from the library's float32 ({kind}): {max(errors):.1g}.")
     return " ".join(texts)
 
 

@@ -24,7 +24,7 @@ from alternate import Skipped
 from compare import Settings, compare, say
 from contenders import workloads
 
-ROWS = ("step", "features", "small", "products", "import")
+ROWS = ("step", "features", "small", "products", "import", "photographs")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
 
 
