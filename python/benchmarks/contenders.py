@@ -1,0 +1,151 @@
+"""Who is compared with whom, on what work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import work
+
+PRECISIONS = ("float32", "bf16")
+LOSS_LIMITS = (1e-4, 1e-2)
+
+# M, N, K of X [M,K] · (W [N,K])ᵀ: the linear layers of the published step.
+PRODUCTS = (
+    (5664, 384, 384),
+    (5664, 1536, 384),
+    (5664, 384, 1536),
+    (5664, 4096, 384),
+    (5664, 4096, 4096),
+    (672, 4096, 4096),
+    (11328, 3072, 768),
+)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A library in one of its modes.
+
+    Attributes:
+        library: whose it is; "latentmim" runs in the library's own environment.
+        mode: which of its modes.
+        precision: "float32" or "bf16".
+        job: what its worker is told, beside the workload's.
+        limit: largest `error` against the reference with which it counts as computing the same.
+        tcmalloc: whether that allocator is preloaded.
+
+    """
+
+    library: str
+    mode: str
+    precision: str
+    job: dict[str, Any] = field(hash=False)
+    limit: float = float("inf")
+    tcmalloc: bool = False
+
+    @property
+    def name(self) -> str:
+        """As it stands in tables."""
+        return " ".join(filter(None, [self.library, self.mode, "with tcmalloc" if self.tcmalloc else ""]))
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is this library."""
+        return self.library == "latentmim"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One table: the work, and the heats in which contenders alternate.
+
+    Attributes:
+        row: of the command's `--rows`.
+        title: above the table.
+        kind: what workers prepare.
+        options: of the model, as keywords of `latentmim.LatentMIM`.
+        batch: images of one execution.
+        flops: operations per image of a configuration.
+        heats: contenders that run alternately; the library's is in each, and memory bounds how many fit.
+        cases: products, by name.
+
+    """
+
+    row: str
+    title: str
+    kind: str
+    options: dict[str, Any] = field(default_factory=dict)
+    batch: int = 1
+    flops: Callable[[dict[str, Any]], int] | None = None
+    heats: tuple[tuple[Contender, ...], ...] = ()
+    cases: dict[str, tuple[str, int, int, int]] = field(default_factory=dict)
+
+
+def own(precision: str, kind: str, limit: float = float("inf")) -> Contender:
+    """The library."""
+    return Contender("latentmim", "", precision, {"module": "jobs.library", "kind": kind}, limit)
+
+
+def pytorch(mode: str, precision: str, kind: str, limit: float = float("inf"), tcmalloc: bool = False) -> Contender:
+    """PyTorch in one of its modes: "eager", "sdpa", "compile"."""
+    job = {"module": "jobs.pytorch", "kind": kind, "mode": mode}
+    return Contender("PyTorch", mode, precision, job, limit, tcmalloc)
+
+
+def runtime(name: str, library: str, precision: str, kind: str, limit: float = float("inf")) -> Contender:
+    """ONNX Runtime, OpenVINO or NumPy."""
+    return Contender(library, "", precision, {"module": "jobs.runtimes", "kind": kind, "runtime": name}, limit)
+
+
+def step_heats(quick: bool) -> Iterator[tuple[Contender, ...]]:
+    """PyTorch's modes against the library's step, precision by precision, without and with tcmalloc."""
+    for precision, limit in zip(PRECISIONS, LOSS_LIMITS, strict=True):
+        for tcmalloc in (False,) if quick else (False, True):
+            for modes in (("eager", "sdpa"),) if quick else (("eager", "sdpa"), ("compile",)):
+                others = (pytorch(mode, precision, "step", limit, tcmalloc) for mode in modes)
+                yield own(precision, "step", limit), *others
+
+
+def features_heats(quick: bool) -> Iterator[tuple[Contender, ...]]:
+    """Everybody against the library's features, precision by precision."""
+    for precision, limit in zip(PRECISIONS, (1e-4, 5e-2), strict=True):
+        modes = ("eager", "sdpa") if quick else ("eager", "sdpa", "compile")
+        others = [pytorch(mode, precision, "features", limit) for mode in modes]
+        if precision == "float32":
+            others.append(runtime("onnxruntime", "ONNX Runtime", precision, "features", limit))
+        others.append(runtime("openvino", "OpenVINO", precision, "features", limit))
+        yield own(precision, "features", limit), *others
+
+
+def workloads(quick: bool) -> Iterator[Workload]:
+    """All tables, in the order of docs/performance.md."""
+    published = {"vit_small": "ViT-S/16"} | ({} if quick else {"vit_base": "ViT-B/16"})
+    for size, name in published.items():
+        title = f"training step of the published configuration, {name}, batch 32"
+        heats = tuple(step_heats(quick))
+        yield Workload("step", title, "step", {"size": size}, 32, work.training_step, heats)
+    for batch in (32, 1):
+        title = f"features of 224×224 images, ViT-S/16, batch {batch}"
+        # The encoder is the published one; decoder and projector have no part in it.
+        options = {"size": "vit_small", "projector": "none"}
+        yield Workload("features", title, "features", options, batch, work.features, tuple(features_heats(quick)))
+    title = "training step of a small model (width 192, depth 12, 8×8 grid, patch 4, gap 1), batch 256"
+    options = {"width": 192, "depth": 12, "heads": 3, "grid": 8, "patch_size": 4, "patch_gap": 1}
+    options |= {"decoder_width": 128, "decoder_heads": 4, "projector_width": 512}
+    heats = tuple(
+        (own(precision, "step", limit), pytorch("eager", precision, "step", limit))
+        for precision, limit in zip(PRECISIONS, LOSS_LIMITS, strict=True)
+    )
+    yield Workload("small", title, "step", options, 256, work.training_step, heats)
+    forms = ("forward", "input", "weight")
+    cases = {f"{form} {m}, {n}, {k}": (form, m, n, k) for m, n, k in PRODUCTS for form in forms}
+    heats = tuple((own(precision, "products"), pytorch("", precision, "products")) for precision in PRECISIONS)
+    numpy = runtime("numpy", "NumPy", "float32", "products")
+    heats = ((*heats[0], numpy), heats[1])
+    yield Workload("products", "matrix products", "products", heats=heats, cases=cases)
+    title = "reading photographs (JPEG of about 348×348 to normalised crops of 280×280), one thread"
+    ways = {"library": "", "pillow": "Pillow, torchvision", "torchvision": "torchvision.io, v2"}
+    jobs = {way: {"module": "jobs.photographs", "way": way} for way in ways}
+    others = (Contender("PyTorch", mode, "float32", jobs[way]) for way, mode in ways.items() if mode)
+    readers = (Contender("latentmim", "", "float32", jobs["library"]), *others)
+    yield Workload("photographs", title, "photographs", batch=32, heats=(readers,))
