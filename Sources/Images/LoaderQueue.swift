@@ -48,6 +48,8 @@ final class LoaderQueue: @unchecked Sendable {
   private var handedOut: Pending?
   private var epochOrder: (epoch: Int, indices: [Int])?
   private var isClosed = false
+  /// The memory of all batches so far.
+  private var rooms: [Buffer] = []
 
   /// - Parameters:
   ///   - batches: the ones to load, counted through all epochs.
@@ -122,7 +124,7 @@ final class LoaderQueue: @unchecked Sendable {
     let (epoch, number) = begun.quotientAndRemainder(dividingBy: plan.batchesPerEpoch)
     if epochOrder?.epoch != epoch { epochOrder = (epoch, plan.order(epoch: epoch)) }
     let indices = Array((epochOrder?.indices ?? [])[plan.places(batch: number)])
-    let pixels = Result { try loading.pixels(indices.count) }
+    let pixels = Result { try room(indices.count) }
     let batch = Pending(epoch: epoch, number: number, indices: indices, pixels: try? pixels.get())
     pending[begun] = batch
     begun += 1
@@ -134,6 +136,17 @@ final class LoaderQueue: @unchecked Sendable {
       handedOut = batch
       monitor.wake()
     }
+  }
+
+  /// Memory for a batch: that of an earlier one which nobody holds any more, if there is.
+  private func room(_ images: Int) throws -> Buffer {
+    for index in rooms.indices
+    where isKnownUniquelyReferenced(&rooms[index]) && rooms[index].count == images * loading.imageSize {
+      return rooms[index]
+    }
+    let fresh = try loading.pixels(images)
+    rooms.append(fresh)
+    return fresh
   }
 
   private func finish(_ task: Task, _ result: Result<Int, any Error>) {

@@ -94,16 +94,19 @@ public final class LatentMIMModel: @unchecked Sendable {
   /// The most bytes that the loss of a batch and its gradients take, beyond what is in use; found in a dry run. Gradients collected are
   /// forgotten.
   ///
+  /// - Parameter accumulates: whether gradients of an earlier batch are there already.
   /// - Throws: `ConfigurationError`.
-  func peakBytes(batch: Int) throws -> Int {
+  func peakBytes(batch: Int, accumulates: Bool) throws -> Int {
     clearGradients()
     let views = try Views.sample(configuration, seed: 0, images: Array(0..<batch))
     let shape = [batch, configuration.cropHeight, configuration.cropWidth, configuration.channels]
     return try DryRun.peakBytes {
       defer { clearGradients() }
-      let images = try Tensor(shape: shape, buffer: Buffer(count: shape.reduce(1, *)))
-      let (outputs, tape) = try Tape.record { try forward(images, views: views, gamma: 0) }
-      try tape.backward(from: outputs.loss)
+      for _ in 0..<(accumulates ? 2 : 1) {
+        let images = try Tensor(shape: shape, buffer: Buffer(count: shape.reduce(1, *)))
+        let (outputs, tape) = try Tape.record { try forward(images, views: views, gamma: 0) }
+        try tape.backward(from: outputs.loss)
+      }
     }
   }
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from jobs import Skip
+from jobs import Seconds, Skip
 
 
 def main() -> None:
@@ -53,6 +53,8 @@ def repetition(execute: Callable[[], Any], count: int) -> dict[str, Any]:
     for _ in range(count):
         value = execute()
     seconds = (time.perf_counter() - start) / count
+    if isinstance(value, Seconds):
+        return {"seconds": float(value), "count": count, "value": None}
     return {"seconds": seconds, "count": count, "value": value if isinstance(value, float) else None}
 
 

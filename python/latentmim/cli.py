@@ -1,4 +1,4 @@
-"""The command line: `latentmim pretrain | evaluate | segment | inspect`."""
+"""The command line: `latentmim pretrain | evaluate | segment | inspect | bench`."""
 
 from __future__ import annotations
 
@@ -77,6 +77,17 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("path", help="a checkpoint, encoder.safetensors, .pth, config.json, or the folder of a run")
     inspect.add_argument("--preset", choices=["official", "paper"], default="official", help="what to compare with")
     inspect.set_defaults(run=_inspect)
+
+    bench = commands.add_parser("bench", help="how fast this machine is, and where a step's time goes")
+    bench.add_argument("--parts", default="products,features,step", help="comma-separated (default: %(default)s)")
+    bench.add_argument("--size", default="vit_small", help="vit_tiny … vit_huge (default: %(default)s)")
+    bench.add_argument("--batch", type=int, default=32, help="images of a training step (default: %(default)s)")
+    bench.add_argument("--precision", choices=["float32", "bf16"], help="one alone (default: all this machine has)")
+    bench.add_argument("--repeats", type=int, default=5, help="medians are of so many (default: %(default)s)")
+    bench.add_argument("--recompute", action="store_true", help="measure the step with recomputed blocks")
+    bench.add_argument("--data", help="a folder of JPEG files: measure reading them, too")
+    bench.add_argument("--json", metavar="FILE", help="write the figures there; - for the standard output")
+    bench.set_defaults(run=_bench)
     return parser
 
 
@@ -155,6 +166,39 @@ def _inspect(chosen: argparse.Namespace) -> None:
     )
     for name, (here, there) in difference.items():
         print(f"  {name}: {here}, published {there}")
+
+
+def _bench(chosen: argparse.Namespace) -> None:
+    from latentmim import bench
+
+    _set_threads(chosen)
+    parts = set(chosen.parts.split(","))
+    if unknown := parts - {"products", "features", "step"}:
+        raise ValueError(f"--parts: unknown {', '.join(sorted(unknown))}, wanted products, features, step")
+    if chosen.repeats < 1 or chosen.batch < 1:
+        raise ValueError("--repeats and --batch: wanted at least 1")
+    results: dict[str, Any] = {"machine": bench.machine()}
+    precisions = [chosen.precision] if chosen.precision else bench.precisions()
+    options = {"size": chosen.size, "repeats": chosen.repeats}
+    if "products" in parts:
+        found = (p for precision in precisions for p in bench.products(precision, repeats=chosen.repeats))
+        results["products"] = [product._asdict() for product in found]
+    if "features" in parts:
+        pairs = [(precision, batch) for precision in precisions for batch in (32, 1)]
+        results["features"] = [bench.features(batch=batch, precision=p, **options) for p, batch in pairs]
+    if "step" in parts:
+        steps = {"batch": chosen.batch, "recompute": chosen.recompute, **options}
+        results["steps"] = [bench.step(precision=precision, **steps) for precision in precisions]
+    if chosen.data:
+        results["loader"] = bench.loader(chosen.data)
+    if chosen.json == "-":
+        print(json.dumps(results, indent=1))
+        return
+    for line in bench.report(results):
+        print(line)
+    if chosen.json:
+        with open(chosen.json, "w", encoding="utf-8") as file:
+            json.dump(results, file, indent=1)
 
 
 if __name__ == "__main__":

@@ -14,12 +14,16 @@ class Skip(Exception):
     """The contender cannot take part here; the text says why."""
 
 
+class Seconds(float):
+    """What one execution took by the contender's own clock."""
+
+
 @dataclass
 class Prepared:
     """Work ready to be repeated.
 
     Attributes:
-        cases: name → one execution. What returns a number measures itself (a peak), everything else is timed.
+        cases: name → one execution. What returns a number measures itself: `Seconds`, or a peak; all else is timed.
         facts: what is reported once: versions, and `error`, the difference from the reference's result.
 
     """

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 import latentmim as lm
-from jobs import Prepared, Skip, fixed_images, relative_error
+from jobs import Prepared, Seconds, fixed_images, relative_error
+from latentmim import bench
 
 GAMMA = 0.75
 
@@ -23,21 +24,9 @@ def prepare(job: dict[str, Any]) -> Prepared:
     return prepared
 
 
-def with_precision(make: Any, precision: str, *arguments: Any, **options: Any) -> Any:
-    """`make` with the keyword `precision`; where the library does not know it yet, float32 is what it has."""
-    try:
-        return make(*arguments, precision=precision, **options)
-    except (TypeError, ValueError) as error:
-        if "precision" not in str(error):
-            raise
-        if precision != "float32":
-            raise Skip(f"this version of the library refuses precision={precision!r}") from None
-    return make(*arguments, **options)
-
-
-def new_model(options: dict[str, Any], precision: str) -> lm.LatentMIM:
+def new_model(options: dict[str, Any]) -> lm.LatentMIM:
     """A model of the workload's options, `size` among them."""
-    return with_precision(lm.LatentMIM, precision, seed=0, **options)
+    return lm.LatentMIM(seed=0, **options)
 
 
 def reference(job: dict[str, Any]) -> Prepared:
@@ -46,7 +35,7 @@ def reference(job: dict[str, Any]) -> Prepared:
     All weights are moved off their initial values, so that no bias, norm or token hides at zero or one.
     """
     folder, batch = Path(job["folder"]), job["batch"]
-    model = new_model(job["options"], "float32")
+    model = new_model(job["options"])
     rng = np.random.default_rng(1)
     start = model.parameters()
     moved = {n: v + rng.normal(scale=0.2 if v.ndim == 1 else 0.01, size=v.shape) for n, v in start.items()}
@@ -75,38 +64,44 @@ def step(job: dict[str, Any]) -> Prepared:
 
     With `check` the loss of the workload's inputs instead, in a process of its own so that no memory is counted.
     """
-    model = new_model(job["options"], job["precision"])
+    model = new_model(job["options"])
     if job.get("check"):
         model.load_parameters(dict(np.load(Path(job["folder"], "weights.npz"))))
         inputs = np.load(Path(job["folder"], "inputs.npz"))
         views = lm.Views(inputs["visible"], inputs["target"], inputs["offsets"])
         wanted = float(np.load(Path(job["folder"], "results.npz"))["loss"])
-        loss, _ = model.loss(inputs["images"], views, gamma=GAMMA)
+        loss, _ = model.loss(inputs["images"], views, gamma=GAMMA, precision=job["precision"])
         return Prepared({}, {"loss": loss, "error": abs(loss - wanted)})
     images = fixed_images(job["batch"], *model.config.crop_size, model.config.channels)
-    trainer = lm.Trainer(model, images, epochs=100_000, batch_size=job["batch"], base_learning_rate=1e-5)
+    trainer = lm.Trainer(
+        model, images, epochs=100_000, batch_size=job["batch"], base_learning_rate=1e-5, precision=job["precision"]
+    )
     return Prepared({"": lambda: dict(trainer.step() or {})})
 
 
 def features(job: dict[str, Any]) -> Prepared:
     """`encoder.features` of uint8 images, normalised on the way."""
-    encoder = with_precision(lm.load_encoder, job["precision"], Path(job["folder"], "encoder.safetensors"))
+    encoder, precision = lm.load_encoder(Path(job["folder"], "encoder.safetensors")), job["precision"]
     images = fixed_images(job["batch"], *encoder.config.image_size, encoder.config.channels)
-    error = relative_error(encoder.features(images), np.load(Path(job["folder"], "results.npz"))["features"])
-    return Prepared({"": lambda: encoder.features(images)}, {"error": error})
+    found = encoder.features(images, precision=precision)
+    error = relative_error(found, np.load(Path(job["folder"], "results.npz"))["features"])
+    return Prepared({"": lambda: encoder.features(images, precision=precision)}, {"error": error})
 
 
 def products(job: dict[str, Any]) -> Prepared:
-    """Products by `lm.runtime.product(form, m, n, k, precision)`, which prepares one and gives what executes it."""
-    make = getattr(lm.runtime, "product", None)
-    if make is None:
-        raise Skip("this version of the library exposes no products (lm.runtime.product)")
-    return Prepared({name: make(*case, precision=job["precision"]) for name, case in job["cases"].items()})
+    """Products as the core times them itself, operands and results stored as its networks do."""
+    kinds = {"forward": "forward", "input": "input_gradient", "weight": "weight_gradient"}
+
+    def case(form: str, m: int, n: int, k: int) -> Any:
+        def execute() -> Seconds:
+            speed = lm.runtime.measure_product(kinds[form], m, n, k, precision=job["precision"], seconds=job["seconds"])
+            return Seconds(2 * m * n * k / speed)
+
+        return execute
+
+    return Prepared({name: case(*sizes) for name, sizes in job["cases"].items()})
 
 
 def peak(job: dict[str, Any]) -> Prepared:
-    """The machine's limit by `lm.runtime.peak(precision)`, GFLOP/s of a loop in registers on all threads."""
-    measure = getattr(lm.runtime, "peak", None)
-    if measure is None:
-        raise Skip("this version of the library measures no peak (lm.runtime.peak)")
-    return Prepared({precision: lambda p=precision: float(measure(p)) for precision in ("float32", "bf16")})
+    """The machine's limit, GFLOP/s of a loop in registers on all threads."""
+    return Prepared({p: lambda p=p: lm.runtime.measure_peak(p) / 1e9 for p in bench.precisions()})
