@@ -76,7 +76,7 @@ def _data(folder: str | None) -> tuple[lm.ImageFolder, lm.ImageFolder | None]:
     return lm.ImageFolder(root / "train"), lm.ImageFolder(root / "test")
 
 
-def _score(model: lm.LatentMIM, images: lm.ImageFolder) -> lm.evaluate.NearestNeighbor:
+def _score(model: lm.LatentMIM, images: lm.ImageFolder) -> lm.evaluate.Result:
     """The `nn` score on whole images: the photographs are framed already, their edges are not cut off."""
     return lm.evaluate.nearest_neighbor(model.encoder, images, size=model.config.image_size, short_side=0)
 

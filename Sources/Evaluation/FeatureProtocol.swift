@@ -5,7 +5,7 @@ import LatentMIM
 import Tensors
 
 /// How an image becomes one vector: how it is framed, where features are taken, how its tokens are pooled.
-public struct FeatureProtocol: Sendable {
+public struct FeatureProtocol: Sendable, Equatable {
   public var framing: EvaluationTransform.Framing
   public var tap: FeatureTap
   public var pooling: Pooling
@@ -24,16 +24,17 @@ public struct FeatureProtocol: Sendable {
 }
 
 extension FeatureProtocol {
-  /// Reads options over `nn`: `resize` (pixels of the short side, 0: no crop, the whole image), `height`, `width`, `layer`, `norm`,
-  /// `projector`, `pooling`, `k`.
+  /// Reads options over `defaults` (`nn` where not given): `resize` (pixels of the short side, 0: no crop, the whole image),
+  /// `height`, `width`, `layer`, `norm`, `projector`, `pooling`, `k`.
   ///
   /// - Throws: `JSONError`, `PoolingError`, `ShapeError`.
-  public init(json: JSONPlace, for model: ModelConfiguration) throws {
-    self = .nearestNeighbor(for: model)
+  public init(json: JSONPlace, for model: ModelConfiguration, over defaults: FeatureProtocol? = nil) throws {
+    self = defaults ?? .nearestNeighbor(for: model)
     try json.refuseKeys(otherThan: ["resize", "height", "width", "layer", "norm", "projector", "pooling", "k"])
     tap = FeatureTap(
-      layer: try json.optionalMember("layer")?.int(), normed: try json.optionalMember("norm")?.bool() ?? false,
-      projected: try json.optionalMember("projector")?.bool() ?? false)
+      layer: try json.optionalMember("layer")?.int() ?? tap.layer,
+      normed: try json.optionalMember("norm")?.bool() ?? tap.normed,
+      projected: try json.optionalMember("projector")?.bool() ?? tap.projected)
     if let name = try json.optionalMember("pooling")?.string() {
       pooling = try Pooling(name: name, k: json.optionalMember("k")?.int() ?? 10)
     }
@@ -51,21 +52,26 @@ extension FeatureProtocol {
   /// - Returns: [count, C].
   /// - Throws: errors of the data set and of `Encoder.features`, `PoolingError`, `Interrupted`.
   public func features(_ encoder: Encoder, _ dataset: any ImageDataset, indices: [Int]) throws -> Tensor {
-    let transform = try EvaluationTransform(framing, normalization: encoder.configuration.normalization())
-    let width = encoder.configuration.width
-    let result = try Buffer(count: indices.count * width)
-    // Decoded images are large: a few at a time.
-    for first in stride(from: 0, to: indices.count, by: Self.imagesAtOnce) {
-      let part = Array(indices[first..<min(first + Self.imagesAtOnce, indices.count)])
-      let batch = try loadBatch(dataset, indices: part, transform: .evaluate(transform))
-      let tokens = try encoder.features(Tensor(shape: batch.shape, buffer: batch.pixels), tap: tap)
-      let pooled = try pooling(tokens.buffer.values, batch: part.count, patches: tokens.shape[1] - 1, width: width)
-      (result.pointer + first * width).update(from: pooled, count: pooled.count)
-    }
-    return try Tensor(shape: [indices.count, width], buffer: result)
+    let pass = FeaturePass(framing: framing, tap: tap)
+    let found = try pass.features(encoder, dataset, indices: indices, poolings: [pooling])
+    return try Tensor(shape: [indices.count, encoder.configuration.width], buffer: found.vectors[0])
   }
 
-  private static let imagesAtOnce = 64
+  /// What a table says of it: "last block, after norm, cls", and the framing where it is not the usual one.
+  public func description(for model: ModelConfiguration) -> String {
+    let layer = tap.layer ?? model.depth
+    let place = layer == model.depth ? "last block" : "block \(layer)"
+    let norm = tap.projected ? "projector" : tap.normed ? "after norm" : "before norm"
+    let usual = framing == FeatureProtocol.nearestNeighbor(for: model).framing
+    return [place, norm, pooling.description].joined(separator: ", ") + (usual ? "" : ", \(framingDescription)")
+  }
+
+  private var framingDescription: String {
+    switch framing {
+    case .centerCrop(let resize, let crop): "short side \(resize), centre \(crop)×\(crop)"
+    case .squash(let height, let width): "whole image as \(height)×\(width)"
+    }
+  }
 }
 
 /// The framing that `resize` asks for: short side to `resize` pixels and the centre of height × width; 0: the whole image.

@@ -23,7 +23,7 @@ public enum PoolingError: DescribedError, Equatable {
 }
 
 /// How the tokens of an image become one feature.
-public enum Pooling: Equatable, Sendable {
+public enum Pooling: Equatable, Sendable, CustomStringConvertible {
   /// The class token.
   case cls
   /// The mean of the patch tokens.
@@ -43,6 +43,16 @@ public enum Pooling: Equatable, Sendable {
     case "max": self = .max
     case "topk_mean": self = .topKMean(k: k)
     default: throw PoolingError.unknown(name)
+    }
+  }
+
+  /// Its name, with k where it has one: "topk_mean 10".
+  public var description: String {
+    switch self {
+    case .cls: "cls"
+    case .mean: "mean"
+    case .max: "max"
+    case .topKMean(let k): "topk_mean \(k)"
     }
   }
 

@@ -2,6 +2,7 @@
 right type.
 """
 
+from collections.abc import Callable
 from typing import Any, Literal, NewType, TypeAlias
 
 from numpy import float32, float64, int32, int64
@@ -113,6 +114,22 @@ def encoder_dataset_features(
 ) -> None: ...
 def pool(features: Floats, pooling: str, k: int, pooled: Floats, /) -> None: ...
 def nearest_neighbor(features: Floats, labels: NDArray[int64], neighbors: NDArray[int64], /) -> float: ...
+def evaluate(
+    encoder: Encoder,
+    train: Dataset | None,
+    test: Dataset,
+    entries: str | None,
+    progress: Callable[[str, int, int], object] | None,
+    /,
+) -> str: ...
+def evaluate_features(
+    train: tuple[Floats, NDArray[int64]] | None,
+    test: tuple[Floats, NDArray[int64]],
+    tap: str,
+    entries: str,
+    progress: Callable[[str, int, int], object] | None,
+    /,
+) -> str: ...
 def normalize_rows(rows: Floats, /) -> None: ...
 def tree_build(features: Floats, linkage: str, rows: int, columns: int, /) -> Tree: ...
 def tree_count(tree: Tree, /) -> int: ...

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import latentmim as lm
+from latentmim.evaluate import command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,12 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     pretrain.set_defaults(run=_pretrain)
 
-    evaluate = commands.add_parser(
-        "evaluate", help="nearest-neighbour score on a folder with a sub-folder for each class"
-    )
-    evaluate.add_argument("weights", help="encoder.safetensors, a checkpoint, or the authors' .pth")
-    evaluate.add_argument("folder")
-    evaluate.add_argument("--pixels", action="store_true", help="score raw pixels too")
+    evaluate = commands.add_parser("evaluate", help="score features on a folder with a sub-folder for each class")
+    command.add_options(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
     segment = commands.add_parser("segment", help="divide an image into segments and draw them")
@@ -126,11 +123,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
 def _evaluate(chosen: argparse.Namespace) -> None:
     _set_threads(chosen)
-    images = lm.ImageFolder(chosen.folder)
-    encoder = lm.load_encoder(chosen.weights)
-    if chosen.pixels:
-        print(lm.evaluate.pixels_nearest_neighbor(images))
-    print(lm.evaluate.nearest_neighbor(encoder, images))
+    command.run(chosen, dict(map(_setting, chosen.set)))
 
 
 def _segment(chosen: argparse.Namespace) -> None:

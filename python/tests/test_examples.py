@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -45,6 +46,24 @@ def test_c(tmp_path: Path) -> None:
     )  # fmt: skip
     check_example(run(program, tmp_path / "model.safetensors", LD_LIBRARY_PATH=str(RELEASE)))
     assert "lm_" in run("nm", "-D", "--defined-only", RELEASE / "liblatentmim.so")
+
+
+def test_c_evaluation(tmp_path: Path) -> None:
+    """Features of one's own, scored from C."""
+    if not (RELEASE / "liblatentmim.so").exists():
+        run("swift", "build", "-c", "release", "--product", "latentmim")
+    program = tmp_path / "evaluate"
+    run(
+        "cc", "-std=c11", "-Wall", "-Wextra", "-Werror", ROOT / "examples/c/evaluate.c",
+        "-I", ROOT / "Sources/CLatentMIM/include", "-L", RELEASE, "-llatentmim", "-lm", "-o", program,
+    )  # fmt: skip
+    progress, report, stopped = run(program, LD_LIBRARY_PATH=str(RELEASE)).splitlines()
+    assert stopped == "interrupted"
+    assert progress.startswith("linear: ")
+    results = json.loads(report)["results"]
+    assert [result["protocol"] for result in results] == ["knn", "linear"]
+    assert results[0]["accuracy"] > 0.8
+    assert results[0]["tap"] == "noisy sines"
 
 
 def test_swift(tmp_path: Path) -> None:

@@ -304,6 +304,37 @@ lm_status lm_pool(
 lm_status lm_nearest_neighbor(
     const float *features, int64_t count, int64_t width, const int64_t *labels, double *accuracy, int64_t *neighbors);
 
+/// Told now and then, on the calling thread, what a long evaluation does: `done` of `total`. False ends it with LM_INTERRUPTED.
+typedef bool (*lm_progress)(void *context, const char *what, int64_t done, int64_t total);
+
+/// Feature vectors of images whose classes are known.
+typedef struct lm_labelled_features {
+  const float *values;    ///< [count, width]
+  const int64_t *labels;  ///< [count], at least 0
+  int64_t count, width;
+} lm_labelled_features;
+
+/// Scores an encoder by several protocols; images go through it once for each framing and tap.
+///
+/// - `train`: what protocols learn from, NULL where none does. `test`: what they are scored on.
+/// - `entries`: [{"protocol": "nn" | "knn" | "knn_uniform" | "linear" | "few_shot", "options": {…}, "features": {…}}, …]; `features` as
+///   in lm_encoder_dataset_features, its defaults the protocol's. NULL: the suite, every protocol that applies.
+/// - `options` of knn: "k" (a number or several), "temperature"; of knn_uniform: "k"; of linear: "preset" ("in100", "in1k", "small"),
+///   "augment", "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "momentum", "weight_decay", "trust", "deviation", "seed"; of
+///   few_shot: "shots", "seeds", "learning_rate", "momentum", "weight_decay", "batch_size", "iterations", "schedule" ("cosine",
+///   "constant"), "batch_norm", "deviation".
+/// - `progress` may be NULL; `context` is handed to it.
+/// - `*report`: {"results": [{"protocol", "label", "options", "tap", "train", "test", "classes", "seeds", "accuracy", "deviation",
+///   "scores": [[name, accuracy], …], "images", "predictions", "neighbors", "losses", "row"}, …], "left_out": [[protocol, reason], …],
+///   "markdown"}. Free it with lm_text_free.
+lm_status lm_evaluate(
+    const lm_encoder *encoder, const lm_dataset *train, const lm_dataset *test, const char *entries, lm_progress progress,
+    void *context, char **report);
+/// The same for features that are there already; entries have no "features". `tap`: what results say of where they come from.
+lm_status lm_evaluate_features(
+    const lm_labelled_features *train, const lm_labelled_features *test, const char *tap, const char *entries,
+    lm_progress progress, void *context, char **report);
+
 // ---- Segmentation --------------------------------------------------------------------------------------------------
 
 typedef struct lm_tree lm_tree;

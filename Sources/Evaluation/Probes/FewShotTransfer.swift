@@ -1,0 +1,139 @@
+import Compute
+import Files
+import Glibc
+import LatentMIM
+
+/// 16-shot transfer (`few_shot`, Table 7): a few images of each class are drawn, a linear classifier is trained on their frozen
+/// features by SGD with momentum, and scored on the whole test set; mean and sample standard deviation over the seeds.
+///
+/// The paper leaves open what is an option here: the schedule (cosine), weight decay (none), normalisation (batch normalisation
+/// without affine parameters), the deviation of the first weights and, in `features`, the pooling (mean).
+public struct FewShotTransfer: LearningProtocol {
+  public static let name = "few_shot"
+
+  /// How the learning rate goes over a run.
+  public enum Schedule: String, Sendable, CaseIterable {
+    case cosine
+    case constant
+  }
+
+  /// Images drawn of each class.
+  public var shots = 16
+  public var seeds = [1, 2, 3]
+  public var learningRate = 0.1
+  public var momentum = 0.9
+  public var weightDecay = 0.0
+  /// Fewer where fewer images are drawn.
+  public var batchSize = 128
+  public var iterations = 2500
+  public var schedule = Schedule.cosine
+  public var batchNorm = true
+  public var deviation = 0.01
+
+  public init() {}
+
+  public init(json: JSONPlace) throws {
+    let names = [
+      "shots", "seeds", "learning_rate", "momentum", "weight_decay", "batch_size", "iterations", "schedule",
+      "batch_norm", "deviation",
+    ]
+    try json.refuseKeys(otherThan: names)
+    shots = try json.optionalMember("shots")?.int() ?? shots
+    seeds = try json.optionalMember("seeds")?.elements().map { try $0.int() } ?? seeds
+    learningRate = try json.optionalMember("learning_rate")?.double() ?? learningRate
+    momentum = try json.optionalMember("momentum")?.double() ?? momentum
+    weightDecay = try json.optionalMember("weight_decay")?.double() ?? weightDecay
+    batchSize = try json.optionalMember("batch_size")?.int() ?? batchSize
+    iterations = try json.optionalMember("iterations")?.int() ?? iterations
+    batchNorm = try json.optionalMember("batch_norm")?.bool() ?? batchNorm
+    deviation = try json.optionalMember("deviation")?.double() ?? deviation
+    schedule = try json.optionalMember("schedule")?.choice(Self.name) ?? schedule
+  }
+
+  public var options: JSONValue {
+    [
+      "shots": .integer(shots), "seeds": .array(seeds.map { .integer($0) }), "learning_rate": .number(learningRate),
+      "momentum": .number(momentum), "weight_decay": .number(weightDecay), "batch_size": .integer(batchSize),
+      "iterations": .integer(iterations), "schedule": .string(schedule.rawValue), "batch_norm": .bool(batchNorm),
+      "deviation": .number(deviation),
+    ]
+  }
+
+  public var label: String { "few_shot, \(shots) a class" }
+
+  /// Mean of the patch tokens after the final norm.
+  public static func features(for model: ModelConfiguration) -> FeatureProtocol {
+    var wanted = FeatureProtocol.nearestNeighbor(for: model)
+    wanted.tap.normed = true
+    return wanted
+  }
+
+  /// - Throws: `EvaluationError`, `OutOfMemory`, `Interrupted`, what `progress` throws.
+  public func score(_ task: ClassificationTask, progress: EvaluationProgress) throws -> Score {
+    guard task.classCount > 1 else { throw EvaluationError.oneClass(scoring: Self.name) }
+    var (accuracies, predictions, losses): ([Double], [Int], [Double]) = ([], [], [])
+    for (run, seed) in seeds.enumerated() {
+      let rows = try draw(task, seed: UInt64(seed))
+      let batches = try CachedBatches(
+        task.train, rows: rows, targets: rows.map { task.trainClasses[$0] }, batchSize: min(batchSize, rows.count),
+        seed: UInt64(seed))
+      let training = ProbeTraining(
+        name: Self.name, rule: .sgd, momentum: momentum, weightDecay: weightDecay, deviation: deviation,
+        seed: UInt64(seed), normalizes: batchNorm, steps: iterations, rate: learningRate(step:))
+      let probe = try training.fit(batches, classes: task.classCount) {
+        try progress(Self.name, run * iterations + $0, seeds.count * iterations)
+      }
+      predictions = try probe.predictions(task.test)
+      losses += probe.losses
+      accuracies.append(task.accuracy(of: predictions))
+    }
+    let (mean, deviation) = meanAndDeviation(accuracies)
+    return Score(
+      accuracy: mean, deviation: deviation, parts: zip(seeds, accuracies).map { ("seed \($0)", $1) },
+      predictions: predictions, losses: losses)
+  }
+
+  /// The rows drawn of every class, class by class.
+  ///
+  /// - Throws: `EvaluationError.tooFewImages`.
+  func draw(_ task: ClassificationTask, seed: UInt64) throws -> [Int] {
+    var members = [[Int]](repeating: [], count: task.classCount)
+    for (row, number) in task.trainClasses.enumerated() { members[number].append(row) }
+    return try members.enumerated().flatMap { number, rows in
+      guard rows.count >= shots else {
+        throw EvaluationError.tooFewImages(
+          className: task.train.name(ofClass: task.classes.labels[number]), count: rows.count, wanted: shots)
+      }
+      // Item 0 of a seed's shuffles is the order of its batches.
+      let order = RandomStream(seed: seed, purpose: .shuffle, item: number + 1).permutation(of: rows.count)
+      return order.prefix(shots).map { rows[$0] }
+    }
+  }
+
+  func learningRate(step: Int) -> Double {
+    switch schedule {
+    case .constant: learningRate
+    case .cosine: learningRate * (1 + cos(.pi * Double(step) / Double(iterations))) / 2
+    }
+  }
+
+  public func check(trainingCount: Int) throws {
+    guard !seeds.isEmpty else { throw Self.refused("seeds", "is empty, wanted a seed for each run") }
+    for seed in seeds { try Self.require("seeds", seed, in: 0...Int.max) }
+    try Self.require("shots", shots, in: 1...1_000_000_000)
+    try Self.require("batch_size", batchSize, in: 2...1_000_000_000)
+    try Self.require("iterations", iterations, in: 1...1_000_000_000)
+    try Self.require("learning_rate", learningRate, in: 0...1e6)
+    try Self.require("momentum", momentum, in: 0...1.0.nextDown)
+    try Self.require("weight_decay", weightDecay, in: 0...1e6)
+    try Self.require("deviation", deviation, in: 0...1)
+  }
+}
+
+/// The mean of some numbers, and their sample standard deviation where there are two or more.
+private func meanAndDeviation(_ values: [Double]) -> (mean: Double, deviation: Double?) {
+  let mean = values.reduce(0, +) / Double(values.count)
+  guard values.count > 1 else { return (mean, nil) }
+  let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+  return (mean, (squares / Double(values.count - 1)).squareRoot())
+}

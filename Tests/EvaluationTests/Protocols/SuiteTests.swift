@@ -1,0 +1,90 @@
+import Compute
+import Files
+import Images
+import LatentMIM
+import TestSupport
+import Testing
+
+@testable import Evaluation
+
+@Suite struct SuiteTests {
+  @Test func everyProtocolThatAppliesIsInTheReport() throws {
+    var told: [String] = []
+    let report = try evaluationSuite(smallEncoder(), train: smallImages(70, seed: 1), test: smallImages(30, seed: 2)) {
+      if $1 == $2 { told.append($0) }
+    }
+    #expect(report.results.map(\.label) == ["nn", "knn", "knn_uniform", "linear, small", "few_shot, 16 a class"])
+    #expect(report.leftOut.isEmpty)
+    // One pass for `nn`, whose features are taken before the norm, and one for all others.
+    let (train, test) = ("features of the training set", "features of the test set")
+    #expect(told == [test, test, train, "linear", "few_shot"])
+    #expect((report.results[3].scoring as? LinearProbe)?.batchSize == 32)
+    #expect(report.results[1].score.parts.map(\.name) == ["k = 10", "k = 20"])
+    #expect(report.results[0].trainCount == nil && report.results[1].trainCount == 70)
+    #expect(report.markdown.split(separator: "\n").count == 7)
+    #expect(report.results[3].tap == "last block, after norm, topk_mean 10")
+  }
+
+  @Test func whatDoesNotApplyIsNamed() throws {
+    let report = try evaluationSuite(smallEncoder(), train: nil, test: smallImages(10, seed: 2))
+    #expect(report.results.count == 1)
+    #expect(report.leftOut.map(\.name) == ["knn", "knn_uniform", "linear", "few_shot"])
+    #expect(report.markdown.contains("- knn left out: knn: there is no training set"))
+    #expect(throws: EvaluationError.noLabels(set: "test")) {
+      try evaluationSuite(smallEncoder(), train: smallImages(10, seed: 1), test: smallImages(10, classes: nil, seed: 2))
+    }
+    #expect(throws: EvaluationError.noLabels(set: "training")) {
+      try evaluationSuite(smallEncoder(), train: smallImages(10, classes: nil, seed: 1), test: smallImages(10, seed: 2))
+    }
+  }
+
+  @Test func optionsAreRefusedBeforeImagesAreSeen() throws {
+    let encoder = try smallEncoder()
+    let entry = EvaluationEntry(UniformNeighbors(k: 21), for: encoder.configuration)
+    #expect(throws: EvaluationError.neighbors(k: 21, bank: 20)) {
+      try evaluate(encoder, train: smallImages(20, seed: 1), test: smallImages(10, seed: 2), [entry]) { what, _, _ in
+        Issue.record("\(what)")
+      }
+    }
+  }
+
+  @Test func onlyWhatLearnsCountsTrainingImages() throws {
+    let sets = try clusters(train: 40, test: 30, width: 3, classes: 2)
+    let alone = try evaluate(train: sets.train, test: sets.test, tap: "clusters", LeaveOneOut())
+    #expect(alone.trainCount == nil)
+    #expect(alone.description.hasPrefix("| nn | clusters | 30 images | – | "))
+    let voted = try evaluate(train: sets.train, test: sets.test, tap: "clusters", UniformNeighbors())
+    #expect(voted.description.hasPrefix("| knn_uniform | clusters | 40 train, 30 test images | – | "))
+  }
+
+  @Test func progressCanEndIt() throws {
+    #expect(throws: Interrupted.self) {
+      try evaluationSuite(smallEncoder(), train: smallImages(70, seed: 1), test: smallImages(30, seed: 2)) {
+        what, done, _ in
+        if what == "few_shot", done == 7 { throw Interrupted() }
+      }
+    }
+  }
+
+  @Test func entriesAreReadFromJSON() throws {
+    let model = try smallEncoder().configuration
+    func entry(_ text: String) throws -> EvaluationEntry {
+      try EvaluationEntry(json: JSONPlace(JSONValue(parsing: text, source: "test"), source: "test"), for: model)
+    }
+    for type in scoringProtocols {
+      let found = try entry(#"{"protocol": "\#(type.name)"}"#)
+      #expect(found.features == type.features(for: model))
+      let again = try type.init(json: JSONPlace(found.scoring.options, source: "test"))
+      #expect(again.options == found.scoring.options)
+    }
+    let knn = try entry(#"{"protocol": "knn", "options": {"k": 3}, "features": {"layer": 1, "pooling": "max"}}"#)
+    #expect(knn.scoring.options == ["k": [3], "temperature": 0.07])
+    #expect(knn.features.tap == FeatureTap(layer: 1, normed: true) && knn.features.pooling == .max)
+    #expect(throws: EvaluationError.unknownProtocol("x", known: scoringProtocols.map { $0.name })) {
+      try entry(#"{"protocol": "x"}"#)
+    }
+    for text in [#"{}"#, #"{"protocol": "nn", "options": {"k": 1}}"#, #"{"protocol": "nn", "extra": 1}"#, "3"] {
+      #expect(throws: JSONError.self) { try entry(text) }
+    }
+  }
+}

@@ -1,0 +1,251 @@
+"""The protocols, one function each. What they compute, and their defaults, are the core's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, Unpack
+
+import numpy as np
+
+from latentmim import _arrays
+from latentmim.data import Dataset, ImageFolder, as_dataset
+from latentmim.evaluate.features import FeatureOptions, Features, by_chunks
+from latentmim.evaluate.running import score
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from latentmim._arrays import FloatArray, PathLike
+    from latentmim.encoder import Encoder
+    from latentmim.evaluate.results import Result
+    from latentmim.evaluate.running import Images
+
+__all__ = ["few_shot", "knn", "knn_uniform", "linear_probe", "nearest_neighbor", "pixels_nearest_neighbor"]
+
+
+def nearest_neighbor(
+    encoder: Encoder | None,
+    dataset: Images | Features,
+    *,
+    progress: bool = True,
+    **features: Unpack[FeatureOptions],
+) -> Result:
+    """The paper's `nn` score: leave-one-out nearest neighbour by cosine.
+
+    Args:
+        encoder: whose features; None for `Features`.
+        dataset: with labels.
+        progress: whether a bar is shown.
+        features: how images become vectors. The defaults are the paper's: short side to the trained size / .875,
+            centre crop, mean of the patch tokens before the final norm.
+
+    Raises:
+        ValueError: the data set has no labels, or fewer than two images.
+
+    """
+    return score("nn", {}, encoder, None, dataset, progress, features)
+
+
+def pixels_nearest_neighbor(
+    dataset: Dataset | PathLike,
+    size: int | tuple[int, int] = 64,
+    *,
+    short_side: int | None = None,
+    progress: bool = True,
+) -> Result:
+    """The same score of the pixels themselves, the least that features should beat.
+
+    Args:
+        dataset: with labels.
+        size: (height, width) that images are brought to, or one number.
+        short_side: as in `Dataset.resized`.
+        progress: whether a bar is shown.
+
+    """
+    data = as_dataset(dataset)
+    labels = data.labels
+    if labels is None:
+        raise ValueError(f"{data!r} has no labels: files in sub-folders have, and Arrays(images, labels)")
+    height, width = _arrays.sides(size)
+
+    def compute(part: NDArray[np.int64], place: FloatArray) -> None:
+        place[:] = data.resized((height, width), part, short_side=short_side).reshape(len(part), -1)
+
+    vectors = by_chunks(data._indices(None), height * width * data.channels, compute, "pixels", progress)
+    scored = _readable(data)
+    pixels = Features(vectors[scored], labels[scored], f"raw pixels, {height}×{width}")
+    found = nearest_neighbor(None, pixels, progress=progress)
+    return replace(found, images=scored, neighbors=scored[found.neighbors])
+
+
+def knn(
+    encoder: Encoder | None,
+    train: Images | Features,
+    test: Images | Features,
+    *,
+    k: int | Sequence[int] = (10, 20, 100, 200),
+    temperature: float = 0.07,
+    progress: bool = True,
+    **features: Unpack[FeatureOptions],
+) -> Result:
+    """DINO's k nearest neighbours: the k training images nearest by cosine vote with weight exp(cosine/temperature).
+
+    Equally near images: the lowest index. Equal votes: the lower class.
+
+    Args:
+        encoder: whose features; None for `Features`.
+        train: the images that vote, with labels.
+        test: the images scored, with labels; classes of folders are found by name.
+        k: numbers of neighbours; all are scored in one search and found in `Result.scores`.
+        temperature: of the weights.
+        progress: whether a bar is shown.
+        features: how images become vectors; by default the class token after the final norm.
+
+    Raises:
+        ValueError: no labels, k beyond the training set, a class that the training set lacks.
+
+    """
+    return score("knn", {"k": k, "temperature": temperature}, encoder, train, test, progress, features)
+
+
+def knn_uniform(
+    encoder: Encoder | None,
+    train: Images | Features,
+    test: Images | Features,
+    *,
+    k: int = 20,
+    progress: bool = True,
+    **features: Unpack[FeatureOptions],
+) -> Result:
+    """Plain k nearest neighbours: each votes alike; of tied classes that of the nearest image wins.
+
+    Args:
+        encoder: whose features; None for `Features`.
+        train: as in `knn`.
+        test: as in `knn`.
+        k: number of neighbours.
+        progress: whether a bar is shown.
+        features: as in `knn`.
+
+    Raises:
+        ValueError: as `knn`.
+
+    """
+    return score("knn_uniform", {"k": k}, encoder, train, test, progress, features)
+
+
+def linear_probe(
+    encoder: Encoder | None,
+    train: Images | Features,
+    test: Images | Features,
+    *,
+    preset: Literal["in100", "in1k", "small"] | None = None,
+    augment: bool = False,
+    base_learning_rate: float | None = None,
+    batch_size: int | None = None,
+    epochs: int | None = None,
+    warmup_epochs: float | None = None,
+    momentum: float | None = None,
+    weight_decay: float | None = None,
+    trust: float | None = None,
+    deviation: float | None = None,
+    seed: int = 0,
+    progress: bool = True,
+    **features: Unpack[FeatureOptions],
+) -> Result:
+    """MAE's linear probe: batch normalisation without parameters, a linear classifier, LARS.
+
+    Args:
+        encoder: whose features; None for `Features`.
+        train: the images it learns from, with labels.
+        test: the images scored, with labels; classes of folders are found by name.
+        preset: "in100" (base rate 0.5, batches of 1024, 20 epochs, 2 of them warm-up) or "in1k" (0.1, 16384, 90, 10),
+            as published; "small" takes the steps and rates of in100 on its own 126,689 images, in smaller batches: on a
+            few hundred images 20 epochs are so few steps that hardly anything is learned. If not given, "in100" for
+            training sets of 16384 images or more, else "small".
+        augment: every epoch sees another part of every image, flipped half the time, as published; if not, features are
+            computed once, the quick variant.
+        base_learning_rate: the learning rate is this times batch/256; linear warm-up from 0, half a cosine to 0.
+        batch_size: images in a batch; the preset's if not given, at most a sixteenth of the training set (but 32).
+        epochs: times that every image is seen; a last batch that is not full is left out.
+        warmup_epochs: epochs of the warm-up; a tenth of `epochs` if only those are given.
+        momentum: of LARS; 0.9 if not given.
+        weight_decay: of the weights; 0 if not given.
+        trust: LARS's coefficient; 0.001 if not given.
+        deviation: of the first weights; 0.01 if not given.
+        seed: of the first weights and the order of the images.
+        progress: whether a bar is shown.
+        features: how images become vectors; by default "topk_mean" with k = 10, the paper's choice, after the
+            final norm.
+
+    Raises:
+        ValueError: no labels, one class, an option outside its range, a class that the training set lacks.
+        FloatingPointError: the loss left the finite numbers.
+
+    """
+    options = {
+        "preset": preset, "augment": augment, "base_learning_rate": base_learning_rate, "batch_size": batch_size,
+        "epochs": epochs, "warmup_epochs": warmup_epochs, "momentum": momentum, "weight_decay": weight_decay,
+        "trust": trust, "deviation": deviation, "seed": seed,
+    }  # fmt: skip
+    return score("linear", options, encoder, train, test, progress, features)
+
+
+def few_shot(
+    encoder: Encoder | None,
+    train: Images | Features,
+    test: Images | Features,
+    *,
+    shots: int = 16,
+    seeds: Sequence[int] = (1, 2, 3),
+    learning_rate: float = 0.1,
+    momentum: float = 0.9,
+    weight_decay: float = 0,
+    batch_size: int = 128,
+    iterations: int = 2500,
+    schedule: Literal["cosine", "constant"] = "cosine",
+    batch_norm: bool = True,
+    deviation: float = 0.01,
+    progress: bool = True,
+    **features: Unpack[FeatureOptions],
+) -> Result:
+    """Few-shot transfer: a linear classifier on the frozen features of a few training images of each class.
+
+    Args:
+        encoder: whose features; None for `Features`.
+        train: the images that are drawn from, with labels.
+        test: the images scored, with labels; classes of folders are found by name.
+        shots: images drawn of each class.
+        seeds: one for each run, of the images drawn, the first weights and the order.
+        learning_rate: of SGD.
+        momentum: of SGD.
+        weight_decay: the paper does not say; none.
+        batch_size: images in a batch; all that are drawn where they are fewer.
+        iterations: steps of a run.
+        schedule: the paper does not say; half a cosine to 0.
+        batch_norm: the paper does not say; batch normalisation without parameters before the classifier.
+        deviation: of the first weights.
+        progress: whether a bar is shown.
+        features: how images become vectors; by default the mean of the patch tokens after the final norm.
+
+    Raises:
+        ValueError: no labels, a class with fewer than `shots` training images, an option outside its range.
+        FloatingPointError: the loss left the finite numbers.
+
+    """
+    options = {
+        "shots": shots, "seeds": seeds, "learning_rate": learning_rate, "momentum": momentum,
+        "weight_decay": weight_decay, "batch_size": batch_size, "iterations": iterations, "schedule": schedule,
+        "batch_norm": batch_norm, "deviation": deviation,
+    }  # fmt: skip
+    return score("few_shot", options, encoder, train, test, progress, features)
+
+
+def _readable(data: Dataset) -> NDArray[np.int64]:
+    """The images that were read. In the place of a skipped one stands another, which must not be scored twice."""
+    if not isinstance(data, ImageFolder):
+        return data._indices(None)
+    skipped = {path for path, _ in data.skipped}
+    return np.array([index for index, path in enumerate(data.paths) if path not in skipped], np.int64)

@@ -1,0 +1,102 @@
+"""How protocols are handed to the core and come back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from latentmim import _latentmim as _native
+from latentmim.config import to_json
+from latentmim.data import as_dataset
+from latentmim.encoder import Encoder, require_encoder
+from latentmim.evaluate.features import FeatureOptions, Features, feature_options
+from latentmim.evaluate.results import Report, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import ArrayLike
+
+    from latentmim._arrays import PathLike
+    from latentmim.data import Dataset
+
+__all__ = ["Bar", "Images", "encoder_of", "entry_text", "run", "score"]
+
+Images: TypeAlias = "Dataset | PathLike | ArrayLike"
+
+
+def score(
+    protocol: str,
+    options: dict[str, Any],
+    encoder: Encoder | None,
+    train: Images | Features | None,
+    test: Images | Features,
+    progress: bool,
+    features: FeatureOptions,
+) -> Result:
+    """One protocol, on an encoder's features or on features given."""
+    if isinstance(test, Features):
+        if encoder is not None or features or not isinstance(train, Features | None):
+            raise TypeError("Features are there already: no encoder, no data set and no feature options go with them")
+        return _score_features(protocol, options, train, test, progress)
+    if isinstance(train, Features):
+        raise TypeError("train: is Features, test is a data set; wanted are two of a kind")
+    require_encoder(encoder)
+    assert encoder is not None
+    entry = f"[{entry_text(protocol, options, feature_options(encoder, **features))}]"
+    return run(encoder, train, test, entry, progress).results[0]
+
+
+def _score_features(
+    protocol: str, options: dict[str, Any], train: Features | None, test: Features, progress: bool
+) -> Result:
+    pair = None if train is None else train._pair()
+    entry = f"[{entry_text(protocol, options)}]"
+    with Bar(progress) as bar:
+        return Report._from_json(_native.evaluate_features(pair, test._pair(), test.tap, entry, bar)).results[0]
+
+
+def run(encoder: Encoder, train: Images | None, test: Images, entries: str | None, progress: bool) -> Report:
+    """Several protocols, as the core reads them; the suite where none are named."""
+    learned = None if train is None else as_dataset(train)._handle
+    with Bar(progress) as bar:
+        return Report._from_json(_native.evaluate(encoder._handle, learned, as_dataset(test)._handle, entries, bar))
+
+
+def entry_text(protocol: str, options: Mapping[str, Any], features: str | None = None) -> str:
+    """A protocol as the core reads it."""
+    parts = [f'"protocol": "{protocol}"', f'"options": {to_json(dict(options))}']
+    return "{" + ", ".join([*parts, *([] if features is None else [f'"features": {features}'])]) + "}"
+
+
+def encoder_of(model: object) -> Encoder:
+    """The encoder of a model, or the encoder itself. Raises TypeError."""
+    from latentmim.model import LatentMIM
+
+    encoder = model.encoder if isinstance(model, LatentMIM) else model
+    require_encoder(encoder)
+    assert isinstance(encoder, Encoder)
+    return encoder
+
+
+class Bar:
+    """A progress bar for each thing that the core says it does."""
+
+    def __init__(self, shown: bool) -> None:
+        self._shown = shown
+        self._bar: Any = None
+        self._what = ""
+
+    def __enter__(self) -> Callable[[str, int, int], None] | None:
+        return self._tell if self._shown else None
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def _tell(self, what: str, done: int, total: int) -> None:
+        from tqdm.auto import tqdm
+
+        if what != self._what:
+            self.__exit__()
+            self._bar, self._what = tqdm(total=total, desc=what, leave=False), what
+        self._bar.update(done - self._bar.n)
