@@ -104,12 +104,13 @@ void lmk_product_block(const struct lmk_block *p) {
     }
     for (long t = 0; t < tile_rows; t++) {
       float *sums = keeps_sums ? p->sums + (panel * tile_rows + t) * tile_size : here;
+      const long rows = least(p->rows - t * LMK_TILE_ROWS, LMK_TILE_ROWS);
+      if (p->ends) lmk_bring_tile_near(&p->epilogue, t * LMK_TILE_ROWS, rows, column);
       compute(words, p->a + t * a_step, b, sums, next_b);
       next_b += 16 * words;
       if (p->ends)
         lmk_store_tile(
-            &p->epilogue, sums, t * LMK_TILE_ROWS, least(p->rows - t * LMK_TILE_ROWS, LMK_TILE_ROWS), column,
-            least(p->columns - column, LMK_TILE_COLUMNS));
+            &p->epilogue, sums, t * LMK_TILE_ROWS, rows, column, least(p->columns - column, LMK_TILE_COLUMNS));
     }
   }
 }

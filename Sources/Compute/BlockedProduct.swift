@@ -7,10 +7,12 @@ struct BlockedProduct: Sendable {
   let n: Int
   let k: Int
   let arithmetic: Arithmetic
+  /// Words of depth that are treated at once: a panel of b that long stays in the first cache.
+  var wordsTogether = 256
 
   private static let tileRows = Int(LMK_TILE_ROWS)
-  /// Rows packed together: they stay in the second cache while panels of b pass by.
-  private static let blockTiles = 12
+  /// Rows packed together: they stay in the second cache while panels of b pass by. Twice as many where panels are expanded first.
+  private var blockTiles: Int { arithmetic.code == Int32(LMK_PRODUCT_ROUNDED) ? 24 : 12 }
   /// Panels whose sums are kept between parts of the depth, and panels that one packing of rows serves where none are kept.
   private static let panelsWithSums = 16
   private static let panelsWithoutSums = 64
@@ -20,7 +22,7 @@ struct BlockedProduct: Sendable {
 
   /// Elements of depth that are treated at once: even shares of the depth.
   var partDepth: Int {
-    let most = Int(LMK_DEPTH_WORDS) * (arithmetic.code == Int32(LMK_PRODUCT_PAIRS) ? 2 : 1)
+    let most = wordsTogether * (arithmetic.code == Int32(LMK_PRODUCT_PAIRS) ? 2 : 1)
     let parts = max((k + most - 1) / most, 1)
     return max(min(((k + parts - 1) / parts + 31) / 32 * 32, most), 32)
   }
@@ -28,8 +30,8 @@ struct BlockedProduct: Sendable {
 
   /// Floats of scratch memory a block needs: packed rows, an expanded panel, sums.
   func scratchCount(columns: Int) -> Int {
-    let rows = min(tiles, Self.blockTiles) * Self.tileRows * Int(LMK_ROW_WORDS)
-    let sums = parts > 1 ? PackedPanels.count(columns) * min(tiles, Self.blockTiles) * Self.tileFloats : 0
+    let rows = min(tiles, blockTiles) * Self.tileRows * Int(LMK_ROW_WORDS)
+    let sums = parts > 1 ? PackedPanels.count(columns) * min(tiles, blockTiles) * Self.tileFloats : 0
     return rows + Self.expandedFloats + sums
   }
   private static let tileFloats = tileRows * PackedPanels.columns
@@ -45,7 +47,7 @@ struct BlockedProduct: Sendable {
   /// The cut that leaves the busiest thread the least to do.
   func cut(threads: Int) -> Cut {
     let mostPanels = parts > 1 ? Self.panelsWithSums : Self.panelsWithoutSums
-    let leastRows = max((tiles + Self.blockTiles - 1) / Self.blockTiles, 1)
+    let leastRows = max((tiles + blockTiles - 1) / blockTiles, 1)
     let leastColumns = max((panels + mostPanels - 1) / mostPanels, 1)
     var best = Cut(rowBlocks: leastRows, columnBlocks: leastColumns)
     guard threads > 1 else { return best }
@@ -85,7 +87,7 @@ struct BlockedProduct: Sendable {
     guard rows > 0, columns > 0 else { return }
 
     let packed = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UInt32.self)
-    let expanded = scratch + min(tiles, Self.blockTiles) * Self.tileRows * Int(LMK_ROW_WORDS)
+    let expanded = scratch + min(tiles, blockTiles) * Self.tileRows * Int(LMK_ROW_WORDS)
     var matrix = a.matrix
     let end = first + depth
     for start in stride(from: first, to: max(end, first + 1), by: partDepth) {
@@ -135,9 +137,12 @@ extension BlockedProduct {
   /// A weight's gradient, as deep as there are tokens: part by part of the depth, so that the packed part of b stays near; sums are kept
   /// in c.
   private func runByParts(_ a: MatrixView, _ b: MatrixView, into c: MatrixPlace, _ epilogue: Epilogue) throws {
+    // The longer a part, the less often sums are fetched and stored.
+    let deep = BlockedProduct(m: m, n: n, k: k, arithmetic: arithmetic, wordsTogether: Int(LMK_DEPTH_WORDS))
+    let partDepth = deep.partDepth
     let room = try PackedMatrix(k: partDepth, n: n, arithmetic: arithmetic)
     let slice = room.panels
-    let part = BlockedProduct(m: m, n: n, k: partDepth, arithmetic: arithmetic)
+    let part = BlockedProduct(m: m, n: n, k: partDepth, arithmetic: arithmetic, wordsTogether: deep.wordsTogether)
     let cut = part.cut(threads: threadCount)
     let columns = (panels + cut.columnBlocks - 1) / cut.columnBlocks * PackedPanels.columns
     let pool = try ScratchPool(pieces: min(cut.count, threadCount), count: part.scratchCount(columns: columns))
@@ -166,7 +171,7 @@ extension BlockedProduct {
   ) {
     let panels = PackedPanels(scratch, k: k, n: n, arithmetic: arithmetic)
     for panel in 0..<panels.count { panels.pack(b, panel: panel, first: 0, depth: k) }
-    let cut = Cut(rowBlocks: max((tiles + Self.blockTiles - 1) / Self.blockTiles, 1), columnBlocks: 1)
+    let cut = Cut(rowBlocks: max((tiles + blockTiles - 1) / blockTiles, 1), columnBlocks: 1)
     let rest = scratch + panels.count * panels.panelWords
     for index in 0..<cut.count { compute(index, of: cut, a, panels, depth: k, into: c, epilogue, scratch: rest) }
   }

@@ -13,7 +13,7 @@ enum { LMK_PRODUCT_FLOAT32 = 0, LMK_PRODUCT_ROUNDED = 1, LMK_PRODUCT_PAIRS = 2 }
 
 /// The size of the piece of c that stays in registers.
 enum { LMK_TILE_ROWS = 14, LMK_TILE_COLUMNS = 32 };
-/// Words of depth that are treated at once, and from one packed row of a to the next: a little more, because rows a power of two apart
+/// Words of depth that may be treated at once, and from one packed row of a to the next: a little more, because rows a power of two apart
 /// would meet in the same places of the first cache.
 enum { LMK_DEPTH_WORDS = 512, LMK_ROW_WORDS = 528 };
 
