@@ -5,15 +5,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?=
 OUT ?= runs/demo
+BENCH ?=
+# What the benchmarks want besides: the allocator of PyTorch's tuning guide, and a compiler for torch.compile.
+BENCH_PACKAGES := libtcmalloc-minimal4 g++
 DEBIAN_PACKAGES := python3-dev python3-venv libopenblas-dev libjpeg-dev pkg-config
 SOURCES := $(shell find Sources -type f) Package.swift pyproject.toml hatch_build.py
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-swift test-python lint format packages clean
+.PHONY: help demo test test-swift test-python bench lint format packages clean
 
 help:
 	@echo "make demo               train on real photographs, print accuracies, leave pictures in $(OUT)"
 	@echo "make demo DATA=folder   the same on your own JPEG files"
 	@echo "make test               all tests, Swift and Python"
+	@echo "make bench              compare with PyTorch, ONNX Runtime, OpenVINO; writes docs/performance.md's tables (an hour or more);"
+	@echo "                        BENCH='--rows features --quick' and the like choose what is run"
 	@echo "make lint, make format  check or apply the format of Swift and Python sources"
 
 demo: $(BIN)/.installed
@@ -28,6 +33,10 @@ test-swift: packages
 test-python: $(BIN)/.installed-test
 	swift build -c release --product latentmim
 	$(BIN)/python -m pytest
+
+bench: DEBIAN_PACKAGES += $(BENCH_PACKAGES)
+bench: $(BIN)/.installed packages
+	$(BIN)/python python/benchmarks/run.py --write-docs --json runs/bench.json $(BENCH)
 
 lint: $(BIN)/.installed-test
 	swift format lint --strict --recursive Package.swift Sources Tests examples/swift

@@ -27,10 +27,28 @@ print(estimate.total, lm.runtime.memory().peak, estimate.step, *allocations)
 """
 
 
+BY_HAND = """
+import numpy as np
+import latentmim as lm
+
+model = lm.LatentMIM("vit_tiny", depth=4, grid=7, num_visible=8, projector_width=512)
+crops = np.random.default_rng(0).standard_normal((12, 140, 140, 3), np.float32)
+views, optimizer = lm.masking.sample(model.config, batch=12), lm.AdamW(model)
+for _ in range(8):
+    model.loss(crops, views, precision={precision!r})
+    optimizer.step(1e-4)
+    model.update_target(0.99)
+    print(lm.runtime.memory().allocations)
+"""
+
+
+def execute(program: str) -> str:
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+
+
 def run(precision: str, *, recompute: bool = False, parts: int = 1) -> list[int]:
     program = PROGRAM.format(precision=precision, recompute=recompute, parts=parts)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    return [int(word) for word in done.stdout.split()]
+    return [int(word) for word in execute(program).split()]
 
 
 @pytest.mark.parametrize("precision", ["float32", "auto"])
@@ -39,8 +57,15 @@ def test_memory_is_predicted_and_used_again(precision: str) -> None:
     batch = 24 * 140 * 140 * 3 * 4
     total, peak, _, *allocations = run(precision)
     assert total - batch <= peak <= total + batch // 4
-    # The first steps find out how buffers lie beside each other; from then on a step asks the system for nothing.
-    assert allocations[11] == allocations[7]
+    # Which threads hold some small piece at the same moment is chance: now and then there is one more than ever before.
+    assert allocations[11] - allocations[7] <= 4
+
+
+@pytest.mark.parametrize("precision", ["float32", "auto"])
+def test_a_step_asks_the_system_for_nothing(precision: str) -> None:
+    """By hand, without the loader's threads: exactly."""
+    counts = [int(word) for word in execute(BY_HAND.format(precision=precision)).split()]
+    assert counts[7] == counts[4]
 
 
 def test_recomputing_and_accumulating_save_memory() -> None:
