@@ -30,11 +30,19 @@ int lmk_set_instruction_set(int set) {
   return 1;
 }
 
-int lmk_multiplies_pairs_fast(void) {
+static _Atomic int pairs = -1;
+
+int lmk_multiplies_pairs(void) {
+  int answer = atomic_load_explicit(&pairs, memory_order_relaxed);
+  if (answer >= 0) return answer;
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  return __builtin_cpu_supports("avx512bf16") && !__builtin_cpu_is("intel");
+  answer = __builtin_cpu_supports("avx512bf16") && !__builtin_cpu_is("intel");
 #else
-  return 0;
+  answer = 0;
 #endif
+  atomic_store_explicit(&pairs, answer, memory_order_relaxed);
+  return answer;
 }
+
+void lmk_set_multiplies_pairs(int answer) { atomic_store_explicit(&pairs, answer, memory_order_relaxed); }

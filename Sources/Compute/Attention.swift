@@ -54,7 +54,8 @@ public struct AttentionShape: Sendable {
     return min(max(fitting, Self.rowsPerTile), max(queries, 1))
   }
 
-  /// Ranges of queries treated together.
+  /// Ranges of queries treated together. To be made outside parallel regions: in a forked child, threads that meet at the first array of a
+  /// kind wait for ever (see `ForkSafe`).
   var blocks: [Range<Int>] {
     stride(from: 0, to: queries, by: queriesPerBlock).map { $0..<min($0 + queriesPerBlock, queries) }
   }
@@ -70,11 +71,12 @@ public func attention(
   logSums: UnsafeMutablePointer<Float>, arithmetic: Arithmetic
 ) throws {
   let products = AttentionProducts(shape, arithmetic)
+  let blocks = shape.blocks
   try forEachHead(shape, scratch: products.scores + products.scratch) { head, image, scratch in
     let (scores, rest) = (scratch, scratch + products.scores)
     let key = MatrixView(k, head: head, image: image, rows: shape.keys, shape, transposed: true)
     let value = MatrixView(v, head: head, image: image, rows: shape.keys, shape)
-    for block in shape.blocks {
+    for block in blocks {
       let rows = block.count
       let query = MatrixView(q, head: head, image: image, rows: shape.queries, shape, first: block.lowerBound)
       let place = MatrixPlace(output, head: head, image: image, rows: shape.queries, shape, first: block.lowerBound)
@@ -97,7 +99,8 @@ public func attentionGradient(
 ) throws {
   let products = AttentionProducts(shape, arithmetic)
   let (keys, width, stride) = (shape.keys, shape.headWidth, products.stride)
-  let isWhole = shape.blocks.count <= 1
+  let blocks = shape.blocks
+  let isWhole = blocks.count <= 1
   let sums = isWhole ? 0 : wholeVectors(keys * width)
   try forEachHead(shape, scratch: 2 * products.scores + 2 * sums + products.scratch) { head, image, scratch in
     let (weights, dScores) = (scratch, scratch + products.scores)
@@ -108,7 +111,7 @@ public func attentionGradient(
     let valueTransposed = MatrixView(v, head: head, image: image, rows: keys, shape, transposed: true)
     let dKey = MatrixPlace(dk, head: head, image: image, rows: keys, shape)
     let dValue = MatrixPlace(dv, head: head, image: image, rows: keys, shape)
-    for block in shape.blocks {
+    for block in blocks {
       let (first, rows) = (block.lowerBound, block.count)
       let query = MatrixView(q, head: head, image: image, rows: shape.queries, shape, first: first)
       let dOut = MatrixView(dOutput, head: head, image: image, rows: shape.queries, shape, first: first)
@@ -128,13 +131,16 @@ public func attentionGradient(
         into: isWhole ? dKey : MatrixPlace(keySums, stride: width), collect, scratch: rest)
     }
     guard !isWhole else { return }
-    for (sum, place) in [(keySums, dKey), (valueSums, dValue)] {
-      for row in 0..<keys {
-        convert(
-          sum + row * width, .float32, count: width, to: place.pointer + row * place.stride * place.element.size,
-          place.element)
-      }
-    }
+    store(keySums, rows: keys, width: width, in: dKey)
+    store(valueSums, rows: keys, width: width, in: dValue)
+  }
+}
+
+private func store(_ sums: UnsafePointer<Float>, rows: Int, width: Int, in place: MatrixPlace) {
+  for row in 0..<rows {
+    convert(
+      sums + row * width, .float32, count: width, to: place.pointer + row * place.stride * place.element.size,
+      place.element)
   }
 }
 

@@ -44,7 +44,8 @@ struct BLASProduct {
         lmk_fill_rows(1, n, epilogue.bias, residual, place)
       } else {
         lmk_scale(n, epilogue.keep, place, place)
-        for added in [epilogue.bias, residual].compactMap({ $0 }) { lmk_add(n, place, added, place, code) }
+        if let bias = epilogue.bias { lmk_add(n, place, bias, place, code) }
+        if let residual { lmk_add(n, place, residual, place, code) }
       }
     }
   }

@@ -28,7 +28,10 @@ public enum Arithmetic: Sendable, Equatable {
   }
 
   /// Whether the processor's dot product of pairs is used. Tests try both.
-  nonisolated(unsafe) static var multipliesPairs = lmk_multiplies_pairs_fast() != 0
+  static var multipliesPairs: Bool {
+    get { lmk_multiplies_pairs() != 0 }
+    set { lmk_set_multiplies_pairs(newValue ? 1 : 0) }
+  }
 }
 
 /// Converts numbers from one way of storing them to another, rounding to the nearest, ties to even.

@@ -61,6 +61,7 @@ class Workload:
 
     Attributes:
         row: of the command's `--rows`.
+        mark: where docs/performance.md has its table.
         title: above the table.
         kind: what workers prepare.
         options: of the model, as keywords of `latentmim.LatentMIM`.
@@ -72,6 +73,7 @@ class Workload:
     """
 
     row: str
+    mark: str
     title: str
     kind: str
     options: dict[str, Any] = field(default_factory=dict)
@@ -123,12 +125,21 @@ def workloads(quick: bool) -> Iterator[Workload]:
     for size, name in published.items():
         title = f"training step of the published configuration, {name}, batch 32"
         heats = tuple(step_heats(quick))
-        yield Workload("step", title, "step", {"size": size}, 32, work.training_step, heats)
+        yield Workload("step", f"step {name[:5]}", title, "step", {"size": size}, 32, work.training_step, heats)
     for batch in (32, 1):
         title = f"features of 224×224 images, ViT-S/16, batch {batch}"
         # The encoder is the published one; decoder and projector have no part in it.
         options = {"size": "vit_small", "projector": "none"}
-        yield Workload("features", title, "features", options, batch, work.features, tuple(features_heats(quick)))
+        yield Workload(
+            "features",
+            f"features {batch}",
+            title,
+            "features",
+            options,
+            batch,
+            work.features,
+            tuple(features_heats(quick)),
+        )
     title = "training step of a small model (width 192, depth 12, 8×8 grid, patch 4, gap 1), batch 256"
     options = {"width": 192, "depth": 12, "heads": 3, "grid": 8, "patch_size": 4, "patch_gap": 1}
     options |= {"decoder_width": 128, "decoder_heads": 4, "projector_width": 512}
@@ -136,16 +147,16 @@ def workloads(quick: bool) -> Iterator[Workload]:
         (own(precision, "step", limit), pytorch("eager", precision, "step", limit))
         for precision, limit in zip(PRECISIONS, LOSS_LIMITS, strict=True)
     )
-    yield Workload("small", title, "step", options, 256, work.training_step, heats)
+    yield Workload("small", "small", title, "step", options, 256, work.training_step, heats)
     forms = ("forward", "input", "weight")
     cases = {f"{form} {m}, {n}, {k}": (form, m, n, k) for m, n, k in PRODUCTS for form in forms}
     heats = tuple((own(precision, "products"), pytorch("", precision, "products")) for precision in PRECISIONS)
     numpy = runtime("numpy", "NumPy", "float32", "products")
     heats = ((*heats[0], numpy), heats[1])
-    yield Workload("products", "matrix products", "products", heats=heats, cases=cases)
+    yield Workload("products", "products", "matrix products", "products", heats=heats, cases=cases)
     title = "reading photographs (JPEG of about 348×348 to normalised crops of 280×280), one thread"
     ways = {"library": "", "pillow": "Pillow, torchvision", "torchvision": "torchvision.io, v2"}
     jobs = {way: {"module": "jobs.photographs", "way": way} for way in ways}
     others = (Contender("PyTorch", mode, "float32", jobs[way]) for way, mode in ways.items() if mode)
     readers = (Contender("latentmim", "", "float32", jobs["library"]), *others)
-    yield Workload("photographs", title, "photographs", batch=32, heats=(readers,))
+    yield Workload("photographs", "photographs", title, "photographs", batch=32, heats=(readers,))

@@ -66,7 +66,7 @@ def main() -> int:
     others = environment.python(arguments.environment)
     if not environment.tcmalloc() and not arguments.quick:
         say("tcmalloc is not installed, contenders with it are left out: apt-get install libtcmalloc-minimal4")
-    tables: dict[str, list[str]] = {}
+    tables: dict[str, str] = {}
     measured: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="latentmim-bench-") as scratch:
         settings = Settings(
@@ -85,21 +85,21 @@ def main() -> int:
                 except Skipped as reason:
                     say(f"{workload.title}: no table: {reason}")
                     continue
-                tables.setdefault(workload.row, []).append(report.table(comparison))
+                tables[workload.mark] = report.table(comparison)
                 measured.append(report.as_json(comparison))
-                print(f"\n{tables[workload.row][-1]}\n", flush=True)
+                print(f"\n{tables[workload.mark]}\n", flush=True)
     if "import" in arguments.rows:
         seconds = imports.measure(3 * arguments.repeats, arguments.threads)
-        tables["import"] = [imports.table(seconds)]
+        tables["import"] = imports.table(seconds)
         measured.append({"row": "import", "seconds": seconds})
-        print(f"\n{tables['import'][0]}\n")
+        print(f"\n{tables['import']}\n")
     if arguments.json:
         facts = {"command": sys.argv, "machine": machine.describe(), "threads": arguments.threads}
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(facts | {"unset": environment.forced(), "tables": measured}, indent=1))
     if arguments.write_docs:
-        for row, texts in tables.items():
-            documents.replace(DOCUMENT, row, "\n\n".join([conditions(arguments), *texts]))
+        for mark, text in tables.items():
+            documents.replace(DOCUMENT, mark, f"{conditions(arguments)}\n\n{text}")
     return 0
 
 

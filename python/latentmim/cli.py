@@ -181,7 +181,8 @@ def _bench(chosen: argparse.Namespace) -> None:
         results["features"] = [bench.features(batch=batch, precision=p, **options) for p, batch in pairs]
     if "step" in parts:
         steps = {"batch": chosen.batch, "recompute": chosen.recompute, **options}
-        results["steps"] = [bench.step(precision=precision, **steps) for precision in precisions]
+        # Those that take less memory first: the peaks reported are the whole process's.
+        results["steps"] = [bench.step(precision=precision, **steps) for precision in reversed(precisions)]
     if chosen.data:
         results["loader"] = bench.loader(chosen.data)
     if chosen.json == "-":

@@ -328,7 +328,7 @@ def test_second_interrupt_raises_at_once(tmp_path: Path) -> None:
         except KeyboardInterrupt:
             print("interrupted", trainer.state.step, signal.getsignal(signal.SIGINT) is signal.default_int_handler)
     """
-    process = start(code, tmp_path, model={"width": 384, "depth": 12, "heads": 6, "projector_width": 1024})
+    process = start(code, tmp_path, model={"width": 768, "depth": 12, "heads": 12, "projector_width": 2048})
     # Twice, and apart: a signal that comes before the first is handled merges with it.
     for _ in range(2):
         process.send_signal(signal.SIGINT)

@@ -28,9 +28,11 @@ int lmk_instruction_set(void);
 int lmk_best_instruction_set(void);
 /// Forces a lower one (tests). Returns 0, and changes nothing, where the machine does not have it.
 int lmk_set_instruction_set(int set);
-/// Whether the dot product of bfloat16 pairs is the faster way to multiply them. On Intel's cores it runs at half the rate of ordinary
-/// multiply-adds, or at the same.
-int lmk_multiplies_pairs_fast(void);
+/// Whether bfloat16 are multiplied by the dot product of pairs: where it is the faster way. On Intel's cores it runs at half the rate of
+/// ordinary multiply-adds, or at the same.
+int lmk_multiplies_pairs(void);
+/// Tests try both ways; the processor must have AVX512-BF16.
+void lmk_set_multiplies_pairs(int answer);
 
 /// Multiplies and adds in registers only, on the caller's thread, with the instruction set in use; returns the operations done.
 /// `in_pairs`: by dot products of bfloat16 pairs, where the processor has them.

@@ -47,14 +47,15 @@ public func patchContrast(_ predictions: Tensor, _ targets: Tensor, temperature:
       scores(image, place)
       lmk_softmax_again(patches, patches, stride, 1 / temperature, place, logSums.pointer + image * patches)
       for k in 0..<patches { place[k * stride + k] -= 1 }
-      for (from, to, transposed) in [(z, dPredictions, false), (p, dTargets, true)] {
-        guard let to else { continue }
+      func mix(_ from: Buffer, into to: Buffer, transposed: Bool) {
         mixing(
           MatrixView(place, stride: stride, transposed: transposed),
           MatrixView(from.pointer + image * size, stride: width),
           into: MatrixPlace(to.pointer + image * size, stride: width), Epilogue(scale: scale),
           scratch: place + scoresCount)
       }
+      mix(z, into: dPredictions, transposed: false)
+      if let dTargets { mix(p, into: dTargets, transposed: true) }
     }
     try dp?.add(dPredictions)
     if let dTargets { try dz?.add(dTargets) }
