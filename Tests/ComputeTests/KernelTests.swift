@@ -155,7 +155,7 @@ import Testing
       var factors = lmk_adamw_factors(beta1: 0, beta2: 0, epsilon: 1, keep: 1, rate: 0, square_correction: 1)
       var together = start
       lmk_adamw(177, &parameter, online, &mean, &square, &factors, &together, keep)
-      expectSameBits(together, target, "in one pass, \(set)")
+      expectClose(together, expected, absolute: roundingError(terms: 2, magnitude: 1), "in one pass, \(set)")
     }
   }
 }
