@@ -28,12 +28,10 @@ public final class Arena: Sendable {
     var allocations = 0
     var bytesInUse = 0
     var peak = 0
-    /// The most in use since `measuringPeak` began.
+    /// The most in use since a dry run began.
     var recentPeak = 0
     /// Address space that a dry run takes is not memory.
     var dryRuns = 0
-
-    var touched: Int { segments.reduce(0) { $0 + $1.touched } }
 
     mutating func use(_ bytes: Int) {
       bytesInUse += bytes
@@ -160,18 +158,17 @@ public final class Arena: Sendable {
 }
 
 extension Arena {
-  /// The most bytes in use while `body` runs, beyond those in use before. In a dry run nothing is computed: see `DryRun`.
-  func peak(dry: Bool, _ body: () throws -> Void) rethrows -> Int {
+  /// The most bytes in use while `body` runs, beyond those in use before. Nothing of it may be touched: see `DryRun`.
+  func dryPeak(_ body: () throws -> Void) rethrows -> Int {
     let before = state.withLock { state in
-      state.dryRuns += dry ? 1 : 0
+      state.dryRuns += 1
       state.recentPeak = state.bytesInUse
       return state.bytesInUse
     }
     defer {
       state.withLock { state in
-        state.dryRuns -= dry ? 1 : 0
-        // Nothing of what a dry run took was touched.
-        if dry { for index in state.segments.indices { state.segments[index].trim() } }
+        state.dryRuns -= 1
+        for index in state.segments.indices { state.segments[index].trim() }
       }
     }
     try body()

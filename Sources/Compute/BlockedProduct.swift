@@ -72,10 +72,10 @@ struct BlockedProduct: Sendable {
   /// One block of the cut, all of the depth or elements `first` ..< `first + depth` of it.
   ///
   /// - Parameters:
-  ///   - b: holds the depth from `bFirst` on.
+  ///   - b: holds the depth from `first` on.
   ///   - scratch: `scratchCount` floats.
   func compute(
-    _ index: Int, of cut: Cut, _ a: MatrixView, _ b: PackedPanels, bFirst: Int = 0, first: Int = 0, depth: Int,
+    _ index: Int, of cut: Cut, _ a: MatrixView, _ b: PackedPanels, first: Int = 0, depth: Int,
     into c: MatrixPlace, _ epilogue: Epilogue, scratch: UnsafeMutablePointer<Float>
   ) {
     let (rowBlock, columnBlock) = (index / cut.columnBlocks, index % cut.columnBlocks)
@@ -97,7 +97,7 @@ struct BlockedProduct: Sendable {
       var block = lmk_block(
         arithmetic: arithmetic.code, a_is_transposed: a.isTransposed ? 1 : 0, starts: start == first ? 1 : 0,
         ends: isLast ? 1 : 0, rows: rows, columns: columns, depth: length, a: packed,
-        b: b.panel(panel) + PackedPanels.words(arithmetic, k: start - bFirst), panel_stride: b.panelWords,
+        b: b.panel(panel) + PackedPanels.words(arithmetic, k: start - first), panel_stride: b.panelWords,
         sums: expanded + Self.expandedFloats, expanded: expanded,
         epilogue: epilogue.kernel(c, row: row, column: column))
       lmk_product_block(&block)
@@ -153,7 +153,7 @@ extension BlockedProduct {
       parallel(cut.count) { index in
         let scratch = pool.take()
         part.compute(
-          index, of: cut, a, slice, bFirst: first, first: first, depth: depth, into: c, epilogue, scratch: scratch)
+          index, of: cut, a, slice, first: first, depth: depth, into: c, epilogue, scratch: scratch)
         pool.giveBack(scratch)
       }
       epilogue = Epilogue(scale: epilogue.scale, keep: 1)

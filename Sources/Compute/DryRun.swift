@@ -5,6 +5,6 @@ public enum DryRun {
 
   /// The most bytes of buffers in use while `body` runs, beyond those in use before. Whatever `body` computes is meaningless.
   public static func peakBytes(_ body: () throws -> Void) rethrows -> Int {
-    try Arena.shared.peak(dry: true) { try $isOn.withValue(true) { try body() } }
+    try Arena.shared.dryPeak { try $isOn.withValue(true) { try body() } }
   }
 }
