@@ -14,21 +14,35 @@ public enum Measurement {
   }
 
   /// The most the processor can do in the way this library multiplies at that arithmetic, in registers only.
-  public static func peak(_ arithmetic: Arithmetic, seconds: Double) -> Double {
+  ///
+  /// - Throws: `Interrupted`.
+  public static func peak(_ arithmetic: Arithmetic, seconds: Double) throws -> Double {
     let inPairs: Int32 = arithmetic == .bfloat16 && Arithmetic.multipliesPairs ? 1 : 0
-    var steps = 1000
-    while true {
-      let threads = threadCount
-      nonisolated(unsafe) var flops = [Double](repeating: 0, count: threads)
-      let start = monotonicSeconds()
-      flops.withUnsafeMutableBufferPointer { flops in
-        let place = flops.baseAddress
-        parallel(threads) { place?[$0] = lmk_multiply_add_loop(inPairs, steps) }
+    let threads = threadCount
+    var (steps, flops, elapsed) = (1000, 0.0, 0.0)
+    while elapsed < seconds {
+      try Interruption.check()
+      let round = multiplyAdds(inPairs, steps: steps, threads: threads)
+      // Rounds so long that starting and ending them does not count, so short that an interruption is soon answered.
+      if round.seconds < min(seconds, longestRound) / 4 {
+        steps *= 2
+        continue
       }
-      let elapsed = monotonicSeconds() - start
-      if elapsed >= seconds { return flops.reduce(0, +) / elapsed }
-      steps = elapsed <= 0 ? steps * 10 : Int(Double(steps) * max(1.2 * seconds / elapsed, 1.2))
+      (flops, elapsed) = (flops + round.flops, elapsed + round.seconds)
     }
+    return flops / elapsed
+  }
+
+  private static let longestRound = 0.1
+
+  private static func multiplyAdds(_ inPairs: Int32, steps: Int, threads: Int) -> (flops: Double, seconds: Double) {
+    var flops = [Double](repeating: 0, count: threads)
+    let start = monotonicSeconds()
+    flops.withUnsafeMutableBufferPointer { flops in
+      let place = flops.baseAddress
+      parallel(threads) { place?[$0] = lmk_multiply_add_loop(inPairs, steps) }
+    }
+    return (flops.reduce(0, +), monotonicSeconds() - start)
   }
 
   /// One product, repeated for some time: operands and result stored as networks do at that arithmetic.

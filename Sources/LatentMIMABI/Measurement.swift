@@ -8,7 +8,7 @@ public func lm_measure_peak(
   _ precisionName: UnsafePointer<CChar>?, _ seconds: Double, _ flops: UnsafeMutablePointer<Double>?
 ) -> lm_status {
   attempt {
-    flops?.pointee = Measurement.peak(try precision(precisionName).arithmetic(), seconds: try duration(seconds))
+    flops?.pointee = try Measurement.peak(precision(precisionName).arithmetic(), seconds: duration(seconds))
   }
 }
 
