@@ -7,20 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import work
+from latentmim import bench
 
 PRECISIONS = ("float32", "bf16")
 LOSS_LIMITS = (1e-4, 1e-2)
-
-# M, N, K of X [M,K] · (W [N,K])ᵀ: the linear layers of the published step.
-PRODUCTS = (
-    (5664, 384, 384),
-    (5664, 1536, 384),
-    (5664, 384, 1536),
-    (5664, 4096, 384),
-    (5664, 4096, 4096),
-    (672, 4096, 4096),
-    (11328, 3072, 768),
-)
 
 
 @dataclass(frozen=True)
@@ -149,7 +139,7 @@ def workloads(quick: bool) -> Iterator[Workload]:
     )
     yield Workload("small", "small", title, "step", options, 256, work.training_step, heats)
     forms = ("forward", "input", "weight")
-    cases = {f"{form} {m}, {n}, {k}": (form, m, n, k) for m, n, k in PRODUCTS for form in forms}
+    cases = {f"{form} {m}, {n}, {k}": (form, m, n, k) for m, n, k in bench.SHAPES for form in forms}
     heats = tuple((own(precision, "products"), pytorch("", precision, "products")) for precision in PRECISIONS)
     numpy = runtime("numpy", "NumPy", "float32", "products")
     heats = ((*heats[0], numpy), heats[1])
