@@ -28,7 +28,7 @@ test: lint test-swift test-python
 
 test-swift: packages
 	swift build --build-tests --explicit-target-dependency-import-check error
-	swift test
+	swift test --no-parallel  # tests choose instruction sets and threads of the whole process
 
 test-python: $(BIN)/.installed-test
 	swift build -c release --product latentmim

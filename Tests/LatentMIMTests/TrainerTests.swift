@@ -149,11 +149,11 @@ import Testing
   }
 
   @Test func gradientsOfALookInBetweenDoNotCount() throws {
-    let (plain, curious) = (try trainer(), try trainer())
-    _ = try (plain.next(), curious.next())
-    let views = try Views.sample(smallConfiguration(), seed: 1, images: [0])
-    _ = try curious.model.loss(randomTensor([1, 24, 30, 3], seed: 2), views: views, gamma: 0.5)
     try Machine.undisturbed {
+      let (plain, curious) = (try trainer(), try trainer())
+      _ = try (plain.next(), curious.next())
+      let views = try Views.sample(smallConfiguration(), seed: 1, images: [0])
+      _ = try curious.model.loss(randomTensor([1, 24, 30, 3], seed: 2), views: views, gamma: 0.5)
       let norms = try (plain.next()?.gradientNorm, curious.next()?.gradientNorm)
       #expect(norms.0 == norms.1)
     }
