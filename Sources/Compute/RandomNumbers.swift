@@ -4,6 +4,8 @@ public enum RandomPurpose: UInt32, Sendable {
   case shuffle = 2
   case crop = 3
   case views = 4
+  case noise = 5
+  case recipe = 6
 }
 
 /// Random numbers that depend on nothing but what they are for: a counter-based generator (Philox4x32-10, Salmon et al.,
@@ -12,10 +14,10 @@ public enum RandomPurpose: UInt32, Sendable {
 /// Draw `i` of a stream is the same whatever was drawn before it, on which thread, in which batch. That is what makes runs
 /// repeatable for any batch size, thread count or resume point.
 public struct RandomStream: Sendable {
-  private let key: (UInt32, UInt32)
-  private let purpose: UInt32
-  private let epoch: UInt32
-  private let item: UInt32
+  let key: (UInt32, UInt32)
+  let purpose: UInt32
+  let epoch: UInt32
+  private(set) var item: UInt32
 
   /// - Parameters:
   ///   - seed: the run's seed.
@@ -27,6 +29,13 @@ public struct RandomStream: Sendable {
     self.purpose = purpose.rawValue
     self.epoch = UInt32(truncatingIfNeeded: epoch)
     self.item = UInt32(truncatingIfNeeded: item)
+  }
+
+  /// The stream that differs from this one in its item alone.
+  public func of(item: Int) -> RandomStream {
+    var other = self
+    other.item = UInt32(truncatingIfNeeded: item)
+    return other
   }
 
   /// Four independent 32-bit words, the ones at `position` of the stream.

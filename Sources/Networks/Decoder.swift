@@ -45,7 +45,10 @@ public final class CrossAttentionDecoder: Layer {
     classToken = try Parameter([1, 1, shape.width], .normal(deviation: 0.02))
     maskToken = try Parameter([1, 1, shape.width], .zeros)
     blocks = try LayerList(
-      (0..<shape.depth).map { _ in try CrossBlock(shape.width, heads: shape.heads, hidden: shape.hidden) })
+      (0..<shape.depth).map {
+        try CrossBlock(
+          shape.width, heads: shape.heads, hidden: shape.hidden, place: BlockPlace($0, of: shape.depth, network: 1))
+      })
     norm = try LayerNorm(shape.width)
     head = try Linear(shape.width, shape.encoderWidth)
   }

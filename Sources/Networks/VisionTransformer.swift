@@ -56,7 +56,9 @@ public final class VisionTransformer: Layer {
     classToken = try Parameter([1, 1, shape.width], .normal(deviation: 0.02))
     embed = try PatchEmbedding(shape.patchCount, shape.width)
     blocks = try LayerList(
-      (0..<shape.depth).map { _ in try Block(shape.width, heads: shape.heads, hidden: shape.hidden) })
+      (0..<shape.depth).map {
+        try Block(shape.width, heads: shape.heads, hidden: shape.hidden, place: BlockPlace($0, of: shape.depth))
+      })
     norm = try LayerNorm(shape.width)
     projector = try shape.projector.map { try Projector(shape.width, hidden: $0.width, depth: $0.depth) }
   }

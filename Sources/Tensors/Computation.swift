@@ -10,6 +10,8 @@ public struct Computation: Sendable {
   public var keepsPackedWeights: Bool
   /// Whether what blocks compute inside is given up and computed again for the gradient: less memory, a third more time.
   public var recomputesBlocks: Bool
+  /// What training drops at random; nil: nothing, as in inference.
+  public var noise: Noise?
 
   public init(_ arithmetic: Arithmetic = .float32, keepsPackedWeights: Bool = false, recomputesBlocks: Bool = false) {
     self.arithmetic = arithmetic

@@ -50,6 +50,21 @@ double lmk_sum_of_squares(long n, const float *x);
 void lmk_gelu(long n, const void *x, void *y, int type);
 void lmk_gelu_gradient(long n, const void *x, const void *dy, void *dx, int type);
 
+// ---- Noise ----------------------------------------------------------------------------------------------------------
+
+/// A stream of random numbers: what Philox4x32-10 is keyed and counted by, the position aside.
+struct lmk_stream {
+  uint32_t key[2], item, epoch, purpose;
+};
+/// Draws that a block of 4 · LMK_DROPOUT_DRAWS neighbours of a row takes: its element number i has word i / LMK_DROPOUT_DRAWS of draw
+/// i % LMK_DROPOUT_DRAWS.
+enum { LMK_DROPOUT_DRAWS = 64 };
+/// y [rows, width] = scale · x where the element's random word is at least `threshold`, else 0. Every row starts a new block of draws, the
+/// first one at position `first`.
+void lmk_dropout(
+    long rows, long width, const void *x, void *y, int type, const struct lmk_stream *stream, uint32_t first,
+    uint32_t threshold, float scale);
+
 // ---- Rows [rows, width] --------------------------------------------------------------------------------------------
 
 /// y[r] = bias + residual[r]; either may be NULL, not both.

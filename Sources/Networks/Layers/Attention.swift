@@ -15,8 +15,10 @@ public final class SelfAttention: Layer {
   public var members: [Member] { [.layer("qkv", qkv), .layer("proj", proj)] }
 
   /// [B, N, C] → [B, N, C], plus `residual`.
-  func callAsFunction(_ x: Tensor, residual: Tensor) throws -> Tensor {
-    try proj(selfAttention(qkv.activation(x), heads: heads), residual: residual)
+  func callAsFunction(_ x: Tensor, residual: Tensor, noise: BranchNoise? = nil) throws -> Tensor {
+    let mixed = try selfAttention(qkv.activation(x), heads: heads)
+    guard let noise else { return try proj(mixed, residual: residual) }
+    return try noise.add(proj(mixed), to: residual)
   }
 }
 
@@ -37,7 +39,9 @@ public final class CrossAttention: Layer {
   public var members: [Member] { [.layer("q_proj", qProj), .layer("kv_proj", kvProj), .layer("proj", proj)] }
 
   /// [B, T, C] and memory [B, N, C] → [B, T, C], plus `residual`.
-  func callAsFunction(_ x: Tensor, memory: Tensor, residual: Tensor) throws -> Tensor {
-    try proj(crossAttention(qProj.activation(x), kvProj.activation(memory), heads: heads), residual: residual)
+  func callAsFunction(_ x: Tensor, memory: Tensor, residual: Tensor, noise: BranchNoise? = nil) throws -> Tensor {
+    let mixed = try crossAttention(qProj.activation(x), kvProj.activation(memory), heads: heads)
+    guard let noise else { return try proj(mixed, residual: residual) }
+    return try noise.add(proj(mixed), to: residual)
   }
 }

@@ -13,10 +13,13 @@ public final class MLP: Layer {
   public var members: [Member] { [.layer("fc1", fc1), .layer("fc2", fc2)] }
 
   /// [..., C] → [..., C], plus `residual`.
-  func callAsFunction(_ x: Tensor, residual: Tensor) throws -> Tensor {
-    try mlp(
-      x, weight1: fc1.weight.tensor, bias1: fc1.bias?.tensor, weight2: fc2.weight.tensor, bias2: fc2.bias?.tensor,
-      residual: residual)
+  func callAsFunction(_ x: Tensor, residual: Tensor, noise: BranchNoise? = nil) throws -> Tensor {
+    guard let noise else {
+      return try mlp(
+        x, weight1: fc1.weight.tensor, bias1: fc1.bias?.tensor, weight2: fc2.weight.tensor, bias2: fc2.bias?.tensor,
+        residual: residual)
+    }
+    return try noise.add(fc2(noise.inside(gelu(fc1.activation(x)))), to: residual)
   }
 }
 
@@ -26,12 +29,14 @@ public final class Block: Layer {
   let attn: SelfAttention
   let norm2: LayerNorm
   let mlp: MLP
+  let place: BlockPlace
 
-  init(_ width: Int, heads: Int, hidden: Int) throws {
+  init(_ width: Int, heads: Int, hidden: Int, place: BlockPlace) throws {
     norm1 = try LayerNorm(width)
     attn = try SelfAttention(width, heads: heads)
     norm2 = try LayerNorm(width)
     mlp = try MLP(width, hidden: hidden)
+    self.place = place
   }
 
   public var members: [Member] {
@@ -40,8 +45,9 @@ public final class Block: Layer {
 
   /// [B, N, C] → [B, N, C].
   func callAsFunction(_ x: Tensor) throws -> Tensor {
-    let attended = try attn(norm1.activation(x), residual: x)
-    return try mlp(norm2.activation(attended), residual: attended)
+    let noise = Computation.current.noise
+    let attended = try attn(norm1.activation(x), residual: x, noise: noise?(place, branch: 0))
+    return try mlp(norm2.activation(attended), residual: attended, noise: noise?(place, branch: 1))
   }
 }
 
@@ -54,8 +60,9 @@ public final class CrossBlock: Layer {
   let crossAttn: CrossAttention
   let norm3: LayerNorm
   let mlp: MLP
+  let place: BlockPlace
 
-  init(_ width: Int, heads: Int, hidden: Int) throws {
+  init(_ width: Int, heads: Int, hidden: Int, place: BlockPlace) throws {
     norm1 = try LayerNorm(width)
     selfAttn = try SelfAttention(width, heads: heads)
     norm2q = try LayerNorm(width)
@@ -63,6 +70,7 @@ public final class CrossBlock: Layer {
     crossAttn = try CrossAttention(width, heads: heads)
     norm3 = try LayerNorm(width)
     mlp = try MLP(width, hidden: hidden)
+    self.place = place
   }
 
   public var members: [Member] {
@@ -74,8 +82,10 @@ public final class CrossBlock: Layer {
 
   /// Queries [B, T, C] and memory [B, N, C] → [B, T, C].
   func callAsFunction(_ q: Tensor, memory: Tensor) throws -> Tensor {
-    let own = try selfAttn(norm1.activation(q), residual: q)
-    let informed = try crossAttn(norm2q.activation(own), memory: norm2kv.activation(memory), residual: own)
-    return try mlp(norm3.activation(informed), residual: informed)
+    let noise = Computation.current.noise
+    let own = try selfAttn(norm1.activation(q), residual: q, noise: noise?(place, branch: 0))
+    let informed = try crossAttn(
+      norm2q.activation(own), memory: norm2kv.activation(memory), residual: own, noise: noise?(place, branch: 1))
+    return try mlp(norm3.activation(informed), residual: informed, noise: noise?(place, branch: 2))
   }
 }
