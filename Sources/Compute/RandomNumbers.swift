@@ -1,3 +1,5 @@
+import Glibc
+
 /// What a stream of random numbers is drawn for. Streams of different purposes never overlap.
 public enum RandomPurpose: UInt32, Sendable {
   case initialisation = 1
@@ -5,7 +7,9 @@ public enum RandomPurpose: UInt32, Sendable {
   case crop = 3
   case views = 4
   case noise = 5
-  case recipe = 6
+  case mixing = 6
+  case operations = 7
+  case erasing = 8
 }
 
 /// Random numbers that depend on nothing but what they are for: a counter-based generator (Philox4x32-10, Salmon et al.,
@@ -13,7 +17,7 @@ public enum RandomPurpose: UInt32, Sendable {
 ///
 /// Draw `i` of a stream is the same whatever was drawn before it, on which thread, in which batch. That is what makes runs
 /// repeatable for any batch size, thread count or resume point.
-public struct RandomStream: Sendable {
+public struct RandomStream: Sendable, Equatable {
   let key: (UInt32, UInt32)
   let purpose: UInt32
   let epoch: UInt32
@@ -31,6 +35,10 @@ public struct RandomStream: Sendable {
     self.item = UInt32(truncatingIfNeeded: item)
   }
 
+  public static func == (a: RandomStream, b: RandomStream) -> Bool {
+    a.key == b.key && a.purpose == b.purpose && a.epoch == b.epoch && a.item == b.item
+  }
+
   /// The stream that differs from this one in its item alone.
   public func of(item: Int) -> RandomStream {
     var other = self
@@ -46,6 +54,13 @@ public struct RandomStream: Sendable {
   /// Uniform in [0, 1), 24 bits, draw `position` of the stream.
   public func uniform(at position: Int) -> Float {
     Float(words(at: position).0 >> 8) * 0x1p-24
+  }
+
+  /// A standard normal number, draw `position` of the stream (Box–Muller).
+  public func normal(at position: Int) -> Float {
+    let draw = words(at: position)
+    let radius = sqrt(-2 * log((Double(draw.0) + 0.5) * 0x1p-32))
+    return Float(radius * cos(2 * .pi * Double(draw.1) * 0x1p-32))
   }
 
   /// Uniform in 0 ..< `bound`, draw `position` of the stream (64-bit multiply: bias below bound / 2⁶⁴).

@@ -6,6 +6,10 @@ public struct CropParameters: Sendable, Equatable {
   public let box: PixelRectangle
   /// Left and right exchanged.
   public let isFlipped: Bool
+  /// What is done to the levels of the crop, in order.
+  public var operations: [ImageOperation] = []
+  /// What is replaced by noise in the end.
+  public var erased: ErasedPart?
 }
 
 /// Training's view of an image: a random crop, resized, flipped half the time, normalised.
@@ -18,6 +22,9 @@ public struct Augmentation: Sendable {
   public let flipProbability: Double
   public let interpolation: Interpolation
   public let normalization: Normalization
+  /// What is done to the crop at 8 bits; nil: nothing, and no rounding either.
+  public var levels: (any LevelAugmentation)?
+  public var erasing: RandomErasing?
 
   /// - Throws: `ImageError.size`, `ImageError.option`.
   public init(
@@ -43,8 +50,15 @@ public struct Augmentation: Sendable {
     let random = RandomStream(seed: seed, purpose: .crop, epoch: epoch, item: index)
     // The draw after the crop's.
     let flip = random.uniform(at: RandomResizedCrop.draws)
-    return CropParameters(
+    var parameters = CropParameters(
       box: crop.sample(height: height, width: width, random), isFlipped: Double(flip) < flipProbability)
+    if let levels {
+      parameters.operations = levels.sample(
+        RandomStream(seed: seed, purpose: .operations, epoch: epoch, item: index))
+    }
+    parameters.erased = erasing?.sample(
+      height: self.height, width: self.width, RandomStream(seed: seed, purpose: .erasing, epoch: epoch, item: index))
+    return parameters
   }
 
   /// Writes what `parameters` say of `image`: [height, width, C], float32.
@@ -56,5 +70,23 @@ public struct Augmentation: Sendable {
       height: height, width: width, interpolation: interpolation, normalization: normalization,
       isFlipped: parameters.isFlipped
     )(image.cropped(to: parameters.box), into: output)
+    if !parameters.operations.isEmpty {
+      let levels = try Levels(output, height: height, width: width, channels: image.channels, normalization)
+      let fill = normalization.meanLevels
+      for operation in parameters.operations { try levels.apply(operation, fill: fill) }
+      levels.write(to: output, normalization)
+    }
+    parameters.erased?.fill(output, width: width, channels: image.channels)
   }
+}
+
+/// Draws what is done to the levels of a crop.
+public protocol LevelAugmentation: Sendable {
+  /// - Parameter random: the image's own stream in an epoch.
+  func sample(_ random: RandomStream) -> [ImageOperation]
+}
+
+extension Normalization {
+  /// The mean as levels: what RandAugment fills with.
+  var meanLevels: [UInt8] { mean.map { UInt8(min(max(($0 * 255).rounded(.toNearestOrEven), 0), 255)) } }
 }

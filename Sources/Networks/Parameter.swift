@@ -1,5 +1,4 @@
 import Compute
-import Glibc
 import Tensors
 
 /// How a parameter starts.
@@ -46,15 +45,6 @@ public final class Parameter: @unchecked Sendable {
         for index in range { values[index] = bound * (2 * stream.uniform(at: index) - 1) }
       }
     }
-  }
-}
-
-extension RandomStream {
-  /// A standard normal number, draw `position` of the stream (Box–Muller).
-  func normal(at position: Int) -> Float {
-    let draw = words(at: position)
-    let radius = sqrt(-2 * log((Double(draw.0) + 0.5) * 0x1p-32))
-    return Float(radius * cos(2 * .pi * Double(draw.1) * 0x1p-32))
   }
 }
 
