@@ -48,6 +48,7 @@ public struct EvaluationResult: Sendable, CustomStringConvertible {
       "classes": .integer(score.classCount), "seeds": list(scoring.seeds), "accuracy": .number(score.accuracy),
       "deviation": score.deviation.map { .number($0) } ?? .null,
       "scores": .array(score.parts.map { .array([.string($0.name), .number($0.accuracy)]) }),
+      "history": .array(score.history.map { .array([.string($0.name), .number($0.accuracy)]) }),
       "images": list(images), "predictions": list(score.predictions), "neighbors": list(score.neighbors),
       "losses": .array(score.losses.map { .number($0) }), "row": .string(description),
     ]

@@ -95,7 +95,7 @@ public final class Encoder: @unchecked Sendable {
     }
   }
 
-  private func patchGrid(of images: Tensor) throws -> PatchGrid {
+  func patchGrid(of images: Tensor) throws -> PatchGrid {
     guard images.shape.count == 4, images.shape[3] == configuration.channels else {
       throw ShapeError("features", "images have shape \(images.shape), wanted [B, H, W, \(configuration.channels)]")
     }

@@ -49,6 +49,27 @@ public func lm_evaluate_features(
   }
 }
 
+@c @implementation
+public func lm_fine_tune(
+  _ encoder: OpaquePointer?, _ train: OpaquePointer?, _ test: OpaquePointer?, _ optionsText: UnsafePointer<CChar>?,
+  _ featuresText: UnsafePointer<CChar>?, _ progress: lm_progress?, _ context: UnsafeMutableRawPointer?,
+  _ tuned: UnsafeMutablePointer<OpaquePointer?>?, _ report: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> lm_status {
+  attempt {
+    let encoder = try object(encoder, Encoder.self)
+    let configuration = encoder.configuration
+    let features = try FeatureProtocol(
+      json: options(featuresText, "features"), for: configuration, over: FineTuning.features(for: configuration))
+    let found = try fineTune(
+      encoder, train: object(train, DatasetBox.self).dataset, test: object(test, DatasetBox.self).dataset,
+      FineTuning(json: options(optionsText, "options")), features: features,
+      progress: evaluationProgress(progress, context))
+    let text = try EvaluationReport(results: [found.result]).json.text()
+    try handOut(found.encoder, tuned)
+    handOut(text, report)
+  }
+}
+
 extension lm_labelled_features {
   /// A copy as the library's own.
   fileprivate func features(set: String) throws -> LabelledFeatures {

@@ -5,7 +5,7 @@ import Tensors
 
 /// Adam with decoupled weight decay (Loshchilov & Hutter 2019): decay first, p −= lr·decay·p, bias-corrected moments.
 ///
-/// Decay falls on every parameter of two or more dimensions except those whose name contains `bias`, `norm` or `embed`.
+/// Unless told otherwise decay falls on every parameter of two or more dimensions except those whose name contains `bias`, `norm` or `embed`.
 public final class AdamW: @unchecked Sendable {
   /// One parameter with its moments.
   public struct Slot: Sendable {
@@ -14,6 +14,7 @@ public final class AdamW: @unchecked Sendable {
     public let mean: Buffer
     public let square: Buffer
     let decays: Bool
+    let rateFactor: Float
   }
 
   public let slots: [Slot]
@@ -27,16 +28,20 @@ public final class AdamW: @unchecked Sendable {
   /// - Parameters:
   ///   - parameters: the parameters to train.
   ///   - beta1, beta2: decay of the moments, in [0, 1).
+  ///   - decays: which parameters decay.
+  ///   - rateFactor: what the learning rate of each is multiplied by.
   /// - Throws: `OutOfMemory`.
   public init(
     _ parameters: [NamedParameter], beta1: Float = 0.9, beta2: Float = 0.95, epsilon: Float = 1e-8,
-    weightDecay: Float = 0.05
+    weightDecay: Float = 0.05, decays: (NamedParameter) -> Bool = AdamW.decays,
+    rateFactor: (NamedParameter) -> Float = { _ in 1 }
   ) throws {
     slots = try parameters.map { named in
       let count = named.parameter.tensor.count
       return Slot(
         name: named.name, parameter: named.parameter, mean: try Buffer(count: count, repeating: 0),
-        square: try Buffer(count: count, repeating: 0), decays: Self.decays(named))
+        square: try Buffer(count: count, repeating: 0), decays: decays(named),
+        rateFactor: rateFactor(named))
     }
     self.beta1 = beta1
     self.beta2 = beta2
@@ -44,7 +49,8 @@ public final class AdamW: @unchecked Sendable {
     self.weightDecay = weightDecay
   }
 
-  static func decays(_ named: NamedParameter) -> Bool {
+  /// Whether a parameter decays in pre-training.
+  public static func decays(_ named: NamedParameter) -> Bool {
     named.parameter.shape.count >= 2 && !["bias", "norm", "embed"].contains { named.name.contains($0) }
   }
 
@@ -65,6 +71,7 @@ public final class AdamW: @unchecked Sendable {
     step += 1
     let corrections = (1 - pow(Double(beta1), Double(step)), 1 - pow(Double(beta2), Double(step)))
     for slot in slots {
+      let learningRate = learningRate * slot.rateFactor
       var factors = lmk_adamw_factors(
         beta1: beta1, beta2: beta2, epsilon: epsilon, keep: 1 - (slot.decays ? learningRate * weightDecay : 0),
         rate: Float(Double(learningRate) / corrections.0), square_correction: Float(1 / corrections.1))

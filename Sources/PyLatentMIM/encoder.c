@@ -81,6 +81,10 @@ static PyObject *encoder_dataset_features(PyObject *self, PyObject *args) {
   return none_or_fail(status);
 }
 
+PyObject *encoder_new(lm_status status, lm_encoder *encoder) {
+  return stored_new(&stored_encoder, status, encoder, NULL, NULL);
+}
+
 PyMethodDef encoder_methods[] = {
     {"encoder_of_model", encoder_of_model, METH_VARARGS, "encoder_of_model(model) -> encoder"},
     {"encoder_load", encoder_load, METH_VARARGS, "encoder_load(path, options) -> (encoder, remarks or None)"},

@@ -99,7 +99,31 @@ static PyObject *evaluate_features(PyObject *self, PyObject *args) {
   return report_or_fail(status, report);
 }
 
+static PyObject *fine_tune(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *encoder, *train, *test;
+  const char *options, *features;
+  PyObject *progress;
+  if (!PyArg_ParseTuple(args, "O&O&O&ssO", encoder_handle, &encoder, dataset_handle, &train, dataset_handle, &test,
+                        &options, &features, &progress)) {
+    return NULL;
+  }
+  char *report = NULL;
+  lm_encoder *tuned = NULL;
+  lm_status status;
+  WITH(encoder, status = lm_fine_tune(encoder->raw, train->raw, test->raw, options, features,
+                                      progress == Py_None ? NULL : told, progress, &tuned, &report));
+  PyObject *handle = encoder_new(status, tuned);
+  if (!handle) {
+    lm_text_free(report);
+    return NULL;
+  }
+  return Py_BuildValue("NN", handle, take_text(report));
+}
+
 PyMethodDef evaluation_methods[] = {
+    {"fine_tune", fine_tune, METH_VARARGS,
+     "fine_tune(encoder, train, test, json, json of features, progress or None) -> (encoder, json)"},
     {"pool", pool, METH_VARARGS, "pool(features, pooling, k, pooled): pooled is written"},
     {"nearest_neighbor", nearest_neighbor, METH_VARARGS,
      "nearest_neighbor(features, labels, neighbors) -> accuracy; neighbors are written"},

@@ -20,6 +20,8 @@ PyObject *fail(lm_status status);
 PyObject *none_or_fail(lm_status status);
 /// A str from a text of the library, which is freed; None for NULL.
 PyObject *take_text(char *text);
+/// The handle of an encoder that a call has made, or its error.
+PyObject *encoder_new(lm_status status, lm_encoder *encoder);
 /// The library's interrupt check: whether a Python signal handler raised.
 bool interrupted(void);
 /// Marks the time in which this thread is inside the library without the GIL.

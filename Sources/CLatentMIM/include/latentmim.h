@@ -325,7 +325,7 @@ typedef struct lm_labelled_features {
 ///   "constant"), "batch_norm", "deviation".
 /// - `progress` may be NULL; `context` is handed to it.
 /// - `*report`: {"results": [{"protocol", "label", "options", "tap", "train", "test", "classes", "seeds", "accuracy", "deviation",
-///   "scores": [[name, accuracy], …], "images", "predictions", "neighbors", "losses", "row"}, …], "left_out": [[protocol, reason], …],
+///   "scores": [[name, accuracy], …], "history": [[name, accuracy], …], "images", "predictions", "neighbors", "losses", "row"}, …], "left_out": [[protocol, reason], …],
 ///   "markdown"}. Free it with lm_text_free.
 lm_status lm_evaluate(
     const lm_encoder *encoder, const lm_dataset *train, const lm_dataset *test, const char *entries, lm_progress progress,
@@ -334,6 +334,19 @@ lm_status lm_evaluate(
 lm_status lm_evaluate_features(
     const lm_labelled_features *train, const lm_labelled_features *test, const char *tap, const char *entries,
     lm_progress progress, void *context, char **report);
+
+/// Fine-tunes a copy of an encoder with a linear classifier on `train`, and scores it on `test` (Table 8c).
+///
+/// - `options`: "preset" ("in100", "in1k", "small"), "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "min_learning_rate",
+///   "weight_decay", "layer_decay", "drop_path", "label_smoothing", "mixup", "cutmix", "switch_probability", "rand_augment", "erasing",
+///   "deviation", "precision", "recompute", "evaluate_every", "seed".
+/// - `features`: as in lm_encoder_dataset_features, of which framing and pooling count; NULL: the mean of the patch tokens.
+/// - `progress`, `context`: as for lm_evaluate.
+/// - `*tuned`: the trained encoder, without a projector. `*report`: one result in the form of lm_evaluate's; its "history" holds the
+///   accuracies on the way. Free it with lm_text_free.
+lm_status lm_fine_tune(
+    const lm_encoder *encoder, const lm_dataset *train, const lm_dataset *test, const char *options, const char *features,
+    lm_progress progress, void *context, lm_encoder **tuned, char **report);
 
 // ---- Segmentation --------------------------------------------------------------------------------------------------
 

@@ -107,6 +107,8 @@ public struct Score: Equatable, Sendable {
   public var deviation: Double?
   /// The accuracies of which `accuracy` is one, or the mean, by name: one for each k, or each run.
   public var parts: [Part] = []
+  /// The accuracies on the way, by epoch; empty where only the end is scored.
+  public var history: [Part] = []
   /// [test images], the label predicted for each: of the last run where there are several; empty where none is.
   public var predictions: [Int]
   /// [test images], the image nearest to each; empty unless the protocol is about that.

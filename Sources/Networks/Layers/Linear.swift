@@ -6,8 +6,10 @@ public final class Linear: Layer {
   let bias: Parameter?
 
   /// - Throws: `OutOfMemory`.
-  init(_ inWidth: Int, _ outWidth: Int, bias: Bool = true) throws {
-    weight = try Parameter([outWidth, inWidth], .xavierUniform)
+  init(
+    _ inWidth: Int, _ outWidth: Int, bias: Bool = true, initialization: Initialization = .xavierUniform
+  ) throws {
+    weight = try Parameter([outWidth, inWidth], initialization)
     self.bias = bias ? try Parameter([outWidth], .zeros) : nil
   }
 

@@ -1,4 +1,5 @@
-"""How good the features are: nearest neighbours (the paper's score, DINO's, plain), linear probe, few-shot transfer.
+"""How good the features are: nearest neighbours (the paper's score, DINO's, plain), linear probe, few-shot transfer,
+fine-tuning.
 
 >>> import latentmim as lm
 >>> lm.evaluate.knn(encoder, "photos/train", "photos/test")                    # doctest: +SKIP
@@ -20,14 +21,17 @@ from latentmim.evaluate.protocols import (
 )
 from latentmim.evaluate.results import Report, Result
 from latentmim.evaluate.suites import compare_poolings, suite
+from latentmim.evaluate.tuning import FineTuned, fine_tune
 
 __all__ = [
     "Features",
+    "FineTuned",
     "Report",
     "Result",
     "compare_poolings",
     "features",
     "few_shot",
+    "fine_tune",
     "knn",
     "knn_uniform",
     "linear_probe",

@@ -11,6 +11,7 @@ from latentmim.evaluate.features import FeatureOptions
 from latentmim.evaluate.protocols import pixels_nearest_neighbor
 from latentmim.evaluate.running import score
 from latentmim.evaluate.suites import suite
+from latentmim.evaluate.tuning import fine_tune
 
 if TYPE_CHECKING:
     import argparse
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_options", "run"]
 
-PROTOCOLS = ["nn", "knn", "knn_uniform", "linear", "few_shot", "suite"]
+PROTOCOLS = ["nn", "knn", "knn_uniform", "linear", "few_shot", "fine_tune", "suite"]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -29,13 +30,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--train", metavar="FOLDER", help="images that protocols learn from; all but nn need it")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="nn", help="(default: nn)")
     parser.add_argument("--k", type=int, nargs="+", help="numbers of neighbours of knn and knn_uniform")
-    parser.add_argument("--seed", type=int, nargs="+", help="of linear; of few_shot one for each run")
+    parser.add_argument("--seed", type=int, nargs="+", help="of linear and fine_tune; of few_shot one for each run")
     parser.add_argument("--pooling", choices=["cls", "mean", "max", "topk_mean"], help="(default: the protocol's)")
     parser.add_argument("--layer", type=int, help="block behind which features are taken (default: the last)")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE",
         help="any other option of the protocol, e.g. epochs=50 (repeatable)",
     )  # fmt: skip
+    parser.add_argument("--out", metavar="FILE", help="where fine_tune leaves the trained encoder (safetensors)")
     parser.add_argument("--json", metavar="FILE", help="write everything that was found")
     parser.add_argument("--pixels", action="store_true", help="score raw pixels too (nn)")
 
@@ -46,6 +48,8 @@ def run(chosen: argparse.Namespace, settings: dict[str, Any]) -> None:
     train = None if chosen.train is None else ImageFolder(chosen.train)
     if train is None and chosen.protocol not in ("nn", "suite"):
         raise ValueError(f"--protocol {chosen.protocol} learns from a training set: --train FOLDER is wanted")
+    if chosen.out is not None and chosen.protocol != "fine_tune":
+        raise ValueError("--out: only --protocol fine_tune trains an encoder to be written")
     encoder = load_encoder(chosen.weights)
     if chosen.pixels:
         print(pixels_nearest_neighbor(images))
@@ -54,6 +58,12 @@ def run(chosen: argparse.Namespace, settings: dict[str, Any]) -> None:
         if settings or _options(chosen) or _features(chosen):
             raise ValueError("--protocol suite takes every protocol with its defaults: no other options go with it")
         found = suite(encoder, train, images)
+    elif chosen.protocol == "fine_tune":
+        assert train is not None
+        tuned = fine_tune(encoder, train, images, **settings, **_options(chosen), **_features(chosen))
+        if chosen.out is not None:
+            tuned.encoder.save(chosen.out)
+        found = tuned.result
     else:
         options = settings | _options(chosen)
         found = score(chosen.protocol, options, encoder, train, images, True, _features(chosen))

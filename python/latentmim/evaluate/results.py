@@ -22,12 +22,13 @@ class Result:
     """A score: `print` shows it as a row of a table, `float` is its accuracy.
 
     Attributes:
-        protocol: its name: "nn", "knn", "knn_uniform", "linear" or "few_shot".
+        protocol: its name: "nn", "knn", "knn_uniform", "linear", "few_shot" or "fine_tune".
         label: the name, and what of the options a reader must know.
         tap: where the features come from: layer, before or after the final norm or the projector, pooling.
         accuracy: top-1, 0 … 1: of `knn` with k = 20 (or the first k), of several runs the mean.
         deviation: sample standard deviation over several runs.
         scores: the accuracies it is made of, by name: one for each k, or for each run.
+        history: the accuracies on the way of `fine_tune`, by epoch; else empty.
         train: number of training images; None for `nn`, which has none.
         test: number of images scored; those that a folder skipped are left out.
         classes: number of classes.
@@ -46,6 +47,7 @@ class Result:
     accuracy: float
     deviation: float | None
     scores: dict[str, float]
+    history: dict[str, float]
     train: int | None
     test: int
     classes: int
@@ -67,6 +69,7 @@ class Result:
         values |= {
             "losses": np.array(found["losses"], np.float64),
             "scores": dict(found["scores"]),
+            "history": dict(found["history"]),
             "seeds": tuple(found["seeds"]),
         }
         return cls(**values, _row=found["row"])
@@ -111,6 +114,12 @@ class Report:
         found = json.loads(text)
         results = tuple(Result._from_dict(result) for result in found["results"])
         return cls(results, dict(found["left_out"]), found["markdown"])
+
+    def _with(self, result: Result) -> Report:
+        """The same with another row behind the last."""
+        rows = 2 + len(self.results)
+        lines = self._markdown.splitlines()
+        return Report((*self.results, result), self.left_out, "\n".join([*lines[:rows], str(result), *lines[rows:]]))
 
     def markdown(self) -> str:
         """The table in Markdown, and a line for each protocol left out."""

@@ -5,20 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from latentmim.evaluate.features import feature_options
+from latentmim.evaluate.results import Report
 from latentmim.evaluate.running import encoder_of, entry_text, run
+from latentmim.evaluate.tuning import fine_tune as tune
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from latentmim.encoder import Encoder, Pooling
-    from latentmim.evaluate.results import Report
     from latentmim.evaluate.running import Images
     from latentmim.model import LatentMIM
 
 __all__ = ["compare_poolings", "suite"]
 
 
-def suite(model: LatentMIM | Encoder, train: Images | None, test: Images, *, progress: bool = True) -> Report:
+def suite(
+    model: LatentMIM | Encoder,
+    train: Images | None,
+    test: Images,
+    *,
+    fine_tune: bool = False,
+    progress: bool = True,
+) -> Report:
     """Every protocol that applies, with its defaults, as one report.
 
     `nn` inside the test set; `knn`, `knn_uniform`, `linear` and `few_shot` from the training set. What does not apply
@@ -28,14 +36,21 @@ def suite(model: LatentMIM | Encoder, train: Images | None, test: Images, *, pro
         model: a model or an encoder.
         train: what protocols learn from, with labels; without one they are left out.
         test: what they are scored on, with labels; classes of folders are found by name.
+        fine_tune: whether a copy of the encoder is fine-tuned too, which takes far longer than all the rest.
         progress: whether a bar is shown.
 
     Raises:
-        ValueError: a data set has no labels.
+        ValueError: a data set has no labels, or there is nothing to fine-tune on.
         TypeError: `model` is neither model nor encoder.
 
     """
-    return run(encoder_of(model), train, test, None, progress)
+    encoder = encoder_of(model)
+    report = run(encoder, train, test, None, progress)
+    if not fine_tune:
+        return report
+    if train is None:
+        raise ValueError("fine_tune: there is no training set, and it learns from one")
+    return report._with(tune(encoder, train, test, progress=progress).result)
 
 
 def compare_poolings(

@@ -1,0 +1,147 @@
+import Compute
+import Images
+import LatentMIM
+import Networks
+import Tensors
+
+/// Trains an encoder and a classifier step by step.
+final class FineTuner {
+  let encoder: Encoder
+  let recipe: FineTuningRecipe
+  private let head: ClassificationHead
+  private let tuning: FineTuning
+  private let pooling: Pooling
+  private let dataset: any ImageDataset
+  private let labels: [Int]
+  private let classes: Int
+  private let augmentation: Augmentation
+  private let optimizer: AdamW
+  private var order: [Int] = []
+
+  /// Images that go through the network at once.
+  private static let imagesAtOnce = 32
+
+  /// - Parameter classes: [training images], the class of each, and how many classes there are.
+  /// - Throws: `ImageError`, `ShapeError`, `OutOfMemory`.
+  init(_ tuning: FineTuning, _ images: TrainingImages, labels: [Int], classes: Int) throws {
+    (self.tuning, self.labels, self.classes) = (tuning, labels, classes)
+    (dataset, pooling) = (images.dataset, images.features.pooling)
+    recipe = FineTuningRecipe(tuning, count: dataset.count)
+    encoder = try images.encoder.trainableCopy()
+    head = try ClassificationHead(
+      width: encoder.configuration.width, classes: classes, deviation: Float(tuning.deviation))
+    head.initialize(prefix: "head", seed: UInt64(tuning.seed))
+    let normalization = try encoder.configuration.normalization()
+    let seen = try EvaluationTransform(images.features.framing, normalization: normalization)
+    var augmentation = try Augmentation(
+      height: seen.height, width: seen.width, crop: RandomResizedCrop(area: 0.08...1), normalization: normalization)
+    if tuning.randAugment {
+      try Levels.check(channels: encoder.configuration.channels)
+      augmentation.levels = RandAugment.standard
+    }
+    if tuning.erasing > 0 { augmentation.erasing = try RandomErasing(probability: tuning.erasing) }
+    self.augmentation = augmentation
+    let (depth, layerDecay, layers) = (encoder.configuration.depth, recipe.layerDecay, encoder)
+    optimizer = try AdamW(
+      encoder.parameters + head.namedParameters(prefix: "head"), beta1: 0.9, beta2: 0.999,
+      weightDecay: Float(tuning.weightDecay),
+      decays: { $0.parameter.shape.count > 1 && $0.name != "encoder.cls_token" },
+      rateFactor: { named in
+        let steps = depth + 1 - layers.layer(ofParameter: named.name)
+        return Float((0..<steps).reduce(1.0) { factor, _ in factor * layerDecay })
+      })
+  }
+
+  /// One step of training; returns its loss.
+  ///
+  /// - Parameter step: counted from 0; steps are taken in order.
+  /// - Throws: `EvaluationError.diverged`, errors of the images, `OutOfMemory`, `Interrupted`.
+  func train(step: Int) throws -> Double {
+    let (epoch, number) = step.quotientAndRemainder(dividingBy: recipe.stepsPerEpoch)
+    let (size, seed) = (recipe.batchSize, UInt64(tuning.seed))
+    if number == 0 {
+      order = RandomStream(seed: seed, purpose: .shuffle, epoch: epoch).permutation(of: dataset.count)
+    }
+    let batch = Array(order[(number * size)..<((number + 1) * size)])
+    let mixing = Mixing(
+      mixup: tuning.mixup, cutmix: tuning.cutmix, switchProbability: tuning.switchProbability,
+      height: augmentation.height, width: augmentation.width,
+      RandomStream(seed: seed, purpose: .mixing, epoch: step))
+    var noise = Noise(
+      stream: RandomStream(seed: seed, purpose: .noise, epoch: step), dropPath: Float(tuning.dropPath),
+      growsOverDepth: true)
+    optimizer.clearGradients()
+    var loss = 0.0
+    // A part holds whole pairs, so that its reverse are its partners: one from the front, the other from the back.
+    let half = (size + 1) / 2
+    for first in stride(from: 0, to: half, by: Self.imagesAtOnce / 2) {
+      let front = first..<min(first + Self.imagesAtOnce / 2, half)
+      let back = max(size - front.upperBound, front.upperBound)..<(size - first)
+      let part = Array(batch[front] + batch[back])
+      loss += try train(on: part, of: size, epoch: epoch, mixing, noise)
+      noise.firstImage += part.count
+    }
+    guard loss.isFinite, optimizer.gradientNorm().isFinite else {
+      throw EvaluationError.diverged(
+        scoring: FineTuning.name, step: step, learningRate: recipe.learningRate(step: step))
+    }
+    optimizer.update(learningRate: Float(recipe.learningRate(step: step)))
+    optimizer.clearGradients()
+    return loss
+  }
+
+  /// Adds a part's share of a batch's gradients; returns its share of the loss.
+  private func train(on part: [Int], of batch: Int, epoch: Int, _ mixing: Mixing, _ noise: Noise) throws -> Double {
+    let crops = try loadBatch(
+      dataset, indices: part, transform: .train(augmentation), seed: UInt64(tuning.seed), epoch: epoch)
+    mixing.apply(to: crops.pixels.pointer, shape: crops.shape)
+    let targets = try mixing.targets(
+      crops.indices.map { labels[$0] }, classes: classes, smoothing: tuning.labelSmoothing)
+    let share = Float(part.count) / Float(batch)
+    return try tuning.precision.compute(recomputesBlocks: tuning.recompute) {
+      var computation = Computation.current
+      computation.noise = noise
+      return try Computation.$current.withValue(computation) {
+        let (loss, tape) = try Tape.record {
+          try softCrossEntropy(logits(Tensor(shape: crops.shape, buffer: crops.pixels)), targets: targets)
+        }
+        try tape.backward(from: loss, scale: share)
+        return Double(loss.item * share)
+      }
+    }
+  }
+
+  /// Logits [B, classes] of images [B, H, W, channels].
+  private func logits(_ images: Tensor) throws -> Tensor {
+    let tokens = try encoder.trainingTokens(images)
+    switch pooling {
+    case .cls: return try head(firstToken(tokens))
+    case .mean: return try head(averagedTokens(dropFirstToken(tokens)))
+    case .max: return try head(largestTokenMeans(dropFirstToken(tokens), k: 1))
+    case .topKMean(let k): return try head(largestTokenMeans(dropFirstToken(tokens), k: k))
+    }
+  }
+
+  /// The class predicted for each image of a data set; images that could not be read are left out.
+  ///
+  /// - Throws: errors of the images, `OutOfMemory`, `Interrupted`.
+  func predictions(
+    _ dataset: any ImageDataset, _ framing: EvaluationTransform.Framing
+  ) throws -> (images: [Int], classes: [Int]) {
+    let transform = try EvaluationTransform(framing, normalization: encoder.configuration.normalization())
+    var (images, found): ([Int], [Int]) = ([], [])
+    for first in stride(from: 0, to: dataset.count, by: Self.imagesAtOnce) {
+      let asked = Array(first..<min(first + Self.imagesAtOnce, dataset.count))
+      let batch = try loadBatch(dataset, indices: asked, transform: .evaluate(transform))
+      let scores = try tuning.precision.compute(keepsPackedWeights: true) {
+        try logits(Tensor(shape: batch.shape, buffer: batch.pixels))
+      }
+      for (row, image) in batch.indices.enumerated() where image == asked[row] {
+        let values = UnsafeBufferPointer(start: scores.pointer + row * classes, count: classes)
+        images.append(image)
+        found.append(firstLargest(values.lazy.map { Double($0) }))
+      }
+    }
+    return (images, found)
+  }
+}

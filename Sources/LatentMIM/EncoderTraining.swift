@@ -1,0 +1,47 @@
+import Compute
+import Networks
+import Tensors
+
+extension Encoder {
+  /// A copy with weights of its own and without the projector, to be trained further.
+  ///
+  /// - Throws: `ShapeError`, `OutOfMemory`.
+  public func trainableCopy() throws -> Encoder {
+    var configuration = configuration
+    configuration.projector = .none
+    let copy = try VisionTransformer(configuration.encoderShape(projects: false))
+    let own = Dictionary(uniqueKeysWithValues: network.namedParameters().map { ($0.name, $0.parameter.tensor) })
+    for named in copy.namedParameters() {
+      guard let tensor = own[named.name], tensor.count == named.parameter.tensor.count else {
+        throw ShapeError("copy", "\(named.name) is no parameter of this encoder")
+      }
+      named.parameter.tensor.pointer.update(from: tensor.pointer, count: tensor.count)
+    }
+    return Encoder(configuration, copy)
+  }
+
+  /// All parameters, under the published names.
+  public var parameters: [NamedParameter] { network.namedParameters(prefix: "encoder") }
+
+  /// The tokens behind the last block, before the final norm, recorded where a tape runs; computed as `Computation.current` says.
+  ///
+  /// - Parameter images: [B, H, W, channels], normalised; H and W divisible by the patch size.
+  /// - Returns: [B, N + 1, C], class token first.
+  /// - Throws: `ShapeError`, `OutOfMemory`, `Interrupted`.
+  public func trainingTokens(_ images: Tensor) throws -> Tensor {
+    let grid = try patchGrid(of: images)
+    let table = try configuration.positionTable.table(
+      width: configuration.width, rows: grid.rows, columns: grid.columns, scaling: .span)
+    let cells = (0..<images.shape[0]).flatMap { _ in (0..<Int32(grid.cells)) }
+    let patches = try extractPatches(images, grid: grid, cells: cells, offsets: nil)
+    return try network.tokens(patches, positions: gatherRows(table, indices: cells, images: images.shape[0]))
+  }
+
+  /// The block whose parameter this is, counted from 1; 0 for what is before the first, depth + 1 for what is behind the last.
+  public func layer(ofParameter name: String) -> Int {
+    if name.hasPrefix("encoder.blocks.") {
+      return (Int(name.dropFirst("encoder.blocks.".count).prefix { $0 != "." }) ?? 0) + 1
+    }
+    return name == "encoder.cls_token" || name.hasPrefix("encoder.embed.") ? 0 : configuration.depth + 1
+  }
+}
