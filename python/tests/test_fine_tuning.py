@@ -110,7 +110,14 @@ def noisy(count: int, seed: int) -> lm.Arrays:
 
 
 def test_what_it_gives(model: lm.LatentMIM, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"epochs": 3, "batch_size": 24, "seed": 3, "erasing": 0.25, "progress": False}
+    options: dict[str, Any] = {
+        "epochs": 3,
+        "batch_size": 24,
+        "seed": 3,
+        "erasing": 0.25,
+        "progress": False,
+        "mixup": 0.8,
+    }
     train, test = noisy(50, 0), noisy(20, 1)
     before = model.encoder.pool(pixels(20, 40, 48, seed=1)[:, :32, :40])
     found = lm.evaluate.fine_tune(model.encoder, train, test, evaluate_every=2, **options)
@@ -131,7 +138,8 @@ def test_what_it_gives(model: lm.LatentMIM, tmp_path: Path) -> None:
 
 
 def test_threads_and_seeds(model: lm.LatentMIM) -> None:
-    options: dict[str, Any] = {"epochs": 2, "batch_size": 20, "progress": False}
+    options: dict[str, Any] = {"epochs": 2, "batch_size": 20, "mixup": 0.8, "cutmix": 1, "rand_augment": True}
+    options["progress"] = False
     runs = []
     before = lm.runtime.thread_count()
     try:

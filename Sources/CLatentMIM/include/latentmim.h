@@ -338,8 +338,8 @@ lm_status lm_evaluate_features(
 /// Fine-tunes a copy of an encoder with a linear classifier on `train`, and scores it on `test` (Table 8c).
 ///
 /// - `options`: "preset" ("in100", "in1k", "small"), "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "min_learning_rate",
-///   "weight_decay", "layer_decay", "drop_path", "label_smoothing", "mixup", "cutmix", "switch_probability", "rand_augment", "erasing",
-///   "deviation", "precision", "recompute", "evaluate_every", "seed".
+///   "weight_decay", "layer_decay", "crop_area", "drop_path", "label_smoothing", "mixup", "cutmix", "switch_probability",
+///   "rand_augment", "erasing", "deviation", "precision", "recompute", "evaluate_every", "seed".
 /// - `features`: as in lm_encoder_dataset_features, of which framing and pooling count; NULL: the mean of the patch tokens.
 /// - `progress`, `context`: as for lm_evaluate.
 /// - `*tuned`: the trained encoder, without a projector. `*report`: one result in the form of lm_evaluate's; its "history" holds the

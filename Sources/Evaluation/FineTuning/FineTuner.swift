@@ -34,8 +34,9 @@ final class FineTuner {
     let normalization = try encoder.configuration.normalization()
     let seen = try EvaluationTransform(images.features.framing, normalization: normalization)
     var augmentation = try Augmentation(
-      height: seen.height, width: seen.width, crop: RandomResizedCrop(area: 0.08...1), normalization: normalization)
-    if tuning.randAugment {
+      height: seen.height, width: seen.width, crop: RandomResizedCrop(area: recipe.cropArea...1),
+      normalization: normalization)
+    if recipe.randAugment {
       try Levels.check(channels: encoder.configuration.channels)
       augmentation.levels = RandAugment.standard
     }
@@ -64,7 +65,7 @@ final class FineTuner {
     }
     let batch = Array(order[(number * size)..<((number + 1) * size)])
     let mixing = Mixing(
-      mixup: tuning.mixup, cutmix: tuning.cutmix, switchProbability: tuning.switchProbability,
+      mixup: recipe.mixup, cutmix: recipe.cutmix, switchProbability: tuning.switchProbability,
       height: augmentation.height, width: augmentation.width,
       RandomStream(seed: seed, purpose: .mixing, epoch: step))
     var noise = Noise(

@@ -8,8 +8,9 @@ public enum FineTuningPreset: String, Sendable, CaseIterable {
   case in100
   /// Table 8c, ImageNet-1k: base rate 5e-4, batches of 1024, 100 epochs, 10 of them warm-up.
   case in1k
-  /// The same recipe for small sets: batches of a sixteenth of the set (16 … 128), a peak rate of 5e-4 with layer-wise decay .75, and some
-  /// 2000 steps in 10 … 100 epochs.
+  /// Milder, for small sets and encoders, which the published regularisation keeps from learning in the time there is: crops of half the area at
+  /// least, no RandAugment, no mixing; batches of a sixteenth of the set (16 … 128), a peak rate of 1e-3 with layer-wise decay .75, and some
+  /// 3000 steps in 10 … 100 epochs.
   case small
 }
 
@@ -31,15 +32,17 @@ public struct FineTuning: ScoringProtocol {
   public var weightDecay = 0.05
   /// The learning rate of block i of d is multiplied by this to the power d + 1 − i: 1 is none, .65 and .75 are usual.
   public var layerDecay: Double?
+  /// The least share of an image's area that a crop takes.
+  public var cropArea: Double?
   /// Of the last block; it grows linearly from 0.
   public var dropPath = 0.1
   public var labelSmoothing = 0.1
-  /// α of mixup and of cutmix, 0: without; and how often a batch is mixed the second way where there are both.
-  public var mixup = 0.8
-  public var cutmix = 1.0
+  /// α of mixup and of cutmix, 0: without (nil: 0.8 and 1, or the preset's); and how often a batch is mixed the second way where there are both.
+  public var mixup: Double?
+  public var cutmix: Double?
   public var switchProbability = 0.5
   /// Whether crops go through `rand-m9-mstd0.5-inc1`.
-  public var randAugment = true
+  public var randAugment: Bool?
   /// The share of images of which a part is replaced by noise.
   public var erasing = 0.0
   /// Of the classifier's first weights.
@@ -58,7 +61,8 @@ public struct FineTuning: ScoringProtocol {
   public init(json: JSONPlace) throws {
     let names = [
       "preset", "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "min_learning_rate", "weight_decay",
-      "layer_decay", "drop_path", "label_smoothing", "mixup", "cutmix", "switch_probability", "rand_augment", "erasing",
+      "layer_decay", "crop_area", "drop_path", "label_smoothing", "mixup", "cutmix", "switch_probability",
+      "rand_augment", "erasing",
       "deviation", "precision", "recompute", "evaluate_every", "seed",
     ]
     try json.refuseKeys(otherThan: names)
@@ -71,15 +75,17 @@ public struct FineTuning: ScoringProtocol {
     epochs = try json.optionalMember("epochs")?.int()
     warmupEpochs = try json.optionalMember("warmup_epochs")?.double()
     layerDecay = try json.optionalMember("layer_decay")?.double()
+    cropArea = try json.optionalMember("crop_area")?.double()
     evaluateEvery = try json.optionalMember("evaluate_every")?.int()
     (minLearningRate, weightDecay) = (
       try number("min_learning_rate", minLearningRate), try number("weight_decay", weightDecay)
     )
     (dropPath, labelSmoothing) = (try number("drop_path", dropPath), try number("label_smoothing", labelSmoothing))
-    (mixup, cutmix) = (try number("mixup", mixup), try number("cutmix", cutmix))
+    mixup = try json.optionalMember("mixup")?.double()
+    cutmix = try json.optionalMember("cutmix")?.double()
     switchProbability = try number("switch_probability", switchProbability)
     (erasing, deviation) = (try number("erasing", erasing), try number("deviation", deviation))
-    randAugment = try json.optionalMember("rand_augment")?.bool() ?? randAugment
+    randAugment = try json.optionalMember("rand_augment")?.bool()
     recompute = try json.optionalMember("recompute")?.bool() ?? recompute
     precision = try json.optionalMember("precision")?.choice(Self.name) ?? precision
     seed = try json.optionalMember("seed")?.int() ?? seed
@@ -88,8 +94,8 @@ public struct FineTuning: ScoringProtocol {
   public var options: JSONValue {
     var options: [String: JSONValue] = [
       "min_learning_rate": .number(minLearningRate), "weight_decay": .number(weightDecay),
-      "drop_path": .number(dropPath), "label_smoothing": .number(labelSmoothing), "mixup": .number(mixup),
-      "cutmix": .number(cutmix), "switch_probability": .number(switchProbability), "rand_augment": .bool(randAugment),
+      "drop_path": .number(dropPath), "label_smoothing": .number(labelSmoothing),
+      "switch_probability": .number(switchProbability),
       "erasing": .number(erasing), "deviation": .number(deviation), "precision": .string(precision.rawValue),
       "recompute": .bool(recompute), "seed": .integer(seed),
     ]
@@ -99,6 +105,10 @@ public struct FineTuning: ScoringProtocol {
     options["epochs"] = epochs.map { .integer($0) }
     options["warmup_epochs"] = warmupEpochs.map { .number($0) }
     options["layer_decay"] = layerDecay.map { .number($0) }
+    options["mixup"] = mixup.map { .number($0) }
+    options["cutmix"] = cutmix.map { .number($0) }
+    options["rand_augment"] = randAugment.map { .bool($0) }
+    options["crop_area"] = cropArea.map { .number($0) }
     options["evaluate_every"] = evaluateEvery.map { .integer($0) }
     return .object(options)
   }
@@ -123,7 +133,8 @@ public struct FineTuning: ScoringProtocol {
     var tuning = self
     (tuning.preset, tuning.baseLearningRate, tuning.batchSize) = (recipe.preset, recipe.baseRate, recipe.batchSize)
     (tuning.epochs, tuning.warmupEpochs, tuning.layerDecay) = (recipe.epochs, recipe.warmupEpochs, recipe.layerDecay)
-    tuning.evaluateEvery = recipe.evaluateEvery
+    (tuning.mixup, tuning.cutmix, tuning.randAugment) = (recipe.mixup, recipe.cutmix, recipe.randAugment)
+    (tuning.cropArea, tuning.evaluateEvery) = (recipe.cropArea, recipe.evaluateEvery)
     return tuning
   }
 
@@ -135,12 +146,13 @@ public struct FineTuning: ScoringProtocol {
     if let warmupEpochs { try Self.require("warmup_epochs", warmupEpochs, in: 0...longest) }
     if let baseLearningRate { try Self.require("base_learning_rate", baseLearningRate, in: 0...1e6) }
     if let layerDecay { try Self.require("layer_decay", layerDecay, in: Double.leastNonzeroMagnitude...1) }
+    if let cropArea { try Self.require("crop_area", cropArea, in: 0.001...1) }
     try Self.require("min_learning_rate", minLearningRate, in: 0...1e6)
     try Self.require("weight_decay", weightDecay, in: 0...1e6)
     try Self.require("drop_path", dropPath, in: 0...0.999)
     try Self.require("label_smoothing", labelSmoothing, in: 0...1)
-    try Self.require("mixup", mixup, in: 0...1000)
-    try Self.require("cutmix", cutmix, in: 0...1000)
+    if let mixup { try Self.require("mixup", mixup, in: 0...1000) }
+    if let cutmix { try Self.require("cutmix", cutmix, in: 0...1000) }
     try Self.require("switch_probability", switchProbability, in: 0...1)
     try Self.require("erasing", erasing, in: 0...1)
     try Self.require("deviation", deviation, in: 0...1)

@@ -8,6 +8,10 @@ struct FineTuningRecipe {
   let epochs: Int
   let warmupEpochs: Double
   let layerDecay: Double
+  let mixup: Double
+  let cutmix: Double
+  let randAugment: Bool
+  let cropArea: Double
   let stepsPerEpoch: Int
   let evaluateEvery: Int
   private let minRate: Double
@@ -21,11 +25,15 @@ struct FineTuningRecipe {
       switch preset {
       case .in100: (1e-3, 50)
       case .in1k: (5e-4, 100)
-      case .small: (5e-4 * 256 / Double(batchSize), min(max(2000 / stepsPerEpoch, 10), 100))
+      case .small: (1e-3 * 256 / Double(batchSize), min(max(3000 / stepsPerEpoch, 10), 100))
       }
     (baseRate, epochs) = (tuning.baseLearningRate ?? rate, tuning.epochs ?? length)
     warmupEpochs = tuning.warmupEpochs ?? Double(epochs) / 10
     layerDecay = tuning.layerDecay ?? (preset == .small ? 0.75 : 1)
+    mixup = tuning.mixup ?? (preset == .small ? 0 : 0.8)
+    cutmix = tuning.cutmix ?? (preset == .small ? 0 : 1)
+    randAugment = tuning.randAugment ?? (preset != .small)
+    cropArea = tuning.cropArea ?? (preset == .small ? 0.5 : 0.08)
     evaluateEvery = tuning.evaluateEvery ?? max(epochs / 10, 1)
     minRate = tuning.minLearningRate
   }

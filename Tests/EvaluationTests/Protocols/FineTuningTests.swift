@@ -84,6 +84,7 @@ import Testing
   ) throws -> (encoder: Encoder, result: EvaluationResult) {
     var tuning = FineTuning(.small)
     (tuning.epochs, tuning.batchSize, tuning.seed, tuning.precision) = (3, 20, 4, .float32)
+    (tuning.mixup, tuning.cutmix, tuning.randAugment) = (0.8, 1, true)
     change(&tuning)
     return try fineTune(
       encoder ?? smallEncoder(), train: smallImages(45, classes: 3, seed: 1),
@@ -93,6 +94,7 @@ import Testing
   @Test func publishedRecipes() {
     let large = FineTuningRecipe(FineTuning(), count: 126_689)
     #expect(large.preset == .in100 && large.batchSize == 1024 && large.epochs == 50 && large.layerDecay == 1)
+    #expect(large.mixup == 0.8 && large.cutmix == 1 && large.randAugment && large.cropArea == 0.08)
     #expect(large.warmupEpochs == 5 && large.baseRate == 1e-3 && large.stepsPerEpoch == 123)
     #expect(large.learningRate(step: 0) == 0 && abs(large.learningRate(step: 5 * 123) - 4e-3) < 1e-12)
     #expect(abs(large.learningRate(step: 50 * 123) - 1e-6) < 1e-12)

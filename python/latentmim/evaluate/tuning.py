@@ -58,12 +58,13 @@ def fine_tune(
     min_learning_rate: float = 1e-6,
     weight_decay: float = 0.05,
     layer_decay: float | None = None,
+    crop_area: float | None = None,
     drop_path: float = 0.1,
     label_smoothing: float = 0.1,
-    mixup: float = 0.8,
-    cutmix: float = 1.0,
+    mixup: float | None = None,
+    cutmix: float | None = None,
     switch_probability: float = 0.5,
-    rand_augment: bool = True,
+    rand_augment: bool | None = None,
     erasing: float = 0,
     deviation: float = 2e-5,
     precision: Precision = "auto",
@@ -75,16 +76,17 @@ def fine_tune(
 ) -> FineTuned:
     """Fine-tuning (paper, Table 8c): a copy of the encoder and a linear classifier on its pooled tokens, by AdamW.
 
-    Images go through a random crop, a flip, RandAugment, mixup or cutmix. The encoder given stays as it is.
+    Published recipes put images through a crop, a flip, RandAugment, mixup or cutmix. The encoder given stays as it is.
 
     Args:
         encoder: where training starts.
         train: the images it learns from, with labels.
         test: the images scored, with labels; classes of folders are found by name.
         preset: "in100" (base rate 1e-3, batches of 1024, 50 epochs, 5 of them warm-up) or "in1k" (5e-4, 1024, 100, 10),
-            as published; "small" takes batches of a sixteenth of the set (16 … 128), a peak rate of 5e-4, layer-wise
-            decay .75 and some 2000 steps in 10 … 100 epochs. If not given, "in100" for training sets of 16384 images
-            or more, else "small".
+            as published; "small" is milder, for small sets and encoders, which so much regularisation keeps from
+            learning in the time there is: crops of half the area at least, no RandAugment, no mixing, batches of a
+            sixteenth of the set (16 … 128), a peak rate of 1e-3, layer-wise decay .75, some 3000 steps in 10 … 100
+            epochs. If not given, "in100" for training sets of 16384 images or more, else "small".
         base_learning_rate: the peak is this times batch/256; linear warm-up from 0, half a cosine down.
         batch_size: images in a batch; gradients of a large one are added up over parts.
         epochs: times that every image is seen; a last batch that is not full is left out.
@@ -92,10 +94,11 @@ def fine_tune(
         min_learning_rate: behind the last epoch.
         weight_decay: of all but biases, norms and the class token.
         layer_decay: the rate of block i of d is multiplied by this to the power d + 1 − i; 1: one rate for all.
+        crop_area: the least share of an image's area that a crop takes; .08 as published.
         drop_path: the share of images that go without the last block's branches; it grows linearly from 0.
         label_smoothing: the share of each label that is spread over all classes.
-        mixup: α of mixup; 0: without.
-        cutmix: α of cutmix; 0: without.
+        mixup: α of mixup; 0: without; .8 as published.
+        cutmix: α of cutmix; 0: without; 1 as published.
         switch_probability: how often a batch is mixed by cutmix where there are both.
         rand_augment: whether crops go through `rand-m9-mstd0.5-inc1`.
         erasing: the share of images of which a part is replaced by noise; .25 is usual.
@@ -120,7 +123,7 @@ def fine_tune(
         "layer_decay": layer_decay, "drop_path": drop_path, "label_smoothing": label_smoothing, "mixup": mixup,
         "cutmix": cutmix, "switch_probability": switch_probability, "rand_augment": rand_augment, "erasing": erasing,
         "deviation": deviation, "precision": precision, "recompute": recompute, "evaluate_every": evaluate_every,
-        "seed": seed,
+        "seed": seed, "crop_area": crop_area,
     }  # fmt: skip
     wanted = feature_options(encoder, **features)
     with Bar(progress) as bar:
