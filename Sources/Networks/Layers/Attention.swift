@@ -15,8 +15,8 @@ public final class SelfAttention: Layer {
   public var members: [Member] { [.layer("qkv", qkv), .layer("proj", proj)] }
 
   /// [B, N, C] → [B, N, C], plus `residual`.
-  func callAsFunction(_ x: Tensor, residual: Tensor) throws -> Tensor {
-    try proj(selfAttention(qkv.activation(x), heads: heads), residual: residual)
+  func callAsFunction(_ x: Tensor, residual: Tensor, bias: ScoreBias? = nil) throws -> Tensor {
+    try proj(selfAttention(qkv.activation(x), heads: heads, bias: bias), residual: residual)
   }
 }
 

@@ -27,10 +27,10 @@ public final class Block: Layer {
   let norm2: LayerNorm
   let mlp: MLP
 
-  init(_ width: Int, heads: Int, hidden: Int) throws {
-    norm1 = try LayerNorm(width)
+  init(_ width: Int, heads: Int, hidden: Int, epsilon: Float = 1e-6) throws {
+    norm1 = try LayerNorm(width, epsilon: epsilon)
     attn = try SelfAttention(width, heads: heads)
-    norm2 = try LayerNorm(width)
+    norm2 = try LayerNorm(width, epsilon: epsilon)
     mlp = try MLP(width, hidden: hidden)
   }
 
@@ -39,8 +39,8 @@ public final class Block: Layer {
   }
 
   /// [B, N, C] → [B, N, C].
-  func callAsFunction(_ x: Tensor) throws -> Tensor {
-    let attended = try attn(norm1.activation(x), residual: x)
+  func callAsFunction(_ x: Tensor, bias: ScoreBias? = nil) throws -> Tensor {
+    let attended = try attn(norm1.activation(x), residual: x, bias: bias)
     return try mlp(norm2.activation(attended), residual: attended)
   }
 }
