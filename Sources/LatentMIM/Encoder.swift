@@ -34,6 +34,8 @@ public final class Encoder: @unchecked Sendable {
     self.foreign = foreign
   }
 
+  /// Whose names its weights had: "latentmim", or a family of another project's such as "dinov2".
+  public var family: String { foreign?.family ?? ForeignOptions.own }
   /// Whether a class token is the first of its features.
   public var hasClassToken: Bool { network.shape.hasClassToken }
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -51,7 +51,9 @@ class _PthError(ValueError):
 
 
 def weights(path: PathLike) -> dict[str, FloatArray]:
-    """The tensors in a `.pth` file's `state_dict` or `model` entry, or at its top, as float32 by name.
+    """The tensors in a `.pth` file's `state_dict` or `model` entry, or of all of it, as float32 by name.
+
+    Those of dicts within dicts, such as {"teacher": {…}}, have names joined by dots.
 
     float16, bfloat16, float64 and whole numbers are converted.
 
@@ -133,7 +135,7 @@ class _Archive:
                 break
         if not isinstance(found, dict):
             raise _PthError(f"holds {_kind(found)}, wanted a dict of tensors")
-        tensors = {key: value for key, value in found.items() if isinstance(key, str) and isinstance(value, _Tensor)}
+        tensors = dict(_flat(found))
         if not tensors:
             raise _PthError("holds no tensors under 'state_dict', under 'model' or at its top")
         return {key: self.values(key, tensor) for key, tensor in tensors.items()}
@@ -171,6 +173,15 @@ class _Archive:
             )
         self.latest = storage, np.frombuffer(data, dtype)
         return self.latest[1]
+
+
+def _flat(found: dict[Any, Any], prefix: str = "") -> Iterator[tuple[str, _Tensor]]:
+    """The tensors of dicts within dicts, under names joined by dots. An optimiser's are keyed by numbers: left out."""
+    for key, value in found.items():
+        if isinstance(key, str) and isinstance(value, _Tensor):
+            yield prefix + key, value
+        elif isinstance(key, str) and isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
 
 
 # ---- The stack machine ----------------------------------------------------------------------------------------------
