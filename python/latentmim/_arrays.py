@@ -68,6 +68,15 @@ def sides(size: int | Sequence[int], name: str = "size") -> tuple[int, int]:
     return int(pair[0]), int(pair[-1])
 
 
+def state_of(checkpoint: Any) -> Any:
+    """What a checkpoint holds under "state_dict" or "model", else all of it."""
+    if isinstance(checkpoint, Mapping):
+        for entry in ("state_dict", "model"):
+            if isinstance(checkpoint.get(entry), Mapping):
+                return checkpoint[entry]
+    return checkpoint
+
+
 def by_name(weights: Mapping[str, Any], prefix: str = "") -> dict[str, FloatArray]:
     """Arrays of dicts within dicts as float32, under names joined by dots.
 

@@ -217,7 +217,7 @@ def load_encoder(
     """
     given = to_json({"family": family, "prefix": prefix, "antialias": antialias, "epsilon": epsilon, **options})
     if isinstance(weights, Mapping):
-        handle, remarks = _native.encoder_from_arrays(_arrays.by_name(weights), "weights", given)
+        handle, remarks = _native.encoder_from_arrays(_arrays.by_name(_arrays.state_of(weights)), "weights", given)
     elif _arrays.is_pytorch(weights):
         from latentmim import pth
 

@@ -53,12 +53,12 @@ extension ForeignSizes {
     if let rows = positionRows {
       let fitting = leadingRows.filter { isGiven ? rows - $0 == found.numPatches : squareRoot(rows - $0) != nil }
       guard fitting.count == 1, let first = fitting.first else {
-        let wanted =
-          isGiven ? "the grid [\(found.rows), \(found.columns)] has \(found.numPatches) cells" : "say which with 'grid'"
         let ways = leadingRows.map { "\(rows - $0)" }.joined(separator: " or ")
-        throw fail(
-          "pos_embed has \(rows) rows, for \(ways) patches\(fitting.isEmpty ? ", no square grid" : "; several fit"); \(wanted)"
-        )
+        let problem =
+          isGiven
+          ? "the grid [\(found.rows), \(found.columns)] has \(found.numPatches)"
+          : "\(fitting.isEmpty ? "wanted a square grid" : "each a square grid"); say which with 'grid'"
+        throw fail("pos_embed has \(rows) rows, for \(ways) patches: \(problem)")
       }
       leading = first
       if !isGiven { try setSquare(&found, cells: rows - first, fail) }

@@ -17,7 +17,7 @@ extension Encoder {
     try weights.refuseOtherArchitectures()
     let sizes = try ForeignSizes(weights)
     var (configuration, leadingRows, remarks) = try ModelConfiguration.foreign(weights, sizes, options)
-    try weights.reader.checkSize(configuration)
+    try weights.checkSize(configuration)
     let network = try VisionTransformer(sizes.shape(configuration, epsilon: options.epsilon))
     let assembly = ForeignAssembly(weights)
     let patch = (channels: configuration.channels, side: configuration.patchSize)
@@ -87,6 +87,16 @@ extension ForeignAssembly {
 }
 
 extension ForeignWeights {
+  /// Refuses sizes that the file is much too small for, before any memory is taken for them. A tensor or two may be missing: they are to
+  /// be named.
+  fileprivate func checkSize(_ configuration: ModelConfiguration) throws {
+    let (found, wanted) = (try reader.valueCount(), configuration.leastParameterCount)
+    guard found >= wanted / 2 else {
+      throw WeightsError(
+        source: title, problems: ["\(found) values in all, an encoder of these sizes alone wants at least \(wanted)"])
+    }
+  }
+
   /// A norm of pooled features in the place of one over tokens.
   fileprivate func remarkOnNorm() -> String? {
     guard let name = name(of: "norm.weight"), name.hasPrefix("fc_norm.") else { return nil }

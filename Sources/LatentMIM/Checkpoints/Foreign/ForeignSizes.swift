@@ -43,9 +43,12 @@ struct ForeignSizes {
     hasClassToken = weights.name(of: "cls_token") != nil
     registers = try shape("register_tokens", dimensions: 3...3)?[1] ?? 0
     positionRows = try shape("pos_embed", dimensions: 2...3).map { $0[$0.count - 2] }
-    relative = try
-      (shape("relative_position_bias_table", dimensions: 2...2)
-      ?? shape("blocks.*.attn.relative_position_bias_table", block: 0, dimensions: 2...2)).map { ($0[0], $0[1]) }
+    // A table that one block lacks is missing there, not absent.
+    let tables = try (0..<max(depth, 1)).compactMap {
+      try shape("blocks.*.attn.relative_position_bias_table", block: $0, dimensions: 2...2)
+    }
+    let table = try shape("relative_position_bias_table", dimensions: 2...2) ?? tables.first
+    relative = table.map { ($0[0], $0[1]) }
     if relative != nil, registers > 0 {
       throw WeightsError(
         source: weights.title, problems: ["there are register tokens and relative position bias, wanted one of them"])
