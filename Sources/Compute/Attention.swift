@@ -61,14 +61,27 @@ public struct AttentionShape: Sendable {
   }
 }
 
-/// output = softmax(q·kᵀ/√width)·v for every image and head. Scores are held for a block of queries at a time and not kept: the gradient
+/// What is added to the scores of every image before their softmax, [heads, queries, `stride`] with the `keys` first numbers of a row in
+/// use. It is given in multiples of 1/√headWidth, the unit of q·kᵀ: products then add it while they store.
+public struct AttentionBias {
+  public let pointer: UnsafePointer<Float>
+
+  public init(_ pointer: UnsafePointer<Float>) { self.pointer = pointer }
+
+  /// From one row of numbers to the next: whole vectors, as scores lie.
+  public static func stride(keys: Int) -> Int { wholeVectors(keys) }
+}
+
+/// output = softmax(q·kᵀ/√width + bias)·v for every image and head. Scores are held for a block of queries at a time and not kept: the gradient
 /// computes them again from `logSums` [images, heads, queries].
 ///
-/// - Parameter arithmetic: of the products; softmax is float32.
+/// - Parameters:
+///   - bias: none where nil.
+///   - arithmetic: of the products; softmax is float32.
 /// - Throws: `OutOfMemory`, `Interrupted`.
 public func attention(
-  _ shape: AttentionShape, q: AttentionOperand, k: AttentionOperand, v: AttentionOperand, output: AttentionOperand,
-  logSums: UnsafeMutablePointer<Float>, arithmetic: Arithmetic
+  _ shape: AttentionShape, q: AttentionOperand, k: AttentionOperand, v: AttentionOperand, bias: AttentionBias? = nil,
+  output: AttentionOperand, logSums: UnsafeMutablePointer<Float>, arithmetic: Arithmetic
 ) throws {
   let products = AttentionProducts(shape, arithmetic)
   let blocks = shape.blocks
@@ -80,7 +93,9 @@ public func attention(
       let rows = block.count
       let query = MatrixView(q, head: head, image: image, rows: shape.queries, shape, first: block.lowerBound)
       let place = MatrixPlace(output, head: head, image: image, rows: shape.queries, shape, first: block.lowerBound)
-      products.scoring(rows)(query, key, into: MatrixPlace(scores, stride: products.stride), scratch: rest)
+      products.scoring(rows)(
+        query, key, into: MatrixPlace(scores, stride: products.stride),
+        Epilogue(residual: bias?.rows(shape, head: head, first: block.lowerBound)), scratch: rest)
       lmk_softmax(
         rows, shape.keys, products.stride, shape.scale, scores,
         logSums + shape.row(head, image: image, block.lowerBound))
@@ -89,11 +104,11 @@ public func attention(
   }
 }
 
-/// The gradients of q, k and v, written (not added) in the places given.
+/// The gradients of q, k and v, written (not added) in the places given; `bias`, a constant, as the attention had it.
 ///
 /// - Throws: `OutOfMemory`, `Interrupted`.
 public func attentionGradient(
-  _ shape: AttentionShape, q: AttentionOperand, k: AttentionOperand, v: AttentionOperand,
+  _ shape: AttentionShape, q: AttentionOperand, k: AttentionOperand, v: AttentionOperand, bias: AttentionBias? = nil,
   logSums: UnsafePointer<Float>, dOutput: AttentionOperand, dq: AttentionOperand, dk: AttentionOperand,
   dv: AttentionOperand, arithmetic: Arithmetic
 ) throws {
@@ -116,7 +131,9 @@ public func attentionGradient(
       let query = MatrixView(q, head: head, image: image, rows: shape.queries, shape, first: first)
       let dOut = MatrixView(dOutput, head: head, image: image, rows: shape.queries, shape, first: first)
       let collect = Epilogue(keep: first == 0 ? 0 : 1)
-      products.scoring(rows)(query, keyTransposed, into: MatrixPlace(weights, stride: stride), scratch: rest)
+      products.scoring(rows)(
+        query, keyTransposed, into: MatrixPlace(weights, stride: stride),
+        Epilogue(residual: bias?.rows(shape, head: head, first: first)), scratch: rest)
       lmk_softmax_again(rows, keys, stride, shape.scale, weights, logSums + shape.row(head, image: image, first))
       products.collecting(rows)(
         MatrixView(weights, stride: stride, transposed: true), dOut,
@@ -170,6 +187,13 @@ private struct AttentionProducts {
   var scratch: Int {
     let rows = shape.queriesPerBlock
     return max(scoring(rows).scratchCount, mixing(rows).scratchCount, collecting(rows).scratchCount)
+  }
+}
+
+extension AttentionBias {
+  /// The rows of a block of queries.
+  fileprivate func rows(_ shape: AttentionShape, head: Int, first: Int) -> UnsafePointer<Float> {
+    pointer + (head * shape.queries + first) * Self.stride(keys: shape.keys)
   }
 }
 

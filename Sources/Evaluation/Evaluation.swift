@@ -14,13 +14,20 @@ public struct EvaluationEntry: Sendable {
     self.features = features ?? type(of: scoring).features(for: model)
   }
 
+  /// The protocol on its own features, or what is nearest to them of this encoder.
+  init(_ scoring: any ScoringProtocol, for encoder: Encoder) {
+    let usual = type(of: scoring).features(for: encoder.configuration)
+    self.init(scoring, for: encoder.configuration, features: usual.adapted(hasClassToken: encoder.hasClassToken))
+  }
+
   /// Reads {"protocol": name, "options": {…}, "features": {…}}.
   ///
+  /// - Parameter hasClassToken: whether the encoder has one; its protocols' own features make do without.
   /// - Throws: `JSONError`, `EvaluationError`, `PoolingError`, `ShapeError`.
-  public init(json: JSONPlace, for model: ModelConfiguration) throws {
+  public init(json: JSONPlace, for model: ModelConfiguration, hasClassToken: Bool = true) throws {
     try json.refuseKeys(otherThan: ["protocol", "options", "features"])
     scoring = try scoringProtocol(json)
-    let usual = type(of: scoring).features(for: model)
+    let usual = type(of: scoring).features(for: model).adapted(hasClassToken: hasClassToken)
     features =
       try json.optionalMember("features").map { try FeatureProtocol(json: $0, for: model, over: usual) } ?? usual
   }

@@ -14,7 +14,7 @@ public func evaluationSuite(
 ) throws -> EvaluationReport {
   let entries = scoringProtocols.map { type in
     let scoring = type.init()
-    return EvaluationEntry(train.map { scoring.reduced(toTraining: $0.count) } ?? scoring, for: encoder.configuration)
+    return EvaluationEntry(train.map { scoring.reduced(toTraining: $0.count) } ?? scoring, for: encoder)
   }
   var (results, leftOut): ([Int: EvaluationResult], [EvaluationReport.LeftOut]) = ([:], [])
   try score(encoder, train: train, test: test, entries, progress: progress) { index, outcome in

@@ -29,7 +29,7 @@ struct FeaturePass: Equatable {
       let batch = try loadBatch(dataset, indices: part, transform: .evaluate(transform))
       let tokens = try encoder.features(Tensor(shape: batch.shape, buffer: batch.pixels), tap: tap)
       for (pooling, place) in zip(poolings, vectors) {
-        let pooled = try pooling(tokens.buffer.values, batch: part.count, patches: tokens.shape[1] - 1, width: width)
+        let pooled = try pooling(tokens, of: encoder)
         (place.pointer + first * width).update(from: pooled, count: pooled.count)
       }
       images += batch.indices

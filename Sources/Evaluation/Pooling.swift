@@ -6,6 +6,8 @@ public enum PoolingError: DescribedError, Equatable {
   case unknown(String)
   /// The tokens are not [batch, patches + 1, width] with all of them at least 1.
   case tokens(found: Int, batch: Int, patches: Int, width: Int)
+  /// The class token was asked for where there is none.
+  case noClassToken
   /// Top-k wants a k from 1 to the number of patch tokens.
   case topK(Int, patches: Int)
 
@@ -16,6 +18,7 @@ public enum PoolingError: DescribedError, Equatable {
     case .unknown(let name): "pooling: '\(name)' is unknown; known are cls, mean, max, topk_mean"
     case .tokens(let found, let batch, let patches, let width):
       "pooling: \(found) values do not make tokens [\(batch), \(patches) + 1, \(width)] with sides of at least 1"
+    case .noClassToken: "pooling: 'cls' of an encoder without class token; wanted mean, max or topk_mean"
     case .topK(let k, let patches):
       "pooling: topk_mean with k = \(k) on \(patches) patch tokens; wanted is 1 to \(patches)"
     }
@@ -59,19 +62,22 @@ public enum Pooling: Equatable, Sendable, CustomStringConvertible {
   /// Pools a batch.
   ///
   /// - Parameters:
-  ///   - tokens: [batch, patches + 1, width], row-major, the class token first.
+  ///   - tokens: [batch, patches + 1, width], row-major, the class token first; [batch, patches, width] where there is none.
   ///   - patches: patch tokens an image has, N.
+  ///   - hasClassToken: whether there is one.
   /// - Returns: [batch, width].
-  /// - Throws: `PoolingError` when sizes do not agree or k is not 1 to N.
+  /// - Throws: `PoolingError` when sizes do not agree, k is not 1 to N, or a class token is wanted and there is none.
   public func callAsFunction(
-    _ tokens: UnsafeBufferPointer<Float>, batch: Int, patches: Int, width: Int
+    _ tokens: UnsafeBufferPointer<Float>, batch: Int, patches: Int, width: Int, hasClassToken: Bool = true
   ) throws -> [Float] {
-    let (perImage, imageOverflows) = patches.addingReportingOverflow(1).partialValue
+    let leading = hasClassToken ? 1 : 0
+    let (perImage, imageOverflows) = patches.addingReportingOverflow(leading).partialValue
       .multipliedReportingOverflow(by: width)
     let (size, overflows) = perImage.multipliedReportingOverflow(by: batch)
     guard batch >= 1, patches >= 1, width >= 1, !imageOverflows, !overflows, size == tokens.count else {
       throw PoolingError.tokens(found: tokens.count, batch: batch, patches: patches, width: width)
     }
+    guard hasClassToken || self != .cls else { throw PoolingError.noClassToken }
     if case .topKMean(let k) = self, k < 1 || k > patches { throw PoolingError.topK(k, patches: patches) }
     var pooled = [Float](repeating: 0, count: batch * width)
     pooled.withUnsafeMutableBufferPointer { pooled in
@@ -79,7 +85,8 @@ public enum Pooling: Equatable, Sendable, CustomStringConvertible {
         let start = image * perImage
         for channel in 0..<width {
           pooled[image * width + channel] = pool(
-            ChannelOfTokens(tokens: tokens, start: start + channel, width: width, patches: patches))
+            ChannelOfTokens(
+              tokens: tokens, start: start + channel, width: width, patches: patches, leading: leading))
         }
       }
     }
@@ -102,10 +109,12 @@ private struct ChannelOfTokens {
   let start: Int
   let width: Int
   let patches: Int
+  /// Tokens in front of the patches: 1 or 0.
+  let leading: Int
 
   var ofClassToken: Float { tokens[start] }
 
-  subscript(patch: Int) -> Float { tokens[start + (patch + 1) * width] }
+  subscript(patch: Int) -> Float { tokens[start + (patch + leading) * width] }
 
   var mean: Float {
     var sum = 0.0

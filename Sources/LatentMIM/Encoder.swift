@@ -22,23 +22,31 @@ public struct FeatureTap: Sendable, Equatable {
 public final class Encoder: @unchecked Sendable {
   public let configuration: ModelConfiguration
   let network: VisionTransformer
+  /// What another project's encoder has in place of this project's positions; nil for this project's own.
+  public let foreign: ForeignParts?
 
   /// Images of one pass: enough to keep all threads busy, little enough to answer an interruption soon.
   private static let imagesPerPass = 16
 
-  init(_ configuration: ModelConfiguration, _ network: VisionTransformer) {
+  init(_ configuration: ModelConfiguration, _ network: VisionTransformer, foreign: ForeignParts? = nil) {
     self.configuration = configuration
     self.network = network
+    self.foreign = foreign
   }
+
+  /// Whose names its weights had: "latentmim", or a family of another project's such as "dinov2".
+  public var family: String { foreign?.family ?? ForeignOptions.own }
+  /// Whether a class token is the first of its features.
+  public var hasClassToken: Bool { network.shape.hasClassToken }
 
   /// The features of images, in inference mode.
   ///
   /// - Parameters:
   ///   - images: [B, H, W, channels], normalised (see `normalized`); H and W divisible by the patch size. Positions of a grid other
-  ///     than the trained one are evaluated as `scaling` says.
+  ///     than the trained one are evaluated as `scaling` says; those of a foreign encoder, which are a table, are interpolated.
   ///   - tap: where they are taken.
   ///   - precision: what the operands of products are rounded to.
-  /// - Returns: [B, N + 1, C], class token first, patches row by row.
+  /// - Returns: [B, N + 1, C], class token first, patches row by row; [B, N, C] where `hasClassToken` is false.
   /// - Throws: `ShapeError` where sizes do not fit (nearest sizes named) or the tap does not exist, `PrecisionError`, `NonFiniteError`,
   ///   `OutOfMemory`, `Interrupted`.
   public func features(
@@ -48,17 +56,17 @@ public final class Encoder: @unchecked Sendable {
     let grid = try patchGrid(of: images)
     try check(tap)
     try requireFinite(images, name: "images")
-    let (batch, tokens, width) = (images.shape[0], grid.cells + 1, configuration.width)
-    let table = try configuration.positionTable.table(
-      width: width, rows: grid.rows, columns: grid.columns, scaling: scaling)
+    let (batch, width) = (images.shape[0], configuration.width)
+    let tokens = grid.cells + (hasClassToken ? 1 : 0)
+    let places = try places(rows: grid.rows, columns: grid.columns, scaling: scaling)
     let result = try Buffer(count: batch * tokens * width)
     for first in stride(from: 0, to: batch, by: Self.imagesPerPass) {
       try Interruption.check()
       let count = min(Self.imagesPerPass, batch - first)
       let part = try precision.compute(keepsPackedWeights: true) {
-        try Tape.pause { try pass(images, first: first, count: count, grid: grid, table: table, tap: tap) }
+        try Tape.pause { try pass(images, first: first, count: count, grid: grid, places: places, tap: tap) }
       }
-      (result.pointer + first * tokens * width).update(from: part.pointer, count: part.count)
+      copyWithoutRegisters(part, to: result.pointer + first * tokens * width)
     }
     let features = try Tensor(shape: [batch, tokens, width], buffer: result)
     guard sumOfSquares(result.pointer, count: result.count).isFinite else {
@@ -68,7 +76,7 @@ public final class Encoder: @unchecked Sendable {
   }
 
   private func pass(
-    _ images: Tensor, first: Int, count: Int, grid: PatchGrid, table: Tensor, tap: FeatureTap
+    _ images: Tensor, first: Int, count: Int, grid: PatchGrid, places: PatchPlaces, tap: FeatureTap
   ) throws -> Tensor {
     let size = images.count / images.shape[0]
     let part = try Tensor(
@@ -76,10 +84,23 @@ public final class Encoder: @unchecked Sendable {
       values: UnsafeBufferPointer(start: images.pointer + first * size, count: count * size))
     let cells = (0..<count).flatMap { _ in (0..<Int32(grid.cells)) }
     let patches = try extractPatches(part, grid: grid, cells: cells, offsets: nil)
-    let positions = try gatherRows(table, indices: cells, images: count)
-    var tokens = try network.tokens(patches, positions: positions, layer: tap.layer)
+    let positions = try gatherRows(places.table, indices: cells, images: count)
+    var tokens = try network.tokens(patches, positions: positions, layer: tap.layer, bias: places.bias)
     if tap.normed { tokens = try network.normed(tokens) }
     return tap.projected ? try network.project(tokens) : tokens
+  }
+
+  /// Copies tokens [B, leading + N, C] but those of registers, which hold nothing of a place.
+  private func copyWithoutRegisters(_ tokens: Tensor, to place: UnsafeMutablePointer<Float>) {
+    let (width, registers) = (configuration.width, network.shape.registers)
+    guard registers > 0 else { return place.update(from: tokens.pointer, count: tokens.count) }
+    let (count, first) = (tokens.shape[1], hasClassToken ? width : 0)
+    let rest = (count - registers) * width - first
+    for image in 0..<tokens.shape[0] {
+      let (source, target) = (tokens.pointer + image * count * width, place + image * (first + rest))
+      target.update(from: source, count: first)
+      (target + first).update(from: source + first + registers * width, count: rest)
+    }
   }
 
   /// - Throws: `ShapeError` where the tap asks for what this encoder does not have.

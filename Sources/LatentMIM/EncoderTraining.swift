@@ -3,13 +3,16 @@ import Networks
 import Tensors
 
 extension Encoder {
-  /// A copy with weights of its own and without the projector, to be trained further.
+  /// A copy with weights of its own and without the projector, to be trained further. Stored positions and biases of attention that another
+  /// project's encoder came with stay as they are.
   ///
   /// - Throws: `ShapeError`, `OutOfMemory`.
   public func trainableCopy() throws -> Encoder {
     var configuration = configuration
     configuration.projector = .none
-    let copy = try VisionTransformer(configuration.encoderShape(projects: false))
+    var shape = network.shape
+    shape.projector = nil
+    let copy = try VisionTransformer(shape)
     let own = Dictionary(uniqueKeysWithValues: network.namedParameters().map { ($0.name, $0.parameter.tensor) })
     for named in copy.namedParameters() {
       guard let tensor = own[named.name], tensor.count == named.parameter.tensor.count else {
@@ -17,7 +20,7 @@ extension Encoder {
       }
       named.parameter.tensor.pointer.update(from: tensor.pointer, count: tensor.count)
     }
-    return Encoder(configuration, copy)
+    return Encoder(configuration, copy, foreign: foreign)
   }
 
   /// All parameters, under the published names.
@@ -26,22 +29,25 @@ extension Encoder {
   /// The tokens behind the last block, before the final norm, recorded where a tape runs; computed as `Computation.current` says.
   ///
   /// - Parameter images: [B, H, W, channels], normalised; H and W divisible by the patch size.
-  /// - Returns: [B, N + 1, C], class token first.
+  /// - Returns: [B, leading + N, C]: the class token, where there is one, and registers in front of the patches; see `leadingTokens`.
   /// - Throws: `ShapeError`, `OutOfMemory`, `Interrupted`.
   public func trainingTokens(_ images: Tensor) throws -> Tensor {
     let grid = try patchGrid(of: images)
-    let table = try configuration.positionTable.table(
-      width: configuration.width, rows: grid.rows, columns: grid.columns, scaling: .span)
+    let places = try places(rows: grid.rows, columns: grid.columns, scaling: .span)
     let cells = (0..<images.shape[0]).flatMap { _ in (0..<Int32(grid.cells)) }
     let patches = try extractPatches(images, grid: grid, cells: cells, offsets: nil)
-    return try network.tokens(patches, positions: gatherRows(table, indices: cells, images: images.shape[0]))
+    return try network.tokens(
+      patches, positions: gatherRows(places.table, indices: cells, images: images.shape[0]), bias: places.bias)
   }
+
+  /// Tokens in front of the patches' in `trainingTokens`.
+  public var leadingTokens: Int { network.leadingTokens }
 
   /// The block whose parameter this is, counted from 1; 0 for what is before the first, depth + 1 for what is behind the last.
   public func layer(ofParameter name: String) -> Int {
     if name.hasPrefix("encoder.blocks.") {
       return (Int(name.dropFirst("encoder.blocks.".count).prefix { $0 != "." }) ?? 0) + 1
     }
-    return name == "encoder.cls_token" || name.hasPrefix("encoder.embed.") ? 0 : configuration.depth + 1
+    return ["encoder.cls_token", "encoder.register_tokens"].contains(name) || name.hasPrefix("encoder.embed.") ? 0 : configuration.depth + 1
   }
 }

@@ -50,6 +50,18 @@ public func lm_encoder_configuration(
 }
 
 @c @implementation
+public func lm_encoder_has_class_token(_ encoder: OpaquePointer?) -> Bool {
+  (try? object(encoder, Encoder.self))?.hasClassToken ?? false
+}
+
+@c @implementation
+public func lm_encoder_family(
+  _ encoder: OpaquePointer?, _ family: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> lm_status {
+  attempt { handOut(try object(encoder, Encoder.self).family, family) }
+}
+
+@c @implementation
 public func lm_encoder_features(
   _ encoder: OpaquePointer?, _ pixels: UnsafePointer<lm_pixels>?, _ tap: lm_tap,
   _ precisionName: UnsafePointer<CChar>?, _ features: UnsafeMutablePointer<Float>?

@@ -4,13 +4,14 @@ import Evaluation
 
 @c @implementation
 public func lm_pool(
-  _ features: UnsafePointer<Float>?, _ count: Int64, _ tokens: Int64, _ width: Int64, _ pooling: UnsafePointer<CChar>?,
-  _ k: Int64, _ pooled: UnsafeMutablePointer<Float>?
+  _ features: UnsafePointer<Float>?, _ count: Int64, _ tokens: Int64, _ width: Int64, _ hasClassToken: Bool,
+  _ pooling: UnsafePointer<CChar>?, _ k: Int64, _ pooled: UnsafeMutablePointer<Float>?
 ) -> lm_status {
   attempt {
     let values = try rows(features, [count, tokens, width], "features")
     let result = try Pooling(name: text(pooling, "pooling"), k: Int(k))(
-      values, batch: Int(count), patches: Int(tokens) - 1, width: Int(width))
+      values, batch: Int(count), patches: Int(tokens) - (hasClassToken ? 1 : 0), width: Int(width),
+      hasClassToken: hasClassToken)
     try given(pooled, "pooled").update(from: result, count: result.count)
   }
 }

@@ -21,7 +21,7 @@ public func lm_evaluate(
       return handOut(try found.json.text(), report)
     }
     let entries = try options(entriesText, "entries").elements().map {
-      try EvaluationEntry(json: $0, for: encoder.configuration)
+      try EvaluationEntry(json: $0, for: encoder.configuration, hasClassToken: encoder.hasClassToken)
     }
     let results = try evaluate(
       encoder, train: training, test: tested, entries, progress: evaluationProgress(progress, context))

@@ -11,6 +11,12 @@ public struct EncoderShape: Sendable, Equatable {
   public var mlpRatio: Double
   /// nil: no projector.
   public var projector: ProjectorShape?
+  /// Whether a class token stands in front of the patches.
+  public var hasClassToken = true
+  /// R, tokens between the class token and the patches that hold nothing of the image.
+  public var registers = 0
+  /// ε of layer normalisation.
+  public var epsilon: Float = 1e-6
 
   public init(
     patchCount: Int, width: Int, depth: Int, heads: Int, mlpRatio: Double = 4, projector: ProjectorShape? = nil
@@ -40,11 +46,12 @@ public struct ProjectorShape: Sendable, Equatable {
   }
 }
 
-/// A vision transformer over any set of patches: linear embedding + position, class token in front, pre-norm blocks, final norm, and
+/// A vision transformer over any set of patches: linear embedding + position, class token (and registers) in front, pre-norm blocks, final norm, and
 /// the projector behind it.
 public final class VisionTransformer: Layer {
   public let shape: EncoderShape
-  let classToken: Parameter
+  let classToken: Parameter?
+  let registerTokens: Parameter?
   let embed: PatchEmbedding
   let blocks: LayerList<Block>
   let norm: LayerNorm
@@ -53,21 +60,32 @@ public final class VisionTransformer: Layer {
   /// - Throws: `OutOfMemory`.
   public init(_ shape: EncoderShape) throws {
     self.shape = shape
-    classToken = try Parameter([1, 1, shape.width], .normal(deviation: 0.02))
+    func tokens(_ count: Int) throws -> Parameter? {
+      count == 0 ? nil : try Parameter([1, count, shape.width], .normal(deviation: 0.02))
+    }
+    classToken = try tokens(shape.hasClassToken ? 1 : 0)
+    registerTokens = try tokens(shape.registers)
     embed = try PatchEmbedding(shape.patchCount, shape.width)
     blocks = try LayerList(
       (0..<shape.depth).map {
-        try Block(shape.width, heads: shape.heads, hidden: shape.hidden, place: BlockPlace($0, of: shape.depth))
+        try Block(
+          shape.width, heads: shape.heads, hidden: shape.hidden, epsilon: shape.epsilon,
+          place: BlockPlace($0, of: shape.depth))
       })
-    norm = try LayerNorm(shape.width)
+    norm = try LayerNorm(shape.width, epsilon: shape.epsilon)
     projector = try shape.projector.map { try Projector(shape.width, hidden: $0.width, depth: $0.depth) }
   }
 
   public var members: [Member] {
-    [
-      .parameter("cls_token", classToken), .layer("embed", embed), .layer("blocks", blocks), .layer("norm", norm),
-    ] + (projector.map { [.layer("head", $0)] } ?? [])
+    let tokens = [("cls_token", classToken), ("register_tokens", registerTokens)].compactMap { name, token in
+      token.map { Member.parameter(name, $0) }
+    }
+    return tokens + [.layer("embed", embed), .layer("blocks", blocks), .layer("norm", norm)]
+      + (projector.map { [.layer("head", $0)] } ?? [])
   }
+
+  /// Tokens in front of the patches: the class token, where there is one, and the registers.
+  public var leadingTokens: Int { (shape.hasClassToken ? 1 : 0) + shape.registers }
 
   /// The tokens behind block number `layer` (all blocks where nil), before the final norm.
   ///
@@ -75,19 +93,43 @@ public final class VisionTransformer: Layer {
   ///   - patches: [B, N, P·P·channels].
   ///   - positions: [B, N, C].
   ///   - layer: 0 (the embedded patches) … depth.
-  /// - Returns: [B, N + 1, C], class token first.
-  /// - Throws: `ShapeError`, `OutOfMemory`, `Interrupted`.
-  public func tokens(_ patches: Tensor, positions: Tensor, layer: Int? = nil) throws -> Tensor {
+  ///   - bias: gives what is added to the scores of a block's attention, by the block's number.
+  /// - Returns: [B, N + 1, C], class token first; the class token is missing and R registers follow it where the shape says so.
+  /// - Throws: `ShapeError`, `OutOfMemory`, `Interrupted`, what `bias` throws.
+  public func tokens(
+    _ patches: Tensor, positions: Tensor, layer: Int? = nil, bias: ((Int) throws -> ScoreBias?)? = nil
+  ) throws -> Tensor {
     let last = layer ?? shape.depth
     guard (0...shape.depth).contains(last) else {
       throw ShapeError("tokens", "layer is \(last), wanted 0 … \(shape.depth)")
     }
-    var x = try prependToken(classToken.tensor, to: embed(patches), positions: positions)
-    for block in blocks.elements.prefix(last) {
+    var x = try placed(embed(patches), positions: positions)
+    for (index, block) in blocks.elements.prefix(last).enumerated() {
       try Interruption.check()
-      x = try recomputed(x) { try block($0[0]) }
+      let bias = try bias?(index)
+      x = try recomputed(x) { try block($0[0], bias: bias) }
     }
     return x
+  }
+
+  /// Positions added, and the leading tokens in front.
+  private func placed(_ x: Tensor, positions: Tensor) throws -> Tensor {
+    if let registers = registerTokens?.tensor {
+      return try prependTokens(classToken?.tensor, registers, to: add(x, positions))
+    }
+    guard let token = classToken?.tensor else { return try add(x, positions) }
+    return try prependToken(token, to: x, positions: positions)
+  }
+
+  /// Adds positions to the leading tokens themselves, in their order: those that `values` has rows for.
+  ///
+  /// - Parameter values: whole rows of C numbers.
+  public func addPositions(ofLeadingTokens values: some Collection<Float>) {
+    var rest = values[...]
+    for token in [classToken, registerTokens].compactMap({ $0?.tensor }) {
+      for (index, value) in rest.prefix(token.count).enumerated() { token.pointer[index] += value }
+      rest = rest.dropFirst(token.count)
+    }
   }
 
   /// The final norm.

@@ -39,6 +39,18 @@ static PyObject *encoder_configuration(PyObject *self, PyObject *args) {
   return configuration_call(args, encoder_handle, CONFIGURATION_FUNCTION(lm_encoder_configuration));
 }
 
+static PyObject *encoder_family(PyObject *self, PyObject *args) {
+  (void)self;
+  return configuration_call(args, encoder_handle, CONFIGURATION_FUNCTION(lm_encoder_family));
+}
+
+static PyObject *encoder_has_class_token(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *encoder;
+  if (!PyArg_ParseTuple(args, "O&", encoder_handle, &encoder)) return NULL;
+  return PyBool_FromLong(lm_encoder_has_class_token(encoder->raw));
+}
+
 static PyObject *encoder_features(PyObject *self, PyObject *args) {
   (void)self;
   struct handle *encoder;
@@ -54,7 +66,7 @@ static PyObject *encoder_features(PyObject *self, PyObject *args) {
   if (!pixels_in(pixel_array, "images", &images, &pixels)) return NULL;
   const struct geometry *g = &encoder->geometry;
   // Sides that do not divide are refused below, with the nearest that do.
-  int64_t tokens = pixels.height / g->patch * (pixels.width / g->patch) + 1;
+  int64_t tokens = pixels.height / g->patch * (pixels.width / g->patch) + lm_encoder_has_class_token(encoder->raw);
   if (!array_out(feature_array, "features", FLOAT32, 3, SHAPE(pixels.count, tokens, g->width), &features)) return NULL;
   lm_tap tap = {.layer = layer, .norm = norm, .projector = projector, .extend_positions = extend};
   lm_status status;
@@ -92,6 +104,8 @@ PyMethodDef encoder_methods[] = {
      "encoder_from_arrays(dict, title, json) -> (encoder, remarks or None)"},
     {"encoder_save", encoder_save, METH_VARARGS, "encoder_save(encoder, path)"},
     {"encoder_configuration", encoder_configuration, METH_VARARGS, "encoder_configuration(encoder) -> json"},
+    {"encoder_family", encoder_family, METH_VARARGS, "encoder_family(encoder) -> name"},
+    {"encoder_has_class_token", encoder_has_class_token, METH_VARARGS, "encoder_has_class_token(encoder) -> bool"},
     {"encoder_features", encoder_features, METH_VARARGS,
      "encoder_features(encoder, images, layer, norm, projector, extend_positions, precision, features): features are written"},
     {"encoder_dataset_features", encoder_dataset_features, METH_VARARGS,

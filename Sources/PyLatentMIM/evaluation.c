@@ -4,14 +4,16 @@ static PyObject *pool(PyObject *self, PyObject *args) {
   (void)self;
   PyObject *feature_array, *pooled_array;
   const char *pooling;
+  int has_class_token;
   long long k;
-  if (!PyArg_ParseTuple(args, "OsLO", &feature_array, &pooling, &k, &pooled_array)) return NULL;
+  if (!PyArg_ParseTuple(args, "OpsLO", &feature_array, &has_class_token, &pooling, &k, &pooled_array)) return NULL;
   ARRAY features = {0}, pooled = {0};
   if (!array_in(feature_array, "features", FLOAT32, 3, SHAPE(-1, -1, -1), &features)) return NULL;
   const Py_ssize_t *shape = features.view.shape;
   if (!array_out(pooled_array, "pooled", FLOAT32, 2, SHAPE(shape[0], shape[2]), &pooled)) return NULL;
   lm_status status;
-  WITHOUT_GIL(status = lm_pool(features.view.buf, shape[0], shape[1], shape[2], pooling, k, pooled.view.buf));
+  WITHOUT_GIL(status = lm_pool(features.view.buf, shape[0], shape[1], shape[2], has_class_token, pooling, k,
+                               pooled.view.buf));
   return none_or_fail(status);
 }
 
@@ -124,7 +126,7 @@ static PyObject *fine_tune(PyObject *self, PyObject *args) {
 PyMethodDef evaluation_methods[] = {
     {"fine_tune", fine_tune, METH_VARARGS,
      "fine_tune(encoder, train, test, json, json of features, progress or None) -> (encoder, json)"},
-    {"pool", pool, METH_VARARGS, "pool(features, pooling, k, pooled): pooled is written"},
+    {"pool", pool, METH_VARARGS, "pool(features, has_class_token, pooling, k, pooled): pooled is written"},
     {"nearest_neighbor", nearest_neighbor, METH_VARARGS,
      "nearest_neighbor(features, labels, neighbors) -> accuracy; neighbors are written"},
     {"evaluate", evaluate, METH_VARARGS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -65,6 +66,35 @@ def sides(size: int | Sequence[int], name: str = "size") -> tuple[int, int]:
     if pair.shape not in ((1,), (2,)) or pair.min() < 1:
         raise ValueError(f"{name}: is {size}, wanted one or two numbers of pixels, at least 1")
     return int(pair[0]), int(pair[-1])
+
+
+def state_of(checkpoint: Any) -> Any:
+    """What a checkpoint holds under "state_dict" or "model", else all of it."""
+    if isinstance(checkpoint, Mapping):
+        for entry in ("state_dict", "model"):
+            if isinstance(checkpoint.get(entry), Mapping):
+                return checkpoint[entry]
+    return checkpoint
+
+
+def by_name(weights: Mapping[str, Any], prefix: str = "") -> dict[str, FloatArray]:
+    """Arrays of dicts within dicts as float32, under names joined by dots.
+
+    What is neither is left out, and so is what has no name: checkpoints hold an optimiser's state beside weights.
+    """
+    found: dict[str, FloatArray] = {}
+    for name, value in weights.items():
+        if not isinstance(name, str):
+            continue
+        if isinstance(value, Mapping):
+            found |= by_name(value, f"{prefix}{name}.")
+        elif hasattr(value, "shape"):
+            # PyTorch's bfloat16 has no counterpart in NumPy.
+            array = value.detach().cpu().float().numpy() if hasattr(value, "detach") else np.asarray(value)
+            if array.dtype.kind not in "fiub":
+                raise TypeError(f"{prefix}{name}: dtype is {array.dtype}, wanted numbers")
+            found[prefix + name] = np.ascontiguousarray(array, np.float32).reshape(array.shape)
+    return found
 
 
 def warn(remarks: str | None, stacklevel: int = 3) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Encoder", "load_encoder"]
 
+Family = Literal["latentmim", "timm", "dino", "dinov2", "ibot", "moco_v3", "ijepa", "mae", "simmim", "beit"]
 Pooling = Literal["mean", "cls", "max", "topk_mean"]
 
 
@@ -34,6 +36,8 @@ class Encoder:
         encoder = cls.__new__(cls)
         encoder._handle = handle
         encoder.config = ModelConfig.from_json(_native.encoder_configuration(handle))
+        encoder.family = _native.encoder_family(handle)
+        encoder.has_class_token = _native.encoder_has_class_token(handle)
         return encoder
 
     @classmethod
@@ -42,7 +46,11 @@ class Encoder:
 
     _handle: Any
     config: ModelConfig
-    """The options of the model it belongs to."""
+    """The options of the model it belongs to. Of another project's encoder, its sizes and how pixels are normalised."""
+    family: str
+    """Whose names its weights had: "latentmim", or a family of another project's, see `load_encoder`."""
+    has_class_token: bool
+    """Whether it has a class token."""
 
     def features(
         self,
@@ -79,13 +87,16 @@ class Encoder:
             [B, N, C] float32, patches row by row; [N, C] for one image.
 
         Raises:
-            ValueError: sides that do not divide (the nearest that do are named), wrong channels, NaN, no such layer.
+            ValueError: sides that do not divide (the nearest that do are named), wrong channels, NaN, no such layer, no
+                class token; positions of another project's encoder, which end with their table, are to be extended.
             TypeError: pixels neither uint8 nor float.
 
         """
         pixels, is_single = _arrays.batch(images)
         tokens = self._tokens(self._resized(pixels, resize), layer, norm, projector, extend_positions, precision)
-        tokens = tokens if class_token else tokens[:, 1:]
+        if class_token and not self.has_class_token:
+            raise ValueError("class_token: this encoder has none")
+        tokens = tokens if class_token or not self.has_class_token else tokens[:, 1:]
         return tokens[0] if is_single else tokens
 
     def pool(
@@ -117,7 +128,7 @@ class Encoder:
         pixels, is_single = _arrays.batch(images)
         tokens = self._tokens(self._resized(pixels, resize), layer, norm, projector, False, precision)
         pooled = np.empty((len(tokens), tokens.shape[2]), np.float32)
-        _native.pool(tokens, pooling, k, pooled)
+        _native.pool(tokens, self.has_class_token, pooling, k, pooled)
         return pooled[0] if is_single else pooled
 
     def grid(self, images: ArrayLike) -> tuple[int, int]:
@@ -147,7 +158,7 @@ class Encoder:
         self, pixels: NDArray[Any], layer: int | None, norm: bool, projector: bool, extend: bool, precision: Precision
     ) -> FloatArray:
         rows, columns = self.grid(pixels)
-        tokens = np.empty((len(pixels), rows * columns + 1, self.config.width), np.float32)
+        tokens = np.empty((len(pixels), rows * columns + self.has_class_token, self.config.width), np.float32)
         _native.encoder_features(self._handle, pixels, self._layer(layer), norm, projector, extend, precision, tokens)
         return tokens
 
@@ -163,7 +174,8 @@ class Encoder:
         config = self.config
         return (
             f"Encoder({config.width} wide, {config.depth} deep, {config.heads} heads; patches of "
-            f"{config.patch_size}×{config.patch_size}×{config.channels}, trained on {config.grid[0]}×{config.grid[1]})"
+            f"{config.patch_size}×{config.patch_size}×{config.channels}, trained on {config.grid[0]}×{config.grid[1]}"
+            f"{'' if self.family == 'latentmim' else f'; {self.family}'})"
         )
 
 
@@ -173,24 +185,44 @@ def require_encoder(encoder: object) -> None:
         raise TypeError(f"encoder: is a {type(encoder).__name__}, wanted `model.encoder` or `load_encoder(path)`")
 
 
-def load_encoder(path: PathLike, **options: Unpack[ModelOptions]) -> Encoder:
-    """Read an encoder: from this project's encoder files and checkpoints (safetensors), or the authors' `.pth`.
+def load_encoder(
+    weights: PathLike | Mapping[str, Any],
+    *,
+    family: Family | None = None,
+    prefix: str | None = None,
+    antialias: bool | None = None,
+    epsilon: float | None = None,
+    **options: Unpack[ModelOptions],
+) -> Encoder:
+    """Read an encoder: this project's, or the plain vision transformer of another.
+
+    Files are safetensors or PyTorch's `.pth`, of which nothing is executed. Whose names they are, and where in the
+    checkpoint the encoder lies, is told from the names; `docs/encoders.md` lists what loads.
 
     Args:
-        path: of the file.
-        options: for weights without a configuration (the authors' are), what shapes do not tell: all but sizes is taken
-            from the published model.
+        weights: path of the file, or arrays (PyTorch's tensors too) by name, perhaps in dicts within dicts.
+        family: whose names they are, where that is not to be told from them.
+        prefix: what stands before the names of the encoder to take, such as "student.backbone.".
+        antialias: for other grids, positions that are a table are interpolated as timm does it (True, which stands if
+            not given) or as DINO does (False).
+        epsilon: of layer normalisation, 1e-6 if not given.
+        options: for weights without a configuration (only this project's files have one), what shapes do not tell. For
+            other projects' these are `grid`, `heads`, `mean` and `std`: ImageNet's where not given.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is damaged, or lacks tensors; all of them are named.
+        ValueError: it is damaged, lacks tensors (all of them are named), or has tensors of another architecture.
+        TypeError: something in a mapping is no array.
 
     """
-    if _arrays.is_pytorch(path):
+    given = to_json({"family": family, "prefix": prefix, "antialias": antialias, "epsilon": epsilon, **options})
+    if isinstance(weights, Mapping):
+        handle, remarks = _native.encoder_from_arrays(_arrays.by_name(_arrays.state_of(weights)), "weights", given)
+    elif _arrays.is_pytorch(weights):
         from latentmim import pth
 
-        handle, remarks = _native.encoder_from_arrays(pth.weights(path), os.fsdecode(path), to_json(dict(options)))
+        handle, remarks = _native.encoder_from_arrays(pth.weights(weights), os.fsdecode(weights), given)
     else:
-        handle, remarks = _native.encoder_load(path, to_json(dict(options)))
+        handle, remarks = _native.encoder_load(weights, given)
     _arrays.warn(remarks)
     return Encoder._from_handle(handle)

@@ -263,14 +263,22 @@ typedef struct lm_encoder lm_encoder;
 
 /// The online encoder of a model, sharing its weights.
 lm_status lm_encoder_of_model(const lm_model *model, lm_encoder **encoder);
-/// The encoder in a checkpoint or encoder file (safetensors); `options` and `remarks` as for lm_model_load.
+/// The encoder in a checkpoint or encoder file (safetensors), this project's or the vision transformer of another; `options` and
+/// `remarks` as for lm_model_load. `options` for weights of others: "family" ("timm", "dino", "dinov2", "ibot", "moco_v3", "ijepa", "mae",
+/// "simmim", "beit"; told from the names where not given; "latentmim": this project's names), "prefix" (what stands before the encoder's
+/// names), "grid", "heads", "mean", "std", "antialias" (true: positions of other grids are interpolated as timm does, false: as DINO
+/// does), "epsilon" (of layer normalisation, 1e-6).
 lm_status lm_encoder_load(const char *path, const char *options, lm_encoder **encoder, char **remarks);
-/// An encoder from named arrays under the published names (`encoder.*`).
+/// An encoder from named arrays under the published names (`encoder.*`) or those of another project; see lm_encoder_load.
 lm_status lm_encoder_from_arrays(
     const lm_arrays *arrays, const char *title, const char *options, lm_encoder **encoder, char **remarks);
 lm_status lm_encoder_save(const lm_encoder *encoder, const char *path);
 /// The options of the model it belongs to.
 lm_status lm_encoder_configuration(const lm_encoder *encoder, char **options);
+/// Whose names its weights had: "latentmim", or a family as above. Free with lm_text_free.
+lm_status lm_encoder_family(const lm_encoder *encoder, char **family);
+/// Whether a class token is the first of an image's features.
+bool lm_encoder_has_class_token(const lm_encoder *encoder);
 
 /// Where features are taken.
 typedef struct lm_tap {
@@ -280,7 +288,8 @@ typedef struct lm_tap {
   bool extend_positions;  ///< larger images reach further, instead of spanning the trained range
 } lm_tap;
 
-/// Features of images, [count, N + 1, C], class token first, patches row by row. Sides must be divisible by the patch size.
+/// Features of images, [count, N + 1, C], class token first, patches row by row; [count, N, C] without class token. Sides must be
+/// divisible by the patch size.
 /// `precision`: as for lm_model_loss.
 lm_status lm_encoder_features(
     const lm_encoder *encoder, const lm_pixels *pixels, lm_tap tap, const char *precision, float *features);
@@ -295,9 +304,11 @@ void lm_encoder_free(lm_encoder *encoder);
 
 // ---- Evaluation ----------------------------------------------------------------------------------------------------
 
-/// Pools tokens [count, tokens, width], class token first, to [count, width]: "cls", "mean", "max" or "topk_mean" (with `k`).
+/// Pools tokens [count, tokens, width], class token first where there is one, to [count, width]: "cls", "mean", "max" or "topk_mean"
+/// (with `k`).
 lm_status lm_pool(
-    const float *features, int64_t count, int64_t tokens, int64_t width, const char *pooling, int64_t k, float *pooled);
+    const float *features, int64_t count, int64_t tokens, int64_t width, bool has_class_token, const char *pooling, int64_t k,
+    float *pooled);
 
 /// Leave-one-out nearest neighbour by cosine, ties to the lowest index. features [count, width], labels [count];
 /// `neighbors` [count] may be NULL.

@@ -19,6 +19,9 @@ public func fineTune(
   guard features.tap == FeatureProtocol.nearestNeighbor(for: encoder.configuration).tap else {
     throw FineTuning.refused("features", "are another layer's, wanted those of the last block before the final norm")
   }
+  guard features.pooling != .cls || encoder.hasClassToken else {
+    throw FineTuning.refused("features", "pool the class token, which this encoder does not have")
+  }
   let labels = try images.labels()
   let all = try labelOnly(test, images: Array(0..<test.count))
   let classes = try ClassNumbers(train: labels, trainNames: train.classNames, test: all)

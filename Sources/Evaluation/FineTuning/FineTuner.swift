@@ -115,11 +115,12 @@ final class FineTuner {
   /// Logits [B, classes] of images [B, H, W, channels].
   private func logits(_ images: Tensor) throws -> Tensor {
     let tokens = try encoder.trainingTokens(images)
+    guard pooling != .cls else { return try head(firstToken(tokens)) }
+    let patches = try (0..<encoder.leadingTokens).reduce(tokens) { tokens, _ in try dropFirstToken(tokens) }
     switch pooling {
-    case .cls: return try head(firstToken(tokens))
-    case .mean: return try head(averagedTokens(dropFirstToken(tokens)))
-    case .max: return try head(largestTokenMeans(dropFirstToken(tokens), k: 1))
-    case .topKMean(let k): return try head(largestTokenMeans(dropFirstToken(tokens), k: k))
+    case .topKMean(let k): return try head(largestTokenMeans(patches, k: k))
+    case .max: return try head(largestTokenMeans(patches, k: 1))
+    case .mean, .cls: return try head(averagedTokens(patches))
     }
   }
 

@@ -92,8 +92,7 @@ struct AugmentedBatches: ProbeBatches {
       guard let batch = try loader.next() else { throw LoaderError.closed }
       let tokens = try images.encoder.features(
         Tensor(shape: batch.shape, buffer: batch.pixels), tap: images.features.tap)
-      let pooled = try images.features.pooling(
-        tokens.buffer.values, batch: batch.indices.count, patches: tokens.shape[1] - 1, width: width)
+      let pooled = try images.features.pooling(tokens, of: images.encoder)
       (place + targets.count * width).update(from: pooled, count: pooled.count)
       targets += batch.indices.map { classes.number(ofTraining: labels[$0]) }
     }

@@ -8,6 +8,7 @@ enum FileKey {
   static let model = "model"
   static let training = "training"
   static let state = "state"
+  static let foreign = "foreign"
 }
 
 /// No options: what shapes do not tell is taken from the published model.
@@ -58,31 +59,55 @@ extension Encoder {
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
   public func save(to path: String) throws {
-    var writer = SafetensorsWriter(metadata: try configuration.fileMetadata(format: "latentmim encoder"))
+    var metadata = try configuration.fileMetadata(format: "latentmim encoder")
+    if let foreign { metadata[FileKey.foreign] = try foreign.json(network.shape).text() }
+    var writer = SafetensorsWriter(metadata: metadata)
     for named in network.namedParameters(prefix: "encoder") {
       try writer.add(named.name, shape: named.parameter.shape, values: named.parameter.tensor.buffer.values)
     }
-    let table = try configuration.publishedPositions(width: configuration.width)
-    try writer.add(positionTableName("encoder"), shape: table.shape, values: table.values)
+    if let foreign {
+      try foreign.addTables(to: &writer)
+    } else {
+      let table = try configuration.publishedPositions(width: configuration.width)
+      try writer.add(positionTableName("encoder"), shape: table.shape, values: table.values)
+    }
     try writer.write(to: path)
   }
 
-  /// Reads the online encoder of any file that holds one.
+  /// Reads the online encoder of any file that holds one, or the vision transformer of another project; see `load(_:title:…)`.
   ///
   /// - Throws: as `LatentMIMModel.load(from:)`.
   public static func load(
     from path: String, options: JSONPlace = noOptions
   ) throws -> (encoder: Encoder, remarks: [String]) {
     let file = try SafetensorsFile(path: path)
+    if let text = file.metadata[FileKey.foreign], let configuration = try file.modelConfiguration(path: path) {
+      let reader = WeightReader(file, title: path)
+      try reader.refuseOptions(options)
+      return (try reader.storedForeignEncoder(configuration, text), [])
+    }
     return try load(file, title: path, configuration: file.modelConfiguration(path: path), options: options)
   }
 
   /// An encoder from named tensors; parameters as for `LatentMIMModel.load`.
+  ///
+  /// Names of other projects are told by themselves (`EncoderFamily.all`). `options` for those: `family`, which goes before what names
+  /// tell ("latentmim" for this project's), `prefix`, what stands before the encoder's names, `antialias`, `epsilon`, `grid`, `heads`,
+  /// `mean`, `std`.
   public static func load(
     _ source: any TensorSource, title: String, configuration: ModelConfiguration? = nil,
     options: JSONPlace = noOptions
   ) throws -> (encoder: Encoder, remarks: [String]) {
     let reader = WeightReader(source, title: title)
+    if configuration == nil {
+      let (family, prefix) = try (
+        options.optionalMember("family")?.string(), options.optionalMember("prefix")?.string()
+      )
+      if let weights = try ForeignWeights.find(in: reader, family: family, prefix: prefix) {
+        return try load(weights, ForeignOptions(options))
+      }
+    }
+    let options = try configuration == nil ? ForeignOptions.withoutFamily(options) : options
     let (configuration, remarks) = try reader.configuration(stored: configuration, options: options)
     let network = try VisionTransformer(configuration.encoderShape(projects: configuration.projector != .none))
     try reader.fill(network.namedParameters(prefix: "encoder").map(\.place)) {
@@ -109,10 +134,7 @@ extension WeightReader {
   ) throws -> (configuration: ModelConfiguration, remarks: [String]) {
     let given = try options.keys()
     if let stored {
-      guard given.isEmpty else {
-        throw CheckpointError(
-          path: title, problem: "holds its own configuration; \(given.joined(separator: ", ")) cannot be given")
-      }
+      try refuseOptions(options)
       try checkSize(stored)
       return (stored, [])
     }
@@ -124,6 +146,17 @@ extension WeightReader {
       found,
       ["\(title): weights do not tell the number of heads; \(found.heads) taken, say so with heads= if that is wrong"]
     )
+  }
+}
+
+extension WeightReader {
+  /// - Throws: `CheckpointError` where there are any: the weights have a configuration.
+  func refuseOptions(_ options: JSONPlace) throws {
+    let given = try options.keys()
+    guard given.isEmpty else {
+      throw CheckpointError(
+        path: title, problem: "holds its own configuration; \(given.joined(separator: ", ")) cannot be given")
+    }
   }
 }
 

@@ -25,6 +25,9 @@ struct WeightReader {
 
   func shape(of name: String) throws -> [Int]? { try originals[name].map(source.shape(of:)) }
 
+  /// What the elements of a tensor are called, where they are no floating numbers.
+  func unreadableType(of name: String) throws -> String? { try originals[name].flatMap(source.unreadableType(of:)) }
+
   /// How many values all tensors hold together.
   func valueCount() throws -> Int { try source.names.reduce(0) { $0 + (elementCount(try source.shape(of: $1)) ?? 0) } }
 

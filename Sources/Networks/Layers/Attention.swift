@@ -15,8 +15,10 @@ public final class SelfAttention: Layer {
   public var members: [Member] { [.layer("qkv", qkv), .layer("proj", proj)] }
 
   /// [B, N, C] → [B, N, C], plus `residual`.
-  func callAsFunction(_ x: Tensor, residual: Tensor, noise: BranchNoise? = nil) throws -> Tensor {
-    let mixed = try selfAttention(qkv.activation(x), heads: heads)
+  func callAsFunction(
+    _ x: Tensor, residual: Tensor, bias: ScoreBias? = nil, noise: BranchNoise? = nil
+  ) throws -> Tensor {
+    let mixed = try selfAttention(qkv.activation(x), heads: heads, bias: bias)
     guard let noise else { return try proj(mixed, residual: residual) }
     return try noise.add(proj(mixed), to: residual)
   }

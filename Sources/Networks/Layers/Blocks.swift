@@ -31,10 +31,10 @@ public final class Block: Layer {
   let mlp: MLP
   let place: BlockPlace
 
-  init(_ width: Int, heads: Int, hidden: Int, place: BlockPlace) throws {
-    norm1 = try LayerNorm(width)
+  init(_ width: Int, heads: Int, hidden: Int, epsilon: Float = 1e-6, place: BlockPlace) throws {
+    norm1 = try LayerNorm(width, epsilon: epsilon)
     attn = try SelfAttention(width, heads: heads)
-    norm2 = try LayerNorm(width)
+    norm2 = try LayerNorm(width, epsilon: epsilon)
     mlp = try MLP(width, hidden: hidden)
     self.place = place
   }
@@ -44,9 +44,9 @@ public final class Block: Layer {
   }
 
   /// [B, N, C] → [B, N, C].
-  func callAsFunction(_ x: Tensor) throws -> Tensor {
+  func callAsFunction(_ x: Tensor, bias: ScoreBias? = nil) throws -> Tensor {
     let noise = Computation.current.noise
-    let attended = try attn(norm1.activation(x), residual: x, noise: noise?(place, branch: 0))
+    let attended = try attn(norm1.activation(x), residual: x, bias: bias, noise: noise?(place, branch: 0))
     return try mlp(norm2.activation(attended), residual: attended, noise: noise?(place, branch: 1))
   }
 }

@@ -1,13 +1,14 @@
 import Compute
 
-/// Multi-head self-attention, softmax(q·kᵀ/√(C/heads))·v, each token attending to every token of its image.
+/// Multi-head self-attention, softmax(q·kᵀ/√(C/heads) + bias)·v, each token attending to every token of its image.
 ///
 /// - Parameters:
 ///   - qkv: [B, N, 3C]: queries, keys and values side by side, the heads of each side by side.
 ///   - heads: divides C.
+///   - bias: for N tokens and these heads; a constant, like positions: no gradient flows into it.
 /// - Returns: [B, N, C], before the output projection.
 /// - Throws: `ShapeError`, `OutOfMemory`.
-public func selfAttention(_ qkv: Tensor, heads: Int) throws -> Tensor {
+public func selfAttention(_ qkv: Tensor, heads: Int, bias: ScoreBias? = nil) throws -> Tensor {
   try expect(3, qkv, "selfAttention", "qkv")
   let (images, tokens, width) = (qkv.shape[0], qkv.shape[1], qkv.width / 3)
   guard heads > 0 else { throw ShapeError("selfAttention", "\(heads) heads, wanted at least one") }
@@ -15,6 +16,7 @@ public func selfAttention(_ qkv: Tensor, heads: Int) throws -> Tensor {
     throw ShapeError("selfAttention", "qkv's last dimension is \(qkv.width), wanted three times a multiple of \(heads)")
   }
   let shape = AttentionShape(images: images, heads: heads, queries: tokens, keys: tokens, headWidth: width / heads)
+  try bias?.check(shape)
   let output = try Buffer(count: images * tokens * width, element: qkv.element)
   let arithmetic = Computation.current.arithmetic
   let logSums = try Buffer(count: images * heads * tokens)
@@ -25,7 +27,7 @@ public func selfAttention(_ qkv: Tensor, heads: Int) throws -> Tensor {
   let owner = Profile.part
   try Profile.measure("attention", flops: shape.flops, bytes: Double(input.bytes + output.bytes)) {
     try attention(
-      shape, q: part(input, 0), k: part(input, 1), v: part(input, 2),
+      shape, q: part(input, 0), k: part(input, 1), v: part(input, 2), bias: bias?.operand,
       output: AttentionOperand(output, rowStride: width), logSums: logSums.pointer, arithmetic: arithmetic)
   }
 
@@ -35,7 +37,7 @@ public func selfAttention(_ qkv: Tensor, heads: Int) throws -> Tensor {
     let bytes = Double(2 * input.bytes + dy.bytes)
     try Profile.measure("attention, gradient", part: owner, flops: shape.gradientFlops, bytes: bytes) {
       try attentionGradient(
-        shape, q: part(input, 0), k: part(input, 1), v: part(input, 2), logSums: logSums.pointer,
+        shape, q: part(input, 0), k: part(input, 1), v: part(input, 2), bias: bias?.operand, logSums: logSums.pointer,
         dOutput: AttentionOperand(dy, rowStride: width), dq: part(gradient, 0), dk: part(gradient, 1),
         dv: part(gradient, 2), arithmetic: arithmetic)
     }
