@@ -32,9 +32,10 @@ enum Reference {
 
   static func mean(_ x: [Double]) -> Double { x.reduce(0, +) / Double(x.count) }
 
-  /// Multi-head attention; q [B, Nq, C] and k, v [B, Nk, C].
+  /// Multi-head attention; q [B, Nq, C] and k, v [B, Nk, C]; `bias` of a head, query and key is added to the scores.
   static func attention(
-    q: [Double], k: [Double], v: [Double], images: Int, queries: Int, keys: Int, width: Int, heads: Int
+    q: [Double], k: [Double], v: [Double], images: Int, queries: Int, keys: Int, width: Int, heads: Int,
+    bias: (Int, Int, Int) -> Double = { _, _, _ in 0 }
   ) -> [Double] {
     let headWidth = width / heads
     var y = [Double](repeating: 0, count: q.count)
@@ -43,10 +44,10 @@ enum Reference {
         for query in 0..<queries {
           let place = (image * queries + query) * width + head * headWidth
           let sources = (0..<keys).map { (image * keys + $0) * width + head * headWidth }
-          let scores = sources.map { source in
+          let scores = sources.enumerated().map { key, source in
             var dot = 0.0
             for i in 0..<headWidth { dot += q[place + i] * k[source + i] }
-            return dot / Double(headWidth).squareRoot()
+            return dot / Double(headWidth).squareRoot() + bias(head, query, key)
           }
           for (weight, source) in zip(softmax(scores), sources) {
             for i in 0..<headWidth { y[place + i] += weight * v[source + i] }

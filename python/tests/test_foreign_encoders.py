@@ -219,3 +219,60 @@ def test_hostile(tmp_path: Path) -> None:
     load(weights | {"norm.weight": np.full(WIDTH, np.nan, np.float32)})
     with pytest.raises(ValueError, match="width is 24, not divisible by heads = 5"):
         load(weights, heads=5)
+
+
+@pytest.mark.parametrize(("name", "grid"), [("vit", (4, 4)), ("vit", (6, 3)), ("beit", (4, 4))])
+def test_agrees_with_timm(name: str, grid: tuple[int, int]) -> None:
+    """What timm computed: `fixtures/make_foreign_encoders.py`."""
+    stored = np.load(FIXTURES / "foreign_encoders.npz")
+    start = f"{name}/weights/"
+    weights = {key.removeprefix(start): stored[key] for key in stored.files if key.startswith(start)}
+    size = f"{grid[0]}x{grid[1]}"
+    wanted = stored[f"{name}/features/{size}"]
+    encoder = load(weights)
+    # Both sides round: twice the tolerance.
+    difference = encoder.features(stored[f"{name}/images/{size}"], class_token=True) - as_ours(
+        encoder, wanted, grid[0] * grid[1]
+    )
+    assert np.abs(difference).max() <= 2 * TOLERANCE * np.abs(wanted).max()
+
+
+def test_interpolation_agrees_with_pytorch() -> None:
+    """Positions alone: patches of zeros, and the tokens are the positions."""
+    stored = np.load(FIXTURES / "foreign_encoders.npz")
+    table = stored["table"][0].transpose(1, 2, 0)
+    weights = foreign.plain(np.random.default_rng(0), position_rows=1, grid=table.shape[:2])
+    weights["pos_embed"][0, 1:, : table.shape[2]] = table.reshape(-1, table.shape[2])
+    weights["patch_embed.proj.weight"][:] = 0
+    weights["patch_embed.proj.bias"][:] = 0
+    names = [name for name in stored.files if name.startswith("interpolated/")]
+    assert len(names) == 10
+    for name in names:
+        _, size, antialias = name.split("/")
+        rows, columns = map(int, size.split("x"))
+        encoder = load(weights, grid=table.shape[:2], antialias=antialias == "1")
+        found = encoder.features(np.zeros((4 * rows, 4 * columns, 3), np.uint8), layer=0, norm=False)
+        wanted = stored[name][0].transpose(1, 2, 0).reshape(rows * columns, -1)
+        # Two sums of up to 11 terms, weights rounded as well, on either side.
+        assert np.abs(found[:, : table.shape[2]] - wanted).max() < 2 * 2 * 2 * 11 * 2.0**-24 * np.abs(table).max(), name
+
+
+def test_tensors_of_pytorch() -> None:
+    """Tensors are told by their methods: anything that behaves like PyTorch's."""
+
+    class Tensor:
+        def __init__(self, values: np.ndarray) -> None:
+            self.values, self.shape = values, values.shape
+
+        def detach(self) -> "Tensor":
+            return self
+
+        cpu = float = detach
+
+        def numpy(self) -> np.ndarray:
+            return self.values
+
+    weights, checkpoint = foreign.dino(np.random.default_rng(1))
+    tensors = {"teacher": {name: Tensor(value) for name, value in checkpoint["teacher"].items()}}
+    images = pixels(1, SIZE, SIZE)
+    close(load(tensors).features(images), forward(weights, images)[-1][:, 1:])

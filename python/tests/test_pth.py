@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import foreign
 import numpy as np
 import pytest
 from conftest import SMALL, pixels
@@ -315,3 +316,21 @@ def test_truncated_and_corrupt_files(tmp_path: Path) -> None:
             assert set(pth.weights(path)) == {"a"}
         except (ValueError, OSError) as error:
             assert "x.pth" in str(error)
+
+
+def test_a_checkpoint_of_dicts_within_dicts(tmp_path: Path) -> None:
+    """DINO's: {student, teacher, optimizer, epoch}; the teacher is loaded, what numbers name not even read."""
+    weights, checkpoint = foreign.dino(np.random.default_rng(1))
+    stored: dict[str, Any] = {
+        name: collections.OrderedDict((key, Tensor(value)) for key, value in checkpoint[name].items())
+        for name in ("student", "teacher")
+    }
+    state = {0: {"exp_avg": Tensor(np.zeros(4, np.float32))}}
+    path = write(tmp_path / "dino.pth", stored | {"epoch": 3, "optimizer": {"state": state, "lr": 0.1}})
+    names = pth.weights(path).keys()
+    assert "teacher.backbone.blocks.0.norm1.weight" in names
+    assert not any("optimizer" in name for name in names)
+    encoder, images = lm.load_encoder(path, heads=foreign.HEADS), pixels(1, 16, 16)
+    wanted = foreign.forward(weights, images)[-1][:, 1:]
+    assert encoder.family == "dino"
+    assert np.allclose(encoder.features(images), wanted, atol=1e-4)
