@@ -48,6 +48,7 @@ extension Encoder {
     if name.hasPrefix("encoder.blocks.") {
       return (Int(name.dropFirst("encoder.blocks.".count).prefix { $0 != "." }) ?? 0) + 1
     }
-    return ["encoder.cls_token", "encoder.register_tokens"].contains(name) || name.hasPrefix("encoder.embed.") ? 0 : configuration.depth + 1
+    return ["encoder.cls_token", "encoder.register_tokens"].contains(name) || name.hasPrefix("encoder.embed.")
+      ? 0 : configuration.depth + 1
   }
 }

@@ -276,3 +276,21 @@ def test_tensors_of_pytorch() -> None:
     tensors = {"teacher": {name: Tensor(value) for name, value in checkpoint["teacher"].items()}}
     images = pixels(1, SIZE, SIZE)
     close(load(tensors).features(images), forward(weights, images)[-1][:, 1:])
+
+
+@pytest.mark.parametrize("rate", [0.0, 1e-2])
+def test_fine_tuning(case: Any, rate: float) -> None:
+    """Positions, biases and registers come along: without a rate the copy is the same encoder, with one it is not."""
+    _, checkpoint, family = case
+    encoder = load(checkpoint)
+    rng = np.random.default_rng(3)
+    data = lm.Arrays(rng.integers(0, 255, (12, 24, 24, 3), dtype=np.uint8), np.arange(12) % 3)
+    tuned = lm.evaluate.fine_tune(
+        encoder, data, data, epochs=2, batch_size=4, warmup_epochs=0, base_learning_rate=rate, min_learning_rate=rate,
+        pooling="mean", rand_augment=False, precision="float32", progress=False,
+    )  # fmt: skip
+    assert tuned.encoder.family == family
+    images = pixels(2, SIZE + PATCH, SIZE)
+    before, after = encoder.features(images), tuned.encoder.features(images)
+    assert np.array_equal(before, after) == (rate == 0)
+    assert np.isfinite(after).all()
