@@ -10,6 +10,8 @@ public enum RandomPurpose: UInt32, Sendable {
   case mixing = 6
   case operations = 7
   case erasing = 8
+  case blocks = 9
+  case secondCrop = 10
 }
 
 /// Random numbers that depend on nothing but what they are for: a counter-based generator (Philox4x32-10, Salmon et al.,
@@ -19,7 +21,7 @@ public enum RandomPurpose: UInt32, Sendable {
 /// repeatable for any batch size, thread count or resume point.
 public struct RandomStream: Sendable, Equatable {
   let key: (UInt32, UInt32)
-  let purpose: UInt32
+  private(set) var purpose: UInt32
   let epoch: UInt32
   private(set) var item: UInt32
 
@@ -43,6 +45,13 @@ public struct RandomStream: Sendable, Equatable {
   public func of(item: Int) -> RandomStream {
     var other = self
     other.item = UInt32(truncatingIfNeeded: item)
+    return other
+  }
+
+  /// The stream that differs from this one in its purpose alone.
+  public func of(purpose: RandomPurpose) -> RandomStream {
+    var other = self
+    other.purpose = purpose.rawValue
     return other
   }
 

@@ -25,6 +25,8 @@ public struct Augmentation: Sendable {
   /// What is done to the crop at 8 bits; nil: nothing, and no rounding either.
   public var levels: (any LevelAugmentation)?
   public var erasing: RandomErasing?
+  /// What the crop's random numbers are drawn for: another purpose is another crop.
+  public var purpose = RandomPurpose.crop
 
   /// - Throws: `ImageError.size`, `ImageError.option`.
   public init(
@@ -47,7 +49,7 @@ public struct Augmentation: Sendable {
   /// - Throws: `ImageError.size` for a height or width below 1 or above 2²⁴.
   public func sample(height: Int, width: Int, seed: UInt64, epoch: Int, index: Int) throws -> CropParameters {
     guard 1...(1 << 24) ~= height, 1...(1 << 24) ~= width else { throw ImageError.size(height: height, width: width) }
-    let random = RandomStream(seed: seed, purpose: .crop, epoch: epoch, item: index)
+    let random = RandomStream(seed: seed, purpose: purpose, epoch: epoch, item: index)
     // The draw after the crop's.
     let flip = random.uniform(at: RandomResizedCrop.draws)
     var parameters = CropParameters(

@@ -10,9 +10,7 @@ extension Encoder {
   public func trainableCopy() throws -> Encoder {
     var configuration = configuration
     configuration.projector = .none
-    var shape = network.shape
-    shape.projector = nil
-    let copy = try VisionTransformer(shape)
+    let copy = try network.emptyCopyWithoutProjector()
     let own = Dictionary(uniqueKeysWithValues: network.namedParameters().map { ($0.name, $0.parameter.tensor) })
     for named in copy.namedParameters() {
       guard let tensor = own[named.name], tensor.count == named.parameter.tensor.count else {
@@ -48,7 +46,9 @@ extension Encoder {
     if name.hasPrefix("encoder.blocks.") {
       return (Int(name.dropFirst("encoder.blocks.".count).prefix { $0 != "." }) ?? 0) + 1
     }
-    return ["encoder.cls_token", "encoder.register_tokens"].contains(name) || name.hasPrefix("encoder.embed.")
+    return [
+      "encoder.cls_token", "encoder.register_tokens", "encoder.mask_token", positionTableName("encoder"),
+    ].contains(name) || name.hasPrefix("encoder.embed.")
       ? 0 : configuration.depth + 1
   }
 }

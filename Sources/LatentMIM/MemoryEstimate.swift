@@ -27,6 +27,6 @@ extension Trainer {
     return MemoryEstimate(
       weights: model.parameters.reduce(0) { $0 + $1.parameter.tensor.buffer.bytes },
       moments: optimizer.slots.reduce(0) { $0 + $1.mean.bytes + $1.square.bytes }, step: step,
-      loader: batchesAhead * batch * pixels * Element.float32.size)
+      loader: batches.imagesOfEach * batches.ahead * batch * pixels * Element.float32.size)
   }
 }

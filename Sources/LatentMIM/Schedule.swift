@@ -1,8 +1,21 @@
 import Glibc
 
+/// How a value goes from its start to its end.
+public enum Course: String, Sendable, CaseIterable {
+  /// By a half cosine.
+  case cosine
+  case linear
+
+  func value(from start: Double, to end: Double, at progress: Double) -> Double {
+    let left = self == .linear ? 1 - progress : (1 + cos(.pi * progress)) / 2
+    return end + left * (start - end)
+  }
+}
+
 /// The values that change over a run, at one step.
 public struct StepValues: Sendable, Equatable {
   public var learningRate: Double
+  public var weightDecay: Double
   /// m of the target average.
   public var targetMomentum: Double
   /// γ, the similarity that the constraint asks for.
@@ -17,11 +30,13 @@ public struct Schedule: Sendable {
 
   /// - Parameter progress: 0 at the first step, below 1 at the last.
   public func values(at progress: Double) -> StepValues {
-    let falling = (1 + cos(.pi * progress)) / 2
-    return StepValues(
+    StepValues(
       learningRate: learningRate(at: progress),
-      targetMomentum: 1 - falling * (1 - training.targetMomentum),
-      gamma: training.similarityEnd + falling * (training.similarityStart - training.similarityEnd))
+      weightDecay: Course.cosine.value(
+        from: training.weightDecay, to: training.weightDecayEnd ?? training.weightDecay, at: progress),
+      targetMomentum: training.momentumSchedule.value(
+        from: training.targetMomentum, to: training.targetMomentumEnd, at: progress),
+      gamma: Course.cosine.value(from: training.similarityStart, to: training.similarityEnd, at: progress))
   }
 
   /// Linear from the final rate to the peak during warm-up, then a half cosine back to it.

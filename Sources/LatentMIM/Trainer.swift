@@ -29,12 +29,9 @@ public final class Trainer: @unchecked Sendable {
   /// Steps done.
   public internal(set) var step = 0
 
-  /// Batches that are loaded while a step is computed.
-  let batchesAhead = 1
   let optimizer: AdamW
   let dataset: any ImageDataset
-  private let augmentation: Augmentation
-  private var loader: Loader?
+  let batches: TrainingBatches
   /// Steps that the target encoder was averaged for: once for each, also where a step is tried again.
   var averagedSteps = 0
 
@@ -53,7 +50,7 @@ public final class Trainer: @unchecked Sendable {
     guard dataset.channels == model.configuration.channels else {
       throw ImageError.channels(dataset.channels, wanted: model.configuration.channels)
     }
-    augmentation = try configuration.augmentation(for: model.configuration)
+    batches = try TrainingBatches(dataset, configuration, for: model.configuration)
     optimizer = try AdamW(
       model.onlineParameters, beta1: Float(configuration.beta1), beta2: Float(configuration.beta2),
       epsilon: Float(configuration.epsilon), weightDecay: Float(configuration.weightDecay))
@@ -70,7 +67,7 @@ public final class Trainer: @unchecked Sendable {
     } catch {
       model.clearGradients()
       // Batches may have been taken from it for nothing.
-      loader = nil
+      batches.rewind()
       throw error
     }
   }
@@ -83,16 +80,16 @@ public final class Trainer: @unchecked Sendable {
     var pooled = PooledTokens()
     model.clearGradients()  // what somebody looked at between steps is not part of this one
     let parts = configuration.accumulationSteps
-    for _ in 0..<parts {
-      let batch = try Profile.measure("waiting for images") { try nextBatch() }
+    for part in 0..<parts {
+      let batch = try Profile.measure("waiting for images") { try batches.next(from: nextPart) }
       averageTarget(values.targetMomentum)
-      let views = try Views.sample(
-        model.configuration, seed: configuration.randomSeed, epoch: epoch, images: batch.indices)
-      let images = try Tensor(shape: batch.shape, buffer: batch.pixels)
-      let part = try configuration.precision.compute(recomputesBlocks: configuration.recompute) {
-        try model.loss(images, views: views, gamma: values.gamma, share: 1 / Float(parts), pooled: &pooled)
+      let crops = try batch.crops(of: model.configuration, seed: configuration.randomSeed, epoch: epoch)
+      var noise = model.configuration.noise(seed: configuration.randomSeed, step: step)
+      noise?.firstImage = part * batch.count
+      let found = try configuration.precision.compute(recomputesBlocks: configuration.recompute, noise: noise) {
+        try model.loss(crops, gamma: values.gamma, share: 1 / Float(parts), pooled: &pooled)
       }
-      metrics.add(part, share: 1 / Double(parts))
+      metrics.add(found, share: 1 / Double(parts))
     }
     (metrics.similarityImages, metrics.effectiveRank) = try pooled.similarityAndRank()
     let norm = Profile.measure("gradient norm") { optimizer.gradientNorm() }
@@ -107,10 +104,14 @@ public final class Trainer: @unchecked Sendable {
 
   /// Moves the weights, and in the same pass the target encoder as the next step will want it.
   private func update(_ values: StepValues) {
-    guard step + 1 < totalSteps else { return optimizer.update(learningRate: Float(values.learningRate)) }
+    guard step + 1 < totalSteps else {
+      return optimizer.update(
+        learningRate: Float(values.learningRate), weightDecay: Float(values.weightDecay))
+    }
     let next = schedule.values(at: Double(step + 1) / Double(totalSteps))
     optimizer.update(
-      learningRate: Float(values.learningRate), average: (model.average, Float(next.targetMomentum)))
+      learningRate: Float(values.learningRate), weightDecay: Float(values.weightDecay),
+      average: model.average.map { ($0, Float(next.targetMomentum)) })
     averagedSteps = step + 2
   }
 
@@ -122,25 +123,13 @@ public final class Trainer: @unchecked Sendable {
     averagedSteps = step + 1
   }
 
-  /// The next part of a batch.
-  private func nextBatch() throws -> Batch {
-    let loader = try self.loader ?? makeLoader()
-    self.loader = loader
-    guard let batch = try loader.next() else { throw LoaderError.closed }
-    return batch
-  }
-
-  private func makeLoader() throws -> Loader {
-    try Loader(
-      dataset, transform: .train(augmentation), batchSize: configuration.batchSize / configuration.accumulationSteps,
-      order: .shuffled, seed: configuration.randomSeed, batchesPerStep: configuration.accumulationSteps,
-      epochs: step / stepsPerEpoch..<configuration.epochs,
-      firstBatch: step % stepsPerEpoch * configuration.accumulationSteps,
-      workers: configuration.workers == 0 ? nil : configuration.workers, prefetch: batchesAhead)
+  /// Where loading begins: the epoch and the number of the part in it.
+  private var nextPart: (epoch: Int, part: Int) {
+    (step / stepsPerEpoch, step % stepsPerEpoch * configuration.accumulationSteps)
   }
 
   /// Forgets batches loaded ahead: the next step begins where `step` says.
-  func rewindLoader() { loader = nil }
+  func rewindLoader() { batches.rewind() }
 }
 
 extension BatchMetrics {

@@ -83,15 +83,29 @@ public func lm_views_sample(
   _ views: UnsafeMutablePointer<lm_views>?
 ) -> lm_status {
   attempt {
-    let place = try given(views, "views").pointee
-    guard place.batch > 0 else { throw ArgumentError("views: batch is \(place.batch), wanted at least 1") }
-    let indices = UnsafeBufferPointer(start: try given(images, "images"), count: Int(place.batch)).map { Int($0) }
+    let place = try given(views, "views")
+    let batch = place.pointee.batch
+    guard batch > 0 else { throw ArgumentError("views: batch is \(batch), wanted at least 1") }
+    let indices = UnsafeBufferPointer(start: try given(images, "images"), count: Int(batch)).map { Int($0) }
     let drawn = try Views.sample(modelConfiguration(modelOptions), seed: seed, epoch: Int(epoch), images: indices)
-    for (values, destination, name) in [
-      (drawn.visible, place.visible, "visible"), (drawn.target, place.target, "target"),
-      (drawn.offsets, place.offsets, "offsets"),
-    ] {
-      try given(destination, name).update(from: values, count: values.count)
+    let arrays = place.pointee
+    guard let visible = arrays.visible, let target = arrays.target, let offsets = arrays.offsets else {
+      return place.pointee.setSizes(of: drawn)
     }
+    for (name, found, wanted) in [
+      ("num_visible", arrays.num_visible, drawn.numVisible), ("num_target", arrays.num_target, drawn.numTarget),
+      ("num_patches", arrays.num_patches, drawn.numPatches),
+    ] where found != wanted { throw ArgumentError("views: \(name) is \(found), wanted \(wanted)") }
+    visible.update(from: drawn.visible, count: drawn.visible.count)
+    target.update(from: drawn.target, count: drawn.target.count)
+    offsets.update(from: drawn.offsets, count: drawn.offsets.count)
+    place.pointee.setSizes(of: drawn)
+  }
+}
+
+extension lm_views {
+  fileprivate mutating func setSizes(of views: Views) {
+    (num_visible, num_target) = (Int64(views.numVisible), Int64(views.numTarget))
+    (num_patches, target_blocks) = (Int64(views.numPatches), Int64(views.targetBlocks))
   }
 }

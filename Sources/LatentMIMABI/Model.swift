@@ -115,8 +115,8 @@ public func lm_model_loss_bounds(
   _ model: OpaquePointer?, _ chance: UnsafeMutablePointer<Double>?, _ floor: UnsafeMutablePointer<Double>?
 ) {
   let configuration = (try? object(model, ModelBox.self))?.model.configuration
-  chance?.pointee = configuration?.chanceLoss ?? .nan
-  floor?.pointee = configuration?.floorLoss ?? .nan
+  chance?.pointee = configuration?.lossBounds.chance ?? .nan
+  floor?.pointee = configuration?.lossBounds.floor ?? .nan
 }
 
 @c @implementation
@@ -165,29 +165,50 @@ public func lm_model_read_gradient(
 
 @c @implementation
 public func lm_model_loss(
-  _ model: OpaquePointer?, _ images: UnsafePointer<Float>?, _ views: UnsafePointer<lm_views>?, _ gamma: Double,
+  _ model: OpaquePointer?, _ crops: UnsafePointer<lm_crops>?, _ gamma: Double, _ seed: UInt64,
   _ precisionName: UnsafePointer<CChar>?, _ metrics: UnsafeMutablePointer<lm_batch_metrics>?
 ) -> lm_status {
   attempt {
     let model = try object(model, ModelBox.self).model
-    let (configuration, drawn) = (model.configuration, try given(views, "views").pointee)
-    guard drawn.batch > 0 else { throw ArgumentError("views: batch is \(drawn.batch), wanted at least 1") }
-    func values(_ start: UnsafeMutablePointer<Int32>?, _ perImage: Int, _ name: String) throws -> [Int32] {
-      let count = try elementCount([drawn.batch, Int64(perImage)], name)
-      return Array(UnsafeBufferPointer(start: try given(start, name), count: count))
-    }
-    let cells = configuration.numPatches
-    let views = Views(
-      batch: Int(drawn.batch), visible: try values(drawn.visible, configuration.numVisible, "views.visible"),
-      target: try values(drawn.target, configuration.numTarget, "views.target"),
-      offsets: try values(drawn.offsets, 2 * cells, "views.offsets"))
-    let shape = [Int(drawn.batch), configuration.cropHeight, configuration.cropWidth, configuration.channels]
-    let pixels = UnsafeBufferPointer(
-      start: try given(images, "images"), count: try elementCount(shape.map { Int64($0) }, "images"))
-    let found = try precision(precisionName).compute {
-      try model.loss(Tensor(shape: shape, values: pixels), views: views, gamma: gamma)
+    let crops = try TrainingCrops(given(crops, "crops").pointee, model.configuration)
+    let found = try precision(precisionName).compute(noise: model.configuration.noise(seed: seed)) {
+      try model.loss(crops, gamma: gamma)
     }
     metrics?.pointee = lm_batch_metrics(found)
+  }
+}
+
+extension TrainingCrops {
+  /// The same, copied.
+  fileprivate init(_ crops: lm_crops, _ configuration: ModelConfiguration) throws {
+    let views = try Views(given(crops.views, "views").pointee)
+    func images(_ start: UnsafePointer<Float>, _ batch: Int, _ name: String) throws -> Tensor {
+      let shape = [batch, configuration.cropHeight, configuration.cropWidth, configuration.channels]
+      let count = try elementCount(shape.map { Int64($0) }, name)
+      return try Tensor(shape: shape, values: UnsafeBufferPointer(start: start, count: count))
+    }
+    self.init(try images(given(crops.images, "images"), views.batch, "images"), views: views)
+    targetImages = try crops.target_images.map { try images($0, views.batch, "target_images") }
+    second = try crops.second_images.map { start in
+      let others = try Views(given(crops.second_views, "second_views").pointee)
+      return (try images(start, others.batch, "second_images"), others)
+    }
+  }
+}
+
+extension Views {
+  /// The same, copied.
+  fileprivate init(_ views: lm_views) throws {
+    guard views.batch > 0 else { throw ArgumentError("views: batch is \(views.batch), wanted at least 1") }
+    func values(_ start: UnsafeMutablePointer<Int32>?, _ perImage: [Int64], _ name: String) throws -> [Int32] {
+      let count = try elementCount([views.batch] + perImage, name)
+      return Array(UnsafeBufferPointer(start: try given(start, name), count: count))
+    }
+    self.init(
+      batch: Int(views.batch), visible: try values(views.visible, [views.num_visible], "views.visible"),
+      target: try values(views.target, [views.num_target], "views.target"),
+      offsets: try values(views.offsets, [views.num_patches, 2], "views.offsets"),
+      targetBlocks: Int(views.target_blocks))
   }
 }
 

@@ -66,8 +66,13 @@ public final class AdamW: @unchecked Sendable {
 
   /// One step with the gradients collected; a parameter without one stays as it is. Gradients are kept.
   ///
-  /// - Parameter average: a network that follows the one trained, and its momentum: moved in the same pass over memory.
-  public func update(learningRate: Float, average: (network: MovingAverage, momentum: Float)? = nil) {
+  /// - Parameters:
+  ///   - weightDecay: in place of the optimiser's own.
+  ///   - average: a network that follows the one trained, and its momentum: moved in the same pass over memory.
+  public func update(
+    learningRate: Float, weightDecay: Float? = nil, average: (network: MovingAverage, momentum: Float)? = nil
+  ) {
+    let weightDecay = weightDecay ?? self.weightDecay
     step += 1
     let corrections = (1 - pow(Double(beta1), Double(step)), 1 - pow(Double(beta2), Double(step)))
     for slot in slots {

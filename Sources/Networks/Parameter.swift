@@ -9,6 +9,8 @@ public enum Initialization: Sendable {
   case normal(deviation: Float)
   /// Uniform in ±√(6/(in + out)) of the stored matrix [out, in].
   case xavierUniform
+  /// These values.
+  case values([Float])
 }
 
 /// A tensor that training changes in place. Its gradient collects in `tensor.gradient`.
@@ -39,6 +41,7 @@ public final class Parameter: @unchecked Sendable {
     case .ones: values.update(repeating: 1)
     case .normal(let deviation):
       for index in values.indices { values[index] = deviation * stream.normal(at: index) }
+    case .values(let start): for (index, value) in zip(values.indices, start) { values[index] = value }
     case .xavierUniform:
       let bound = (6 / Float(shape.reduce(0, +))).squareRoot()
       parallelElements(values.count) { range in

@@ -13,6 +13,8 @@ public struct EncoderShape: Sendable, Equatable {
   public var projector: ProjectorShape?
   /// Whether a class token stands in front of the patches.
   public var hasClassToken = true
+  /// Whether masked patches can be replaced by a token.
+  public var hasMaskToken = false
   /// R, tokens between the class token and the patches that hold nothing of the image.
   public var registers = 0
   /// ε of layer normalisation.
@@ -52,19 +54,24 @@ public final class VisionTransformer: Layer {
   public let shape: EncoderShape
   let classToken: Parameter?
   let registerTokens: Parameter?
+  let maskToken: Parameter?
   let embed: PatchEmbedding
+  public let positions: PositionEmbedding?
   let blocks: LayerList<Block>
   let norm: LayerNorm
   public let projector: Projector?
 
+  /// - Parameter positions: those of the patches; needed where they are trained.
   /// - Throws: `OutOfMemory`.
-  public init(_ shape: EncoderShape) throws {
+  public init(_ shape: EncoderShape, positions: PositionEmbedding? = nil) throws {
     self.shape = shape
+    self.positions = positions
     func tokens(_ count: Int) throws -> Parameter? {
       count == 0 ? nil : try Parameter([1, count, shape.width], .normal(deviation: 0.02))
     }
     classToken = try tokens(shape.hasClassToken ? 1 : 0)
     registerTokens = try tokens(shape.registers)
+    maskToken = try tokens(shape.hasMaskToken ? 1 : 0)
     embed = try PatchEmbedding(shape.patchCount, shape.width)
     blocks = try LayerList(
       (0..<shape.depth).map {
@@ -76,11 +83,21 @@ public final class VisionTransformer: Layer {
     projector = try shape.projector.map { try Projector(shape.width, hidden: $0.width, depth: $0.depth) }
   }
 
+  /// A network of this one's sizes with weights of its own, not yet filled, and without projector.
+  ///
+  /// - Throws: `OutOfMemory`.
+  public func emptyCopyWithoutProjector() throws -> VisionTransformer {
+    var shape = shape
+    shape.projector = nil
+    let positions = try positions.map { try PositionEmbedding($0.fixed, isLearned: $0.learned != nil) }
+    return try VisionTransformer(shape, positions: positions)
+  }
+
   public var members: [Member] {
-    let tokens = [("cls_token", classToken), ("register_tokens", registerTokens)].compactMap { name, token in
-      token.map { Member.parameter(name, $0) }
-    }
-    return tokens + [.layer("embed", embed), .layer("blocks", blocks), .layer("norm", norm)]
+    let tokens = [("cls_token", classToken), ("register_tokens", registerTokens), ("mask_token", maskToken)]
+    return tokens.compactMap { name, token in token.map { .parameter(name, $0) } }
+      + (positions.map { [.layer("pos_embed", $0)] } ?? [])
+      + [.layer("embed", embed), .layer("blocks", blocks), .layer("norm", norm)]
       + (projector.map { [.layer("head", $0)] } ?? [])
   }
 
@@ -92,24 +109,47 @@ public final class VisionTransformer: Layer {
   /// - Parameters:
   ///   - patches: [B, N, P·P·channels].
   ///   - positions: [B, N, C].
+  ///   - masked: numbers in 0 ..< N of patches that the mask token stands for, the same count for each image.
   ///   - layer: 0 (the embedded patches) … depth.
   ///   - bias: gives what is added to the scores of a block's attention, by the block's number.
   /// - Returns: [B, N + 1, C], class token first; the class token is missing and R registers follow it where the shape says so.
   /// - Throws: `ShapeError`, `OutOfMemory`, `Interrupted`, what `bias` throws.
   public func tokens(
-    _ patches: Tensor, positions: Tensor, layer: Int? = nil, bias: ((Int) throws -> ScoreBias?)? = nil
+    _ patches: Tensor, positions: Tensor, masked: [Int32] = [], layer: Int? = nil,
+    bias: ((Int) throws -> ScoreBias?)? = nil
   ) throws -> Tensor {
-    let last = layer ?? shape.depth
+    var last: Tensor?
+    try eachLayer(patches, positions: positions, masked: masked, through: layer, bias: bias) { last = $1 }
+    guard let last else { throw ShapeError("tokens", "no layer was computed") }
+    return last
+  }
+
+  /// Calls `visit(layer, tokens)` with the embedded patches (layer 0) and behind each block up to `through`.
+  ///
+  /// - Throws: as `tokens`, and what `visit` throws.
+  public func eachLayer(
+    _ patches: Tensor, positions: Tensor, masked: [Int32] = [], through: Int? = nil,
+    bias: ((Int) throws -> ScoreBias?)? = nil, visit: (Int, Tensor) throws -> Void
+  ) throws {
+    let last = through ?? shape.depth
     guard (0...shape.depth).contains(last) else {
       throw ShapeError("tokens", "layer is \(last), wanted 0 … \(shape.depth)")
     }
-    var x = try placed(embed(patches), positions: positions)
+    var x = try placed(embedded(patches, masked: masked), positions: positions)
+    try visit(0, x)
     for (index, block) in blocks.elements.prefix(last).enumerated() {
       try Interruption.check()
       let bias = try bias?(index)
       x = try recomputed(x) { try block($0[0], bias: bias) }
+      try visit(index + 1, x)
     }
-    return x
+  }
+
+  private func embedded(_ patches: Tensor, masked: [Int32]) throws -> Tensor {
+    let x = try embed(patches)
+    guard !masked.isEmpty else { return x }
+    guard let maskToken else { throw ShapeError("tokens", "patches are masked, and the encoder has no mask token") }
+    return try replaceTokens(x, with: maskToken.tensor, at: masked)
   }
 
   /// Positions added, and the leading tokens in front.
@@ -118,7 +158,7 @@ public final class VisionTransformer: Layer {
       return try prependTokens(classToken?.tensor, registers, to: add(x, positions))
     }
     guard let token = classToken?.tensor else { return try add(x, positions) }
-    return try prependToken(token, to: x, positions: positions)
+    return try prependToken(self.positions?.placed(token) ?? token, to: x, positions: positions)
   }
 
   /// Adds positions to the leading tokens themselves, in their order: those that `values` has rows for.
@@ -135,9 +175,11 @@ public final class VisionTransformer: Layer {
   /// The final norm.
   public func normed(_ tokens: Tensor) throws -> Tensor { try norm(tokens) }
 
-  /// The encoder's output: all blocks and the final norm. Shapes as for `tokens`.
-  public func callAsFunction(_ patches: Tensor, positions: Tensor) throws -> Tensor {
-    try norm(tokens(patches, positions: positions))
+  /// The encoder's output: all blocks, or the first `layer`, and the final norm. Parameters and shapes as for `tokens`.
+  public func callAsFunction(
+    _ patches: Tensor, positions: Tensor, masked: [Int32] = [], layer: Int? = nil
+  ) throws -> Tensor {
+    try norm(tokens(patches, positions: positions, masked: masked, layer: layer))
   }
 
   /// Every token through the projector; the tokens themselves where there is none.

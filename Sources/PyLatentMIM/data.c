@@ -154,8 +154,8 @@ static PyObject *dataset_crops(PyObject *self, PyObject *args) {
     return PyErr_Format(PyExc_ValueError, "crops: images have %lld channels, the model wants %lld",
                         (long long)dataset->geometry.channels, (long long)g.channels);
   }
-  int64_t count = indices.view.shape[0], cell = g.patch + g.gap;
-  if (!array_out(crop_array, "crops", FLOAT32, 4, SHAPE(count, g.rows * cell, g.columns * cell, g.channels), &crops)) {
+  int64_t count = indices.view.shape[0];
+  if (!array_out(crop_array, "crops", FLOAT32, 4, SHAPE(count, g.crop_height, g.crop_width, g.channels), &crops)) {
     return NULL;
   }
   lm_status status;

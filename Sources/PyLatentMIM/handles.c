@@ -111,10 +111,16 @@ bool geometry_take(char *configuration, struct geometry *geometry) {
   SCOPED *json = PyImport_ImportModule("json");
   SCOPED *options = json ? PyObject_CallMethod(json, "loads", "s", configuration) : NULL;
   lm_text_free(configuration);
-  return options && PyDict_Check(options) && read_grid(options, geometry) &&
-         read_size(options, "patch_size", &geometry->patch) && read_size(options, "patch_gap", &geometry->gap) &&
-         read_size(options, "channels", &geometry->channels) &&
-         read_size(options, "num_visible", &geometry->visible) && read_size(options, "width", &geometry->width);
+  bool is_read = options && PyDict_Check(options) && read_grid(options, geometry) &&
+                 read_size(options, "patch_size", &geometry->patch) && read_size(options, "patch_gap", &geometry->gap) &&
+                 read_size(options, "channels", &geometry->channels) && read_size(options, "width", &geometry->width);
+  if (!is_read) return false;
+  PyObject *rule = PyDict_GetItemString(options, "crop_rule");
+  bool grows = !rule || PyUnicode_CompareWithASCIIString(rule, "fixed") != 0;
+  int64_t cell = geometry->patch + (grows ? geometry->gap : 0);
+  geometry->crop_height = geometry->rows * cell;
+  geometry->crop_width = geometry->columns * cell;
+  return true;
 }
 
 bool geometry_read(const char *options, struct geometry *geometry) {

@@ -113,32 +113,66 @@ static PyObject *model_read_gradient(PyObject *self, PyObject *args) {
   return read_values(args, lm_model_read_gradient);
 }
 
+/// Crops of one view with the arrays that hold them.
+struct viewed {
+  struct array images, visible, target, offsets;
+  lm_views views;
+};
+
+static void viewed_release(struct viewed *viewed) {
+  array_release(&viewed->images);
+  array_release(&viewed->visible);
+  array_release(&viewed->target);
+  array_release(&viewed->offsets);
+}
+#define VIEWED __attribute__((cleanup(viewed_release))) struct viewed
+
+/// Images, and a tuple (visible, target, offsets, target blocks) for them.
+static bool viewed_in(PyObject *images, PyObject *tuple, const int64_t *shape, struct viewed *viewed) {
+  PyObject *visible, *target, *offsets;
+  long long blocks;
+  if (!array_in(images, "images", FLOAT32, 4, shape, &viewed->images)) return false;
+  if (!PyArg_ParseTuple(tuple, "OOOL", &visible, &target, &offsets, &blocks)) return false;
+  int64_t batch = viewed->images.view.shape[0];
+  if (!array_in(visible, "views.visible", INT32, 2, SHAPE(batch, -1), &viewed->visible) ||
+      !array_in(target, "views.target", INT32, 2, SHAPE(batch, -1), &viewed->target) ||
+      !array_in(offsets, "views.offsets", INT32, 3, SHAPE(batch, -1, 2), &viewed->offsets)) {
+    return false;
+  }
+  viewed->views = views_of(batch, blocks, &viewed->visible.view, &viewed->target.view, &viewed->offsets.view);
+  return true;
+}
+
 static PyObject *model_loss(PyObject *self, PyObject *args) {
   (void)self;
   struct handle *model;
-  PyObject *image_array, *visible_array, *target_array, *offset_array;
+  PyObject *image_array, *views, *target_array, *second_array, *second_views;
   double gamma;
+  uint64_t seed;
   const char *precision;
-  if (!PyArg_ParseTuple(args, "O&OOOOds", model_handle, &model, &image_array, &visible_array, &target_array,
-                        &offset_array, &gamma, &precision)) {
+  if (!PyArg_ParseTuple(args, "O&OO!OOOdO&s", model_handle, &model, &image_array, &PyTuple_Type, &views, &target_array,
+                        &second_array, &second_views, &gamma, seed_value, &seed, &precision)) {
     return NULL;
   }
   const struct geometry *g = &model->geometry;
-  int64_t cells = g->rows * g->columns, cell = g->patch + g->gap;
-  ARRAY images = {0}, visible = {0}, target = {0}, offsets = {0};
-  if (!array_in(image_array, "images", FLOAT32, 4, SHAPE(-1, g->rows * cell, g->columns * cell, g->channels), &images)) {
-    return NULL;
+  const int64_t *shape = SHAPE(-1, g->crop_height, g->crop_width, g->channels);
+  VIEWED first = {0}, second = {0};
+  ARRAY target = {0};
+  if (!viewed_in(image_array, views, shape, &first)) return NULL;
+  lm_crops crops = {.images = first.images.view.buf, .views = &first.views};
+  int64_t batch = first.views.batch;
+  if (target_array != Py_None) {
+    if (!array_in(target_array, "target_images", FLOAT32, 4, SHAPE(batch, shape[1], shape[2], shape[3]), &target)) return NULL;
+    crops.target_images = target.view.buf;
   }
-  int64_t batch = images.view.shape[0];
-  if (!array_in(visible_array, "views.visible", INT32, 2, SHAPE(batch, g->visible), &visible) ||
-      !array_in(target_array, "views.target", INT32, 2, SHAPE(batch, cells - g->visible), &target) ||
-      !array_in(offset_array, "views.offsets", INT32, 3, SHAPE(batch, cells, 2), &offsets)) {
-    return NULL;
+  if (second_array != Py_None) {
+    if (!viewed_in(second_array, second_views, shape, &second)) return NULL;
+    crops.second_images = second.images.view.buf;
+    crops.second_views = &second.views;
   }
-  lm_views views = {batch, visible.view.buf, target.view.buf, offsets.view.buf};
   lm_batch_metrics m;
   lm_status status;
-  WITH(model, status = lm_model_loss(model->raw, images.view.buf, &views, gamma, precision, &m));
+  WITH(model, status = lm_model_loss(model->raw, &crops, gamma, seed, precision, &m));
   if (status != LM_OK) return fail(status);
   return Py_BuildValue("(dddddd)", m.loss, m.similarity_predictions, m.similarity_visible, m.similarity_targets,
                        m.similarity_images, m.effective_rank);
@@ -176,7 +210,7 @@ PyMethodDef model_methods[] = {
     {"model_read_parameter", model_read_parameter, METH_VARARGS, "model_read_parameter(model, index, values)"},
     {"model_read_gradient", model_read_gradient, METH_VARARGS, "model_read_gradient(model, index, values)"},
     {"model_loss", model_loss, METH_VARARGS,
-     "model_loss(model, images, visible, target, offsets, gamma, precision) -> (loss, similarity of predictions, of visible tokens, of "
+     "model_loss(model, images, views, target images or None, second images or None, their views, gamma, seed, precision) -> (loss, similarity of predictions, of visible tokens, of "
      "targets, between images, effective rank)"},
     {"model_clear_gradients", model_clear_gradients, METH_VARARGS, "model_clear_gradients(model)"},
     {"model_update_target", model_update_target, METH_VARARGS, "model_update_target(model, momentum)"},

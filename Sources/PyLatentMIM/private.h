@@ -59,12 +59,16 @@ bool pixels_in(PyObject *object, const char *name, struct array *array, lm_pixel
 
 /// The sizes that arrays handed to a model must have.
 struct geometry {
-  int64_t rows, columns, patch, gap, channels, visible, width;
+  int64_t rows, columns, patch, gap, channels, width;
+  int64_t crop_height, crop_width;  ///< of training crops, in pixels
 };
 /// Reads them from model options, which are completed first.
 bool geometry_read(const char *options, struct geometry *geometry);
 /// The same from a complete configuration, which is freed.
 bool geometry_take(char *configuration, struct geometry *geometry);
+
+/// Views in arrays [batch, V], [batch, T] and [batch, L, 2].
+lm_views views_of(int64_t batch, int64_t blocks, const Py_buffer *visible, const Py_buffer *target, const Py_buffer *offsets);
 
 /// What a capsule points to.
 struct handle {

@@ -16,7 +16,7 @@ import Testing
     #expect(published == ModelConfiguration(preset: .official))
     #expect(published.numVisible == 20 && published.numTarget == 176)
     #expect(published.cropHeight == 280 && published.imageHeight == 224)
-    #expect(abs(published.chanceLoss - 2.068) < 5e-4 && abs(published.floorLoss - 0.305) < 5e-4)
+    #expect(abs(published.lossBounds.chance - 2.068) < 5e-4 && abs(published.lossBounds.floor - 0.305) < 5e-4)
   }
 
   @Test func namedSizesSetTheEncoder() throws {

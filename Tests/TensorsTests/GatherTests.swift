@@ -78,3 +78,72 @@ import Testing
     expectError("offset -1 is outside", x, offsets: [0, 0, -1, 0])
   }
 }
+
+@Suite struct TokenChoiceTests {
+  @Test(arguments: [(1, 1, 1), (3, 17, 5), (2, 5, 40)])
+  func chosenTokens(images: Int, tokens: Int, chosen: Int) throws {
+    let width = 17
+    let indices = (0..<images * chosen).map { Int32($0 * 7 % tokens) }
+    try checkOperation(
+      [[images, tokens, width]], gives: [images, chosen, width], terms: chosen,
+      reference: { inputs in
+        indices.enumerated().flatMap { place, index in
+          let row = place / chosen * tokens + Int(index)
+          return inputs[0][row * width..<(row + 1) * width]
+        }
+      },
+      operation: { try selectTokens($0[0], indices: indices) })
+  }
+
+  @Test(arguments: [1, 3])
+  func repeatedImages(times: Int) throws {
+    let (images, tokens, width) = (3, 5, 17)
+    let size = tokens * width
+    try checkOperation(
+      [[images, tokens, width]], gives: [images * times, tokens, width], terms: times,
+      reference: { inputs in
+        (0..<images * times).flatMap { inputs[0][$0 / times * size..<($0 / times + 1) * size] }
+      },
+      operation: { try repeatImages($0[0], times: times) })
+  }
+
+  @Test(arguments: [(1, 1, 1), (3, 17, 5), (2, 1, 9)])
+  func joinedTokens(images: Int, first: Int, second: Int) throws {
+    let width = 3
+    try checkOperation(
+      [[images, first, width], [images, second, width]], gives: [images, first + second, width], terms: 1,
+      reference: { inputs in
+        let parts = zip(Reference.rows(inputs[0], first * width), Reference.rows(inputs[1], second * width))
+        return parts.flatMap { $0 + $1 }
+      },
+      operation: { try joinTokens($0[0], $0[1]) })
+  }
+
+  @Test(arguments: [(1, 2, 1), (3, 17, 5), (2, 5, 5)])
+  func replacedTokens(images: Int, tokens: Int, masked: Int) throws {
+    let width = 17
+    let indices = (0..<images).flatMap { image in (0..<masked).map { Int32(($0 * 3 + image) % tokens) } }
+    try checkOperation(
+      [[images, tokens, width], [1, 1, width]], gives: [images, tokens, width], terms: images * masked,
+      reference: { inputs in
+        Reference.rows(inputs[0], width).enumerated().flatMap { row, own -> [Double] in
+          let places = indices[row / tokens * masked..<(row / tokens + 1) * masked]
+          return places.contains(Int32(row % tokens)) ? inputs[1] : own
+        }
+      },
+      operation: { try replaceTokens($0[0], with: $0[1], at: indices) })
+  }
+
+  @Test func errorsNameWhatIsWrong() throws {
+    let x = try Tensor(shape: [2, 3, 1], values: randomValues(6, seed: 1))
+    expectShapeError("selectTokens", "3 indices", "2 images") { _ = try selectTokens(x, indices: [0, 1, 2]) }
+    expectShapeError("selectTokens", "index 3", "0 ..< 3") { _ = try selectTokens(x, indices: [0, 3]) }
+    expectShapeError("repeatImages", "times is 0") { _ = try repeatImages(x, times: 0) }
+    expectShapeError("joinTokens", "b", "[3, 3, 1]", "[2, 3, 1]") {
+      _ = try joinTokens(x, Tensor(shape: [3, 3, 1], values: randomValues(9, seed: 1)))
+    }
+    expectShapeError("replaceTokens", "token", "[2, 3, 1]") { _ = try replaceTokens(x, with: x, at: []) }
+    let token = try Tensor(shape: [1, 1, 1], values: [1])
+    expectShapeError("replaceTokens", "index -1") { _ = try replaceTokens(x, with: token, at: [0, -1]) }
+  }
+}

@@ -36,7 +36,7 @@ var training = TrainingConfiguration(preset: .official)
 training.baseLearningRate = 4e-3
 let trainer = try Trainer(model, dataset: dataset, configuration: training)
 while let metrics = try trainer.next() {
-  print("step \(metrics.step): loss \(metrics.batch.loss), chance \(configuration.chanceLoss)")
+  print("step \(metrics.step): loss \(metrics.batch.loss), chance \(configuration.lossBounds.chance)")
 }
 
 let path = CommandLine.arguments.dropFirst().first ?? "/tmp/latentmim-example.safetensors"

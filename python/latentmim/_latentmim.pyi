@@ -19,6 +19,7 @@ Image = NewType("Image", object)
 Tree = NewType("Tree", object)
 Pixels: TypeAlias = NDArray[Any]
 Floats: TypeAlias = NDArray[float32]
+Viewed: TypeAlias = tuple[NDArray[int32], NDArray[int32], NDArray[int32], int]
 BatchMetrics: TypeAlias = tuple[float, float, float, float, float, float]
 
 def version() -> str: ...
@@ -36,6 +37,7 @@ def memory_statistics() -> tuple[int, int, int, int]: ...
 def model_options(options: str, /) -> str: ...
 def training_options(options: str, /) -> str: ...
 def model_options_difference(options: str, preset: str, /) -> str: ...
+def views_sizes(options: str, seed: int, epoch: int, images: NDArray[int64], /) -> tuple[int, int, int, int]: ...
 def views_sample(
     options: str,
     seed: int,
@@ -74,10 +76,12 @@ def model_read_gradient(model: Model, index: int, values: Floats, /) -> None: ..
 def model_loss(
     model: Model,
     images: Floats,
-    visible: NDArray[int32],
-    target: NDArray[int32],
-    offsets: NDArray[int32],
+    views: Viewed,
+    target_images: Floats | None,
+    second_images: Floats | None,
+    second_views: Viewed | None,
     gamma: float,
+    seed: int,
     precision: str,
     /,
 ) -> BatchMetrics: ...

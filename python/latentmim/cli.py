@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     pretrain.add_argument("folder")
     pretrain.add_argument("--out", required=True, help="folder of the run; run again to go on")
     pretrain.add_argument("--size", help="vit_tiny … vit_huge (default: by the number of images)")
-    pretrain.add_argument("--preset", choices=["official", "paper"], default="official")
+    pretrain.add_argument("--preset", choices=lm.config.PRESETS, default="official")
     pretrain.add_argument("--epochs", type=int)
     pretrain.add_argument("--batch-size", type=int)
     pretrain.add_argument("--validation", help="folder with a sub-folder for each class")
@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 
     inspect = commands.add_parser("inspect", help="what a checkpoint or a run holds")
     inspect.add_argument("path", help="a checkpoint, encoder.safetensors, .pth, config.json, or the folder of a run")
-    inspect.add_argument("--preset", choices=["official", "paper"], default="official", help="what to compare with")
+    inspect.add_argument("--preset", choices=lm.config.PRESETS, default="official", help="what to compare with")
     inspect.set_defaults(run=_inspect)
 
     bench = commands.add_parser("bench", help="how fast this machine is, and where a step's time goes")

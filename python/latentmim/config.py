@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, get_args
 
 from latentmim import _latentmim as _native
 
 __all__ = ["ModelConfig", "ModelOptions", "TrainingConfig", "TrainingOptions"]
 
-Preset = Literal["official", "paper"]
+Preset = Literal["official", "paper", "mae", "simmim", "maskfeat", "data2vec", "conmim", "ijepa"]
+PRESETS: tuple[Preset, ...] = get_args(Preset)
 Precision = Literal["auto", "float32", "bf16"]
+Objective = Literal[
+    "patch_discrimination", "normalized_mse", "mse", "l1", "huber", "huber_vector", "smooth_l1",
+]  # fmt: skip
 
 
 class ModelOptions(TypedDict, total=False):
@@ -21,27 +25,50 @@ class ModelOptions(TypedDict, total=False):
     patch_size: int
     patch_gap: int
     channels: int
+    crop_rule: Literal["grow", "fixed"]
+    gap_offset: Literal["exclusive", "inclusive"]
+    positions: Literal["linspace", "index"]
+    learn_positions: bool
     num_visible: int
     mask_ratio: float
+    mask: Literal["random", "block_wise", "multi_block"]
+    mask_block: int
+    masked_input: Literal["removed", "token"]
     width: int
     depth: int
     heads: int
     mlp_ratio: float
-    decoder_width: int
-    decoder_depth: int
-    decoder_heads: int
+    class_token: bool
+    dropout: float
+    drop_path: float
     projector: Literal["both", "online", "none"]
     projector_width: int
     projector_depth: int
-    gap_offset: Literal["exclusive", "inclusive"]
-    positions: Literal["linspace", "index"]
+    target_encoder: Literal["momentum", "siamese", "independent", "joint"]
+    target_depth: int | None
+    low_level_target: Literal["pixels", "hog"]
+    target_sees: Literal["target", "all"]
+    target_layers: int
+    target_norm: Literal["none", "layer"]
+    target_view: Literal["same", "recolored"]
+    decoder: Literal["cross_attention", "self_attention", "linear"]
+    decoder_width: int
+    decoder_depth: int
+    decoder_heads: int
+    visual_cues: bool
     cue_scale: Literal["sqrt", "none"]
+    objective: Objective
+    huber_delta: float
     standardize_predictions: bool
     temperature: float
     loss_scale: float
+    negatives: Literal["target", "all"]
+    false_negative_threshold: float
     similarity_coefficient: float
     similarity_form: Literal["batch", "image"]
     similarity_tokens: Literal["projected", "unprojected"]
+    contrast_coefficient: float
+    contrast_temperature: float
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
@@ -55,10 +82,13 @@ class TrainingOptions(TypedDict, total=False):
     final_learning_rate: float
     warmup_epochs: float
     weight_decay: float
+    weight_decay_end: float
     beta1: float
     beta2: float
     epsilon: float
     target_momentum: float
+    target_momentum_end: float
+    momentum_schedule: Literal["cosine", "linear"]
     similarity_start: float
     similarity_end: float
     crop_area: tuple[float, float]
@@ -70,8 +100,8 @@ class TrainingOptions(TypedDict, total=False):
     recompute: bool
 
 
-def to_json(options: dict[str, Any]) -> str:
-    """Options as the core reads them; None means not given."""
+def to_json(options: dict[str, Any], *, is_complete: bool = False) -> str:
+    """Options as the core reads them; None means not given, unless they are complete."""
 
     def plain(value: Any) -> Any:
         if hasattr(value, "tolist"):
@@ -86,7 +116,7 @@ def to_json(options: dict[str, Any]) -> str:
         except ValueError:
             raise ValueError(f"{name}: is {value}, wanted finite numbers") from None
 
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in options.items() if is_complete or value is not None}
     return "{" + ", ".join(f"{json.dumps(name)}: {text(name, value)}" for name, value in given.items()) + "}"
 
 
@@ -100,7 +130,7 @@ class _Config:
 
     def to_json(self) -> str:
         """All options as one line of JSON, readable by `from_json` and by every other face of the library."""
-        return to_json(self.to_dict())
+        return to_json(self.to_dict(), is_complete=True)
 
     def to_dict(self) -> dict[str, Any]:
         """All options by name."""
@@ -121,27 +151,57 @@ class ModelConfig(_Config):
         patch_size: side of a patch, P pixels.
         patch_gap: G pixels by which the patches of training crops lie apart; each is shifted at random within its gap.
         channels: numbers per pixel.
+        crop_rule: what makes room for gaps: crops "grow" to g·(P + G) pixels a side, or stay "fixed" at g·P, and their
+            grid shrinks to the cells that fit.
+        gap_offset: shifts are "exclusive", 0 … G − 1 pixels, or "inclusive", 0 … G.
+        positions: coordinates of the sin-cos positions: "linspace" (0 … rows in rows steps) or "index" (0, 1, …).
+        learn_positions: whether they are only the start of tables that are trained.
         num_visible: V, the patches the online encoder sees; the others are predicted. By default a tenth of the grid;
-            the option `mask_ratio` gives it as the share of patches that are predicted.
+            the option `mask_ratio` gives it as the share of patches that are predicted. Drawn for "multi_block" masks.
+        mask: how patches are chosen: "random"; "block_wise", BEiT's rectangles; "multi_block", I-JEPA's four target
+            blocks and one context block.
+        mask_block: random masks are made of squares of so many patches a side.
+        masked_input: masked patches are "removed" from the online encoder's input, or a learned "token" in it.
         width: of the encoder, C.
         depth: blocks of the encoder.
         heads: attention heads of the encoder; they divide the width.
         mlp_ratio: hidden width of its MLPs as a multiple of C.
-        decoder_width: D.
-        decoder_depth: blocks of the decoder.
-        decoder_heads: attention heads of the decoder.
+        class_token: whether encoder and decoder have one.
+        dropout: share of elements that training drops behind attention, MLP and GELU of the online branch.
+        drop_path: share of images for which it drops a residual branch.
         projector: "both" encoders have one, the "online" one alone, or "none".
         projector_width: hidden width of the projector.
         projector_depth: linear layers of the projector.
-        gap_offset: shifts are "exclusive", 0 … G − 1 pixels, or "inclusive", 0 … G.
-        positions: coordinates of the sin-cos positions: "linspace" (0 … rows in rows steps) or "index" (0, 1, …).
+        target_encoder: whose latents are predicted (Table 1): those of a "momentum" average of the online encoder, of
+            itself without gradient ("siamese") or with ("joint"), or of an "independent" one that is trained, too.
+        target_depth: its first blocks that are used; None: all. 0: no latents, but what `low_level_target` says.
+        low_level_target: "pixels", or "hog", histograms of oriented gradients.
+        target_sees: the target encoder sees "target" patches alone, or "all" of the crop.
+        target_layers: 0: targets are the encoder's output; K: the mean of its last K blocks' normed outputs.
+        target_norm: "layer": targets are normed, token by token.
+        target_view: the target encoder sees the "same" crop, or it "recolored".
+        decoder: "cross_attention", "self_attention" (MAE's), or one "linear" layer on mask tokens' outputs.
+        decoder_width: D.
+        decoder_depth: blocks of the decoder.
+        decoder_heads: attention heads of the decoder.
+        visual_cues: whether cross-attention's queries start as blends of visible tokens nearby.
         cue_scale: visual cues' logits are divided by √D ("sqrt") or not ("none").
-        standardize_predictions: whether predictions are standardised over an image's patches before the loss.
+        objective: what predictions are held against targets with (Table 2): "patch_discrimination", "normalized_mse"
+            (to targets standardised patch by patch), "mse", "l1", "huber" (number by number), "huber_vector" (eq. 6 as
+            printed), "smooth_l1" (Huber's divided by δ).
+        huber_delta: δ of the Huber losses.
+        standardize_predictions: whether predictions are standardised over an image's patches before they are told
+            apart.
         temperature: τ of patch discrimination.
         loss_scale: the loss is this times τ times the cross-entropy.
+        negatives: what a prediction is told apart from: the other "target" patches of its image, or "all" patches.
+        false_negative_threshold: patches whose targets' cosine is above this are not each other's negatives; 1: all
+            are.
         similarity_coefficient: weight of the similarity constraint; 0 turns it off.
         similarity_form: the deviation from γ is squared for the mean over the "batch", or for each "image".
         similarity_tokens: the constraint holds "projected" or "unprojected" visible tokens.
+        contrast_coefficient: weight of MoCo v3's loss between two crops of each image; 0 turns it off.
+        contrast_temperature: its τ.
         mean: what is subtracted from pixels in 0 … 1, one number a channel.
         std: what they are divided by then.
     """
@@ -150,26 +210,49 @@ class ModelConfig(_Config):
     patch_size: int
     patch_gap: int
     channels: int
+    crop_rule: str
+    gap_offset: str
+    positions: str
+    learn_positions: bool
     num_visible: int
+    mask: str
+    mask_block: int
+    masked_input: str
     width: int
     depth: int
     heads: int
     mlp_ratio: float
-    decoder_width: int
-    decoder_depth: int
-    decoder_heads: int
+    class_token: bool
+    dropout: float
+    drop_path: float
     projector: str
     projector_width: int
     projector_depth: int
-    gap_offset: str
-    positions: str
+    target_encoder: str
+    target_depth: int | None
+    low_level_target: str
+    target_sees: str
+    target_layers: int
+    target_norm: str
+    target_view: str
+    decoder: str
+    decoder_width: int
+    decoder_depth: int
+    decoder_heads: int
+    visual_cues: bool
     cue_scale: str
+    objective: str
+    huber_delta: float
     standardize_predictions: bool
     temperature: float
     loss_scale: float
+    negatives: str
+    false_negative_threshold: float
     similarity_coefficient: float
     similarity_form: str
     similarity_tokens: str
+    contrast_coefficient: float
+    contrast_temperature: float
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
@@ -179,8 +262,9 @@ class ModelConfig(_Config):
 
         Args:
             size: a named encoder, "vit_tiny" … "vit_huge"; "vit_base" if not given.
-            preset: what stands where nothing is given: "official", the authors' code with their published command, or
-                "paper", the text taken literally.
+            preset: what stands where nothing is given: "official", the authors' code with their published command;
+                "paper", the text taken literally; or a method it is compared with: "mae", "simmim", "maskfeat",
+                "data2vec", "conmim", "ijepa".
             options: see `ModelOptions`.
 
         Raises:
@@ -200,9 +284,17 @@ class ModelConfig(_Config):
         return {name: (here, there) for name, (here, there) in pairs.items()}
 
     @property
+    def training_grid(self) -> tuple[int, int]:
+        """The grid of training crops: `grid`, or what is left of it where crops stay fixed."""
+        if self.crop_rule == "grow":
+            return self.grid
+        rows, columns = (side * self.patch_size // (self.patch_size + self.patch_gap) for side in self.grid)
+        return rows, columns
+
+    @property
     def num_patches(self) -> int:
-        """L, the grid's cells."""
-        return self.grid[0] * self.grid[1]
+        """L, the cells of training crops."""
+        return self.training_grid[0] * self.training_grid[1]
 
     @property
     def num_target(self) -> int:
@@ -212,7 +304,7 @@ class ModelConfig(_Config):
     @property
     def crop_size(self) -> tuple[int, int]:
         """Height and width of training crops, gaps included, in pixels."""
-        cell = self.patch_size + self.patch_gap
+        cell = self.patch_size + (self.patch_gap if self.crop_rule == "grow" else 0)
         return self.grid[0] * cell, self.grid[1] * cell
 
     @property
@@ -233,10 +325,13 @@ class TrainingConfig(_Config):
         final_learning_rate: the last rate, and where warm-up begins, as a share of the peak.
         warmup_epochs: of linear warm-up; a tenth of all, 40 at most, unless given.
         weight_decay: of AdamW, on matrices and tokens.
+        weight_decay_end: what it goes to by a half cosine; None: it stays.
         beta1: of AdamW.
         beta2: of AdamW.
         epsilon: of AdamW.
-        target_momentum: m₀ of the target encoder's average; rises to 1.
+        target_momentum: m₀ of the target encoder's average.
+        target_momentum_end: what it goes to.
+        momentum_schedule: how, by a half "cosine" or "linear".
         similarity_start: γ of the similarity constraint at the start.
         similarity_end: γ at the end.
         crop_area: smallest and largest share of an image's area that a random crop takes.
@@ -257,10 +352,13 @@ class TrainingConfig(_Config):
     final_learning_rate: float
     warmup_epochs: float
     weight_decay: float
+    weight_decay_end: float | None
     beta1: float
     beta2: float
     epsilon: float
     target_momentum: float
+    target_momentum_end: float
+    momentum_schedule: str
     similarity_start: float
     similarity_end: float
     crop_area: tuple[float, float]

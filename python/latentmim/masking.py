@@ -25,14 +25,17 @@ class Views:
 
     Attributes:
         visible: [B, V] int32, the cells the online encoder sees, in the order drawn.
-        target: [B, T] int32, the cells whose latents are predicted.
+        target: [B, T] int32, the cells whose targets are predicted.
         offsets: [B, L, 2] int32, row and column by which each cell's patch is shifted into its gap, in pixels.
+        target_blocks: equal blocks that the targets of an image are made of, each predicted for itself: 4 for
+            "multi_block" masks, else 1.
         config: the model they were drawn for, if any; drawings need it.
     """
 
     visible: IntArray
     target: IntArray
     offsets: IntArray
+    target_blocks: int = 1
     config: ModelConfig | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -42,6 +45,10 @@ class Views:
     def __len__(self) -> int:
         return len(self.visible)
 
+    @property
+    def _parts(self) -> tuple[IntArray, IntArray, IntArray, int]:
+        return self.visible, self.target, self.offsets, self.target_blocks
+
     def __repr__(self) -> str:
         visible, target = self.visible.shape[-1], self.target.shape[-1]
         return f"Views({len(self)} images: {visible} patches visible, {target} targets)"
@@ -50,7 +57,8 @@ class Views:
 def sample(
     config: ModelConfig, batch: int | None = None, *, seed: int = 0, epoch: int = 0, images: ArrayLike | None = None
 ) -> Views:
-    """Draw views, as training with this seed does in this epoch. Those of an image depend on nothing else.
+    """Draw views, as training with this seed does in this epoch. Those of an image depend on nothing else (the sizes
+    of "multi_block" masks do: they are drawn for the batch).
 
     Args:
         config: of the model.
@@ -70,9 +78,10 @@ def sample(
     elif batch is not None:
         raise ValueError("sample: batch and images are both given, wanted one of the two")
     indices = _arrays.integers(images, "images")
-    count = len(indices)
-    visible = np.empty((count, config.num_visible), np.int32)
-    target = np.empty((count, config.num_target), np.int32)
-    offsets = np.empty((count, config.num_patches, 2), np.int32)
-    _native.views_sample(config.to_json(), seed, epoch, indices, visible, target, offsets)
-    return Views(visible, target, offsets, config)
+    count, options = len(indices), config.to_json()
+    visible_count, target_count, cells, blocks = _native.views_sizes(options, seed, epoch, indices)
+    visible = np.empty((count, visible_count), np.int32)
+    target = np.empty((count, target_count), np.int32)
+    offsets = np.empty((count, cells, 2), np.int32)
+    _native.views_sample(options, seed, epoch, indices, visible, target, offsets)
+    return Views(visible, target, offsets, blocks, config)

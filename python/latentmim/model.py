@@ -37,7 +37,8 @@ class LatentMIM:
 
     Args:
         size: a named encoder, "vit_tiny", "vit_small", "vit_base" (the default), "vit_large", "vit_huge".
-        preset: "official", the authors' code with their published command, or "paper", the text taken literally.
+        preset: "official", the authors' code with their published command; "paper", the text taken literally; or a
+            method it is compared with: "mae", "simmim", "maskfeat", "data2vec", "conmim", "ijepa".
         seed: of the fresh weights, 0 … 2⁶⁴ − 1.
         options: anything else, by name: `ModelConfig` lists and explains them.
 
@@ -101,7 +102,9 @@ class LatentMIM:
 
     @property
     def chance_loss(self) -> float:
-        """The loss of predictions that cannot tell an image's patches apart: 2τ·ln T."""
+        """The loss of predictions that know nothing of an image's patches: 2τ·ln T for patch discrimination; nan where
+        it depends on the targets.
+        """
         return _native.model_loss_bounds(self._handle)[0]
 
     @property
@@ -147,7 +150,16 @@ class LatentMIM:
         _native.model_clear_gradients(self._handle)
 
     def loss(
-        self, images: ArrayLike, views: Views, *, gamma: float | None = None, precision: Precision = "float32"
+        self,
+        images: ArrayLike,
+        views: Views,
+        *,
+        gamma: float | None = None,
+        target_images: ArrayLike | None = None,
+        second_images: ArrayLike | None = None,
+        second_views: Views | None = None,
+        seed: int = 0,
+        precision: Precision = "float32",
     ) -> tuple[float, dict[str, float]]:
         """The loss of a batch. Its gradients are added to those collected.
 
@@ -155,6 +167,10 @@ class LatentMIM:
             images: [B, crop height, crop width, channels] float, normalised, as `dataset.crops` gives them.
             views: for B images, as `latentmim.masking.sample` gives them.
             gamma: γ of the similarity constraint; the published start if not given.
+            target_images: the same crops as the target encoder sees them, for models with target_view="recolored".
+            second_images: other crops of the same images, for models with a contrast_coefficient.
+            second_views: views for those.
+            seed: of what `dropout` and `drop_path` leave out, where the model has them.
             precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with
                 AVX512-BF16) or "auto", bf16 where there is.
 
@@ -169,9 +185,15 @@ class LatentMIM:
             FloatingPointError: the loss is not finite.
 
         """
-        crops = _arrays.floats(images, "images (normalised crops)")
+        if (second_images is None) != (second_views is None):
+            raise ValueError("loss: second_images and second_views go together, one of them is missing")
         gamma = TrainingConfig.resolve().similarity_start if gamma is None else gamma
-        found = _native.model_loss(self._handle, crops, views.visible, views.target, views.offsets, gamma, precision)
+        targets = None if target_images is None else _arrays.floats(target_images, "target_images (normalised crops)")
+        seconds = None if second_images is None else _arrays.floats(second_images, "second_images (normalised crops)")
+        found = _native.model_loss(
+            self._handle, _arrays.floats(images, "images (normalised crops)"), views._parts, targets, seconds,
+            None if second_views is None else second_views._parts, gamma, seed, precision,
+        )  # fmt: skip
         metrics = dict(zip(BATCH_METRICS, found, strict=True))
         return metrics["loss"], metrics
 

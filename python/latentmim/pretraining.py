@@ -60,6 +60,16 @@ def recipe(data: Dataset, size: str | None = None) -> tuple[dict[str, Any], dict
     return chosen, training
 
 
+def _sizes_alone(model: dict[str, Any], training: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What of a recipe holds for other methods: sizes and rates; masks, gaps and crops are their own. Grids are even,
+    as masks of 2×2 patches want.
+    """
+    sizes = {name: value for name, value in model.items() if name not in ("num_visible", "patch_gap")}
+    if "grid" in sizes:
+        sizes["grid"] += sizes["grid"] % 2
+    return sizes, {name: value for name, value in training.items() if name != "crop_area"}
+
+
 def pretrain(
     data: Dataset | PathLike | ArrayLike,
     out: PathLike,
@@ -80,7 +90,8 @@ def pretrain(
         out: the folder of the run: config.json, metrics.jsonl, checkpoints/, encoder.safetensors, and pictures/ where
             matplotlib is installed.
         size: a named encoder, "vit_tiny" … "vit_huge"; if not given, `recipe` chooses by the number of images.
-        preset: "official" or "paper", for what neither `recipe` nor you choose.
+        preset: "official" or "paper", for what neither `recipe` nor you choose; or a baseline ("mae", "simmim" …), of
+            which `recipe` chooses only sizes and rates.
         validation: a labelled data set (or folder) for the nearest-neighbour score.
         validate_every: epochs between scores; ten scores a run if not given.
         resume: see `Trainer.fit`.
@@ -101,6 +112,8 @@ def pretrain(
         raise TypeError("out: is None, wanted a folder; a Trainer trains without one")
     dataset = as_dataset(data)
     chosen_model, chosen_training = recipe(dataset, size)
+    if preset not in ("official", "paper"):
+        chosen_model, chosen_training = _sizes_alone(chosen_model, chosen_training)
     for_model = {name: options.pop(name) for name in list(options) if name in ModelOptions.__annotations__}
     if "mask_ratio" in for_model or "grid" in for_model:
         chosen_model.pop("num_visible", None)

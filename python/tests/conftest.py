@@ -1,5 +1,7 @@
 """What several tests need: a small model, images, a folder of JPEG files."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,14 @@ def pixels(count: int, height: int = 48, width: int = 56, channels: int = 3, see
     images = 0.5 + 0.4 * (slopes[0] * y[..., None] + slopes[1] * x[..., None])
     images += rng.normal(0, 0.05, (count, height, width, channels))
     return (255 * images.clip(0, 1)).astype(np.uint8)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled_programs_are_let_go() -> Iterator[None]:
+    """JAX keeps all it compiled, and a process may map only so many pieces of memory."""
+    yield
+    if jax := sys.modules.get("jax"):
+        jax.clear_caches()
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ def test_crops_and_views_of_the_wrong_shape(model: lm.LatentMIM, images: np.ndar
     views = lm.masking.sample(model.config, batch=4)
     with refused(ValueError, r"\[4, 40, 49, 3\]", r"\[\*, 40, 50, 3\]"):
         model.loss(crops[:, :, :49], views)
-    with refused(ValueError, "visible", r"\[4, 5\]", r"\[3, 5\]"):
+    with refused(ValueError, "visible", r"\[4, 5\]", r"\[3, \*\]"):
         model.loss(crops[:3], views)
     with refused(TypeError, "uint8", "float32"):
         model.loss(images[:4], views)

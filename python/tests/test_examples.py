@@ -83,7 +83,7 @@ def test_readme(tmp_path: Path) -> None:
     """The README's Python code, copied literally, in a folder that holds the examples."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert len(code) == 3
+    assert len(code) == 4
     script = tmp_path / "readme.py"
     script.write_text("\n".join(code))
     run(sys.executable, script, cwd=tmp_path)

@@ -98,9 +98,9 @@ def test_options_are_the_cores(kind: Any, resolve: Any, options: Any, beside: se
     documented = set(re.findall(r"^    (\w+): ", inspect.getdoc(kind), re.M))
     assert documented == fields
     for field in dataclasses.fields(kind):
-        wanted = tuple if "tuple" in str(field.type) else getattr(__builtins__, str(field.type), None)
-        wanted = wanted or {"int": int, "float": float, "str": str, "bool": bool}[str(field.type)]
-        assert type(getattr(kind.resolve(), field.name)) is wanted, field.name
+        name, _, optional = str(field.type).partition(" | ")
+        wanted = tuple if "tuple" in name else {"int": int, "float": float, "str": str, "bool": bool}[name]
+        assert type(getattr(kind.resolve(), field.name)) is (type(None) if optional else wanted), field.name
 
 
 def test_configurations(model: lm.LatentMIM) -> None:

@@ -85,16 +85,21 @@ lm_status lm_model_options_difference(const char *options, const char *preset, c
 
 // ---- Views ---------------------------------------------------------------------------------------------------------
 
-/// Which patches of each image are seen and which are predicted. For a grid of L cells, V visible, T = L − V:
+/// Which patches of each image are seen and which are predicted, in a grid of L cells.
 typedef struct lm_views {
   int64_t batch;
-  int32_t *visible;  ///< [batch, V] cell numbers, row by row
-  int32_t *target;   ///< [batch, T]
-  int32_t *offsets;  ///< [batch, L, 2] row and column offset of each cell's patch, pixels
+  int64_t num_visible;    ///< V
+  int64_t num_target;     ///< T; L − V, but for multi_block masks
+  int64_t num_patches;    ///< L
+  int64_t target_blocks;  ///< blocks of equal size that targets are made of, each predicted for itself; 1 but for multi_block masks
+  int32_t *visible;       ///< [batch, V] cell numbers, row by row
+  int32_t *target;        ///< [batch, T]
+  int32_t *offsets;       ///< [batch, L, 2] row and column offset of each cell's patch, pixels
 } lm_views;
 
-/// Draws views into the arrays of `views`. Those of an image depend on seed, epoch and its index alone.
-/// `images`: [views->batch] indices in the data set.
+/// Draws views. Those of an image depend on seed, epoch and its index alone; with multi_block masks, sizes also on the batch.
+/// `images`: [views->batch] indices in the data set. Where an array of `views` is NULL, only the sizes are written; else they must be those
+/// written before.
 lm_status lm_views_sample(const char *model_options, uint64_t seed, int64_t epoch, const int64_t *images, lm_views *views);
 
 // ---- Named arrays --------------------------------------------------------------------------------------------------
@@ -194,12 +199,20 @@ typedef struct lm_batch_metrics {
   double effective_rank;     ///< of those mean-pooled tokens
 } lm_batch_metrics;
 
-/// The loss of a batch; gradients are added to those collected.
-/// `images`: [views->batch, crop height, crop width, channels], normalised. `gamma`: γ of the similarity constraint. `precision`: what
+/// What the loss of a batch is computed from. Images are [batch, crop height, crop width, channels], normalised.
+typedef struct lm_crops {
+  const float *images;
+  const lm_views *views;
+  const float *target_images;     ///< recoloured, where target_view is "recolored"; else NULL
+  const float *second_images;     ///< other crops of the same images, where contrast_coefficient > 0; else NULL
+  const lm_views *second_views;   ///< theirs
+} lm_crops;
+
+/// The loss of a batch; gradients are added to those collected. `gamma`: γ of the similarity constraint. `seed`: of what
+/// dropout and drop path leave out, where the model has them. `precision`: what
 /// the operands of products are rounded to, "float32" (also NULL), "bf16" (LM_VALUE without AVX512-BF16) or "auto" (bf16 where there is).
 lm_status lm_model_loss(
-    lm_model *model, const float *images, const lm_views *views, double gamma, const char *precision,
-    lm_batch_metrics *metrics);
+    lm_model *model, const lm_crops *crops, double gamma, uint64_t seed, const char *precision, lm_batch_metrics *metrics);
 void lm_model_clear_gradients(lm_model *model);
 /// target ← momentum · target + (1 − momentum) · online
 lm_status lm_model_update_target(lm_model *model, double momentum);

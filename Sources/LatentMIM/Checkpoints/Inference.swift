@@ -10,7 +10,8 @@ extension ModelConfiguration {
   /// - Parameter options: go before what shapes tell; as for `init(json:)`, without `size`.
   /// - Throws: `WeightsError` listing what is missing, `ConfigurationError`, `JSONError`.
   init(inferredFrom weights: WeightReader, options: JSONPlace) throws {
-    self.init(preset: try options.preset())
+    let preset = try options.preset()
+    self.init(preset: preset)
     channels = try options.optionalMember("channels")?.int() ?? channels
     func shape(_ name: String, _ dimensions: Int) throws -> [Int] {
       guard let shape = try weights.shape(of: name) else {
@@ -38,7 +39,8 @@ extension ModelConfiguration {
       decoderDepth = weights.blockCount(below: "decoder.blocks.")
     }
     try apply(options, also: ["preset", "mask_ratio"])
-    try setVisible(options)
+    try setRelated(options)
+    try setVisible(options, preset: preset)
     try setNormalization(
       isMeanGiven: options.optionalMember("mean") != nil, isStdGiven: options.optionalMember("std") != nil)
     try check(patch: shape("encoder.embed.proj.weight", 2)[1], weights)

@@ -68,8 +68,7 @@ extension Encoder {
     if let foreign {
       try foreign.addTables(to: &writer)
     } else {
-      let table = try configuration.publishedPositions(width: configuration.width)
-      try writer.add(positionTableName("encoder"), shape: table.shape, values: table.values)
+      try configuration.addPositions(of: ["encoder"], to: &writer)
     }
     try writer.write(to: path)
   }
@@ -109,11 +108,14 @@ extension Encoder {
     }
     let options = try configuration == nil ? ForeignOptions.withoutFamily(options) : options
     let (configuration, remarks) = try reader.configuration(stored: configuration, options: options)
-    let network = try VisionTransformer(configuration.encoderShape(projects: configuration.projector != .none))
+    let network = try VisionTransformer(
+      configuration.encoderShape, positions: configuration.positionEmbedding(width: configuration.width))
     try reader.fill(network.namedParameters(prefix: "encoder").map(\.place)) {
       !$0.hasPrefix("encoder.") || isPositionTable($0)
     }
-    let remark = try reader.remarkOnPositions(of: "encoder", configuration, width: configuration.width)
+    let remark =
+      configuration.learnPositions
+      ? nil : try reader.remarkOnPositions(of: "encoder", configuration, width: configuration.width)
     return (Encoder(configuration, network), remarks + (remark.map { [$0] } ?? []))
   }
 }

@@ -15,9 +15,9 @@ extension LatentMIMModel {
   public func load(_ source: any TensorSource, title: String) throws -> [String] {
     let reader = WeightReader(source, title: title)
     try reader.fill(parameters.map(\.place)) { isPositionTable($0) || isTrainingState($0) }
+    guard !configuration.learnPositions else { return [] }
     return try ["encoder", "target_encoder", "decoder"].compactMap { network in
-      let width = network == "decoder" ? configuration.decoderWidth : configuration.width
-      return try reader.remarkOnPositions(of: network, configuration, width: width)
+      try reader.remarkOnPositions(of: network, configuration, width: configuration.width(of: network))
     }
   }
 
@@ -26,13 +26,9 @@ extension LatentMIMModel {
     for named in parameters {
       try writer.add(named.name, shape: named.parameter.shape, values: named.parameter.tensor.buffer.values)
     }
-    for (network, width) in [
-      ("encoder", configuration.width), ("target_encoder", configuration.width),
-      ("decoder", configuration.decoderWidth),
-    ] {
-      let table = try configuration.publishedPositions(width: width)
-      try writer.add(positionTableName(network), shape: table.shape, values: table.values)
-    }
+    let target = targetEncoder == nil ? [] : ["target_encoder"]
+    let decoder = configuration.decoder == .linear ? [] : ["decoder"]
+    try configuration.addPositions(of: ["encoder"] + target + decoder, to: &writer)
   }
 }
 
@@ -44,6 +40,17 @@ func isPositionTable(_ name: String) -> Bool { name.hasSuffix(".pos_embed.pos_em
 func isTrainingState(_ name: String) -> Bool { name.hasPrefix("optimizer.") }
 
 extension ModelConfiguration {
+  func width(of network: String) -> Int { network == "decoder" ? decoderWidth : width }
+
+  /// Adds the fixed position tables of networks; trained ones are among the parameters.
+  func addPositions(of networks: [String], to writer: inout SafetensorsWriter) throws {
+    guard !learnPositions else { return }
+    for network in networks {
+      let table = try publishedPositions(width: width(of: network))
+      try writer.add(positionTableName(network), shape: table.shape, values: table.values)
+    }
+  }
+
   /// The position table as the published checkpoint stores it: [L + 1, C], the class token's row of zeros first.
   func publishedPositions(width: Int) throws -> Tensor {
     let table = try positionTable.table(width: width)

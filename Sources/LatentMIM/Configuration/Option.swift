@@ -37,6 +37,22 @@ extension Option {
     }
   }
 
+  /// A whole number, or null.
+  static func optionalInteger(
+    _ name: String, _ path: WritableKeyPath<Root, Int?>, _ range: ClosedRange<Int>
+  ) -> Option {
+    Option(name: name) {
+      $0[keyPath: path].map { .integer($0) } ?? .null
+    } write: { root, place in
+      guard place.value != .null else { return root[keyPath: path] = nil }
+      let value = try place.int()
+      guard range.contains(value) else {
+        throw ConfigurationError(name, "is \(value), wanted \(range.lowerBound) … \(range.upperBound), or null")
+      }
+      root[keyPath: path] = value
+    }
+  }
+
   static func number(_ name: String, _ path: WritableKeyPath<Root, Double>, _ range: ClosedRange<Double>) -> Option {
     Option(name: name) {
       .number($0[keyPath: path])
@@ -44,6 +60,22 @@ extension Option {
       let value = try place.double()
       guard range.contains(value) else {
         throw ConfigurationError(name, "is \(value), wanted \(range.lowerBound) … \(range.upperBound)")
+      }
+      root[keyPath: path] = value
+    }
+  }
+
+  /// A number, or null.
+  static func optionalNumber(
+    _ name: String, _ path: WritableKeyPath<Root, Double?>, _ range: ClosedRange<Double>
+  ) -> Option {
+    Option(name: name) {
+      $0[keyPath: path].map { .number($0) } ?? .null
+    } write: { root, place in
+      guard place.value != .null else { return root[keyPath: path] = nil }
+      let value = try place.double()
+      guard range.contains(value) else {
+        throw ConfigurationError(name, "is \(value), wanted \(range.lowerBound) … \(range.upperBound), or null")
       }
       root[keyPath: path] = value
     }

@@ -14,11 +14,15 @@ public struct TrainingConfiguration: Sendable, Equatable {
   /// Epochs of linear warm-up.
   public var warmupEpochs = 40.0
   public var weightDecay = 0.05
+  /// The weight decay at the end, reached by a half cosine; nil: it stays.
+  public var weightDecayEnd: Double?
   public var beta1 = 0.9
   public var beta2 = 0.95
   public var epsilon = 1e-8
-  /// m₀; the momentum of the target encoder rises from it to 1 by a half cosine.
+  /// m₀; the momentum of the target encoder goes from it to its end, as the schedule says.
   public var targetMomentum = 0.99
+  public var targetMomentumEnd = 1.0
+  public var momentumSchedule = Course.cosine
   /// γ of the similarity constraint falls from start to end by a half cosine.
   public var similarityStart = 0.75
   public var similarityEnd = 0.25
@@ -34,9 +38,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
   /// Whether blocks are computed again for their gradient instead of keeping what is inside: less memory, more time, the same bits.
   public var recompute = false
 
-  public init(preset: Preset = .official) {
-    if preset == .paper { finalLearningRate = 0 }
-  }
+  public init() {}
 
   /// The largest learning rate of the run.
   public var peakLearningRate: Double { baseLearningRate * Double(batchSize) / 256 }
@@ -52,10 +54,13 @@ extension TrainingConfiguration: Configurable {
       .number("final_learning_rate", \.finalLearningRate, 0...1),
       .number("warmup_epochs", \.warmupEpochs, 0...1_000_000),
       .number("weight_decay", \.weightDecay, 0...10),
+      .optionalNumber("weight_decay_end", \.weightDecayEnd, 0...10),
       .number("beta1", \.beta1, 0...0.999999),
       .number("beta2", \.beta2, 0...0.999999),
       .number("epsilon", \.epsilon, 1e-12...1),
       .number("target_momentum", \.targetMomentum, 0...1),
+      .number("target_momentum_end", \.targetMomentumEnd, 0...1),
+      .choice("momentum_schedule", \.momentumSchedule),
       .number("similarity_start", \.similarityStart, -1...1),
       .number("similarity_end", \.similarityEnd, -1...1),
       .numbers("crop_area", \.cropArea, 0.0001...1),

@@ -1,43 +1,44 @@
 import Glibc
 import Tensors
 
-/// Patch discrimination (§3.4, eq. 7): each prediction shall be more like its own target than like the other targets of its image.
-public struct PatchDiscrimination: Sendable {
+/// Patch discrimination (§3.4, eq. 7): each prediction shall be more like its own target than like others of its image.
+struct PatchDiscrimination: Objective {
   /// τ.
-  public let temperature: Float
+  let temperature: Float
   /// The loss is this multiple of τ times the cross-entropy.
-  public let scale: Float
+  let scale: Float
   /// Whether predictions are standardised over the patches of each image first, channel by channel.
-  public let standardizes: Bool
+  let standardizes: Bool
+  /// Targets whose cosine is above this are not each other's negatives; nil: all are.
+  let alike: Float?
+  /// N, the keys of an image.
+  private let keyCount: Int
 
   /// Added to the deviation when predictions are standardised.
   private static let standardizeEpsilon: Float = 1e-4
 
-  public init(_ configuration: ModelConfiguration) {
+  init(_ configuration: ModelConfiguration) {
     temperature = Float(configuration.temperature)
     scale = Float(configuration.lossScale)
     standardizes = configuration.standardizePredictions
+    let threshold = configuration.falseNegativeThreshold
+    alike = threshold < 1 ? Float(threshold) : nil
+    keyCount = configuration.negatives == .all ? configuration.numPatches : configuration.numTarget
   }
 
-  /// - Parameters:
-  ///   - predictions: [B, T, C], T ≥ 2.
-  ///   - targets: [B, T, C].
-  /// - Returns: a single number.
-  /// - Throws: `ShapeError`, `OutOfMemory`.
-  func callAsFunction(_ predictions: Tensor, _ targets: Tensor) throws -> Tensor {
+  func callAsFunction(_ predictions: Tensor, _ targets: Targets) throws -> Tensor {
     let compared = standardizes ? try standardize(predictions, epsilon: Self.standardizeEpsilon) : predictions
-    let contrast = try patchContrast(normalize(compared), normalize(targets), temperature: temperature)
+    let contrast = try patchContrast(
+      normalize(compared), normalize(targets.keys?.values ?? targets.values), own: targets.keys?.own,
+      temperature: temperature, alike: alike)
     return try weightedSum([(scale * temperature, contrast)])
   }
-}
 
-extension ModelConfiguration {
-  /// The loss of a model that cannot tell the targets of an image apart: lossScale · τ · ln T.
-  public var chanceLoss: Double { lossScale * temperature * log(Double(numTarget)) }
-
-  /// The loss of perfect predictions of targets spread as far from each other as T can be.
-  public var floorLoss: Double {
-    let others = Double(numTarget - 1)
-    return lossScale * temperature * log(1 + others * exp(-Double(numTarget) / (others * temperature)))
+  /// lossScale · τ · ln N for N keys; and where they are spread as far from each other as N can be, the loss of their perfect predictions.
+  var bounds: LossBounds {
+    let (keys, others) = (Double(keyCount), Double(keyCount - 1))
+    let factor = Double(scale) * Double(temperature)
+    return LossBounds(
+      chance: factor * log(keys), floor: factor * log(1 + others * exp(-keys / (others * Double(temperature)))))
   }
 }

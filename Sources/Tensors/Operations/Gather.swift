@@ -1,6 +1,7 @@
+import CKernels
 import Compute
 
-/// Rows of a table, one per index. A constant.
+/// Rows of a table, one per index.
 ///
 /// - Parameters:
 ///   - table: [L, C].
@@ -21,69 +22,70 @@ public func gatherRows(_ table: Tensor, indices: [Int32], images: Int) throws ->
   parallelRows(indices.count, cost: width) { range in
     for row in range { (y.pointer + row * width).update(from: table.pointer + Int(indices[row]) * width, count: width) }
   }
-  return try Tensor(shape: [images, indices.count / images, width], buffer: y)
-}
-
-/// How patches lie in an image: cells of (side + gap) pixels, each holding a patch of side × side pixels at an offset of its own.
-public struct PatchGrid: Sendable, Equatable {
-  public let rows: Int
-  public let columns: Int
-  public let side: Int
-  public let gap: Int
-
-  public init(rows: Int, columns: Int, side: Int, gap: Int) {
-    self.rows = rows
-    self.columns = columns
-    self.side = side
-    self.gap = gap
-  }
-
-  public var cells: Int { rows * columns }
-  /// Pixels from the top to the bottom of the grid, and from left to right.
-  public var height: Int { rows * (side + gap) }
-  public var width: Int { columns * (side + gap) }
-}
-
-/// Cuts patches out of images and flattens each in the order row, column, channel. A constant.
-///
-/// - Parameters:
-///   - images: [B, H, W, channels] with H = grid.height, W = grid.width.
-///   - cells: B · K cell numbers, row by row.
-///   - offsets: B · L pairs (row, column) in 0 … gap, for all cells of each image; nil: all zero.
-/// - Returns: [B, K, P·P·channels].
-/// - Throws: `ShapeError`, `OutOfMemory`.
-public func extractPatches(_ images: Tensor, grid: PatchGrid, cells: [Int32], offsets: [Int32]?) throws -> Tensor {
-  try expect(4, images, "extractPatches", "images")
-  let (batch, channels) = (images.shape[0], images.shape[3])
-  try expect([batch, grid.height, grid.width, channels], images, "extractPatches", "images")
-  guard batch > 0, cells.count % batch == 0 else {
-    throw ShapeError("extractPatches", "\(cells.count) cells do not divide among \(batch) images")
-  }
-  if let wrong = cells.first(where: { $0 < 0 || Int($0) >= grid.cells }) {
-    throw ShapeError("extractPatches", "cell \(wrong) is outside 0 ..< \(grid.cells)")
-  }
-  if let offsets {
-    guard offsets.count == batch * grid.cells * 2 else {
-      throw ShapeError("extractPatches", "\(offsets.count) offset values, wanted \(batch * grid.cells * 2)")
-    }
-    if let wrong = offsets.first(where: { $0 < 0 || Int($0) > grid.gap }) {
-      throw ShapeError("extractPatches", "offset \(wrong) is outside 0 … \(grid.gap)")
-    }
-  }
-  let perImage = cells.count / batch
-  let (run, size) = (grid.side * channels, grid.side * grid.side * channels)
-  let y = try Buffer(count: cells.count * size)
-  parallelRows(cells.count, cost: size) { range in
-    for index in range {
-      let (image, cell) = (index / perImage, Int(cells[index]))
-      let pair = 2 * (image * grid.cells + cell)
-      let top = cell / grid.columns * (grid.side + grid.gap) + (offsets.map { Int($0[pair]) } ?? 0)
-      let left = cell % grid.columns * (grid.side + grid.gap) + (offsets.map { Int($0[pair + 1]) } ?? 0)
-      let source = images.pointer + ((image * grid.height + top) * grid.width + left) * channels
-      for row in 0..<grid.side {
-        (y.pointer + index * size + row * run).update(from: source + row * grid.width * channels, count: run)
+  let dTable = table.gradient
+  return recorded(shape: [images, indices.count / images, width], buffer: y, inputs: [table]) { dy in
+    let uses = RowUses(of: indices, rows: count)
+    let contribution = try Buffer(count: count * width, repeating: 0)
+    parallelRows(count, cost: width) { range in
+      for row in range {
+        for use in uses.starts[row]..<uses.starts[row + 1] {
+          lmk_add_scaled(width, 1, dy.pointer + uses.places[use] * width, contribution.pointer + row * width)
+        }
       }
     }
+    try dTable?.add(contribution)
   }
-  return try Tensor(shape: [batch, perImage, size], buffer: y)
+}
+
+/// Where each row of a table was gathered to: row r stands at places[starts[r] ..< starts[r + 1]], in their order.
+private struct RowUses {
+  private(set) var starts: [Int]
+  private(set) var places: [Int]
+
+  init(of indices: [Int32], rows: Int) {
+    starts = [Int](repeating: 0, count: rows + 1)
+    for index in indices { starts[Int(index) + 1] += 1 }
+    for row in 0..<rows { starts[row + 1] += starts[row] }
+    var next = starts
+    places = [Int](repeating: 0, count: indices.count)
+    for (place, index) in indices.enumerated() {
+      places[next[Int(index)]] = place
+      next[Int(index)] += 1
+    }
+  }
+}
+
+/// Chosen tokens of every image.
+///
+/// - Parameters:
+///   - x: [B, N, C].
+///   - indices: B · K token numbers in 0 ..< N; one may be chosen more than once.
+/// - Returns: [B, K, C].
+/// - Throws: `ShapeError`, `OutOfMemory`.
+public func selectTokens(_ x: Tensor, indices: [Int32]) throws -> Tensor {
+  try expect(3, x, "selectTokens", "x")
+  let (images, tokens) = (x.shape[0], x.shape[1])
+  guard images > 0, indices.count % images == 0 else {
+    throw ShapeError("selectTokens", "\(indices.count) indices do not divide among \(images) images")
+  }
+  if let wrong = indices.first(where: { $0 < 0 || Int($0) >= tokens }) {
+    throw ShapeError("selectTokens", "index \(wrong) is outside 0 ..< \(tokens)")
+  }
+  let perImage = indices.count / images
+  let rows = indices.enumerated().map { Int32($0 / max(perImage, 1) * tokens) + $1 }
+  return try gatherRows(x.reshaped([images * tokens, x.width]), indices: rows, images: images)
+}
+
+/// The tokens of every image `times` times in a row, as images of their own: for predictions of several blocks from one context.
+///
+/// - Parameter x: [B, N, C].
+/// - Returns: [B · times, N, C].
+/// - Throws: `ShapeError`, `OutOfMemory`.
+public func repeatImages(_ x: Tensor, times: Int) throws -> Tensor {
+  try expect(3, x, "repeatImages", "x")
+  let (images, tokens) = (x.shape[0], x.shape[1])
+  guard times > 0 else { throw ShapeError("repeatImages", "times is \(times), wanted at least 1") }
+  guard times > 1 else { return x }
+  let rows = (0..<images * times).flatMap { place in (0..<tokens).map { Int32(place / times * tokens + $0) } }
+  return try gatherRows(x.reshaped([images * tokens, x.width]), indices: rows, images: images * times)
 }

@@ -31,27 +31,28 @@ public func cueWeights(targets: Tensor, visible: Tensor, scale: Float) throws ->
   return try Tensor(shape: [images, queries, keys], buffer: weights)
 }
 
-/// The decoder's queries: query_t = m + Σ_v weight[t, v]·e_v over the visible tokens, the class token left out.
+/// The decoder's queries: query_t = m + Σ_v weight[t, v]·e_v over the visible tokens, leading ones left out.
 ///
 /// - Parameters:
 ///   - maskToken: [1, 1, D], m.
-///   - e: [B, V + 1, D], class token first.
+///   - e: [B, leading + V, D], the visible tokens last.
 ///   - weights: [B, T, V], constant.
+///   - leading: tokens in front of the visible ones: 1 for a class token.
 /// - Returns: [B, T, D].
 /// - Throws: `ShapeError`, `OutOfMemory`.
-public func visualCues(_ e: Tensor, maskToken: Tensor, weights: Tensor) throws -> Tensor {
+public func visualCues(_ e: Tensor, maskToken: Tensor, weights: Tensor, leading: Int = 1) throws -> Tensor {
   try expect(3, weights, "visualCues", "weights")
   let (images, queries, keys, width) = (weights.shape[0], weights.shape[1], weights.shape[2], e.width)
-  try expect([images, keys + 1, width], e, "visualCues", "e")
+  try expect([images, leading + keys, width], e, "visualCues", "e")
   try expect([1, 1, width], maskToken, "visualCues", "maskToken")
   let y = try Buffer(count: images * queries * width)
   let cues = weights.buffer
-  let (rowsOut, rowsIn) = (queries * width, (keys + 1) * width)
+  let (rowsOut, rowsIn, lead) = (queries * width, (leading + keys) * width, leading * width)
   let mixing = LocalProduct(queries, width, keys)
   try parallelWithScratch(images, scratchCount: mixing.scratchCount) { image, scratch in
     mixing(
       MatrixView(cues.pointer + image * queries * keys, stride: keys),
-      MatrixView(e.pointer + image * rowsIn + width, stride: width),
+      MatrixView(e.pointer + image * rowsIn + lead, stride: width),
       into: MatrixPlace(y.pointer + image * rowsOut, stride: width), Epilogue(bias: maskToken.pointer),
       scratch: scratch)
   }
@@ -66,10 +67,10 @@ public func visualCues(_ e: Tensor, maskToken: Tensor, weights: Tensor) throws -
     let collecting = LocalProduct(keys, width, queries)
     try parallelWithScratch(images, scratchCount: collecting.scratchCount) { image, scratch in
       let place = contribution.pointer + image * rowsIn
-      place.update(repeating: 0, count: width)
+      place.update(repeating: 0, count: lead)
       collecting(
         MatrixView(cues.pointer + image * queries * keys, stride: keys, transposed: true),
-        MatrixView(dy.pointer + image * rowsOut, stride: width), into: MatrixPlace(place + width, stride: width),
+        MatrixView(dy.pointer + image * rowsOut, stride: width), into: MatrixPlace(place + lead, stride: width),
         scratch: scratch)
     }
     try de.add(contribution)

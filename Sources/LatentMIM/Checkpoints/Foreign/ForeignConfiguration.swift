@@ -27,7 +27,7 @@ extension ModelConfiguration {
     if isGridGiven { try found.apply(JSONPlace(.object(options.grid()), source: options.model.path)) }
     let leading = try sizes.setGrid(&found, isGiven: isGridGiven, title: weights.title)
     try found.apply(options.model)
-    try found.setVisible(noOptions)
+    found.setVisible(maskRatio: Preset.official.maskRatio)
     let isMeanGiven = try options.model.optionalMember("mean") != nil
     found.setNormalization(isMeanGiven: isMeanGiven, isStdGiven: try options.model.optionalMember("std") != nil)
     if !isMeanGiven, let remark = weights.family.pixelRemark { remarks.append("\(weights.title): \(remark)") }

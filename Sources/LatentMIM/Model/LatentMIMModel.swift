@@ -1,0 +1,128 @@
+import Compute
+import Networks
+import Tensors
+
+/// Latent masked image modelling (Fig. 2): an online encoder sees a few patches, a decoder predicts from them what a target source (a
+/// moving average of the encoder, by default) says of the others. The configuration chooses each part.
+public final class LatentMIMModel: @unchecked Sendable {
+  public let configuration: ModelConfiguration
+  public let encoder: VisionTransformer
+  /// Its own network for targets; nil where targets come from the online encoder, or from no encoder.
+  public let targetEncoder: VisionTransformer?
+  public let decoder: any Decoder
+
+  let parts: ModelParts
+  /// What makes the target encoder follow the online one; nil where it does not.
+  let average: MovingAverage?
+
+  /// A model with fresh weights; a momentum target encoder starts as a copy of the online one.
+  ///
+  /// - Parameter seed: weights depend on it and on their names.
+  /// - Throws: `ConfigurationError`, `OutOfMemory`.
+  public init(_ configuration: ModelConfiguration, seed: UInt64 = 0) throws {
+    try configuration.validate()
+    self.configuration = configuration
+    let parts = try ModelParts(configuration)
+    (self.parts, encoder, targetEncoder, decoder) = (parts, parts.encoder, parts.targetEncoder, parts.decoder)
+    average =
+      configuration.targetEncoder == .momentum
+      ? try parts.targetEncoder.map {
+        try MovingAverage(target: $0.namedParameters(), online: parts.encoder.namedParameters())
+      } : nil
+    encoder.initialize(prefix: "encoder", seed: seed)
+    decoder.initialize(prefix: "decoder", seed: seed)
+    targetEncoder?.initialize(prefix: "target_encoder", seed: seed)
+    parts.predictor?.initialize(prefix: "predictor", seed: seed)
+    average?.update(momentum: 0)
+  }
+
+  /// The parameters that are trained: `encoder.*`, `decoder.*`, and `target_encoder.*` where it is trained for itself.
+  public var onlineParameters: [NamedParameter] {
+    let own =
+      encoder.namedParameters(prefix: "encoder") + decoder.namedParameters(prefix: "decoder")
+      + (parts.predictor?.namedParameters(prefix: "predictor") ?? [])
+    return average == nil ? own + targetParameters : own
+  }
+
+  /// All parameters, `target_encoder.*` included.
+  public var parameters: [NamedParameter] { average == nil ? onlineParameters : onlineParameters + targetParameters }
+
+  private var targetParameters: [NamedParameter] {
+    targetEncoder?.namedParameters(prefix: "target_encoder") ?? []
+  }
+
+  /// target ← m·target + (1 − m)·online; nothing where no target encoder follows.
+  public func updateTarget(momentum: Double) { average?.update(momentum: Float(momentum)) }
+
+  public func clearGradients() {
+    for named in onlineParameters { named.parameter.tensor.gradient?.clear() }
+  }
+
+  /// The loss of a batch; its gradients are added to those of the online parameters.
+  ///
+  /// - Parameters:
+  ///   - images: [B, cropHeight, cropWidth, channels], normalised.
+  ///   - views: for B images.
+  ///   - gamma: γ of the similarity constraint.
+  /// - Throws: as for crops with more than that.
+  public func loss(_ images: Tensor, views: Views, gamma: Double) throws -> BatchMetrics {
+    try loss(TrainingCrops(images, views: views), gamma: gamma)
+  }
+
+  /// The loss of a batch; its gradients are added to those of the online parameters.
+  ///
+  /// - Throws: `ShapeError`, `ViewsError`, `ConfigurationError` where parts are missing or too many, `NonFiniteError`: gradients are as
+  ///   before then; `OutOfMemory`, `Interrupted`: they may be cleared.
+  public func loss(_ crops: TrainingCrops, gamma: Double) throws -> BatchMetrics {
+    var pooled = PooledTokens()
+    var metrics = try loss(crops, gamma: gamma, share: 1, pooled: &pooled)
+    (metrics.similarityImages, metrics.effectiveRank) = try pooled.similarityAndRank()
+    return metrics
+  }
+
+  /// The same for one part of a batch: gradients are scaled by `share`, pooled tokens are left to the caller.
+  func loss(
+    _ crops: TrainingCrops, gamma: Double, share: Float, pooled: inout PooledTokens
+  ) throws -> BatchMetrics {
+    try crops.validate(configuration)
+    guard gamma.isFinite else { throw NonFiniteError(input: "gamma", index: [], value: Float(gamma)) }
+    let ((outputs, loss), tape) = try Tape.record { try recordedLoss(crops, gamma: Float(gamma)) }
+    let metrics = BatchMetrics(loss: Double(loss.item), outputs)
+    guard metrics.loss.isFinite else { throw NonFiniteError(what: "the loss", value: metrics.loss) }
+    do {
+      try tape.backward(from: loss, scale: share)
+    } catch {
+      clearGradients()  // some parameters have their share, some do not
+      throw error
+    }
+    try pooled.add(outputs[0].visible)
+    return metrics
+  }
+
+  private func recordedLoss(_ crops: TrainingCrops, gamma: Float) throws -> ([ForwardOutputs], Tensor) {
+    let outputs = try parts.forward(crops, gamma: gamma)
+    return (outputs, try parts.loss(outputs, crops))
+  }
+
+  /// The most bytes that the loss of a batch and its gradients take, beyond what is in use; found in a dry run. Gradients collected are
+  /// forgotten.
+  ///
+  /// - Parameter accumulates: whether gradients of an earlier batch are there already.
+  /// - Throws: `ConfigurationError`.
+  func peakBytes(batch: Int, accumulates: Bool) throws -> Int {
+    clearGradients()
+    let views = try Views.sample(configuration, seed: 0, images: Array(0..<batch))
+    let shape = [batch, configuration.cropHeight, configuration.cropWidth, configuration.channels]
+    func images() throws -> Tensor { try Tensor(shape: shape, buffer: Buffer(count: shape.reduce(1, *))) }
+    return try DryRun.peakBytes {
+      defer { clearGradients() }
+      for _ in 0..<(accumulates ? 2 : 1) {
+        let crops = TrainingCrops(
+          try images(), views: views, targetImages: configuration.targetView == .recolored ? try images() : nil,
+          second: configuration.contrastCoefficient > 0 ? (try images(), views) : nil)
+        let ((_, loss), tape) = try Tape.record { try recordedLoss(crops, gamma: 0) }
+        try tape.backward(from: loss)
+      }
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import Compute
+import Networks
+import Tensors
+
+extension ModelConfiguration {
+  /// The online encoder.
+  var encoderShape: EncoderShape {
+    var shape = encoderShape(projects: projector != .none)
+    shape.hasMaskToken = maskedInput == .token
+    return shape
+  }
+
+  /// A network for targets alone: no blocks but those that are used.
+  var targetEncoderShape: EncoderShape {
+    var shape = encoderShape(projects: projectsTargets)
+    shape.depth = usedTargetDepth
+    return shape
+  }
+
+  /// Whether targets go through a projector.
+  var projectsTargets: Bool { projector == .both && targetLayers == 0 }
+
+  /// Whether there is one.
+  var hasTargetEncoder: Bool { targetDepth != 0 && [.momentum, .independent].contains(targetEncoder) }
+
+  func encoderShape(projects: Bool) -> EncoderShape {
+    var shape = EncoderShape(
+      patchCount: patchSize * patchSize * channels, width: width, depth: depth, heads: heads, mlpRatio: mlpRatio,
+      projector: projects ? ProjectorShape(width: projectorWidth, depth: projectorDepth) : nil)
+    shape.hasClassToken = classToken
+    return shape
+  }
+
+  /// - Throws: `ShapeError`, `OutOfMemory`.
+  func positionEmbedding(width: Int) throws -> PositionEmbedding {
+    try PositionEmbedding(positionTable.table(width: width), isLearned: learnPositions)
+  }
+
+  /// - Throws: `OutOfMemory`.
+  func makeDecoder() throws -> any Decoder {
+    var shape = DecoderShape(
+      encoderWidth: width, targetWidth: targetWidth, width: decoderWidth, depth: decoderDepth, heads: decoderHeads,
+      mlpRatio: mlpRatio)
+    shape.readsClassToken = classToken
+    switch decoder {
+    case .linear: return try LinearDecoder(shape)
+    case .selfAttention:
+      return try SelfAttentionDecoder(shape, positions: positionEmbedding(width: decoderWidth))
+    case .crossAttention:
+      return try CrossAttentionDecoder(
+        shape, positions: positionEmbedding(width: decoderWidth), cueScale: visualCues ? cueFactor : nil)
+    }
+  }
+
+  private var cueFactor: Float { cueScale == .sqrt ? 1 / Float(decoderWidth).squareRoot() : 1 }
+
+  /// What the online branch drops in one step; nil: nothing.
+  ///
+  /// - Parameters:
+  ///   - seed: of the run.
+  ///   - step: which step it is.
+  public func noise(seed: UInt64, step: Int = 0) -> Noise? {
+    guard dropout > 0 || dropPath > 0 else { return nil }
+    return Noise(
+      stream: RandomStream(seed: seed, purpose: .noise, epoch: step), dropPath: Float(dropPath), dropout: Float(dropout)
+    )
+  }
+}

@@ -1,0 +1,58 @@
+import Compute
+import Networks
+import Tensors
+
+/// Where the patches of a grid are, for a network.
+struct PatchPlaces {
+  /// [rows · columns, C]
+  let table: Tensor
+  /// What is added to the scores of a block's attention, by the block's number.
+  var bias: ((Int) throws -> ScoreBias?)?
+}
+
+extension Encoder {
+  /// Where the patches of a grid are.
+  ///
+  /// - Throws: `ShapeError` where positions of a foreign encoder are to be extended, `OutOfMemory`.
+  func places(rows: Int, columns: Int, scaling: PositionScaling) throws -> PatchPlaces {
+    let width = configuration.width
+    if let learned = network.positions?.learned {
+      return PatchPlaces(table: try table(learned.tensor, rows: rows, columns: columns, scaling: scaling))
+    }
+    guard let foreign else {
+      return PatchPlaces(
+        table: try configuration.positionTable.table(width: width, rows: rows, columns: columns, scaling: scaling))
+    }
+    let isTrained = (rows, columns) == (configuration.rows, configuration.columns)
+    guard isTrained || scaling == .span else {
+      throw ShapeError(
+        "features", "positions of a \(foreign.family) encoder are a table and end with it; they cannot be extended")
+    }
+    return PatchPlaces(
+      table: try foreign.table(configuration, rows: rows, columns: columns),
+      bias: try foreign.relative.map { relative in
+        let numbers = try relative.byHead(rows: rows, columns: columns)
+        let headWidth = width / configuration.heads
+        if numbers.count == 1 {
+          let shared = try relative.bias(numbers[0], rows: rows, columns: columns, headWidth: headWidth)
+          return { _ in shared }
+        }
+        return { try relative.bias(numbers[$0], rows: rows, columns: columns, headWidth: headWidth) }
+      })
+  }
+
+  /// A trained table [L + 1, C], the class token's row left out, interpolated where the grid is another than the trained one.
+  private func table(_ learned: Tensor, rows: Int, columns: Int, scaling: PositionScaling) throws -> Tensor {
+    let (trainedRows, trainedColumns) = (configuration.trainingRows, configuration.trainingColumns)
+    let cells = (1...configuration.numPatches).map { Int32($0) }
+    let own = try Tape.pause { try gatherRows(learned, indices: cells, images: 1) }
+      .reshaped([cells.count, configuration.width])
+    if (rows, columns) == (trainedRows, trainedColumns) { return own }
+    guard scaling == .span else {
+      throw ShapeError("features", "learned positions are a table and end with it; they cannot be extended")
+    }
+    return try mapped(
+      own, rows: .bicubic(inputs: trainedRows, outputs: rows, antialias: true),
+      columns: .bicubic(inputs: trainedColumns, outputs: columns, antialias: true))
+  }
+}

@@ -1,0 +1,78 @@
+import Compute
+import Images
+import Tensors
+
+/// The crops of a run's steps, loaded ahead; where a model wants a second image of each, a second loader goes in step with the first.
+final class TrainingBatches {
+  private let dataset: any ImageDataset
+  private let configuration: TrainingConfiguration
+  /// What training sees of an image, and the other image of it, where there is one.
+  private let augmentations: [Augmentation]
+  private var loaders: [Loader] = []
+  /// Batches that are loaded while one is used.
+  let ahead = 1
+
+  /// - Throws: `ConfigurationError`, `ImageError`.
+  init(_ dataset: any ImageDataset, _ configuration: TrainingConfiguration, for model: ModelConfiguration) throws {
+    (self.dataset, self.configuration) = (dataset, configuration)
+    let first = try configuration.augmentation(for: model)
+    var other = first
+    if model.targetView == .recolored {
+      other.levels = Recoloring()
+      augmentations = [first, other]
+    } else if model.contrastCoefficient > 0 {
+      other.purpose = .secondCrop
+      augmentations = [first, other]
+    } else {
+      augmentations = [first]
+    }
+  }
+
+  /// Images that are loaded for each of the data set's.
+  var imagesOfEach: Int { augmentations.count }
+
+  /// The next part of a batch, from the one that `begin` gives on where nothing is loaded ahead: (epoch, number of the part in it).
+  ///
+  /// - Throws: errors of the data set, `LoaderError`, `OutOfMemory`, `Interrupted`.
+  func next(from begin: (epoch: Int, part: Int)) throws -> LoadedCrops {
+    if loaders.isEmpty { loaders = try augmentations.map { try loader($0, from: begin) } }
+    let batches = try loaders.map { loader in
+      guard let batch = try loader.next() else { throw LoaderError.closed }
+      return batch
+    }
+    return LoadedCrops(batches: batches)
+  }
+
+  /// Forgets what was loaded ahead.
+  func rewind() { loaders = [] }
+
+  private func loader(_ augmentation: Augmentation, from begin: (epoch: Int, part: Int)) throws -> Loader {
+    try Loader(
+      dataset, transform: .train(augmentation), batchSize: configuration.batchSize / configuration.accumulationSteps,
+      order: .shuffled, seed: configuration.randomSeed, batchesPerStep: configuration.accumulationSteps,
+      epochs: begin.epoch..<configuration.epochs, firstBatch: begin.part,
+      workers: configuration.workers == 0 ? nil : configuration.workers, prefetch: ahead)
+  }
+}
+
+/// The same images, once for each augmentation.
+struct LoadedCrops {
+  fileprivate let batches: [Batch]
+
+  var count: Int { batches[0].indices.count }
+
+  /// - Throws: `ConfigurationError`, `ShapeError`, `LoaderError` where an image was replaced in one of the batches alone.
+  func crops(of model: ModelConfiguration, seed: UInt64, epoch: Int) throws -> TrainingCrops {
+    let images = try batches.map { try Tensor(shape: $0.shape, buffer: $0.pixels) }
+    let indices = batches[0].indices
+    let views = try Views.sample(model, seed: seed, epoch: epoch, images: indices)
+    guard images.count > 1 else { return TrainingCrops(images[0], views: views) }
+    guard batches[1].indices == indices else { throw LoaderError.plan("two crops of a batch are of different images") }
+    if model.targetView == .recolored { return TrainingCrops(images[0], views: views, targetImages: images[1]) }
+    let others = try Views.sample(model, seed: seed ^ Self.otherViews, epoch: epoch, images: indices)
+    return TrainingCrops(images[0], views: views, second: (images[1], others))
+  }
+
+  /// What makes the seed of the second crops' views another one.
+  private static let otherViews: UInt64 = 0x9E37_79B9_7F4A_7C15
+}
