@@ -1,4 +1,4 @@
-"""The command line: `latentmim pretrain | evaluate | segment | inspect | bench`."""
+"""The command line: `latentmim pretrain | evaluate | segment | reproduce | inspect | bench`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import latentmim as lm
 from latentmim.evaluate import command
+from latentmim.reproduce import command as reproduction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     segment.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="compute at this size")
     segment.set_defaults(run=_segment)
 
+    reproduce = commands.add_parser("reproduce", help="the paper's tables again, at a scale that fits the time given")
+    reproduction.add_options(reproduce)
+    reproduce.set_defaults(run=_reproduce)
+
     inspect = commands.add_parser("inspect", help="what a checkpoint or a run holds")
     inspect.add_argument("path", help="a checkpoint, encoder.safetensors, .pth, config.json, or the folder of a run")
     inspect.add_argument("--preset", choices=lm.config.PRESETS, default="official", help="what to compare with")
@@ -124,6 +129,11 @@ def _setting(text: str) -> tuple[str, Any]:
 def _evaluate(chosen: argparse.Namespace) -> None:
     _set_threads(chosen)
     command.run(chosen, dict(map(_setting, chosen.set)))
+
+
+def _reproduce(chosen: argparse.Namespace) -> None:
+    _set_threads(chosen)
+    reproduction.run(chosen)
 
 
 def _segment(chosen: argparse.Namespace) -> None:

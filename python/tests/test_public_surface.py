@@ -23,7 +23,10 @@ from latentmim import cli, config
 MODULES = [
     importlib.import_module(f"latentmim.{name}")
     for name in ("config", "data", "encoder", "evaluate", "masking", "model", "plot", "pretraining", "pth", "runs",
-                 "runtime", "segmentation", "training", "cli", "interrupts")
+                 "runtime", "segmentation", "training", "cli", "interrupts", "reproduce", "reproduce.claims",
+                 "reproduce.command", "reproduce.data", "reproduce.figures", "reproduce.planning", "reproduce.report",
+                 "reproduce.results", "reproduce.rows", "reproduce.running", "reproduce.scale", "reproduce.study",
+                 "reproduce.tables")
 ]  # fmt: skip
 
 

@@ -1,0 +1,97 @@
+"""`latentmim reproduce`: its options, and what it does with them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from latentmim.reproduce import data
+from latentmim.reproduce.planning import Request
+from latentmim.reproduce.running import Scoring
+from latentmim.reproduce.scale import LADDER
+from latentmim.reproduce.study import Study
+from latentmim.reproduce.tables import EXPERIMENTS
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["add_options", "run"]
+
+DEFAULTS = Request()
+SCORING = Scoring()
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command to its parser."""
+    parser.add_argument("what", nargs="+", choices=[*EXPERIMENTS, "all"], metavar="WHAT",
+                        help=f"{', '.join(EXPERIMENTS)} or all; several share their runs")  # fmt: skip
+    parser.add_argument("--data", metavar="PATH", help="folder with train/ and test/ of class folders, folder of class "
+                        "folders, folder of IDX files, or .npz (default: the photographs that examples/groceries.py "
+                        "fetched)")  # fmt: skip
+    parser.add_argument("--images", type=int, help="training images used, spread over the classes (default: all)")
+    parser.add_argument("--out", default="runs/reproduction", help="folder of the study; run again to go on "
+                        "(default: %(default)s)")  # fmt: skip
+    parser.add_argument("--hours", type=float, default=DEFAULTS.hours,
+                        help="for all; decides encoder, epochs, number of seeds (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--seeds", type=int, nargs="+", help="exactly these (default: of 1, 2, 3 those that fit)")
+    parser.add_argument("--rows", nargs="+", metavar="KEY", help="train only these rows")
+    parser.add_argument("--size", choices=[size.name for size in LADDER], help="encoder (default: by the hours)")
+    parser.add_argument("--epochs", type=int, help="passes over the data; with the smallest encoder, if no "
+                        "--size is given (default: by the hours)")  # fmt: skip
+    parser.add_argument("--patch-size", type=int, help="4 for images below 48 pixels, else 8, if not given")
+    parser.add_argument("--batch-size", type=int, help=f"(default: {DEFAULTS.batch_size})")
+    parser.add_argument("--base-learning-rate", type=float, help=f"(default: {DEFAULTS.base_learning_rate})")
+    parser.add_argument("--preset", choices=["official", "paper"], help=f"(default: {DEFAULTS.preset})")
+    parser.add_argument("--no-fine-tune", action="store_true", help="leave fine-tuning out")
+    parser.add_argument("--fine-tune-images", type=int, default=SCORING.fine_tune_images, help="(default: %(default)s)")
+    parser.add_argument("--fine-tune-epochs", type=int, default=SCORING.fine_tune_epochs, help="(default: %(default)s)")
+    parser.add_argument("--redraw", action="store_true", help="only write tables and pictures from what is there")
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Do as the command line says: prints the paths of what was written."""
+    for name in ("epochs", "batch_size", "patch_size", "fine_tune_images", "fine_tune_epochs"):
+        value = getattr(chosen, name)
+        if value is not None and value < 1:
+            raise ValueError(f"--{name.replace('_', '-')}: is {value}, wanted at least 1")
+    names = list(EXPERIMENTS) if "all" in chosen.what else list(dict.fromkeys(chosen.what))
+    experiments = [EXPERIMENTS[name] for name in names]
+    path = chosen.data or default_data()
+    images = data.read(path, images=chosen.images)
+    scoring = Scoring(
+        fine_tune=not chosen.no_fine_tune, fine_tune_images=chosen.fine_tune_images,
+        fine_tune_epochs=chosen.fine_tune_epochs,
+    )  # fmt: skip
+    asked = {name: value for name in ("size", "epochs", "patch_size", "batch_size", "base_learning_rate", "preset")
+             if (value := getattr(chosen, name)) is not None}  # fmt: skip
+    study = Study(chosen.out, images, scoring, source=_source(path, chosen))
+    if chosen.redraw:
+        paths = study.write(experiments)
+    else:
+        request = Request(hours=chosen.hours, **asked)
+        paths = study.run(experiments, request, asked=list(asked), seeds=chosen.seeds, keys=chosen.rows)
+    print("\n".join(paths))
+
+
+def default_data() -> str:
+    """The grocery photographs, where the example has fetched them.
+
+    Raises:
+        ValueError: they are not there.
+
+    """
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    folder = os.path.join(cache, "latentmim", "groceries")
+    if not os.path.isdir(folder):
+        raise ValueError(f"--data PATH is wanted: {folder} is not there (`python examples/groceries.py` fetches it)")
+    return folder
+
+
+def _source(path: str, chosen: argparse.Namespace) -> list[str]:
+    """The part of the command line that names data and scoring, with what differs from the defaults."""
+    parts = ["--data", path]
+    for name in ("images", "fine_tune_images", "fine_tune_epochs"):
+        value = getattr(chosen, name)
+        if value is not None and value != getattr(SCORING, name, None):
+            parts += [f"--{name.replace('_', '-')}", str(value)]
+    return [*parts, "--no-fine-tune"] if chosen.no_fine_tune else parts
