@@ -12,6 +12,8 @@ public enum ErrorKind: Int32, Sendable {
   case interrupted = 5
   /// The computation left the finite numbers (FloatingPointError).
   case notFinite = 6
+  /// Training has collapsed (latentmim.CollapseError).
+  case collapsed = 7
 }
 
 /// An error that says what it is about and, in `description`, what was wrong, where, and what was wanted.

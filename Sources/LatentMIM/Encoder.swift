@@ -60,13 +60,11 @@ public final class Encoder: @unchecked Sendable {
     let tokens = grid.cells + (hasClassToken ? 1 : 0)
     let places = try places(rows: grid.rows, columns: grid.columns, scaling: scaling)
     let result = try Buffer(count: batch * tokens * width)
-    for first in stride(from: 0, to: batch, by: Self.imagesPerPass) {
-      try Interruption.check()
-      let count = min(Self.imagesPerPass, batch - first)
-      let part = try precision.compute(keepsPackedWeights: true) {
-        try Tape.pause { try pass(images, first: first, count: count, grid: grid, places: places, tap: tap) }
-      }
-      copyWithoutRegisters(part, to: result.pointer + first * tokens * width)
+    try inParts(images, grid: grid, places: places, precision: precision) { first, patches, positions in
+      var found = try network.tokens(patches, positions: positions, layer: tap.layer, bias: places.bias)
+      if tap.normed { found = try network.normed(found) }
+      if tap.projected { found = try network.project(found) }
+      copyWithoutRegisters(found, to: result.pointer + first * tokens * width)
     }
     let features = try Tensor(shape: [batch, tokens, width], buffer: result)
     guard sumOfSquares(result.pointer, count: result.count).isFinite else {
@@ -75,19 +73,39 @@ public final class Encoder: @unchecked Sendable {
     return features
   }
 
-  private func pass(
-    _ images: Tensor, first: Int, count: Int, grid: PatchGrid, places: PatchPlaces, tap: FeatureTap
-  ) throws -> Tensor {
-    let size = images.count / images.shape[0]
-    let part = try Tensor(
-      shape: [count] + images.shape.dropFirst(),
-      values: UnsafeBufferPointer(start: images.pointer + first * size, count: count * size))
-    let cells = (0..<count).flatMap { _ in (0..<Int32(grid.cells)) }
-    let patches = try extractPatches(part, grid: grid, cells: cells, offsets: nil)
-    let positions = try gatherRows(places.table, indices: cells, images: count)
-    var tokens = try network.tokens(patches, positions: positions, layer: tap.layer, bias: places.bias)
-    if tap.normed { tokens = try network.normed(tokens) }
-    return tap.projected ? try network.project(tokens) : tokens
+  /// Calls `visit(layer, tokens)` with what every layer gives, 0 … depth, for some images after the others. [B, leading + N, C] each.
+  ///
+  /// - Throws: as `features`, and what `visit` throws.
+  func eachLayer(of images: Tensor, precision: Precision, visit: (Int, Tensor) throws -> Void) throws {
+    let grid = try patchGrid(of: images)
+    try requireFinite(images, name: "images")
+    let places = try places(rows: grid.rows, columns: grid.columns, scaling: .span)
+    try inParts(images, grid: grid, places: places, precision: precision) { _, patches, positions in
+      try network.eachLayer(patches, positions: positions, bias: places.bias, visit: visit)
+    }
+  }
+
+  /// Calls `body(first image, patches, positions)` for some images after the others, in inference mode.
+  private func inParts(
+    _ images: Tensor, grid: PatchGrid, places: PatchPlaces, precision: Precision,
+    body: (Int, Tensor, Tensor) throws -> Void
+  ) throws {
+    let (batch, size) = (images.shape[0], images.count / max(images.shape[0], 1))
+    for first in stride(from: 0, to: batch, by: Self.imagesPerPass) {
+      try Interruption.check()
+      let count = min(Self.imagesPerPass, batch - first)
+      let part = try Tensor(
+        shape: [count] + images.shape.dropFirst(),
+        values: UnsafeBufferPointer(start: images.pointer + first * size, count: count * size))
+      let cells = allCells(of: grid, images: count)
+      try precision.compute(keepsPackedWeights: true) {
+        try Tape.pause {
+          try body(
+            first, extractPatches(part, grid: grid, cells: cells, offsets: nil),
+            gatherRows(places.table, indices: cells, images: count))
+        }
+      }
+    }
   }
 
   /// Copies tokens [B, leading + N, C] but those of registers, which hold nothing of a place.

@@ -34,6 +34,7 @@ public final class Trainer: @unchecked Sendable {
   let batches: TrainingBatches
   /// Steps that the target encoder was averaged for: once for each, also where a step is tried again.
   var averagedSteps = 0
+  private var collapse: CollapseGuard
 
   /// - Throws: `ConfigurationError`, `PrecisionError`, `LoaderError` where the data set holds less than one batch, `ImageError` where its channels are not
   ///   the model's, `OutOfMemory`.
@@ -44,6 +45,7 @@ public final class Trainer: @unchecked Sendable {
     self.dataset = dataset
     self.configuration = configuration
     schedule = Schedule(configuration)
+    collapse = CollapseGuard(configuration)
     stepsPerEpoch = try BatchPlan(
       count: dataset.count, batchSize: configuration.batchSize, order: .shuffled, seed: configuration.randomSeed
     ).batchesPerEpoch
@@ -59,18 +61,24 @@ public final class Trainer: @unchecked Sendable {
   /// One optimiser step; nil when the run is over.
   ///
   /// - Throws: `NonFiniteError` when the loss is not finite, errors of the data set, `Interrupted`, `OutOfMemory`. The step has not been
-  ///   taken then and can be tried again.
+  ///   taken then and can be tried again. `CollapseError`, where the configuration watches for it: the step has been taken.
   public func next() throws -> StepMetrics? {
     guard step < totalSteps else { return nil }
+    let metrics: StepMetrics
     do {
-      return try takeStep()
+      metrics = try takeStep()
     } catch {
       model.clearGradients()
       // Batches may have been taken from it for nothing.
       batches.rewind()
       throw error
     }
+    try collapse.check(metrics.batch, step: step)
+    return metrics
   }
+
+  /// Whether the last step crossed a threshold of collapse: what it left is not worth keeping.
+  public var looksCollapsed: Bool { collapse.streak > 0 }
 
   private func takeStep() throws -> StepMetrics {
     let start = monotonicSeconds()

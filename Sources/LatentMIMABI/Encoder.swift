@@ -68,18 +68,39 @@ public func lm_encoder_features(
 ) -> lm_status {
   attempt {
     let encoder = try object(encoder, Encoder.self)
-    let pixels = try given(pixels, "pixels").pointee
-    guard pixels.channels == encoder.configuration.channels else {
-      throw ArgumentError(
-        "features: images have \(pixels.channels) channels, the encoder wants \(encoder.configuration.channels)")
-    }
-    let images = try pixels.resampled(
-      height: Int(pixels.height), width: Int(pixels.width), encoder.configuration.normalization())
+    let images = try encoder.normalized(given(pixels, "pixels").pointee, "features")
     let tokens = try encoder.features(
-      Tensor(shape: images.shape, buffer: images.pixels),
+      images,
       tap: FeatureTap(layer: tap.layer == -1 ? nil : Int(tap.layer), normed: tap.norm, projected: tap.projector),
       scaling: tap.extend_positions ? .extend : .span, precision: precision(precisionName))
     try given(features, "features").update(from: tokens.pointer, count: tokens.count)
+  }
+}
+
+extension Encoder {
+  /// Pixels at their own size, as the encoder wants them.
+  fileprivate func normalized(_ pixels: lm_pixels, _ operation: String) throws -> Tensor {
+    guard pixels.channels == configuration.channels else {
+      throw ArgumentError(
+        "\(operation): images have \(pixels.channels) channels, the encoder wants \(configuration.channels)")
+    }
+    let images = try pixels.resampled(
+      height: Int(pixels.height), width: Int(pixels.width), configuration.normalization())
+    return try Tensor(shape: images.shape, buffer: images.pixels)
+  }
+}
+
+@c @implementation
+public func lm_encoder_spread(
+  _ encoder: OpaquePointer?, _ pixels: UnsafePointer<lm_pixels>?, _ precisionName: UnsafePointer<CChar>?,
+  _ effectiveRanks: UnsafeMutablePointer<Double>?, _ similarities: UnsafeMutablePointer<Double>?
+) -> lm_status {
+  attempt {
+    let encoder = try object(encoder, Encoder.self)
+    let images = try encoder.normalized(given(pixels, "pixels").pointee, "spread")
+    let found = try encoder.spread(images, precision: precision(precisionName))
+    try given(effectiveRanks, "effective_ranks").update(from: found.map(\.effectiveRank), count: found.count)
+    try given(similarities, "similarities").update(from: found.map(\.similarity), count: found.count)
   }
 }
 

@@ -222,6 +222,29 @@ extension lm_batch_metrics {
 }
 
 @c @implementation
+public func lm_model_read_loss(
+  _ model: OpaquePointer?, _ metrics: UnsafePointer<lm_batch_metrics>?, _ position: UnsafeMutablePointer<Double>?,
+  _ meaning: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> lm_status {
+  attempt {
+    let reading = try object(model, ModelBox.self).model.configuration.reading(
+      of: BatchMetrics(given(metrics, "metrics").pointee))
+    position?.pointee = reading.position
+    handOut(reading.meaning, meaning)
+  }
+}
+
+extension BatchMetrics {
+  fileprivate init(_ metrics: lm_batch_metrics) {
+    self.init()
+    loss = metrics.loss
+    (similarityPredictions, similarityVisible) = (metrics.similarity_predictions, metrics.similarity_visible)
+    (similarityTargets, similarityImages) = (metrics.similarity_targets, metrics.similarity_images)
+    effectiveRank = metrics.effective_rank
+  }
+}
+
+@c @implementation
 public func lm_model_clear_gradients(_ model: OpaquePointer?) {
   (try? object(model, ModelBox.self))?.model.clearGradients()
 }

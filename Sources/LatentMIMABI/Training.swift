@@ -57,7 +57,7 @@ public func lm_trainer_progress(_ trainer: OpaquePointer?, _ state: UnsafeMutabl
   guard let trainer = try? object(trainer, Trainer.self) else { return }
   state?.pointee = lm_trainer_state(
     step: Int64(trainer.step), total_steps: Int64(trainer.totalSteps), steps_per_epoch: Int64(trainer.stepsPerEpoch),
-    peak_learning_rate: trainer.configuration.peakLearningRate)
+    peak_learning_rate: trainer.configuration.peakLearningRate, looks_collapsed: trainer.looksCollapsed)
 }
 
 @c @implementation

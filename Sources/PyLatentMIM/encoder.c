@@ -74,6 +74,28 @@ static PyObject *encoder_features(PyObject *self, PyObject *args) {
   return none_or_fail(status);
 }
 
+static PyObject *encoder_spread(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *encoder;
+  PyObject *pixel_array, *rank_array, *similarity_array;
+  const char *precision;
+  if (!PyArg_ParseTuple(args, "O&OsOO", encoder_handle, &encoder, &pixel_array, &precision, &rank_array,
+                        &similarity_array)) {
+    return NULL;
+  }
+  ARRAY images = {0}, ranks = {0}, similarities = {0};
+  lm_pixels pixels;
+  const int64_t *layers = SHAPE(encoder->geometry.depth + 1);
+  if (!pixels_in(pixel_array, "images", &images, &pixels) ||
+      !array_out(rank_array, "ranks", FLOAT64, 1, layers, &ranks) ||
+      !array_out(similarity_array, "similarities", FLOAT64, 1, layers, &similarities)) {
+    return NULL;
+  }
+  lm_status status;
+  WITH(encoder, status = lm_encoder_spread(encoder->raw, &pixels, precision, ranks.view.buf, similarities.view.buf));
+  return none_or_fail(status);
+}
+
 static PyObject *encoder_dataset_features(PyObject *self, PyObject *args) {
   (void)self;
   struct handle *encoder, *dataset;
@@ -108,6 +130,8 @@ PyMethodDef encoder_methods[] = {
     {"encoder_has_class_token", encoder_has_class_token, METH_VARARGS, "encoder_has_class_token(encoder) -> bool"},
     {"encoder_features", encoder_features, METH_VARARGS,
      "encoder_features(encoder, images, layer, norm, projector, extend_positions, precision, features): features are written"},
+    {"encoder_spread", encoder_spread, METH_VARARGS,
+     "encoder_spread(encoder, images, precision, ranks, similarities): the last two are written"},
     {"encoder_dataset_features", encoder_dataset_features, METH_VARARGS,
      "encoder_dataset_features(encoder, dataset, indices, json, features): features are written"},
     {NULL, NULL, 0, NULL},

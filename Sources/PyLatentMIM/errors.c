@@ -3,6 +3,8 @@
 
 #include "private.h"
 
+PyObject *collapse_error;
+
 static PyObject *exception_class(lm_status status) {
   switch (status) {
     case LM_TYPE: return PyExc_TypeError;
@@ -10,6 +12,7 @@ static PyObject *exception_class(lm_status status) {
     case LM_MEMORY: return PyExc_MemoryError;
     case LM_INTERRUPTED: return PyExc_KeyboardInterrupt;
     case LM_NOT_FINITE: return PyExc_FloatingPointError;
+    case LM_COLLAPSED: return collapse_error;
     case LM_VALUE: return PyExc_ValueError;
     case LM_OK: break;
   }

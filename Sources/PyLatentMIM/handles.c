@@ -113,7 +113,8 @@ bool geometry_take(char *configuration, struct geometry *geometry) {
   lm_text_free(configuration);
   bool is_read = options && PyDict_Check(options) && read_grid(options, geometry) &&
                  read_size(options, "patch_size", &geometry->patch) && read_size(options, "patch_gap", &geometry->gap) &&
-                 read_size(options, "channels", &geometry->channels) && read_size(options, "width", &geometry->width);
+                 read_size(options, "channels", &geometry->channels) && read_size(options, "width", &geometry->width) &&
+                 read_size(options, "depth", &geometry->depth);
   if (!is_read) return false;
   PyObject *rule = PyDict_GetItemString(options, "crop_rule");
   bool grows = !rule || PyUnicode_CompareWithASCIIString(rule, "fixed") != 0;

@@ -178,6 +178,21 @@ static PyObject *model_loss(PyObject *self, PyObject *args) {
                        m.similarity_images, m.effective_rank);
 }
 
+static PyObject *model_read_loss(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *model;
+  lm_batch_metrics m = {0};
+  if (!PyArg_ParseTuple(args, "O&ddd", model_handle, &model, &m.loss, &m.similarity_targets, &m.similarity_images)) {
+    return NULL;
+  }
+  double position;
+  char *meaning = NULL;
+  lm_status status;
+  WITH(model, status = lm_model_read_loss(model->raw, &m, &position, &meaning));
+  if (status != LM_OK) return fail(status);
+  return Py_BuildValue("dN", position, take_text(meaning));
+}
+
 static PyObject *model_clear_gradients(PyObject *self, PyObject *args) {
   (void)self;
   struct handle *model;
@@ -212,6 +227,8 @@ PyMethodDef model_methods[] = {
     {"model_loss", model_loss, METH_VARARGS,
      "model_loss(model, images, views, target images or None, second images or None, their views, gamma, seed, precision) -> (loss, similarity of predictions, of visible tokens, of "
      "targets, between images, effective rank)"},
+    {"model_read_loss", model_read_loss, METH_VARARGS,
+     "model_read_loss(model, loss, similarity of targets, between images) -> (position, meaning)"},
     {"model_clear_gradients", model_clear_gradients, METH_VARARGS, "model_clear_gradients(model)"},
     {"model_update_target", model_update_target, METH_VARARGS, "model_update_target(model, momentum)"},
     {NULL, NULL, 0, NULL},

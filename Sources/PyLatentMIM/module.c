@@ -6,6 +6,11 @@ static int execute(PyObject *module) {
   for (size_t i = 0; i < sizeof areas / sizeof *areas; ++i) {
     if (PyModule_AddFunctions(module, areas[i]) != 0) return -1;
   }
+  if (!collapse_error) {
+    collapse_error = PyErr_NewExceptionWithDoc(
+        "latentmim.CollapseError", "Training has collapsed: all images look alike to the model.", PyExc_RuntimeError, NULL);
+  }
+  if (!collapse_error || PyModule_AddObjectRef(module, "CollapseError", collapse_error) != 0) return -1;
   lm_set_interrupt_check(interrupted);
   return 0;
 }

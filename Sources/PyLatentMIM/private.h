@@ -18,6 +18,8 @@
 PyObject *fail(lm_status status);
 /// None, or `fail`.
 PyObject *none_or_fail(lm_status status);
+/// The exception class of LM_COLLAPSED, made when the module is.
+extern PyObject *collapse_error;
 /// A str from a text of the library, which is freed; None for NULL.
 PyObject *take_text(char *text);
 /// The handle of an encoder that a call has made, or its error.
@@ -59,7 +61,7 @@ bool pixels_in(PyObject *object, const char *name, struct array *array, lm_pixel
 
 /// The sizes that arrays handed to a model must have.
 struct geometry {
-  int64_t rows, columns, patch, gap, channels, width;
+  int64_t rows, columns, patch, gap, channels, width, depth;
   int64_t crop_height, crop_width;  ///< of training crops, in pixels
 };
 /// Reads them from model options, which are completed first.

@@ -46,8 +46,8 @@ static PyObject *trainer_progress(PyObject *self, PyObject *args) {
   if (!PyArg_ParseTuple(args, "O&", trainer_handle, &trainer)) return NULL;
   lm_trainer_state s = {0};
   WITH(trainer, lm_trainer_progress(trainer->raw, &s));
-  return Py_BuildValue("(LLLd)", (long long)s.step, (long long)s.total_steps, (long long)s.steps_per_epoch,
-                       s.peak_learning_rate);
+  return Py_BuildValue("(LLLdO)", (long long)s.step, (long long)s.total_steps, (long long)s.steps_per_epoch,
+                       s.peak_learning_rate, s.looks_collapsed ? Py_True : Py_False);
 }
 
 static PyObject *trainer_configuration(PyObject *self, PyObject *args) {
@@ -109,7 +109,7 @@ PyMethodDef training_methods[] = {
     {"adamw_step", adamw_step, METH_VARARGS, "adamw_step(adamw, learning_rate)"},
     {"trainer_create", trainer_create, METH_VARARGS, "trainer_create(model, dataset, json) -> trainer"},
     {"trainer_progress", trainer_progress, METH_VARARGS,
-     "trainer_progress(trainer) -> (step, total steps, steps per epoch, peak learning rate)"},
+     "trainer_progress(trainer) -> (step, total steps, steps per epoch, peak learning rate, looks collapsed)"},
     {"trainer_configuration", trainer_configuration, METH_VARARGS, "trainer_configuration(trainer) -> json"},
     {"trainer_precision", trainer_precision, METH_VARARGS, "trainer_precision(trainer) -> 'float32' or 'bf16'"},
     {"trainer_memory_estimate", trainer_memory_estimate, METH_VARARGS,

@@ -10,7 +10,7 @@ and `segment` use it, `evaluate` scores it, `plot` draws. NumPy arrays go in and
 from __future__ import annotations
 
 from latentmim import _latentmim as _native
-from latentmim import config, data, evaluate, masking, plot, runtime
+from latentmim import config, data, evaluate, masking, plot, runtime, watching
 from latentmim.config import ModelConfig, TrainingConfig
 from latentmim.data import Arrays, ImageFolder, load_image, resize
 from latentmim.encoder import Encoder, load_encoder
@@ -20,12 +20,14 @@ from latentmim.pretraining import pretrain
 from latentmim.runtime import set_thread_count, thread_count
 from latentmim.segmentation import Segments, segment
 from latentmim.training import Trainer
+from latentmim.watching import CollapseError, spread, thermometer
 
 __version__: str = _native.version()
 
 __all__ = [
     "AdamW",
     "Arrays",
+    "CollapseError",
     "Encoder",
     "ImageFolder",
     "LatentMIM",
@@ -46,7 +48,10 @@ __all__ = [
     "runtime",
     "segment",
     "set_thread_count",
+    "spread",
+    "thermometer",
     "thread_count",
+    "watching",
 ]
 
 

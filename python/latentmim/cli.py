@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen.run(chosen)
     except KeyboardInterrupt:
         return 130
-    except (ValueError, TypeError, OSError, FloatingPointError, MemoryError, ImportError) as error:
+    except (ValueError, TypeError, OSError, FloatingPointError, lm.CollapseError, MemoryError, ImportError) as error:
         print(f"latentmim {chosen.command}: {error}", file=sys.stderr)
         return 1
     return 0

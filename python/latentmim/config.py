@@ -97,6 +97,9 @@ class TrainingOptions(TypedDict, total=False):
     seed: int
     workers: int
     precision: Precision
+    collapse_similarity: float
+    collapse_rank: float
+    collapse_patience: int
     recompute: bool
 
 
@@ -341,6 +344,9 @@ class TrainingConfig(_Config):
         workers: threads that decode images; 0: one for each core.
         precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with AVX512-BF16)
             or "auto", bf16 where there is. Weights, sums, softmax, norms and the loss are float32 in each.
+        collapse_similarity: the run stops when the similarity between images is above this; 1: never.
+        collapse_rank: … or the effective rank of their mean tokens below this; 0: never …
+        collapse_patience: … for so many steps in a row.
         recompute: whether blocks are computed again for their gradient instead of keeping what is inside: less memory,
             more time, the same results.
     """
@@ -367,6 +373,9 @@ class TrainingConfig(_Config):
     seed: int
     workers: int
     precision: str
+    collapse_similarity: float
+    collapse_rank: float
+    collapse_patience: int
     recompute: bool
 
     @classmethod

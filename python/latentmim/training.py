@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import warnings
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, Unpack
 
 from latentmim import _latentmim as _native
@@ -13,6 +14,7 @@ from latentmim.data import Dataset, as_dataset
 from latentmim.interrupts import Interrupts
 from latentmim.model import BATCH_METRICS, LatentMIM
 from latentmim.runs import RunFolder
+from latentmim.watching import CollapseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,12 +31,15 @@ STEP_METRICS = ("step", "epoch", "learning_rate", "target_momentum", "gamma", "g
 
 
 class TrainerState(NamedTuple):
-    """Where a run is: steps done, steps of the whole run and of an epoch, and the largest learning rate."""
+    """Where a run is: steps done, steps of the whole run and of an epoch, the largest learning rate, and whether the
+    last step crossed `collapse_similarity` or `collapse_rank`.
+    """
 
     step: int
     total_steps: int
     steps_per_epoch: int
     peak_learning_rate: float
+    looks_collapsed: bool
 
 
 class MemoryEstimate(NamedTuple):
@@ -71,6 +76,9 @@ class Trainer:
             always there.
         validation: a labelled data set for the nearest-neighbour score.
         validate_every: epochs between scores.
+        on_collapse: what `fit` does when `collapse_similarity` or `collapse_rank` is crossed: "stop" raises and leaves
+            the weights as they are; "roll_back" goes back to the last checkpoint of before, warns and returns; it needs
+            `out`. Nothing is saved while a threshold is crossed, so the last checkpoint is always a good one.
         progress: whether a progress bar is shown.
         options: anything else, by name: `TrainingConfig` lists and explains them.
 
@@ -108,10 +116,16 @@ class Trainer:
         log_every: int = 1,
         validation: Dataset | PathLike | None = None,
         validate_every: float = 1,
+        on_collapse: Literal["stop", "roll_back"] = "stop",
         progress: bool = True,
         **options: Unpack[TrainingOptions],
     ) -> None:
         _positive(save_every=save_every, keep_every=keep_every, log_every=log_every, validate_every=validate_every)
+        if on_collapse not in ("stop", "roll_back"):
+            raise ValueError(f"on_collapse: is {on_collapse!r}, wanted 'stop' or 'roll_back'")
+        if on_collapse == "roll_back" and out is None:
+            raise ValueError("on_collapse: is 'roll_back', which needs a folder `out` with checkpoints to go back to")
+        self._on_collapse = on_collapse
         self.model = model
         self.dataset = as_dataset(data)
         self.config = TrainingConfig.resolve(epochs=epochs, batch_size=batch_size, **options)
@@ -191,6 +205,7 @@ class Trainer:
 
         Raises:
             FloatingPointError: the loss is not finite. The message names the last checkpoint, which is kept.
+            CollapseError: training has collapsed, where the options watch for it. The message names that, too.
             FileNotFoundError: there is nothing to resume.
             ValueError: the run to resume has other options (which are named) or another number of images.
 
@@ -203,7 +218,9 @@ class Trainer:
                     bar.update(metrics)
             except FloatingPointError as error:
                 # What there is now may be beyond repair: it must not replace what was saved.
-                raise self._not_finite(error) from None
+                raise FloatingPointError(f"step {self.state.step + 1}: {error}; {self._kept}") from None
+            except CollapseError as error:
+                return self._collapsed(error)
             except Exception:
                 self._save()
                 raise
@@ -260,7 +277,7 @@ class Trainer:
 
     def _is_due(self, what: str, metrics: Metrics) -> bool:
         """Whether this step ends the epoch, or part of one, that something is done after."""
-        _, total, per_epoch, _ = self.state
+        _, total, per_epoch, *_ = self.state
         every = self._every[what]
         if every is None:
             return metrics["step"] % per_epoch == 0 and time.monotonic() - self._saved_time > 60
@@ -268,18 +285,27 @@ class Trainer:
         return bool(metrics["step"] % period == 0 or metrics["step"] == total)
 
     def _save(self) -> None:
-        """Bring the last checkpoint up to date."""
-        if self._run and self._saved_step != self.state.step:
+        """Bring the last checkpoint up to date, unless what there is looks collapsed."""
+        if self._run and self._saved_step != self.state.step and not self.state.looks_collapsed:
             self.save(self._run.last)
             self._saved_step = self.state.step
             self._saved_time = time.monotonic()
 
-    def _not_finite(self, error: FloatingPointError) -> FloatingPointError:
-        """The error, with where it was and what is left."""
-        kept = "no checkpoint was written before it"
+    @property
+    def _kept(self) -> str:
+        """What is left of the run."""
         if self._run and self._saved_step >= 0:
-            kept = f"the last checkpoint, of step {self._saved_step}, is {self._run.last}"
-        return FloatingPointError(f"step {self.state.step + 1}: {error}; {kept}")
+            return f"the last checkpoint, of step {self._saved_step}, is {self._run.last}"
+        return "no checkpoint was written before it"
+
+    def _collapsed(self, error: CollapseError) -> list[Metrics]:
+        """Go back to the last good state, where there is one and that is wanted; raise otherwise."""
+        if self._on_collapse == "stop" or self._run is None or self._saved_step < 0:
+            raise CollapseError(f"{error}; {self._kept}") from None
+        self.restore(self._run.last)
+        warnings.warn(f"{error}; back at {self._run.last}, of step {self._saved_step}", RuntimeWarning, stacklevel=3)
+        self.model.encoder.save(self._run.encoder)
+        return self.history
 
     def _say_interrupted(self) -> None:
         state = self.state

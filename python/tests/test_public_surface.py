@@ -23,7 +23,8 @@ from latentmim import cli, config
 MODULES = [
     importlib.import_module(f"latentmim.{name}")
     for name in ("config", "data", "encoder", "evaluate", "masking", "model", "plot", "pretraining", "pth", "runs",
-                 "runtime", "segmentation", "training", "cli", "interrupts", "reproduce", "reproduce.claims",
+                 "runtime", "segmentation", "training", "watching", "cli", "interrupts",
+                 "reproduce", "reproduce.claims",
                  "reproduce.command", "reproduce.data", "reproduce.figures", "reproduce.planning", "reproduce.report",
                  "reproduce.results", "reproduce.rows", "reproduce.running", "reproduce.scale", "reproduce.study",
                  "reproduce.tables")
@@ -81,7 +82,7 @@ def test_every_name_is_there() -> None:
 def test_the_stub_names_what_the_extension_has() -> None:
     stub = (Path(lm.__file__).parent / "_latentmim.pyi").read_text()
     there = {name for name in dir(native) if not name.startswith("_")}
-    assert set(re.findall(r"^def (\w+)", stub, re.M)) == there
+    assert set(re.findall(r"^(?:def|class) (\w+)", stub, re.M)) == there
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ typedef enum lm_status {
   LM_MEMORY = 4,       ///< out of memory
   LM_INTERRUPTED = 5,  ///< the interrupt check asked to stop
   LM_NOT_FINITE = 6,   ///< the computation left the finite numbers
+  LM_COLLAPSED = 7,    ///< training has collapsed: see the training options collapse_similarity and collapse_rank
 } lm_status;
 
 /// What the last failed call of this thread has to say; valid until the thread's next failing call. Never NULL.
@@ -213,6 +214,9 @@ typedef struct lm_crops {
 /// the operands of products are rounded to, "float32" (also NULL), "bf16" (LM_VALUE without AVX512-BF16) or "auto" (bf16 where there is).
 lm_status lm_model_loss(
     lm_model *model, const lm_crops *crops, double gamma, uint64_t seed, const char *precision, lm_batch_metrics *metrics);
+/// Where a loss stands: `*position` is 1 at chance and 0 at the floor (nan where there is none), `*meaning` says what that means. Of
+/// `metrics` it reads the loss and the similarities. Free the text with lm_text_free.
+lm_status lm_model_read_loss(lm_model *model, const lm_batch_metrics *metrics, double *position, char **meaning);
 void lm_model_clear_gradients(lm_model *model);
 /// target ← momentum · target + (1 − momentum) · online
 lm_status lm_model_update_target(lm_model *model, double momentum);
@@ -244,6 +248,7 @@ typedef struct lm_trainer_state {
   int64_t step;  ///< steps done
   int64_t total_steps, steps_per_epoch;
   double peak_learning_rate;
+  bool looks_collapsed;  ///< the last step crossed collapse_similarity or collapse_rank
 } lm_trainer_state;
 
 lm_status lm_trainer_create(lm_model *model, const lm_dataset *dataset, const char *training_options, lm_trainer **trainer);
@@ -306,6 +311,10 @@ typedef struct lm_tap {
 /// `precision`: as for lm_model_loss.
 lm_status lm_encoder_features(
     const lm_encoder *encoder, const lm_pixels *pixels, lm_tap tap, const char *precision, float *features);
+/// How far apart images lie behind every layer, 0 … depth: the effective rank of their mean patch tokens and their mean cosine, [depth + 1]
+/// each. At least two images.
+lm_status lm_encoder_spread(
+    lm_encoder *encoder, const lm_pixels *pixels, const char *precision, double *effective_ranks, double *similarities);
 
 /// One vector per image of a data set, [count, C]. `options`: {"resize": pixels or 0, "height", "width", "layer", "norm",
 /// "projector", "pooling": "cls" | "mean" | "max" | "topk_mean", "k"}; defaults are the `nn` protocol: resize to side/.875, centre

@@ -29,7 +29,7 @@ extension Trainer {
 
   /// Goes back to a saved state.
   ///
-  /// - Throws: `CheckpointError` where the file was written with other configurations (`workers` and `recompute` aside), `FileError`, `SafetensorsError`,
+  /// - Throws: `CheckpointError` where the file was written with other configurations (`workers`, `recompute` and what stops a collapsed run aside), `FileError`, `SafetensorsError`,
   ///   `WeightsError`. The trainer is unchanged then.
   public func restore(from path: String) throws {
     let file = try SafetensorsFile(path: path)
@@ -56,7 +56,7 @@ extension Trainer {
       return JSONPlace(try JSONValue(parsing: text, source: source), source: source)
     }
     var savedTraining = try TrainingConfiguration(json: place(training, FileKey.training))
-    (savedTraining.workers, savedTraining.recompute) = (configuration.workers, configuration.recompute)
+    savedTraining.takeWhatChangesNothing(from: configuration)
     let saved = try TrainerState(json: place(stateText, FileKey.state))
     let differences =
       savedModel.differences(from: model.configuration) + savedTraining.differences(from: configuration)

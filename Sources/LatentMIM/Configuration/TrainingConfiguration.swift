@@ -35,6 +35,11 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var workers = 0
   /// What the operands of products are rounded to.
   public var precision = Precision.auto
+  /// A run stops whose similarity between images is above this (1: never), or whose effective rank is below that (0: never), for so many
+  /// steps in a row.
+  public var collapseSimilarity = 1.0
+  public var collapseRank = 0.0
+  public var collapsePatience = 50
   /// Whether blocks are computed again for their gradient instead of keeping what is inside: less memory, more time, the same bits.
   public var recompute = false
 
@@ -69,6 +74,9 @@ extension TrainingConfiguration: Configurable {
       .integer("seed", \.seed, 0...Int.max),
       .integer("workers", \.workers, 0...256),
       .choice("precision", \.precision),
+      .number("collapse_similarity", \.collapseSimilarity, -1...1),
+      .number("collapse_rank", \.collapseRank, 0...100_000),
+      .integer("collapse_patience", \.collapsePatience, 1...1_000_000),
       .flag("recompute", \.recompute),
     ]
   }
@@ -85,6 +93,13 @@ extension TrainingConfiguration: Configurable {
     try apply(json, also: ["preset"])
     if try json.optionalMember("warmup_epochs") == nil { warmupEpochs = min(40, Double(epochs) / 10) }
     try validate()
+  }
+
+  /// Takes over the options that leave every step's numbers as they are.
+  mutating func takeWhatChangesNothing(from other: TrainingConfiguration) {
+    (workers, recompute) = (other.workers, other.recompute)
+    (collapseSimilarity, collapseRank) = (other.collapseSimilarity, other.collapseRank)
+    collapsePatience = other.collapsePatience
   }
 
   /// - Throws: `ConfigurationError` where an option is out of its range or options do not go together.

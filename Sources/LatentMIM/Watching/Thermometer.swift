@@ -1,0 +1,50 @@
+/// Where a loss stands between knowing nothing and perfection, and what that means.
+public struct LossReading: Sendable, Equatable {
+  public let bounds: LossBounds
+  /// 1 at chance, 0 at the floor; nan where the objective has no such level.
+  public let position: Double
+  /// What it means, in a sentence or two.
+  public let meaning: String
+}
+
+extension ModelConfiguration {
+  /// Reads a loss. The similarity constraint's share is part of it and not of the bounds: with a large coefficient readings lie too high.
+  ///
+  /// - Parameter metrics: of a step, or means over several.
+  public func reading(of metrics: BatchMetrics) -> LossReading {
+    let bounds = lossBounds
+    let position = (metrics.loss - bounds.floor) / (bounds.chance - bounds.floor)
+    return LossReading(bounds: bounds, position: position, meaning: Self.meaning(position, metrics))
+  }
+
+  /// Cosines from which on images, or targets of one image, are as good as equal.
+  private static let alike = 0.98
+
+  private static func meaning(_ position: Double, _ metrics: BatchMetrics) -> String {
+    if metrics.similarityImages > alike {
+      return "Collapse: all images look alike to the encoder (similarity between images \(metrics.similarityImages)), "
+        + "however small the loss is."
+    }
+    if metrics.similarityTargets > alike {
+      return
+        "The targets of an image are nearly equal (similarity \(metrics.similarityTargets)): there is nothing left to tell "
+        + "apart or to predict."
+    }
+    switch position {
+    case 1.05...:
+      return
+        "Worse than chance: predictions mislead. At the very beginning that passes; later the learning rate is too high."
+    case 0.95..<1.05:
+      return
+        "At chance: predictions say nothing of the patches. So every run begins; one that stays here does not learn."
+    case 0.6..<0.95: return "Learning has begun: predictions tell some patches from others."
+    case 0.15..<0.6: return "Learning well: predictions tell most patches apart."
+    case ..<0.15:
+      return
+        "Near the floor: hardly anything is left to predict. The task may be too easy: mask more, or widen the gap."
+    default:
+      return
+        "This objective has no chance level: its targets decide how large it is. Read the similarities and the rank instead."
+    }
+  }
+}

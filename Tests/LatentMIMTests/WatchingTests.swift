@@ -1,0 +1,66 @@
+import Tensors
+import TestSupport
+import Testing
+
+@testable import LatentMIM
+
+@Suite struct WatchingTests {
+  private func metrics(similarity: Double, rank: Double = 10) -> BatchMetrics {
+    var metrics = BatchMetrics()
+    (metrics.similarityImages, metrics.effectiveRank) = (similarity, rank)
+    return metrics
+  }
+
+  private func collapseGuard(similarity: Double = 1, rank: Double = 0, patience: Int = 3) -> CollapseGuard {
+    var training = TrainingConfiguration()
+    (training.collapseSimilarity, training.collapseRank, training.collapsePatience) = (similarity, rank, patience)
+    return CollapseGuard(training)
+  }
+
+  @Test func onlyAnUnbrokenRowOfStepsCounts() throws {
+    var watch = collapseGuard(similarity: 0.9)
+    for value in [0.95, 0.95, 0.5, 0.95, 0.95] { try watch.check(metrics(similarity: value), step: 1) }
+    #expect(watch.streak == 2)
+    let error = #expect(throws: CollapseError.self) { try watch.check(metrics(similarity: 0.95), step: 6) }
+    #expect(error?.kind == .collapsed && error?.description.contains("step 6") == true)
+    #expect(watch.streak == 0)
+  }
+
+  @Test func whatIsOffOrNotMeasuredCrossesNothing() throws {
+    #expect(collapseGuard().crossing(metrics(similarity: 1, rank: 0)) == nil)
+    #expect(collapseGuard(similarity: 0.9, rank: 2).crossing(metrics(similarity: .nan, rank: .nan)) == nil)
+    #expect(collapseGuard(rank: 2).crossing(metrics(similarity: 1, rank: 1.5))?.contains("1.5") == true)
+    #expect(collapseGuard(similarity: 0.9).crossing(metrics(similarity: 0.9)) == nil)
+  }
+
+  /// A part of the images' pass after the other: more images than go through at once.
+  @Test func spreadOfManyImages() throws {
+    let configuration = smallConfiguration()
+    let model = try LatentMIMModel(configuration, seed: 1)
+    let images = try normalized(randomTensor([19, 16, 20, 3], seed: 4), for: configuration)
+    let spread = try model.onlineEncoder.spread(images)
+    #expect(spread.map(\.layer) == [0, 1, 2])
+    #expect(spread.allSatisfy { $0.effectiveRank > 1 && $0.effectiveRank <= 18 && abs($0.similarity) <= 1 })
+    let last = try model.onlineEncoder.features(images, tap: FeatureTap(layer: 2, normed: false))
+    var pooled = PooledTokens()
+    try pooled.add(dropFirstToken(last))
+    let (similarity, rank) = try pooled.similarityAndRank()
+    expectClose(
+      [Float(spread[2].similarity), Float(spread[2].effectiveRank)], [similarity, rank], absolute: 1e-5 * rank, "spread"
+    )
+  }
+
+  @Test func readingsOfTheLoss() {
+    var metrics = BatchMetrics()
+    let configuration = ModelConfiguration()
+    metrics.loss = configuration.lossBounds.chance
+    let reading = configuration.reading(of: metrics)
+    #expect(reading.position == 1 && reading.meaning.hasPrefix("At chance"))
+    metrics.similarityImages = 0.99
+    #expect(configuration.reading(of: metrics).meaning.hasPrefix("Collapse"))
+    var regression = ModelConfiguration()
+    regression.objective = .mse
+    metrics.similarityImages = 0
+    #expect(regression.reading(of: metrics).position.isNaN)
+  }
+}

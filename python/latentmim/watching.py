@@ -1,0 +1,112 @@
+"""Watching for collapse: where a loss stands, and how far apart images lie behind every layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from latentmim import _arrays
+from latentmim import _latentmim as _native
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from latentmim.config import Precision
+    from latentmim.encoder import Encoder
+    from latentmim.model import LatentMIM
+
+__all__ = ["CollapseError", "Reading", "Spread", "spread", "thermometer"]
+
+CollapseError = _native.CollapseError
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Where a loss stands between knowing nothing and perfection.
+
+    Attributes:
+        loss: what was read.
+        chance: the loss of predictions that know nothing of the patches; nan where it depends on the targets.
+        floor: that of perfect predictions of targets as different as they can be; 0 for direct reconstruction.
+        position: 1 at chance, 0 at the floor.
+        meaning: what that means, in words.
+
+    """
+
+    loss: float
+    chance: float
+    floor: float
+    position: float
+    meaning: str
+
+    def __str__(self) -> str:
+        if np.isnan(self.position):
+            return f"loss {self.loss:.3f}: {self.meaning}"
+        width = 30
+        mark = min(max(round(self.position * (width - 1)), 0), width - 1)
+        scale = "─" * mark + "●" + "─" * (width - 1 - mark)
+        return f"floor {self.floor:.3f} ├{scale}┤ {self.chance:.3f} chance: loss {self.loss:.3f}. {self.meaning}"
+
+
+def thermometer(model: LatentMIM, metrics: Mapping[str, float]) -> Reading:
+    """Read a loss.
+
+    The similarity constraint's share is part of the loss and not of the bounds: with a large coefficient readings lie
+    too high.
+
+    Args:
+        model: whose loss it is.
+        metrics: of a step, as `Trainer.history` and metrics.jsonl hold them, or `model.loss` returns them: "loss",
+            "similarity_targets" and "similarity_images" are looked at.
+
+    """
+    loss, targets, images = (float(metrics[name]) for name in ("loss", "similarity_targets", "similarity_images"))
+    position, meaning = _native.model_read_loss(model._handle, loss, targets, images)
+    return Reading(loss, model.chance_loss, model.floor_loss, position, meaning)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far apart images lie behind every layer of an encoder: of their mean patch tokens.
+
+    Attributes:
+        effective_rank: [depth + 1] float64, layer 0 (the embedded patches) first: how many directions they spread
+            over, exp of the entropy of the normalised singular values; at most images − 1.
+        similarity: [depth + 1] float64: mean cosine between different images; 1 is collapse.
+
+    """
+
+    effective_rank: NDArray[np.float64]
+    similarity: NDArray[np.float64]
+
+    def __str__(self) -> str:
+        rows = zip(self.effective_rank, self.similarity, strict=True)
+        return "\n".join(
+            [
+                "layer  rank    similarity",
+                *(f"{i:5}  {rank:6.1f}  {cosine:.3f}" for i, (rank, cosine) in enumerate(rows)),
+            ]
+        )
+
+
+def spread(encoder: Encoder, images: ArrayLike, *, precision: Precision = "float32") -> Spread:
+    """How far apart images lie behind every layer, before the final norm.
+
+    Args:
+        encoder: to look into.
+        images: [B, H, W, channels], at least two, uint8 in 0 … 255 or float in 0 … 1, not normalised; sides divisible
+            by the patch size.
+        precision: what the operands of products are rounded to.
+
+    Raises:
+        ValueError: fewer than two images, sides that do not divide, numbers that are not finite.
+
+    """
+    pixels = _arrays.pixels(images, "images")
+    ranks, similarities = (np.empty(encoder.config.depth + 1) for _ in range(2))
+    _native.encoder_spread(encoder._handle, pixels, precision, ranks, similarities)
+    return Spread(ranks, similarities)

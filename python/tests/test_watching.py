@@ -1,0 +1,151 @@
+"""Watching for collapse: spread behind layers, the thermometer, what the guard does."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import SMALL, pixels
+
+import latentmim as lm
+from latentmim import cli
+
+# MSE with gradient through both branches: the naive model of Table 1, which collapses.
+NAIVE: dict[str, Any] = {
+    "target_encoder": "joint",
+    "objective": "mse",
+    "decoder": "self_attention",
+    "similarity_coefficient": 0.0,
+    "projector": "none",
+}
+
+
+def naive(out: Path | None = None, **options: Any) -> lm.Trainer:
+    model = lm.LatentMIM(**(SMALL | NAIVE), seed=1)
+    training: dict[str, Any] = {"epochs": 20, "batch_size": 16, "base_learning_rate": 0.05, "progress": False}
+    return lm.Trainer(model, pixels(32), out=out, **(training | options))
+
+
+def test_spread_against_numpy(model: lm.LatentMIM, images: np.ndarray) -> None:
+    """Layer by layer: the definition, in float64, from the features themselves."""
+    images = images[:5, :40, :48]
+    found = lm.spread(model.encoder, images)
+    assert found.effective_rank.shape == found.similarity.shape == (3,)
+    for layer in range(3):
+        means = model.encoder.features(images, layer=layer, norm=False).mean(1, dtype=np.float64)
+        values = np.linalg.svd(means - means.mean(0), compute_uv=False)
+        shares = values / values.sum()
+        rank = math.exp(-sum(share * math.log(share) for share in shares if share > 0))
+        units = means / np.linalg.norm(means, axis=1, keepdims=True)
+        cosines = units @ units.T
+        np.testing.assert_allclose(found.effective_rank[layer], rank, rtol=1e-4)
+        np.testing.assert_allclose(found.similarity[layer], (cosines.sum() - 5) / 20, rtol=1e-5)
+    assert str(found).splitlines()[0].split() == ["layer", "rank", "similarity"]
+    assert len(str(found).splitlines()) == 4
+
+
+def test_spread_refuses(model: lm.LatentMIM, images: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="at least two images"):
+        lm.spread(model.encoder, images[:1, :40, :48])
+    with pytest.raises(ValueError, match="height is 41, not divisible"):
+        lm.spread(model.encoder, np.zeros((2, 41, 48, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("position", "words"),
+    [
+        (1.3, "Worse than chance"),
+        (1.0, "At chance"),
+        (0.8, "has begun"),
+        (0.4, "Learning well"),
+        (0.05, "Near the floor"),
+    ],
+)
+def test_thermometer(model: lm.LatentMIM, position: float, words: str) -> None:
+    loss = model.floor_loss + position * (model.chance_loss - model.floor_loss)
+    found = lm.thermometer(model, {"loss": loss, "similarity_targets": 0.3, "similarity_images": 0.2, "step": 3})
+    assert found.position == pytest.approx(position)
+    assert words in found.meaning
+    assert (found.chance, found.floor) == (model.chance_loss, model.floor_loss)
+    bar = str(found).split("├")[1].split("┤")[0]
+    assert len(bar) == 30
+    assert bar.index("●") == min(round(29 * position), 29)
+
+
+def test_thermometer_sees_collapse(model: lm.LatentMIM) -> None:
+    reading = lm.thermometer(model, {"loss": 0.5, "similarity_targets": 0.3, "similarity_images": 0.999})
+    assert reading.meaning.startswith("Collapse")
+    assert (
+        "nearly equal"
+        in lm.thermometer(model, {"loss": 0.5, "similarity_targets": 0.99, "similarity_images": 0.2}).meaning
+    )
+    plain = lm.LatentMIM(**(SMALL | NAIVE))
+    reading = lm.thermometer(plain, {"loss": 0.5, "similarity_targets": 0.3, "similarity_images": 0.2})
+    assert math.isnan(reading.position)
+    assert "no chance level" in str(reading)
+
+
+def test_stops_with_the_last_good_checkpoint(tmp_path: Path) -> None:
+    trainer = naive(tmp_path, collapse_similarity=0.9, collapse_patience=3, save_every=0.5)
+    with pytest.raises(
+        lm.CollapseError, match=r"above collapse_similarity = 0\.9, for 3 steps in a row.*last checkpoint"
+    ):
+        trainer.fit()
+    crossed = [line["step"] for line in trainer.history if line["similarity_images"] > 0.9]
+    # The third step that crossed is in the error, not in the history.
+    assert crossed[-2:] == [trainer.state.step - 2, trainer.state.step - 1]
+    again = naive()
+    again.restore(tmp_path / "checkpoints" / "last.safetensors")
+    assert again.state.step not in crossed
+    assert 0 < again.state.step < trainer.state.step
+
+
+def test_rolls_back(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"collapse_rank": 1.5, "collapse_similarity": 0.9, "collapse_patience": 3}
+    trainer = naive(tmp_path, on_collapse="roll_back", save_every=0.5, **options)
+    with pytest.warns(RuntimeWarning, match="training has collapsed; back at "):
+        history = trainer.fit()
+    assert history[-1]["step"] == trainer.state.step
+    assert history[-1]["similarity_images"] <= 0.9
+    saved = lm.load_encoder(tmp_path / "encoder.safetensors")
+    assert np.array_equal(saved.features(pixels(2)), trainer.model.encoder.features(pixels(2)))
+
+
+def test_watching_changes_no_numbers() -> None:
+    plain, watched = naive(), naive(collapse_similarity=0.9999999, collapse_rank=0.1)
+    for _ in range(6):
+        first, second = plain.step(), watched.step()
+        assert first is not None and second is not None
+        assert first["loss"] == second["loss"]
+
+
+def test_rank_alone() -> None:
+    trainer = naive(collapse_rank=100.0, collapse_patience=2)
+    trainer.step()
+    assert trainer.state.looks_collapsed
+    with pytest.raises(lm.CollapseError, match=r"effective rank is .* below collapse_rank = 100\.0, for 2 steps"):
+        trainer.step()
+    assert trainer.state.step == 2
+    assert trainer.step() is not None, "counting begins anew"
+
+
+def test_what_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="on_collapse: is 'roll_back', which needs a folder"):
+        naive(on_collapse="roll_back")
+    with pytest.raises(ValueError, match="on_collapse: is 'restart'"):
+        naive(on_collapse="restart")
+    with pytest.raises(ValueError, match="collapse_patience is 0"):
+        naive(collapse_patience=0)
+
+
+def test_command_line(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A collapsed run ends with status 1 and says so."""
+    options = {**SMALL, **NAIVE, "collapse_rank": 100, "collapse_patience": 2, "base_learning_rate": 0.01}
+    settings = [part for name, value in options.items() for part in ("--set", f"{name}={json.dumps(value)}")]
+    status = cli.main(
+        ["pretrain", str(folder), "--out", str(tmp_path), "--epochs", "4", "--batch-size", "2", *settings]
+    )
+    assert status == 1
+    assert "training has collapsed" in capsys.readouterr().err
