@@ -1,11 +1,13 @@
 """Every preset, and options that reach into training, under the one Trainer: it learns, resumes, and repeats itself."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 import latentmim as lm
 
@@ -140,3 +142,39 @@ def test_the_one_liner(preset: Any, tmp_path: Path) -> None:
         assert getattr(model.config, name) == getattr(published, name), name
     training = json.loads((tmp_path / "config.json").read_text())["training"]
     assert tuple(training["crop_area"]) == lm.config.TrainingConfig.resolve(preset=preset).crop_area
+
+
+def test_maes_published_names(tmp_path: Path) -> None:
+    """A checkpoint under MAE's names is a model like any other, with the same loss; what is missing is named."""
+    sizes = {name: value for name, value in SIZES.items() if name != "projector_width"}
+    model = lm.LatentMIM(**sizes, preset="mae", seed=1)
+    weights = {}
+    for name, value in model.parameters().items():
+        theirs = (
+            name.replace("encoder.embed.", "patch_embed.")
+            .replace("encoder.", "")
+            .replace("decoder.head.", "decoder_pred.")
+        )
+        theirs = "mask_token" if name == "decoder.mask_token" else theirs.replace("decoder.", "decoder_")
+        if theirs == "patch_embed.proj.weight":
+            value = value.reshape(32, 8, 8, 3).transpose(0, 3, 1, 2)
+        weights[theirs] = np.ascontiguousarray(value)
+    model.save(tmp_path / "ours.safetensors")
+    tables = load_file(tmp_path / "ours.safetensors")
+    weights["pos_embed"] = tables["encoder.pos_embed.pos_embeds"][None]
+    weights["decoder_pos_embed"] = tables["decoder.pos_embed.pos_embeds"][None]
+    save_file(weights, tmp_path / "mae.safetensors")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loaded = lm.LatentMIM.load(tmp_path / "mae.safetensors", heads=2, decoder_heads=2)
+    assert loaded.config == model.config
+    views = lm.masking.sample(model.config, batch=2)
+    images = np.random.default_rng(0).normal(size=(2, *model.config.crop_size, 3)).astype(np.float32)
+    assert loaded.loss(images, views) == model.loss(images, views)
+    del weights["decoder_norm.bias"]
+    weights["decoder_blocks.0.norm3.bias"] = np.zeros(4, np.float32)
+    save_file(weights, tmp_path / "broken.safetensors")
+    with pytest.raises(
+        ValueError, match=r"(?s)decoder\.norm\.bias is missing.*decoder\.blocks\.0\.norm3\.bias is not part"
+    ):
+        lm.LatentMIM.load(tmp_path / "broken.safetensors", heads=2, decoder_heads=2)

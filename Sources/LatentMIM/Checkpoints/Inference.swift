@@ -7,10 +7,12 @@ extension ModelConfiguration {
   /// What neither shapes nor `options` tell is taken from the published model: square grid, three channels, gap and objective as in
   /// `official`, heads of width 64 unless width and depth are those of a named encoder, 16 heads in the decoder.
   ///
-  /// - Parameter options: go before what shapes tell; as for `init(json:)`, without `size`.
+  /// - Parameters:
+  ///   - options: go before what shapes tell; as for `init(json:)`, without `size`.
+  ///   - preset: what neither tells, where options name none.
   /// - Throws: `WeightsError` listing what is missing, `ConfigurationError`, `JSONError`.
-  init(inferredFrom weights: WeightReader, options: JSONPlace) throws {
-    let preset = try options.preset()
+  init(inferredFrom weights: WeightReader, options: JSONPlace, preset: Preset = .official) throws {
+    let preset = try options.preset(otherwise: preset)
     self.init(preset: preset)
     channels = try options.optionalMember("channels")?.int() ?? channels
     func shape(_ name: String, _ dimensions: Int) throws -> [Int] {

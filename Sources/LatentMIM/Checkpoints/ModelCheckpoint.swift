@@ -24,8 +24,8 @@ extension LatentMIMModel {
     try writer.write(to: path)
   }
 
-  /// Reads a model that `save` or a trainer wrote, or weights under the published names, whose configuration is then read from their
-  /// shapes.
+  /// Reads a model that `save` or a trainer wrote, or weights under the published names or those of MAE's checkpoints, whose configuration is
+  /// then read from their shapes.
   ///
   /// - Parameter options: for weights without a configuration, what shapes do not tell.
   /// - Returns: the model and remarks on what was noticed.
@@ -47,8 +47,11 @@ extension LatentMIMModel {
     _ source: any TensorSource, title: String, configuration: ModelConfiguration? = nil,
     options: JSONPlace = noOptions
   ) throws -> (model: LatentMIMModel, remarks: [String]) {
+    let mae = MAECheckpoint(source)
+    let source = mae ?? source
     let reader = WeightReader(source, title: title)
-    let (configuration, remarks) = try reader.configuration(stored: configuration, options: options)
+    let (configuration, remarks) = try reader.configuration(
+      stored: configuration, options: options, preset: mae == nil ? .official : .mae)
     let model = try LatentMIMModel(configuration)
     return (model, remarks + (try model.load(source, title: title)))
   }
@@ -132,7 +135,7 @@ extension WeightReader {
   /// - Throws: `CheckpointError` where there is one and options are given, `WeightsError` where it cannot be that of the weights, and what
   ///   reading shapes throws.
   func configuration(
-    stored: ModelConfiguration?, options: JSONPlace
+    stored: ModelConfiguration?, options: JSONPlace, preset: Preset = .official
   ) throws -> (configuration: ModelConfiguration, remarks: [String]) {
     let given = try options.keys()
     if let stored {
@@ -140,7 +143,7 @@ extension WeightReader {
       try checkSize(stored)
       return (stored, [])
     }
-    let found = try ModelConfiguration(inferredFrom: self, options: options)
+    let found = try ModelConfiguration(inferredFrom: self, options: options, preset: preset)
     try checkSize(found)
     let isNamed = EncoderSize.all.contains { $0.width == found.width && $0.depth == found.depth }
     guard !isNamed, !given.contains("heads") else { return (found, []) }

@@ -121,9 +121,9 @@ extension ModelConfiguration {
 }
 
 extension JSONPlace {
-  /// The preset that a configuration names; `official` where it names none.
-  func preset() throws -> Preset {
-    guard let place = try optionalMember("preset") else { return .official }
+  /// The preset that a configuration names.
+  func preset(otherwise preset: Preset = .official) throws -> Preset {
+    guard let place = try optionalMember("preset") else { return preset }
     let name = try place.string()
     guard let preset = Preset(rawValue: name) else {
       let known = Preset.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")
