@@ -1,4 +1,5 @@
 LMK_INLINED void LMK_NAME(add_typed)(long n, const void *a, const void *b, void *sum, int type) {
+  LMK_IN_PLACE
   for (long i = 0; i < n; i++)
     LMK_NAME(put)(sum, i, type, LMK_NAME(get)(a, i, type) + LMK_NAME(get)(b, i, type));
 }
@@ -15,6 +16,7 @@ static void LMK_NAME(add_scaled)(long n, float scale, const float *restrict x, f
 }
 
 static void LMK_NAME(scale)(long n, float scale, const float *x, float *y) {
+  LMK_IN_PLACE
   for (long i = 0; i < n; i++) y[i] = scale * x[i];
 }
 

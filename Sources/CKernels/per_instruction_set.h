@@ -13,6 +13,8 @@
 // Inside loops that sum: lets the compiler keep one partial sum per lane and fuse multiply with add.
 #define LMK_REDUCES _Pragma("clang fp reassociate(on) contract(fast)")
 #define LMK_FUSES _Pragma("clang fp contract(fast)")
+// Before loops whose results depend on operands of the same place alone: makes vectors although one may lie in the other.
+#define LMK_IN_PLACE _Pragma("clang loop vectorize(assume_safety)")
 // Calls a function with the types of its numbers as constants.
 #define LMK_ONE_TYPE(type, call, ...) \
   if ((type) == LMK_FLOAT32)          \

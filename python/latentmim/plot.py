@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import io
 import json
+import math
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -185,11 +186,13 @@ def history(run: Trainer | PathLike | Sequence[dict[str, Any]]) -> Figure:
     return figure
 
 
-def _draw_bounds(axes: Axes, losses: list[float], bounds: tuple[float, ...]) -> None:
+def _draw_bounds(axes: Axes, losses: list[float], bounds: dict[str, float]) -> None:
     """Chance and floor. A floor far below is named in the legend alone, so that the curve keeps its room."""
-    low, high = min([*losses, *bounds[:1]]), max([*losses, *bounds[:1]])
+    reach = [*losses, bounds["chance"]] if "chance" in bounds else losses
+    low, high = min(reach), max(reach)
     margin = 0.1 * (high - low) or 0.1
-    for value, label, colour in zip(bounds, ("chance", "floor"), (VERMILION, GREEN), strict=False):
+    for label, value in bounds.items():
+        colour = VERMILION if label == "chance" else GREEN
         is_seen = value > low - 3 * margin
         name = f"{label} {value:.3f}" if is_seen else f"{label} {value:.3f}, below"
         axes.plot([], [], color=colour, linewidth=1.2, linestyle="--", label=name)
@@ -212,20 +215,25 @@ def _style(axes: Axes, title: str) -> Axes:
     return axes
 
 
-def _read_run(run: Trainer | PathLike | Sequence[dict[str, Any]]) -> tuple[Sequence[dict[str, Any]], tuple[float, ...]]:
-    """The metrics, and (chance, floor) of the loss where they are known."""
+def _read_run(run: Trainer | PathLike | Sequence[dict[str, Any]]) -> tuple[Sequence[dict[str, Any]], dict[str, float]]:
+    """The metrics, and chance and floor of the loss where they are known."""
     if isinstance(run, Trainer):
-        return run.history, (run.model.chance_loss, run.model.floor_loss)
+        return run.history, _known_bounds(run.model.chance_loss, run.model.floor_loss)
     if not isinstance(run, str | os.PathLike):
-        return run, ()
+        return run, {}
     path = os.fspath(run)
     folder = RunFolder(path if os.path.isdir(path) else os.path.dirname(path))
     lines = read_metrics(folder.metrics if os.path.isdir(path) else path)
     if not os.path.exists(folder.config):
-        return lines, ()
+        return lines, {}
     with open(folder.config, encoding="utf-8") as file:
         config = json.load(file)
-    return lines, (config["chance_loss"], config["floor_loss"])
+    return lines, _known_bounds(config["chance_loss"], config["floor_loss"])
+
+
+def _known_bounds(chance: float | None, floor: float | None) -> dict[str, float]:
+    bounds = {"chance": chance, "floor": floor}
+    return {name: value for name, value in bounds.items() if value is not None and not math.isnan(value)}
 
 
 # ---- Segments --------------------------------------------------------------------------------------------------------

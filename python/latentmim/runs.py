@@ -60,10 +60,10 @@ class RunFolder:
         configuration = {
             "model": model.config.to_dict(),
             "training": training.to_dict(),
-            "chance_loss": model.chance_loss,
-            "floor_loss": model.floor_loss,
+            "chance_loss": _known(model.chance_loss),
+            "floor_loss": _known(model.floor_loss),
         }
-        _replace(self.config, json.dumps(configuration, indent=2) + "\n")
+        _replace(self.config, json.dumps(configuration, indent=2, allow_nan=False) + "\n")
         _replace(self.metrics, "".join(map(_line, history)))
 
     def log(self, metrics: dict[str, Any]) -> None:
@@ -113,9 +113,12 @@ def read_metrics(path: PathLike) -> list[dict[str, Any]]:
 
 
 def _line(metrics: dict[str, Any]) -> str:
-    # JSON knows no NaN (the similarity between images of a batch of one).
-    plain = {name: None if isinstance(x, float) and not math.isfinite(x) else x for name, x in metrics.items()}
-    return json.dumps(plain, allow_nan=False) + "\n"
+    return json.dumps({name: _known(value) for name, value in metrics.items()}, allow_nan=False) + "\n"
+
+
+def _known(value: Any) -> Any:
+    """None for nan (the similarity between images of a batch of one, the chance level of MSE), which JSON knows not."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _replace(path: str, text: str) -> None:

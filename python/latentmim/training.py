@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -338,13 +339,14 @@ class _Bar:
                 mininterval=pause,
                 smoothing=0.1,
             )
-            self.chance = trainer.model.chance_loss
+            chance = trainer.model.chance_loss
+            self.level = "" if math.isnan(chance) else f" (chance {chance:.3f})"
 
     def update(self, metrics: Metrics) -> None:
         if self.bar is None:
             return
         parts = [
-            f"loss {metrics['loss']:.3f} (chance {self.chance:.3f})",
+            f"loss {metrics['loss']:.3f}{self.level}",
             f"similarity {metrics['similarity_images']:.2f}",
             f"{metrics['images_per_second']:.0f} images/s",
         ]

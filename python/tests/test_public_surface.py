@@ -173,6 +173,14 @@ def test_command_line(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert cli.main(["pretrain", str(folder), "--out", out, "--set", "grid"]) == 1
 
 
+def test_the_package_runs_as_a_module() -> None:
+    command = [sys.executable, "-m", "latentmim", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == [
+        "latentmim",
+        lm.__version__,
+    ]
+
+
 def test_plots(model: lm.LatentMIM, tmp_path: Path) -> None:
     data = lm.Arrays(pixels(20), np.arange(20) % 3)
     trainer = lm.Trainer(model, data, epochs=2, batch_size=10, validation=data, out=tmp_path, progress=False)

@@ -244,6 +244,21 @@ def test_progress_bar_says_what_matters(capsys: pytest.CaptureFixture[str]) -> N
     assert "5/5" in shown
 
 
+def test_an_objective_without_a_chance_level(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither the bar, the file of the configuration nor the picture speaks of one."""
+    model = lm.LatentMIM(**SMALL | {"objective": "mse"}, seed=1)
+    made = lm.Trainer(model, pixels(40), **RUN | {"out": tmp_path, "epochs": 1, "progress": True})
+    made.fit()
+    shown = capsys.readouterr().err
+    assert "loss" in shown
+    assert "chance" not in shown
+    written = json.loads((tmp_path / "config.json").read_text(), parse_constant=pytest.fail)
+    assert (written["chance_loss"], written["floor_loss"]) == (None, 0)
+    for run in (made, tmp_path):
+        labels = lm.plot.history(run).axes[0].get_legend_handles_labels()[1]
+        assert labels == ["loss", "floor 0.000, below"]
+
+
 def test_batch_of_one(tmp_path: Path) -> None:
     """Nothing to compare images with: nan, and null in the log."""
     made = trainer(out=tmp_path, batch_size=1, epochs=1)
