@@ -189,6 +189,9 @@ def test_hours_choose_size_epochs_and_seeds(monkeypatch: pytest.MonkeyPatch) -> 
         plan(rows, labelled(), Request(), SCORING)
     with pytest.raises(ValueError, match="hours: is 0"):
         plan(rows, images, Request(hours=0), SCORING)
+    # An epoch of both rows is 2 s and a tenth.
+    with pytest.raises(ValueError, match=r"hours: is 0\.0005, .* takes 0\.00062; wanted so many"):
+        plan(rows, images, Request(hours=0.0005), SCORING)
 
 
 # ---- Labelled sets ---------------------------------------------------------------------------------------------------

@@ -92,7 +92,8 @@ def plan(rows: Sequence[Row], data: LabelledSet, request: Request, scoring: Scor
     one; else the smallest, with one seed, for as long as there is.
 
     Raises:
-        ValueError: less data than a batch, hours that are no positive number, every row is refused.
+        ValueError: less data than a batch, hours that are no positive number or too few for an epoch, every row is
+            refused.
 
     """
     if not 0 < request.hours < float("inf"):
@@ -114,7 +115,14 @@ def plan(rows: Sequence[Row], data: LabelledSet, request: Request, scoring: Scor
             best = clock.plan(size, epochs)
         if best is not None:
             return best
-    return clock.plan(sizes[0], max(1, clock.epochs(sizes[0], 1)))
+    epochs = clock.epochs(sizes[0], 1)
+    if epochs < 1:
+        least = clock.least_hours(sizes[0])
+        raise ValueError(
+            f"hours: is {request.hours:g}, but an epoch of all rows with the '{sizes[0].name}' encoder, scored, takes "
+            f"{least:.2g}; wanted so many, or fewer --images or --rows, or --no-fine-tune"
+        )
+    return clock.plan(sizes[0], epochs)
 
 
 class _Clock:
@@ -137,10 +145,18 @@ class _Clock:
 
     def epochs(self, size: Size, seeds: int) -> int:
         """How many fit with so many seeds."""
+        fixed, epoch = self._costs(size)
+        return max(0, int((3600 * self.request.hours * (1 - RESERVE) / seeds - fixed) / epoch))
+
+    def least_hours(self, size: Size) -> float:
+        """For an epoch with one seed."""
+        return sum(self._costs(size)) / (1 - RESERVE) / 3600
+
+    def _costs(self, size: Size) -> tuple[float, float]:
+        """Seconds of all rows' scores, and of an epoch of all rows."""
         rates, feature = self._rates(size)
         fixed = sum(self._scores(key, feature) for key in rates)
-        epoch = len(self.data.train) * sum(rate * self.rows[key].longer for key, rate in rates.items())
-        return max(0, int((3600 * self.request.hours * (1 - RESERVE) / seeds - fixed) / epoch))
+        return fixed, len(self.data.train) * sum(rate * self.rows[key].longer for key, rate in rates.items())
 
     def _scores(self, key: str, feature: float) -> float:
         """Seconds of all scores of a row, given those of one image's features."""

@@ -166,6 +166,7 @@ class Study:
                     )
             self._say(f"going on with the study in {self.out}")
             return scale
+        self._say(f"timing a few steps of each of {len(rows)} rows")
         found = plan(rows, self.data, request, self.scoring)
         self._say(found.scale.describe(len(self.data.train)))
         self._say(found.describe())
