@@ -16,7 +16,7 @@ from conftest import pixels
 
 import latentmim as lm
 from latentmim import cli
-from latentmim.reproduce import claims, data, figures, planning, report, running, study
+from latentmim.reproduce import claims, command, data, figures, planning, report, running, study
 from latentmim.reproduce.data import LabelledSet
 from latentmim.reproduce.planning import Request, plan
 from latentmim.reproduce.results import Found, Results
@@ -513,6 +513,9 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert cli.main([*arguments, "--epochs", "2"]) == 1
     assert "epochs 1, asked is 2" in capsys.readouterr().err
     assert cli.main([*arguments, "--epochs", "0"]) == 1
+    # Of data that is where the example puts it no path is named.
+    assert f"table11 --data {tmp_path / 'set.npz'} --no-fine-tune --size" in page
+    assert command._source(cli._parser().parse_args(["reproduce", "table1", "--images", "9"])) == ["--images", "9"]
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cli.main(["reproduce", "table1", "--out", str(tmp_path / "none")]) == 1
     assert "--data PATH is wanted" in capsys.readouterr().err

@@ -64,7 +64,7 @@ def run(chosen: argparse.Namespace) -> None:
     )  # fmt: skip
     asked = {name: value for name in ("size", "epochs", "patch_size", "batch_size", "base_learning_rate", "preset")
              if (value := getattr(chosen, name)) is not None}  # fmt: skip
-    study = Study(chosen.out, images, scoring, source=_source(path, chosen))
+    study = Study(chosen.out, images, scoring, source=_source(chosen))
     if chosen.redraw:
         paths = study.write(experiments)
     else:
@@ -87,9 +87,9 @@ def default_data() -> str:
     return folder
 
 
-def _source(path: str, chosen: argparse.Namespace) -> list[str]:
+def _source(chosen: argparse.Namespace) -> list[str]:
     """The part of the command line that names data and scoring, with what differs from the defaults."""
-    parts = ["--data", path]
+    parts = ["--data", chosen.data] if chosen.data else []
     for name in ("images", "fine_tune_images", "fine_tune_epochs"):
         value = getattr(chosen, name)
         if value is not None and value != getattr(SCORING, name, None):

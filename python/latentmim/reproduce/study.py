@@ -38,13 +38,19 @@ class Study:
         out: the folder; a study that is there is gone on with, at its scale.
         data: what rows learn from and are scored on.
         scoring: how.
-        source: the part of a command line that names data and scoring; tables say how to make them again.
+        source: the part of a command line that names data and scoring; tables say how to make them again, if given.
         progress: whether bars and lines are shown.
 
     """
 
     def __init__(
-        self, out: str, data: LabelledSet, scoring: Scoring, *, source: Sequence[str] = (), progress: bool = True
+        self,
+        out: str,
+        data: LabelledSet,
+        scoring: Scoring,
+        *,
+        source: Sequence[str] | None = None,
+        progress: bool = True,
     ) -> None:
         self.out, self.data, self.scoring, self._source, self._progress = out, data, scoring, source, progress
         self.results = Results(os.path.join(out, "results.jsonl"))
@@ -138,7 +144,7 @@ class Study:
     def _command(self, experiment: Experiment, scale: Scale) -> str:
         """The command line that makes the same numbers again: nothing in it depends on time."""
         seeds = sorted({seed for row in experiment.rows for seed in self.results.seeds(row.key, "training")})
-        if not self._source or not seeds:
+        if self._source is None or not seeds:
             return ""
         options = {"size": scale.size, "epochs": scale.epochs, "patch_size": scale.patch_size,
                    "batch_size": scale.batch_size, "base_learning_rate": scale.base_learning_rate,
