@@ -310,6 +310,19 @@ def test_late_drops(tmp_path: Path, last: float, status: str) -> None:
     assert verdict.status == status
 
 
+def test_orderings_on_one_page(tmp_path: Path) -> None:
+    results = made_up(tmp_path, {"first": {"nn": [0.9], "linear": [0.5]}, "second": {"nn": [0.6], "linear": [0.5]}})
+    results.record("naive", 1, "similarity", Found(1.0))
+    collapse = Experiment(name="other", title="", rows=(), claims=EXPERIMENTS["table1"].claims[:1])
+    lines = report.orderings([EXPERIMENT, EXPERIMENTS["poolings"], collapse], results, 1000, 1000).splitlines()
+    assert lines[4] == (
+        "| table0 | first > second | appears: 90.0 against 60.0 | within the spread: 50.0 against 50.0 | – |"
+    )
+    assert re.match(r"\| other \| naive .* \| Sim\.: appears \(mean cosine .* 1\.000.*\) \| – \| – \|", lines[-1])
+    assert len(lines) == 4 + len(EXPERIMENT.claims) + 1
+    assert report.orderings([EXPERIMENTS["poolings"]], results, 1000, 1000) == ""
+
+
 def test_a_table(tmp_path: Path) -> None:
     results = made_up(
         tmp_path, {"first": {"nn": [0.5, 0.52, 0.54], "linear": [0.7] * 3, "similarity": [0.25] * 3, "rank": [12.3]}}
@@ -345,8 +358,8 @@ def begin(out: Path, images: LabelledSet, monkeypatch: pytest.MonkeyPatch) -> st
 def test_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images = labelled()
     paths = begin(tmp_path, images, monkeypatch).run([EXPERIMENT], Request(), seeds=[1, 2])
-    assert [Path(path).name for path in paths] == ["table0.md", "table0-curves.png"]
-    assert all(Path(path).stat().st_size > 1000 for path in paths)
+    assert [Path(path).name for path in paths] == ["table0.md", "orderings.md", "table0-curves.png"]
+    assert all(Path(path).stat().st_size > 1000 for path in (paths[0], paths[2]))
     page = Path(paths[0]).read_text()
     rows = {line.split(" | ")[0]: line.split(" | ") for line in page.splitlines() if line.startswith("| ")}
     assert re.fullmatch(r"\d+\.\d ± \d+\.\d", rows["| First"][1])

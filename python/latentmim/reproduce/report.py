@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
-from latentmim.reproduce.claims import paragraph
+from latentmim.reproduce.claims import judge, paragraph
 from latentmim.reproduce.rows import MEASURES
 from latentmim.reproduce.running import POOLINGS, pooling_measure
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from latentmim.reproduce.running import Scoring
     from latentmim.reproduce.scale import Scale
 
-__all__ = ["cell", "pooling_table", "report", "table"]
+__all__ = ["cell", "orderings", "pooling_table", "report", "table"]
 
 # Characters of a reason in a cell; the whole of it stands below the table.
 REASON = 60
@@ -57,6 +57,20 @@ def pooling_table(results: Results, row: Row) -> str:
         scores = (cell(results, row.key, pooling_measure(protocol, pooling, k), 100) for protocol in ("nn", "linear"))
         lines.append([name, *scores])
     return _markdown(["pooling", "NN", "Linear"], lines)
+
+
+def orderings(experiments: Sequence[Experiment], results: Results, test_images: int, curve_images: int) -> str:
+    """All claims of all experiments on one page: how each shows by each score. Empty where there are none."""
+    lines = []
+    for experiment in experiments:
+        for claim in experiment.claims:
+            found = {verdict.measure: verdict for verdict in judge(claim, results, test_images, curve_images)}
+            words = [f"{one.status}: {one.detail}" if (one := found.get(name)) else "–" for name in MEASURES.values()]
+            others = [f"{one.measure}: {one.status} ({one.detail})" for name, one in found.items()
+                      if name not in MEASURES.values()]  # fmt: skip
+            lines.append([experiment.name, claim.text, *(others + words[1:] if others else words)])
+    table = _markdown(["", "in the paper", *MEASURES.values()], lines)
+    return f"# The paper's orderings\n\n{table}\n" if lines else ""
 
 
 def cell(results: Results, key: str, measure: str, factor: float = 1, digits: int = 1) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from latentmim.reproduce import figures
 from latentmim.reproduce.planning import plan
-from latentmim.reproduce.report import report
+from latentmim.reproduce.report import orderings, report
 from latentmim.reproduce.results import Results
 from latentmim.reproduce.running import Runner, Scoring
 from latentmim.reproduce.scale import Scale
@@ -31,8 +31,9 @@ ALL_SEEDS = (1, 2, 3)
 class Study:
     """Experiments that share a scale, and so can share runs.
 
-    The folder holds study.json (the scale), results.jsonl (every number), runs/ROW/seed-N/ (the runs), and for each
-    experiment NAME.md and NAME-curves.png; progression.png when the stages of Fig. 1 are there.
+    The folder holds study.json (the scale), results.jsonl (every number), runs/ROW/seed-N/ (the runs), for each
+    experiment NAME.md and NAME-curves.png, orderings.md (what the paper's figures show, and ours), and progression.png
+    when the stages of Fig. 1 are there.
 
     Args:
         out: the folder; a study that is there is gone on with, at its scale.
@@ -107,6 +108,9 @@ class Study:
         """
         scale = scale or self._read()
         paths = [self._write_table(experiment, scale) for experiment in experiments]
+        images, curve = len(self.data.test), min(self.scoring.curve_images, len(self.data.test))
+        if text := orderings(experiments, self.results, images, curve):
+            paths.append(self._write_page("orderings", text))
         try:
             drawn = {f"{experiment.name}-curves.png": figures.curves(experiment, self.out, self.results)
                      for experiment in experiments}  # fmt: skip
@@ -134,8 +138,12 @@ class Study:
                     self._write_table(experiment, scale)
 
     def _write_table(self, experiment: Experiment, scale: Scale) -> str:
-        path = os.path.join(self.out, f"{experiment.name}.md")
-        text = report(experiment, self.results, scale, self.data, self.scoring, self._command(experiment, scale))
+        command = self._command(experiment, scale)
+        text = report(experiment, self.results, scale, self.data, self.scoring, command)
+        return self._write_page(experiment.name, text)
+
+    def _write_page(self, name: str, text: str) -> str:
+        path = os.path.join(self.out, f"{name}.md")
         with open(f"{path}.part", "w", encoding="utf-8") as file:
             file.write(text)
         os.replace(f"{path}.part", path)
