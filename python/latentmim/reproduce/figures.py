@@ -27,6 +27,8 @@ __all__ = ["curves", "progression"]
 
 COLOURS = (plot.BLUE, plot.VERMILION, plot.GREEN, plot.ORANGE, plot.PURPLE, plot.SKY, plot.GREY)
 STYLES = ("-", "--", ":")
+# Losses that span less than this factor get a number at each step of their axis.
+LABELLED_RANGE = 30
 
 
 def curves(experiment: Experiment, out: str, results: Results) -> Figure | None:
@@ -50,10 +52,12 @@ def curves(experiment: Experiment, out: str, results: Results) -> Figure | None:
     ]
     if not any(drawn):
         return None
-    scores.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    scores.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}%")
     losses.set_yscale("log")
-    for set_formatter in (losses.yaxis.set_major_formatter, losses.yaxis.set_minor_formatter):
-        set_formatter(lambda value, _: f"{value:g}")
+    losses.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    low, high = losses.get_ylim()
+    # Over several decades the steps between would stand on one another.
+    losses.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if high < LABELLED_RANGE * low else "")
     losses.tick_params(which="minor", labelsize=8)
     for axes in (scores, losses):
         axes.set_xlabel("share of the run", fontsize=9)

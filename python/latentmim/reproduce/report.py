@@ -108,7 +108,8 @@ def _how(scale: Scale, data: LabelledSet, scoring: Scoring) -> str:
     return (
         f"{data.describe()}. {scale.describe(len(data.train))}\n\n"
         "Accuracies in per cent, mean ± sample standard deviation over seeds. NN: leave-one-out nearest neighbour "
-        f"among the held-out images; Linear: linear probe on frozen features; Fine-tuned: {tuned}. Sim.: mean cosine "
+        "among the held-out images; Linear: linear probe on frozen features, the mean of each one's ten largest values "
+        f"(App. A.2); Fine-tuned: {tuned}. Sim.: mean cosine "
         "between images' mean tokens (1 is collapse), and Rank, their effective rank, over the last steps of training. "
         f"Chance: {100 / data.classes:.1f}."
     )
