@@ -314,13 +314,14 @@ def test_orderings_on_one_page(tmp_path: Path) -> None:
     results = made_up(tmp_path, {"first": {"nn": [0.9], "linear": [0.5]}, "second": {"nn": [0.6], "linear": [0.5]}})
     results.record("naive", 1, "similarity", Found(1.0))
     collapse = Experiment(name="other", title="", rows=(), claims=EXPERIMENTS["table1"].claims[:1])
-    lines = report.orderings([EXPERIMENT, EXPERIMENTS["poolings"], collapse], results, 1000, 1000).splitlines()
+    images = labelled(48, 1000)
+    lines = report.orderings([EXPERIMENT, EXPERIMENTS["poolings"], collapse], results, images, SCORING).splitlines()
     assert lines[4] == (
         "| table0 | first > second | appears: 90.0 against 60.0 | within the spread: 50.0 against 50.0 | – |"
     )
     assert re.match(r"\| other \| naive .* \| Sim\.: appears \(mean cosine .* 1\.000.*\) \| – \| – \|", lines[-1])
     assert len(lines) == 4 + len(EXPERIMENT.claims) + 1
-    assert report.orderings([EXPERIMENTS["poolings"]], results, 1000, 1000) == ""
+    assert report.orderings([EXPERIMENTS["poolings"]], results, images, SCORING) == ""
 
 
 def test_a_table(tmp_path: Path) -> None:

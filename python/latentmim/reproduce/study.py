@@ -108,8 +108,7 @@ class Study:
         """
         scale = scale or self._read()
         paths = [self._write_table(experiment, scale) for experiment in experiments]
-        images, curve = len(self.data.test), min(self.scoring.curve_images, len(self.data.test))
-        if text := orderings(experiments, self.results, images, curve):
+        if text := orderings(experiments, self.results, self.data, self.scoring):
             paths.append(self._write_page("orderings", text))
         try:
             drawn = {f"{experiment.name}-curves.png": figures.curves(experiment, self.out, self.results)
