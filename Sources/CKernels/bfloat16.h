@@ -8,14 +8,18 @@ static inline __attribute__((unused, always_inline)) float LMK_NAME(get)(const v
   return value;
 }
 
-// To nearest, ties to even; not-a-numbers stay so.
+// To nearest, ties to even; not-a-numbers stay so. (The processor's own instruction takes numbers below the smallest normal one for zero.)
 static inline __attribute__((unused, always_inline)) void LMK_NAME(put)(void *y, long i, int type, float value) {
   if (type == LMK_FLOAT32) {
     ((float *)y)[i] = value;
     return;
   }
+#ifdef LMK_HAS_BFLOAT16
+  ((__bf16 *)y)[i] = (__bf16)value;
+#else
   uint32_t bits;
   memcpy(&bits, &value, sizeof bits);
   const uint32_t rounded = bits + 0x7FFFu + ((bits >> 16) & 1u), quiet = bits | 0x400000u;
   ((uint16_t *)y)[i] = (uint16_t)(((bits & 0x7FFFFFFFu) > 0x7F800000u ? quiet : rounded) >> 16);
+#endif
 }

@@ -1,5 +1,6 @@
 LMK_INLINED void LMK_NAME(convert_typed)(
     long n, const void *restrict from, void *restrict to, int from_type, int to_type) {
+  LMK_WIDE
   for (long i = 0; i < n; i++) LMK_NAME(put)(to, i, to_type, LMK_NAME(get)(from, i, from_type));
 }
 

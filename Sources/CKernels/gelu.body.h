@@ -2,7 +2,7 @@
 
 LMK_INLINED void LMK_NAME(gelu_typed)(long n, const void *x, void *y, int type) {
   LMK_IN_PLACE
-  for (long i = 0; i < n; i++) LMK_NAME(put)(y, i, type, LMK_NAME(gelu_value)(LMK_NAME(get)(x, i, type)));
+  for (long i = 0; i < n; i++) LMK_NAME(put)(y, i, type, LMK_NAME(gelu_value)(LMK_NAME(get)(x, i, type), type));
 }
 
 static void LMK_NAME(gelu)(long n, const void *x, void *y, int type) {
@@ -13,7 +13,7 @@ LMK_INLINED void LMK_NAME(gelu_gradient_typed)(
     long n, const void *x, const void *dy, void *dx, int type) {
   LMK_IN_PLACE
   for (long i = 0; i < n; i++) {
-    const float slope = LMK_NAME(gelu_value_and_slope)(LMK_NAME(get)(x, i, type)).slope;
+    const float slope = LMK_NAME(gelu_value_and_slope)(LMK_NAME(get)(x, i, type), type).slope;
     LMK_NAME(put)(dx, i, type, LMK_NAME(get)(dy, i, type) * slope);
   }
 }

@@ -18,6 +18,7 @@ LMK_INLINED void LMK_NAME(layer_norm_typed)(
       squares += centred * centred;
     }
     const float s = 1.0f / sqrtf(squares / (float)width + epsilon);
+    LMK_WIDE
     for (long i = 0; i < width; i++) {
       LMK_FUSES
       LMK_NAME(put)(to, i, y_type, (LMK_NAME(get)(from, i, x_type) - m) * s * weight[i] + bias[i]);
@@ -56,6 +57,7 @@ LMK_INLINED void LMK_NAME(layer_norm_gradient_typed)(
       dbias[i] += d;
     }
     const float mean_g = sum / (float)width, mean_product = product / (float)width;
+    LMK_WIDE
     for (long i = 0; i < width; i++) {
       LMK_FUSES
       const float normed = (LMK_NAME(get)(value, i, x_type) - m) * s, d = LMK_NAME(get)(slope, i, dy_type);

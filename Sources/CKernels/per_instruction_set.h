@@ -13,8 +13,10 @@
 // Inside loops that sum: lets the compiler keep one partial sum per lane and fuse multiply with add.
 #define LMK_REDUCES _Pragma("clang fp reassociate(on) contract(fast)")
 #define LMK_FUSES _Pragma("clang fp contract(fast)")
-// Before loops whose results depend on operands of the same place alone: makes vectors although one may lie in the other.
-#define LMK_IN_PLACE _Pragma("clang loop vectorize(assume_safety)")
+// Before loops that store bfloat16, whose conversion compilers think dearer than it is: makes whole vectors.
+#define LMK_WIDE _Pragma("clang loop vectorize_width(16)")
+// Before loops whose results depend on operands of the same place alone: the same although one may lie in the other.
+#define LMK_IN_PLACE _Pragma("clang loop vectorize(assume_safety) vectorize_width(16)")
 // Calls a function with the types of its numbers as constants.
 #define LMK_ONE_TYPE(type, call, ...) \
   if ((type) == LMK_FLOAT32)          \
@@ -38,6 +40,8 @@
 #define LMK_DISPATCH(operation, ...)          \
   switch (lmk_instruction_set()) {            \
     case LMK_AVX512BF16:                      \
+      operation##_avx512bf16(__VA_ARGS__);    \
+      break;                                  \
     case LMK_AVX512:                          \
       operation##_avx512(__VA_ARGS__);        \
       break;                                  \
@@ -73,6 +77,17 @@
 #include "vector_math.h"
 #include "bfloat16.h"
 #include LMK_BODY
+#undef LMK_SET
+#pragma clang attribute pop
+
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"))), apply_to = function)
+#define LMK_SET avx512bf16
+#define LMK_HAS_BFLOAT16
+#include "vector_math.h"
+#include "bfloat16.h"
+#include LMK_BODY
+#undef LMK_HAS_BFLOAT16
 #undef LMK_SET
 #pragma clang attribute pop
 #endif

@@ -1,4 +1,5 @@
 // Packing of both operands of a product (lmk_product.h). Only for processors with AVX-512.
+#include <stdbool.h>
 #include <string.h>
 
 #include "lmk_product.h"
@@ -13,14 +14,19 @@ long lmk_b_words(int arithmetic, long depth) {
   return arithmetic == LMK_PRODUCT_FLOAT32 ? depth : (depth + 1) / 2;
 }
 
+long lmk_a_tile_words(int arithmetic, int transposed, long depth) {
+  // A little more than there are: tiles a power of two apart would meet in the same places of the first cache.
+  return transposed ? lmk_a_words(arithmetic, depth) * LMK_TILE_ROWS + 16 : LMK_TILE_ROWS * LMK_ROW_WORDS;
+}
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #pragma clang attribute push( \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"))), apply_to = function)
 
 enum { lanes = 16 };
-// Steps in depth that are packed for one tile before the next: their rows stay in the first cache, and writes follow each other.
-enum { steps_together = 32 };
+// How far ahead of the rows that are packed others are brought near.
+enum { rows_ahead = 32 };
 
 static inline __mmask16 first_lanes(long count) {
   return count >= lanes ? 0xFFFF : count <= 0 ? 0 : (__mmask16)((1u << count) - 1);
@@ -57,6 +63,21 @@ static inline __m512i pairs(int type, const char *from, long count) {
   return (__m512i)_mm512_cvtne2ps_pbh(high, low);
 }
 
+// Sixteen elements of a row and those below them as sixteen pairs.
+static inline __m512i pairs_across(int type, const char *from, long row, __mmask16 mask) {
+  static const _Alignas(64) uint16_t places[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                                                   8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  __m512i both;
+  if (type == LMK_FLOAT32) {
+    const __m512 even = _mm512_maskz_loadu_ps(mask, from), odd = _mm512_maskz_loadu_ps(mask, from + row);
+    both = (__m512i)_mm512_cvtne2ps_pbh(odd, even);
+  } else {
+    const __m256i even = _mm256_maskz_loadu_epi16(mask, from), odd = _mm256_maskz_loadu_epi16(mask, from + row);
+    both = _mm512_inserti64x4(_mm512_castsi256_si512(even), odd, 1);
+  }
+  return _mm512_permutexvar_epi16(_mm512_load_si512(places), both);
+}
+
 // Sixteen elements as the floats a product of this arithmetic reads.
 static inline __m512i words(int arithmetic, int type, const char *from, __mmask16 mask) {
   if (arithmetic == LMK_PRODUCT_ROUNDED) return _mm512_slli_epi32(halves(type, from, mask), 16);
@@ -91,29 +112,52 @@ static void pack_a_rows(
   }
 }
 
-// Steps of sixteen columns (those of the mask) that lie `row` bytes apart, one step behind the other: `depth` rows, two a step for pairs.
-static inline __attribute__((always_inline)) void pack_steps(
-    int arithmetic, int type, const char *from, long row, long depth, __mmask16 mask, uint32_t *to, long to_step,
-    __mmask16 stored) {
-  if (arithmetic != LMK_PRODUCT_PAIRS) {
-    for (long k = 0; k < depth; k++, from += row, to += to_step)
-      _mm512_mask_storeu_epi32(to, stored, words(arithmetic, type, from, mask));
-    return;
+// How columns that lie beside each other in rows are packed: groups of `columns` (at most 16 · vectors), each `group` words behind the one
+// before, each of its steps `step` words long.
+struct groups {
+  long columns, vectors, step, group;
+};
+
+// One step of one group: `left` of its columns are there.
+static inline __attribute__((always_inline)) void pack_step(
+    int arithmetic, int type, const char *from, long row, bool is_odd, long left, struct groups g, uint32_t *to) {
+  for (long v = 0; v < g.vectors; v++) {
+    const __mmask16 mask = first_lanes(least(left, g.columns) - v * lanes), stored = first_lanes(g.columns - v * lanes);
+    const char *here = from + v * lanes * (type == LMK_FLOAT32 ? 4 : 2);
+    const __m512i packed = arithmetic != LMK_PRODUCT_PAIRS ? words(arithmetic, type, here, mask)
+                           : is_odd                        ? halves(type, here, mask)
+                                                           : pairs_across(type, here, row, mask);
+    _mm512_mask_storeu_epi32(to + v * lanes, stored, packed);
   }
-  long k = 0;
-  for (; k + 1 < depth; k += 2, from += 2 * row, to += to_step) {
-    const __m512i even = halves(type, from, mask), odd = halves(type, from + row, mask);
-    _mm512_mask_storeu_epi32(to, stored, _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
-  }
-  if (k < depth) _mm512_mask_storeu_epi32(to, stored, halves(type, from, mask));
 }
 
-// The same with arithmetic and type as constants in the loops.
+// Rows `row` bytes apart, `columns` wide, `depth` of them (two a step for pairs). Row after row, so that memory is read in its order; rows
+// that come later are brought near, because those a power of two apart meet in the same places of a cache and cannot be kept.
+static inline __attribute__((always_inline)) void pack_steps(
+    int arithmetic, int type, const char *from, long row, long depth, long columns, struct groups g, uint32_t *to) {
+  const long each = arithmetic == LMK_PRODUCT_PAIRS ? 2 : 1, size = type == LMK_FLOAT32 ? 4 : 2;
+  for (long k = 0; k < depth; k += each, from += each * row, to += g.step) {
+    for (long ahead = k + rows_ahead; ahead < least(k + rows_ahead + each, depth); ahead++)
+      for (long byte = 0; byte < columns * size; byte += 64) _mm_prefetch(from + (ahead - k) * row + byte, _MM_HINT_T1);
+    uint32_t *place = to;
+    for (long column = 0; column < columns; column += g.columns, place += g.group)
+      pack_step(arithmetic, type, from + column * size, row, k + 1 == depth, columns - column, g, place);
+  }
+}
+
+// The same with arithmetic, type and the groups' form as constants in the loops.
 static void pack_across(
-    int arithmetic, int type, const char *from, long row, long depth, __mmask16 mask, uint32_t *to, long to_step,
-    __mmask16 stored) {
-#define ONE_CASE(a, t) \
-  if (arithmetic == a && type == t) pack_steps(a, t, from, row, depth, mask, to, to_step, stored)
+    int arithmetic, int type, const char *from, long row, long depth, long columns, bool into_tiles, long group,
+    uint32_t *to) {
+  const struct groups tiles = {LMK_TILE_ROWS, 1, LMK_TILE_ROWS, group};
+  const struct groups panels = {LMK_TILE_COLUMNS, LMK_TILE_COLUMNS / lanes, LMK_TILE_COLUMNS, group};
+#define ONE_CASE(a, t)                                                         \
+  if (arithmetic == a && type == t) {                                          \
+    if (into_tiles)                                                            \
+      pack_steps(a, t, from, row, depth, columns, tiles, to);                  \
+    else                                                                       \
+      pack_steps(a, t, from, row, depth, columns, panels, to);                 \
+  }
   ONE_CASE(LMK_PRODUCT_FLOAT32, LMK_FLOAT32);
   ONE_CASE(LMK_PRODUCT_FLOAT32, LMK_BFLOAT16);
   ONE_CASE(LMK_PRODUCT_ROUNDED, LMK_FLOAT32);
@@ -125,23 +169,12 @@ static void pack_across(
 
 static void pack_a_columns(
     int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed) {
-  const long steps = lmk_a_words(arithmetic, depth), step = arithmetic == LMK_PRODUCT_PAIRS ? 2 : 1;
-  const long row = a->stride * (a->type == LMK_FLOAT32 ? 4 : 2);
-  const __mmask16 stored = first_lanes(LMK_TILE_ROWS);
-  for (long start = 0; start < steps; start += steps_together) {
-    const long elements = least(depth - start * step, steps_together * step);
-    for (long r = 0; r < rows; r += LMK_TILE_ROWS) {
-      const __mmask16 mask = first_lanes(least(rows - r, LMK_TILE_ROWS));
-      uint32_t *to = packed + r * steps + start * LMK_TILE_ROWS;
-      pack_across(
-          arithmetic, a->type, element(a, first + start * step, first_row + r), row, elements, mask, to, LMK_TILE_ROWS,
-          stored);
-    }
-  }
+  const long row = a->stride * (a->type == LMK_FLOAT32 ? 4 : 2), tile = lmk_a_tile_words(arithmetic, 1, depth);
+  pack_across(arithmetic, a->type, element(a, first, first_row), row, depth, rows, true, tile, packed);
   // An odd depth meets a pair whose second element is zero.
   if (arithmetic == LMK_PRODUCT_ROUNDED && depth % 2 != 0) {
-    for (long r = 0; r < rows; r += LMK_TILE_ROWS)
-      memset(packed + r * steps + depth * LMK_TILE_ROWS, 0, LMK_TILE_ROWS * sizeof *packed);
+    for (uint32_t *to = packed + depth * LMK_TILE_ROWS; rows > 0; rows -= LMK_TILE_ROWS, to += tile)
+      memset(to, 0, LMK_TILE_ROWS * sizeof *to);
   }
 }
 
@@ -201,17 +234,18 @@ static void pack_b_columns(
 }
 
 void lmk_pack_b(
-    int arithmetic, const struct lmk_matrix *b, long column, long count, long first, long depth, uint32_t *packed) {
+    int arithmetic, const struct lmk_matrix *b, long column, long count, long first, long depth, uint32_t *packed,
+    long panel_stride) {
   // Kept the same way for both ways of computing with bfloat16.
   const int kept = arithmetic == LMK_PRODUCT_FLOAT32 ? LMK_PRODUCT_FLOAT32 : LMK_PRODUCT_PAIRS;
-  const long row = b->stride * (b->type == LMK_FLOAT32 ? 4 : 2);
-  for (long half = 0; half < LMK_TILE_COLUMNS; half += lanes) {
-    if (b->transposed)
+  if (!b->transposed) {
+    const long row = b->stride * (b->type == LMK_FLOAT32 ? 4 : 2);
+    pack_across(kept, b->type, element(b, first, column), row, depth, count, false, panel_stride, packed);
+    return;
+  }
+  for (; count > 0; column += LMK_TILE_COLUMNS, count -= LMK_TILE_COLUMNS, packed += panel_stride) {
+    for (long half = 0; half < LMK_TILE_COLUMNS; half += lanes)
       pack_b_columns(kept, b, column + half, count - half, first, depth, packed + half);
-    else
-      pack_across(
-          kept, b->type, element(b, first, column + half), row, depth, first_lanes(count - half), packed + half,
-          LMK_TILE_COLUMNS, 0xFFFF);
   }
 }
 

@@ -69,6 +69,18 @@ struct BlockedProduct: Sendable {
     return Double((cut.count + threads - 1) / threads) * (rows * columns + 0.3 * rows + 0.2 * columns)
   }
 
+  /// The words of a from a row and depth on, where they can be multiplied as they lie in memory: rows of the numbers that are multiplied,
+  /// whole words of them, and not so far apart that all meet in the same places of the first cache.
+  private func wordsInPlace(_ a: MatrixView, row: Int, depth: Int, length: Int) -> UnsafePointer<UInt32>? {
+    let stride = a.stride * a.element.size
+    let isWord = arithmetic.code == Int32(LMK_PRODUCT_FLOAT32) && a.element == .float32
+    let isPair = arithmetic.code == Int32(LMK_PRODUCT_PAIRS) && a.element == .bfloat16 && length % 2 == 0
+    guard !a.isTransposed, isWord || isPair, stride % 4 == 0, stride % Self.conflictingBytes != 0 else { return nil }
+    let start = a.pointer + row * stride + depth * a.element.size
+    return start.assumingMemoryBound(to: UInt32.self)
+  }
+  private static let conflictingBytes = 2048
+
   /// One block of the cut, all of the depth or elements `first` ..< `first + depth` of it.
   ///
   /// - Parameters:
@@ -92,11 +104,14 @@ struct BlockedProduct: Sendable {
     let end = first + depth
     for start in stride(from: first, to: max(end, first + 1), by: partDepth) {
       let length = min(partDepth, end - start)
-      lmk_pack_a(arithmetic.code, &matrix, row, rows, start, length, packed)
+      let inPlace = wordsInPlace(a, row: row, depth: start, length: length)
+      let skipped = inPlace == nil ? 0 : rows / Self.tileRows * Self.tileRows
+      lmk_pack_a(arithmetic.code, &matrix, row + skipped, rows - skipped, start, length, packed)
       let isLast = start + length >= end
       var block = lmk_block(
         arithmetic: arithmetic.code, a_is_transposed: a.isTransposed ? 1 : 0, starts: start == first ? 1 : 0,
         ends: isLast ? 1 : 0, rows: rows, columns: columns, depth: length, a: packed,
+        in_place: inPlace, in_place_row: a.stride * a.element.size / 4,
         b: b.panel(panel) + PackedPanels.words(arithmetic, k: start - first), panel_stride: b.panelWords,
         sums: expanded + Self.expandedFloats, expanded: expanded,
         epilogue: epilogue.kernel(c, row: row, column: column))
@@ -113,7 +128,7 @@ extension BlockedProduct {
     switch b {
     case .packed(let packed): try run(a, packed.panels, into: c, epilogue)
     case .view(let view):
-      if a.isTransposed, parts > 2, canSumInPlace(c, epilogue) {
+      if a.isTransposed, parts > 2, packedWords > Self.wordsKeptWhole, canSumInPlace(c, epilogue) {
         try runByParts(a, view, into: c, epilogue)
       } else {
         let packed = try PackedMatrix(view, k: k, n: n, arithmetic: arithmetic)
@@ -129,6 +144,10 @@ extension BlockedProduct {
       compute(index, of: cut, a, b, depth: k, into: c, epilogue, scratch: scratch)
     }
   }
+
+  private var packedWords: Int { panels * PackedPanels.words(arithmetic, k: k) }
+  /// A packed b up to this size stays near as a whole.
+  private static let wordsKeptWhole = 3 << 19
 
   private func canSumInPlace(_ c: MatrixPlace, _ epilogue: Epilogue) -> Bool {
     c.element == .float32 && epilogue.kind == .store
@@ -163,14 +182,14 @@ extension BlockedProduct {
 
 extension BlockedProduct {
   /// Floats of scratch memory that `runAlone` needs.
-  var aloneScratchCount: Int { scratchCount(columns: n) + panels * PackedPanels.words(arithmetic, k: k) }
+  var aloneScratchCount: Int { scratchCount(columns: n) + packedWords }
 
   /// The whole product on the caller's thread.
   func runAlone(
     _ a: MatrixView, _ b: MatrixView, into c: MatrixPlace, _ epilogue: Epilogue, scratch: UnsafeMutablePointer<Float>
   ) {
     let panels = PackedPanels(scratch, k: k, n: n, arithmetic: arithmetic)
-    for panel in 0..<panels.count { panels.pack(b, panel: panel, first: 0, depth: k) }
+    panels.pack(b, panels: 0..<panels.count, first: 0, depth: k)
     let cut = Cut(rowBlocks: max((tiles + blockTiles - 1) / blockTiles, 1), columnBlocks: 1)
     let rest = scratch + panels.count * panels.panelWords
     for index in 0..<cut.count { compute(index, of: cut, a, panels, depth: k, into: c, epilogue, scratch: rest) }

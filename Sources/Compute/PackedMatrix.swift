@@ -24,35 +24,31 @@ struct PackedPanels {
 
   func panel(_ index: Int) -> UnsafeMutablePointer<UInt32> { words + index * panelWords }
 
-  /// Packs elements first ..< first + depth of `b`'s depth into one panel, `at` words behind its beginning.
-  func pack(_ b: MatrixView, panel index: Int, first: Int, depth: Int, at offset: Int = 0) {
+  /// Packs elements first ..< first + depth of `b`'s depth into panels `range`, `at` words behind their beginning.
+  func pack(_ b: MatrixView, panels range: Range<Int>, first: Int, depth: Int, at offset: Int = 0) {
     var matrix = b.matrix
-    let column = index * Self.columns
-    lmk_pack_b(arithmetic.code, &matrix, column, min(Self.columns, n - column), first, depth, panel(index) + offset)
+    let column = range.lowerBound * Self.columns
+    let end = min(range.upperBound * Self.columns, n)
+    lmk_pack_b(
+      arithmetic.code, &matrix, column, end - column, first, depth, panel(range.lowerBound) + offset, panelWords)
   }
 
   /// The same for all panels, with all threads: along the rows that lie in memory.
   func pack(_ b: MatrixView, first: Int, depth: Int) {
     if b.isTransposed {
-      parallelRows(count, cost: depth * Self.columns) { range in
-        for panel in range { pack(b, panel: panel, first: first, depth: depth) }
-      }
+      parallelRows(count, cost: depth * Self.columns) { pack(b, panels: $0, first: first, depth: depth) }
     } else {
       let pieces = (depth + Self.rowsTogether - 1) / Self.rowsTogether
       parallelRows(pieces, cost: Self.rowsTogether * n) { range in
-        for piece in range {
-          let start = piece * Self.rowsTogether
-          for panel in 0..<count {
-            pack(
-              b, panel: panel, first: first + start, depth: min(Self.rowsTogether, depth - start),
-              at: Self.words(arithmetic, k: start))
-          }
-        }
+        let start = range.lowerBound * Self.rowsTogether
+        let end = min(range.upperBound * Self.rowsTogether, depth)
+        pack(
+          b, panels: 0..<count, first: first + start, depth: end - start, at: Self.words(arithmetic, k: start))
       }
     }
   }
 
-  /// Rows whose pieces are packed panel by panel; an even number, because bfloat16 are packed in pairs.
+  /// Rows handed out together; an even number, because bfloat16 are packed in pairs.
   private static let rowsTogether = 32
 }
 

@@ -50,10 +50,24 @@ import Testing
     }
   }
 
+  @Test func geluOfBFloat16() {
+    let x = sweep(-9, 9, count: 20_001).map(rounded)
+    Machine.onEachInstructionSet { expectGELU(geluOf(bfloat16: x), of: x, "\($0)") }
+  }
+
+  private func geluOf(bfloat16 x: [Float]) -> [Float] {
+    var stored = x.map { UInt16($0.bitPattern >> 16) }
+    stored.withUnsafeMutableBytes { lmk_gelu(x.count, $0.baseAddress, $0.baseAddress, Element.bfloat16.code) }
+    return stored.map { Float(bitPattern: UInt32($0) << 16) }
+  }
+
   @Test func geluOfExtremes() {
     Machine.onEachInstructionSet { set in
       let y = geluOf([-1e30, -100, -0.0, 0, 100, 1e30, .nan])
       #expect(y[0...5] == [0, 0, 0, 0, 100, 1e30] && y[6].isNaN, "\(set): \(y)")
+      let z = geluOf(bfloat16: [-.infinity, -1e30, -100, 0, 100, 1e30, .nan].map(rounded))
+      #expect(z[0...2].allSatisfy { abs($0) < 1e-30 }, "\(set): \(z)")
+      #expect(z[3...5] == [0, 100, rounded(1e30)] && z[6].isNaN, "\(set): \(z)")
     }
   }
 }

@@ -46,6 +46,9 @@ import Testing
     #expect(ProductCut(100_000, 100_000, 100_000) == .rows(1568))
   }
 
+  /// A weight's gradient whose right operand is too large to stay near as a whole: it is summed part by part of the depth.
+  @Test func sumsByParts() throws { try check(17, 400, 4200, scale: 0.5, keep: 1) }
+
   /// keep = 0 means written: what was there, nan included, does not count.
   @Test(arguments: [(700, 3, 3), (3, 700, 3), (3, 3, 1100), (3, 3, 3)])
   func oldValuesDoNotCount(m: Int, n: Int, k: Int) throws {
@@ -102,6 +105,7 @@ struct BFloat16ProductTests {
   /// Operands of both types; the reference rounds them first. The processor's dot product rounds each product once more.
   @Test(arguments: [
     (1, 1, 1), (3, 17, 2), (17, 33, 3), (15, 31, 65), (177, 177, 64), (200, 40, 2100), (14, 2100, 33), (33, 3, 5000),
+    (17, 800, 4200),
   ])
   func values(m: Int, n: Int, k: Int) throws {
     for (turnA, turnB) in [(false, false), (false, true), (true, false), (true, true)] {
@@ -117,6 +121,19 @@ struct BFloat16ProductTests {
           }
         }
       }
+    }
+  }
+
+  /// Rows of bfloat16 that lie whole words apart are read where they are, others are packed first: the same bits.
+  @Test(arguments: [(200, 40, 2100), (177, 177, 64), (13, 3, 2)])
+  func rowsReadInPlace(m: Int, n: Int, k: Int) throws {
+    let inPlace = try ProductTrial(m, n, k, turnA: false, turnB: true, gap: 0, element: .bfloat16, rounds: true)
+    let packed = try ProductTrial(m, n, k, turnA: false, turnB: true, gap: 0, rounds: true)
+    try inBothWays { way in
+      let c = try inPlace.run(Epilogue(), arithmetic: .bfloat16)
+      expectClose(c, inPlace.expected(), absolute: roundingError(terms: 2 * k, magnitude: Double(k) / 4), way)
+      expectSameBits(c, try packed.run(Epilogue(), arithmetic: .bfloat16), way)
+      try expectSameBitsForAnyThreadCount { try inPlace.run(Epilogue(), arithmetic: .bfloat16) }
     }
   }
 
@@ -155,6 +172,39 @@ struct BFloat16ProductTests {
       let c = try trial.run(Epilogue(bias: bias.pointer, residual: residual.pointer))
       expectClose(c, expected, absolute: roundingError(terms: k, magnitude: Double(k)), "\(set)")
     }
+  }
+
+  /// What is stored as bfloat16 is a GELU, and a slope, within `geluBound` of what they should be, and rounded once.
+  @Test(.enabled(if: InstructionSet.avx512bf16.isAvailable, "needs a processor with AVX512-BF16"))
+  func geluStoredAsBFloat16() throws {
+    let count = 4096
+    let sums = try Buffer((0..<count).map { Float($0) / 256 - 8 })
+    let one = try Buffer(count: 1, repeating: 1)
+    func run(_ epilogue: Epilogue) throws -> [Float] {
+      let c = try Buffer(count: count, element: .bfloat16)
+      try parallelProduct(
+        count, 1, 1, MatrixView(sums.raw, stride: 1), .view(MatrixView(one.raw, stride: 1)),
+        into: MatrixPlace(c.raw, stride: 1, element: .bfloat16), epilogue)
+      return floats(c)
+    }
+    let before = try Buffer(count: count, element: .bfloat16)
+    let values = try run(Epilogue(.gelu, before: before.raw))
+    let x = floats(before)
+    expectSameBits(x, sums.values.map(rounded), "before")
+    expectGELU(values, of: x, "value")
+    let slopes = try run(Epilogue(.geluGradient, before: before.raw))
+    expectSameBits(floats(before), values, "its value again")
+    for (index, slope) in slopes.enumerated() {
+      let wanted = Double(sums.pointer[index]) * geluSlope(Double(x[index]))
+      let bound = abs(wanted) * 0x1p-8 + abs(Double(sums.pointer[index])) * 0x1p-11
+      #expect(abs(Double(slope) - wanted) <= bound, "slope at \(x[index]): \(slope), wanted \(wanted)")
+    }
+  }
+
+  private func floats(_ buffer: Buffer) -> [Float] {
+    var values = [Float](repeating: 0, count: buffer.count)
+    convert(buffer.raw, buffer.element, count: buffer.count, to: &values, .float32)
+    return values
   }
 
   /// GELU's error is that of erf, 2e-7, times its argument.

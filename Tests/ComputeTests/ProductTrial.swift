@@ -100,6 +100,16 @@ func rounded(_ value: Float) -> Float {
 }
 
 func gelu(_ x: Double) -> Double { x * 0.5 * erfc(-x / 2.0.squareRoot()) }
+/// Values stored as bfloat16 against double precision: half a unit in the last of eight places, and the bound of gelu_math.h, 2⁻¹² of
+/// the value or, where that is less, a millionth of x.
+func expectGELU(_ values: [Float], of x: [Float], _ comment: String) {
+  for (value, x) in zip(values, x.map(Double.init)) {
+    let wanted = gelu(x)
+    let bound = abs(wanted) * (0x1p-8 + 0x1p-12) + abs(x) * 1e-6
+    #expect(abs(Double(value) - wanted) <= bound, "gelu of \(x): \(value), wanted \(wanted), \(comment)")
+  }
+}
+
 func geluSlope(_ x: Double) -> Double {
   0.5 * erfc(-x / 2.0.squareRoot()) + x * exp(-x * x / 2) / (2 * Double.pi).squareRoot()
 }

@@ -50,16 +50,19 @@ struct lmk_epilogue {
 /// Words that `depth` elements of a row of a, or of a column of b as it is kept, are packed into.
 long lmk_a_words(int arithmetic, long depth);
 long lmk_b_words(int arithmetic, long depth);
+/// Words from one packed tile of a to the next.
+long lmk_a_tile_words(int arithmetic, int transposed, long depth);
 
 /// Packs rows first_row ..< first_row + rows and depth first ..< first + depth (at most LMK_DEPTH_WORDS words) of a [m, k], rows
-/// rounded up to whole tiles. Row-major a: [rows][LMK_ROW_WORDS]; transposed a: [tiles][words][LMK_TILE_ROWS].
+/// rounded up to whole tiles. Row-major a: [rows][LMK_ROW_WORDS]; transposed a: [tiles], `lmk_a_tile_words` apart, of [words][LMK_TILE_ROWS].
 void lmk_pack_a(
     int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed);
 
-/// Packs one panel of b [k, n]: columns column ..< column + count (at most LMK_TILE_COLUMNS), depth first ..< first + depth, as
+/// Packs columns column ..< column + count, depth first ..< first + depth of b [k, n]: panels, `panel_stride` words apart, of
 /// [words][LMK_TILE_COLUMNS], zeros behind the last column.
 void lmk_pack_b(
-    int arithmetic, const struct lmk_matrix *b, long column, long count, long first, long depth, uint32_t *packed);
+    int arithmetic, const struct lmk_matrix *b, long column, long count, long first, long depth, uint32_t *packed,
+    long panel_stride);
 
 /// One block of a product, on the caller's thread.
 struct lmk_block {
@@ -67,7 +70,10 @@ struct lmk_block {
   int a_is_transposed;  ///< how a was packed
   int starts, ends;     ///< whether this is the first, the last part of the depth
   long rows, columns, depth;
-  const uint32_t *a;
+  const uint32_t *a;    ///< packed rows: those that are not read in place
+  /// Where a's first row lies, in words, for rows that are read as they are in memory: the first whole tiles. NULL: all are packed.
+  const uint32_t *in_place;
+  long in_place_row;  ///< words from one row to the next
   const uint32_t *b;  ///< the first panel's words of this part
   long panel_stride;  ///< words from one panel of b to the next
   /// Sums between parts, [panels][tiles][14][32]; not needed where starts and ends.
