@@ -152,7 +152,8 @@ def test_batches_fit_small_sets() -> None:
     one_thousand_k = lm.evaluate.linear_probe(None, features(train), features(train), preset="in1k", progress=False)
     assert len(one_thousand_k.losses) == 90 * 16
     assert one_thousand_k.options["base_learning_rate"] == 0.1
-    assert lm.evaluate.linear_probe(None, features(train), features(train), progress=False).label == "linear, in100"
+    middle = lm.evaluate.linear_probe(None, features(train), features(train), progress=False)
+    assert (middle.label, middle.options["batch_size"], middle.options["epochs"]) == ("linear, small", 1024, 130)
     small = lm.evaluate.linear_probe(None, *[features(clusters(100, width=4, classes=2))] * 2, progress=False)
     assert small.label == "linear, small"
     assert (small.options["epochs"], small.options["warmup_epochs"], small.options["base_learning_rate"]) == (

@@ -392,6 +392,19 @@ def test_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         begin(tmp_path, images, monkeypatch).run([EXPERIMENT], Request(), keys=["third"])
 
 
+def test_one_page_of_orderings_keeps_what_the_folder_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was asked for last; of experiments that were not asked for, those whose rows were all tried."""
+    first, second = EXPERIMENTS["table1"], EXPERIMENTS["table2"]
+    this = begin(tmp_path, labelled(), monkeypatch)
+    for row in first.rows:
+        this.results.record(row.key, 1, "training", Found(0.5))
+    this.write([second], SCALE)
+    named = [line.split(" | ")[0] for line in (tmp_path / "orderings.md").read_text().splitlines()[4:]]
+    assert named == ["| table1"] * len(first.claims) + ["| table2"] * len(second.claims)
+    this.write([first], SCALE)
+    assert "| table2 |" not in (tmp_path / "orderings.md").read_text()
+
+
 def test_time_decides_how_many_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A seed takes 1 s by the log and by the clock, which is read once at the start and once before each further one:
     the second would end after 2 s, the third after 3.

@@ -9,7 +9,7 @@ import LatentMIM
 public struct LinearProbe: LearningProtocol {
   public static let name = "linear"
 
-  /// Named settings; nil: `in100` for training sets of 16384 images or more, else `small`.
+  /// Named settings; nil: `in100` for training sets as large as ImageNet-100 (126,689 images) or larger, else `small`.
   public var preset: LinearProbePreset?
   /// Whether every epoch sees other parts of the images.
   public var augment = false

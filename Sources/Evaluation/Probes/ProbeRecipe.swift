@@ -6,8 +6,8 @@ public enum LinearProbePreset: String, Sendable, CaseIterable {
   case in100
   /// ImageNet-1k: base rate 0.1, batches of 16384, 90 epochs, 10 of them warm-up.
   case in1k
-  /// `in100` for sets of some hundred or thousand images, for which its 20 epochs are so few steps that hardly anything is learned:
-  /// the same number of steps and the same rates as `in100` on ImageNet-100, in smaller batches.
+  /// `in100` for sets smaller than ImageNet-100, for which its 20 epochs are too few steps: the same number of steps and the same rates as
+  /// `in100` on ImageNet-100, in smaller batches where the set is no sixteenfold of them.
   case small
 }
 
@@ -20,10 +20,9 @@ struct ProbeRecipe {
   let warmupEpochs: Double
   let stepsPerEpoch: Int
 
-  /// Training sets that fill sixteen batches of `in100`.
-  private static let largeCount = 16 * 1024
-  /// Of `in100` on the 126,689 images of ImageNet-100.
-  private static let steps = 20 * (126_689 / 1024)
+  /// The images of ImageNet-100: from there on, the 20 epochs of `in100` are as many steps as published.
+  private static let largeCount = 126_689
+  private static let steps = 20 * (largeCount / 1024)
   private static let peak = 0.5 * 1024 / 256
 
   init(_ probe: LinearProbe, count: Int) {

@@ -136,7 +136,8 @@ import Testing
       #expect(found.warmupEpochs == warmup && found.baseLearningRate == rate, "\(count)")
     }
     expect(LinearProbe(), 126_689, .in100, rate: 0.5, batch: 1024, epochs: 20, warmup: 2)
-    expect(LinearProbe(), 16384, .in100, rate: 0.5, batch: 1024, epochs: 20, warmup: 2)
+    expect(LinearProbe(), 126_688, .small, rate: 0.5, batch: 1024, epochs: 20, warmup: 2)
+    expect(LinearProbe(), 60_000, .small, rate: 0.5, batch: 1024, epochs: 43, warmup: 4.3)
     expect(LinearProbe(.in1k), 1_281_167, .in1k, rate: 0.1, batch: 16384, epochs: 90, warmup: 10)
     // The peak rate 2 of in100, and its 2460 steps or a few more.
     expect(LinearProbe(), 16383, .small, rate: 512 / 1023, batch: 1023, epochs: 154, warmup: 15.4)

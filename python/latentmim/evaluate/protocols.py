@@ -162,9 +162,9 @@ def linear_probe(
         train: the images it learns from, with labels.
         test: the images scored, with labels; classes of folders are found by name.
         preset: "in100" (base rate 0.5, batches of 1024, 20 epochs, 2 of them warm-up) or "in1k" (0.1, 16384, 90, 10),
-            as published; "small" takes the steps and rates of in100 on its own 126,689 images, in smaller batches: on a
-            few hundred images 20 epochs are so few steps that hardly anything is learned. If not given, "in100" for
-            training sets of 16384 images or more, else "small".
+            as published; "small" takes the steps and rates of in100 on its own 126,689 images, in more epochs and,
+            where they are few, smaller batches: on fewer images 20 epochs are too few steps. If not given, "in100"
+            for training sets of 126,689 images or more, else "small".
         augment: every epoch sees another part of every image, flipped half the time, as published; if not, features are
             computed once, the quick variant.
         base_learning_rate: the learning rate is this times batch/256; linear warm-up from 0, half a cosine to 0.

@@ -15,6 +15,7 @@ from latentmim.reproduce.report import orderings, report
 from latentmim.reproduce.results import Results
 from latentmim.reproduce.running import Runner, Scoring
 from latentmim.reproduce.scale import Scale
+from latentmim.reproduce.tables import EXPERIMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +33,8 @@ class Study:
     """Experiments that share a scale, and so can share runs.
 
     The folder holds study.json (the scale), results.jsonl (every number), runs/ROW/seed-N/ (the runs), for each
-    experiment NAME.md and NAME-curves.png, orderings.md (what the paper's figures show, and ours), and progression.png
-    when the stages of Fig. 1 are there.
+    experiment NAME.md and NAME-curves.png, orderings.md (what the paper's figures show, and ours, for all experiments
+    that are there), and progression.png when the stages of Fig. 1 are there.
 
     Args:
         out: the folder; a study that is there is gone on with, at its scale.
@@ -108,7 +109,7 @@ class Study:
         """
         scale = scale or self._read()
         paths = [self._write_table(experiment, scale) for experiment in experiments]
-        if text := orderings(experiments, self.results, self.data, self.scoring):
+        if text := orderings(self._all_there(experiments), self.results, self.data, self.scoring):
             paths.append(self._write_page("orderings", text))
         try:
             drawn = {f"{experiment.name}-curves.png": figures.curves(experiment, self.out, self.results)
@@ -135,6 +136,18 @@ class Study:
             for experiment in experiments:
                 if any(other.key == row.key for other in experiment.rows):
                     self._write_table(experiment, scale)
+
+    def _all_there(self, asked: Sequence[Experiment]) -> list[Experiment]:
+        """The paper's experiments that the folder has, those asked among them: one page shows them all."""
+
+        def is_there(experiment: Experiment) -> bool:
+            return all(self.results.seeds(row.key, "training") for row in experiment.rows)
+
+        names = {experiment.name for experiment in asked}
+        others = [experiment for experiment in EXPERIMENTS.values() if experiment.name not in names]
+        found = [*asked, *filter(is_there, others)]
+        places = {name: place for place, name in enumerate(EXPERIMENTS)}
+        return sorted(found, key=lambda experiment: places.get(experiment.name, 0))
 
     def _write_table(self, experiment: Experiment, scale: Scale) -> str:
         command = self._command(experiment, scale)
