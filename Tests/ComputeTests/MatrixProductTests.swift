@@ -174,7 +174,7 @@ struct BFloat16ProductTests {
     }
   }
 
-  /// What is stored as bfloat16 is a GELU, and a slope, within `geluBound` of what they should be, and rounded once.
+  /// What is stored as bfloat16 is a GELU, and a slope, near what they should be (see `expectGELU`), and rounded once.
   @Test(.enabled(if: InstructionSet.avx512bf16.isAvailable, "needs a processor with AVX512-BF16"))
   func geluStoredAsBFloat16() throws {
     let count = 4096
