@@ -8,16 +8,13 @@
 #include <string.h>
 
 #include "CKernels.h"
+#include "product_lanes.h"
 #pragma clang attribute push( \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"))), apply_to = function)
 #define LMK_FUSES _Pragma("clang fp contract(fast)")
 #define LMK_NAME(operation) operation##_avx512
 #include "vector_math.h"
 #include "gelu_math.h"
-
-static inline __mmask16 first_lanes(long count) {
-  return count >= 16 ? 0xFFFF : count <= 0 ? 0 : (__mmask16)((1u << count) - 1);
-}
 
 // Half a row of a tile: sixteen numbers, `mask` says which are meant.
 static inline __m512 load(int type, const void *from, long index, __mmask16 mask) {

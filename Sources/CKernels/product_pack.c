@@ -21,18 +21,13 @@ long lmk_a_tile_words(int arithmetic, int transposed, long depth) {
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#include "product_lanes.h"
 #pragma clang attribute push( \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"))), apply_to = function)
 
 enum { lanes = 16 };
 // How far ahead of the rows that are packed others are brought near.
 enum { rows_ahead = 32 };
-
-static inline __mmask16 first_lanes(long count) {
-  return count >= lanes ? 0xFFFF : count <= 0 ? 0 : (__mmask16)((1u << count) - 1);
-}
-
-static inline long least(long a, long b) { return a < b ? a : b; }
 
 static inline const char *element(const struct lmk_matrix *m, long row, long column) {
   return (const char *)m->data + (row * m->stride + column) * (m->type == LMK_FLOAT32 ? 4 : 2);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "product_epilogue.h"
+#include "product_lanes.h"
 #pragma clang attribute push( \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"))), apply_to = function)
 
@@ -134,8 +135,6 @@ static void expand(long words, const uint32_t *pairs, float *to) {
     }
   }
 }
-
-static inline long least(long a, long b) { return a < b ? a : b; }
 
 // The way of a whole tile whose sums are done; of others, sums are stored first.
 static enum destination destination_of(const struct lmk_epilogue *e) {
