@@ -2,17 +2,52 @@
 
 #include "CKernels.h"
 
-static _Atomic int chosen = -1;
+static _Atomic int best = -1, chosen = -1;
 
-int lmk_best_instruction_set(void) {
 #if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// Whether the processor has the matrix unit and the system lets this process use it: Linux wants to be asked, because the unit's registers
+// make every thread's saved state larger.
+static int has_amx(void) {
+#if defined(__linux__)
+  enum { request_permission = 0x1023, tile_data = 18, bit_tile = 1 << 24, bit_bfloat16 = 1 << 22 };
+  unsigned a, b, c, d;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & bit_tile) || !(d & bit_bfloat16)) return 0;
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+  return 0;
+#endif
+}
+
+static int find_best(void) {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq"))
-    return __builtin_cpu_supports("avx512bf16") ? LMK_AVX512BF16 : LMK_AVX512;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return LMK_AVX2;
+      __builtin_cpu_supports("avx512dq")) {
+    if (!__builtin_cpu_supports("avx512bf16")) return LMK_AVX512;
+    return has_amx() ? LMK_AMX : LMK_AVX512BF16;
+  }
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? LMK_AVX2 : LMK_PORTABLE;
+}
+
+static int is_intel(void) {
+  __builtin_cpu_init();
+  return __builtin_cpu_is("intel");
+}
+#else
+static int find_best(void) { return LMK_PORTABLE; }
+static int is_intel(void) { return 0; }
 #endif
-  return LMK_PORTABLE;
+
+int lmk_best_instruction_set(void) {
+  int set = atomic_load_explicit(&best, memory_order_relaxed);
+  if (set < 0) {
+    set = find_best();
+    atomic_store_explicit(&best, set, memory_order_relaxed);
+  }
+  return set;
 }
 
 int lmk_instruction_set(void) {
@@ -24,25 +59,36 @@ int lmk_instruction_set(void) {
   return set;
 }
 
+static _Atomic int product = -1;
+
 int lmk_set_instruction_set(int set) {
   if (set < LMK_PORTABLE || set > lmk_best_instruction_set()) return 0;
+  atomic_store_explicit(&product, -1, memory_order_relaxed);
   atomic_store_explicit(&chosen, set, memory_order_relaxed);
   return 1;
 }
 
-static _Atomic int pairs = -1;
-
-int lmk_multiplies_pairs(void) {
-  int answer = atomic_load_explicit(&pairs, memory_order_relaxed);
-  if (answer >= 0) return answer;
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  answer = __builtin_cpu_supports("avx512bf16") && !__builtin_cpu_is("intel");
-#else
-  answer = 0;
-#endif
-  atomic_store_explicit(&pairs, answer, memory_order_relaxed);
-  return answer;
+static int fastest_product(void) {
+  switch (lmk_instruction_set()) {
+    case LMK_AMX: return LMK_PRODUCT_AMX;
+    case LMK_AVX512BF16: return is_intel() ? LMK_PRODUCT_ROUNDED : LMK_PRODUCT_PAIRS;
+    default: return LMK_PRODUCT_ROUNDED;
+  }
 }
 
-void lmk_set_multiplies_pairs(int answer) { atomic_store_explicit(&pairs, answer, memory_order_relaxed); }
+int lmk_bfloat16_product(void) {
+  int way = atomic_load_explicit(&product, memory_order_relaxed);
+  if (way < 0) {
+    way = fastest_product();
+    atomic_store_explicit(&product, way, memory_order_relaxed);
+  }
+  return way;
+}
+
+int lmk_set_bfloat16_product(int arithmetic) {
+  if (arithmetic == LMK_PRODUCT_AMX && lmk_instruction_set() < LMK_AMX) return 0;
+  if (arithmetic == LMK_PRODUCT_PAIRS && lmk_instruction_set() < LMK_AVX512BF16) return 0;
+  if (arithmetic == LMK_PRODUCT_FLOAT32 || arithmetic > LMK_PRODUCT_AMX) return 0;
+  atomic_store_explicit(&product, arithmetic, memory_order_relaxed);
+  return 1;
+}

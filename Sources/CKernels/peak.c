@@ -1,5 +1,6 @@
 // The most a core can multiply and add: a loop that lives in registers.
 #include "CKernels.h"
+#include "product_tile.h"
 
 enum { chains = 24, floats_a_vector = 16 };
 
@@ -36,6 +37,30 @@ LMK_LOOP(
     pairs_avx512, __m512, _mm512_setzero_ps(), sum[i] = _mm512_dpbf16_ps(sum[i], (__m512bh)sum[i], (__m512bh)sum[i]),
     "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")
 
+// Four independent sums hide the latency of the matrix unit. Its operands are numbers from memory: with those it wants more current than with
+// zeros, and may be slowed down.
+__attribute__((target("avx512f,amx-tile,amx-bf16"), noinline)) static void amx(long steps) {
+  _Alignas(64) uint16_t operand[LMK_AMX_SIDE][2 * LMK_AMX_SIDE];
+  for (int i = 0; i < LMK_AMX_SIDE; i++)
+    for (int j = 0; j < 2 * LMK_AMX_SIDE; j++) operand[i][j] = (uint16_t)(0x3F00 + 37 * i + j);
+  lmk_amx_begin();
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  _tile_loadd(4, operand, sizeof operand[0]);
+  _tile_loadd(5, operand, sizeof operand[0]);
+  _tile_loadd(6, operand, sizeof operand[0]);
+  _tile_loadd(7, operand, sizeof operand[0]);
+  for (long s = 0; s < steps; s++) {
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  lmk_amx_end();
+}
+
 // Sixteen registers there are: twelve chains in each of two halves.
 __attribute__((target("avx2,fma"), noinline)) static void floats_avx2(long steps) {
   __m256 sum[12];
@@ -49,10 +74,14 @@ __attribute__((target("avx2,fma"), noinline)) static void floats_avx2(long steps
 }
 #endif
 
-double lmk_multiply_add_loop(int in_pairs, long steps) {
+double lmk_multiply_add_loop(int arithmetic, long steps) {
 #if defined(__x86_64__)
   const double flops = 2.0 * floats_a_vector * chains * (double)steps;
-  if (in_pairs && lmk_best_instruction_set() == LMK_AVX512BF16) {
+  if (arithmetic == LMK_PRODUCT_AMX && lmk_instruction_set() >= LMK_AMX) {
+    amx(steps);
+    return 4.0 * 2 * LMK_AMX_SIDE * LMK_AMX_SIDE * 2 * LMK_AMX_SIDE * (double)steps;
+  }
+  if (arithmetic == LMK_PRODUCT_PAIRS && lmk_instruction_set() >= LMK_AVX512BF16) {
     pairs_avx512(steps);
     return 2 * flops;
   }
@@ -65,6 +94,6 @@ double lmk_multiply_add_loop(int in_pairs, long steps) {
     return flops;
   }
 #endif
-  (void)in_pairs;
+  (void)arithmetic;
   return portable_loop(steps);
 }

@@ -39,6 +39,7 @@
 #if defined(__x86_64__)
 #define LMK_DISPATCH(operation, ...)          \
   switch (lmk_instruction_set()) {            \
+    case LMK_AMX:                             \
     case LMK_AVX512BF16:                      \
       operation##_avx512bf16(__VA_ARGS__);    \
       break;                                  \

@@ -16,44 +16,74 @@
 #include "vector_math.h"
 #include "gelu_math.h"
 
-// Half a row of a tile: sixteen numbers, `mask` says which are meant.
-static inline __m512 load(int type, const void *from, long index, __mmask16 mask) {
-  if (type == LMK_FLOAT32) return _mm512_maskz_loadu_ps(mask, (const float *)from + index);
-  const __m256i halves = _mm256_maskz_loadu_epi16(mask, (const uint16_t *)from + index);
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+// A row of a tile, or a pair of anything that belongs to its halves.
+struct row {
+  __m512 left, right;
+};
+// Which columns of a row are meant.
+struct columns {
+  __mmask16 left, right;
+};
+
+static inline struct row load_floats(const float *from, struct columns there) {
+  return (struct row){_mm512_maskz_loadu_ps(there.left, from), _mm512_maskz_loadu_ps(there.right, from + 16)};
 }
 
-static inline void store(int type, void *to, long index, __mmask16 mask, __m512 values) {
-  if (type == LMK_FLOAT32)
-    _mm512_mask_storeu_ps((float *)to + index, mask, values);
-  else
-    _mm256_mask_storeu_epi16((uint16_t *)to + index, mask, (__m256i)_mm512_cvtneps_pbh(values));
+static inline struct row widened(__m512i both) {
+  const __m512i left = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(both));
+  const __m512i right = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(both, 1));
+  return (struct row){_mm512_castsi512_ps(_mm512_slli_epi32(left, 16)), _mm512_castsi512_ps(_mm512_slli_epi32(right, 16))};
 }
 
-// The value as it is stored: what a derivative sees later must be what was computed with now.
-static inline __m512 as_stored(int type, __m512 values) {
-  if (type == LMK_FLOAT32) return values;
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(values)), 16));
+static inline __m512i narrowed(struct row values) {
+  return (__m512i)_mm512_cvtne2ps_pbh(values.right, values.left);
 }
 
-static inline __m512 add_bias(const struct lmk_epilogue *e, __m512 sum, long column, __mmask16 mask) {
-  return e->bias ? _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, e->bias + column)) : sum;
+static inline __mmask32 both(struct columns there) { return _mm512_kunpackw(there.right, there.left); }
+
+static inline struct row load(int type, const void *from, long index, struct columns there) {
+  if (type == LMK_FLOAT32) return load_floats((const float *)from + index, there);
+  return widened(_mm512_maskz_loadu_epi16(both(there), (const uint16_t *)from + index));
 }
 
-static inline __m512 plain(const struct lmk_epilogue *e, int type, __m512 sum, long row, long column, __mmask16 mask) {
-  __m512 value = add_bias(e, _mm512_mul_ps(sum, _mm512_set1_ps(e->scale)), column, mask);
-  if (e->residual)
-    value = _mm512_add_ps(value, _mm512_maskz_loadu_ps(mask, e->residual + row * e->residual_stride + column));
-  if (e->keep != 0)
-    value = _mm512_fmadd_ps(_mm512_set1_ps(e->keep), load(type, e->c, row * e->stride + column, mask), value);
+static inline void store(int type, void *to, long index, struct columns there, struct row values) {
+  if (type == LMK_FLOAT32) {
+    _mm512_mask_storeu_ps((float *)to + index, there.left, values.left);
+    _mm512_mask_storeu_ps((float *)to + index + 16, there.right, values.right);
+  } else {
+    _mm512_mask_storeu_epi16((uint16_t *)to + index, both(there), narrowed(values));
+  }
+}
+
+// The values as they are stored: what a derivative sees later must be what was computed with now.
+static inline struct row as_stored(int type, struct row values) {
+  return type == LMK_FLOAT32 ? values : widened(narrowed(values));
+}
+
+static inline struct row plus(struct row a, struct row b) {
+  return (struct row){_mm512_add_ps(a.left, b.left), _mm512_add_ps(a.right, b.right)};
+}
+
+// factor · a + b
+static inline struct row scaled_plus(float factor, struct row a, struct row b) {
+  const __m512 f = _mm512_set1_ps(factor);
+  return (struct row){_mm512_fmadd_ps(f, a.left, b.left), _mm512_fmadd_ps(f, a.right, b.right)};
+}
+
+static inline struct row plain(
+    const struct lmk_epilogue *e, int type, struct row sum, struct row bias, long row, long column, struct columns there) {
+  struct row value = scaled_plus(e->scale, sum, bias);
+  if (e->residual) value = plus(value, load_floats(e->residual + row * e->residual_stride + column, there));
+  if (e->keep != 0) value = scaled_plus(e->keep, load(type, e->c, row * e->stride + column, there), value);
   return value;
 }
 
-// GELU of sixteen numbers. For bfloat16 with an estimate of the quotient, its error below 2^-14, that costs a fifth of a division.
-static inline __m512 gelu_of(int type, __m512 values) {
-  _Alignas(64) float x[16], y[16];
-  _mm512_store_ps(x, values);
-  for (int i = 0; i < 16; i++) {
+// GELU. For bfloat16 with an estimate of the quotient, its error below 2^-14, that costs a fifth of a division.
+static inline struct row gelu_of(int type, struct row values) {
+  _Alignas(64) float x[32], y[32];
+  _mm512_store_ps(x, values.left);
+  _mm512_store_ps(x + 16, values.right);
+  for (int i = 0; i < 32; i++) {
     LMK_FUSES
     if (type == LMK_FLOAT32) {
       y[i] = LMK_NAME(gelu_value)(x[i], type);
@@ -62,14 +92,18 @@ static inline __m512 gelu_of(int type, __m512 values) {
       y[i] = LMK_NAME(rough_inverse_below)(x[i]);
     }
   }
-  if (type == LMK_FLOAT32) return _mm512_load_ps(y);
-  return _mm512_mul_ps(_mm512_load_ps(x), _mm512_rcp14_ps(_mm512_load_ps(y)));
+  const struct row result = {_mm512_load_ps(y), _mm512_load_ps(y + 16)};
+  if (type == LMK_FLOAT32) return result;
+  return (struct row){
+      _mm512_mul_ps(_mm512_load_ps(x), _mm512_rcp14_ps(result.left)),
+      _mm512_mul_ps(_mm512_load_ps(x + 16), _mm512_rcp14_ps(result.right))};
 }
 
-static inline __m512 gelu_and_slope_of(int type, __m512 values, __m512 *slope) {
-  _Alignas(64) float x[16], y[16], z[16];
-  _mm512_store_ps(x, values);
-  for (int i = 0; i < 16; i++) {
+static inline struct row gelu_and_slope_of(int type, struct row values, struct row *slope) {
+  _Alignas(64) float x[32], y[32], z[32];
+  _mm512_store_ps(x, values.left);
+  _mm512_store_ps(x + 16, values.right);
+  for (int i = 0; i < 32; i++) {
     LMK_FUSES
     if (type == LMK_FLOAT32) {
       const struct LMK_NAME(gelu_both) both = LMK_NAME(gelu_value_and_slope)(x[i], type);
@@ -81,55 +115,68 @@ static inline __m512 gelu_and_slope_of(int type, __m512 values, __m512 *slope) {
       z[i] = LMK_NAME(rough_density)(x[i]);
     }
   }
-  if (type == LMK_FLOAT32) {
-    *slope = _mm512_load_ps(z);
-    return _mm512_load_ps(y);
-  }
-  const __m512 from = _mm512_load_ps(x), below = _mm512_rcp14_ps(_mm512_load_ps(y));
-  *slope = _mm512_fmadd_ps(from, _mm512_load_ps(z), below);
-  return _mm512_mul_ps(from, below);
+  const struct row value = {_mm512_load_ps(y), _mm512_load_ps(y + 16)};
+  *slope = (struct row){_mm512_load_ps(z), _mm512_load_ps(z + 16)};
+  if (type == LMK_FLOAT32) return value;
+  const struct row from = {_mm512_load_ps(x), _mm512_load_ps(x + 16)};
+  const struct row below = {_mm512_rcp14_ps(value.left), _mm512_rcp14_ps(value.right)};
+  *slope = (struct row){
+      _mm512_fmadd_ps(from.left, slope->left, below.left), _mm512_fmadd_ps(from.right, slope->right, below.right)};
+  return (struct row){_mm512_mul_ps(from.left, below.left), _mm512_mul_ps(from.right, below.right)};
 }
 
-static inline __m512 activated(
-    const struct lmk_epilogue *e, int type, __m512 sum, long row, long column, __mmask16 mask) {
-  const __m512 value = as_stored(type, add_bias(e, sum, column, mask));
-  if (e->before) store(type, e->before, row * e->stride + column, mask, value);
+static inline struct row activated(
+    const struct lmk_epilogue *e, int type, struct row sum, struct row bias, long index, struct columns there) {
+  const struct row value = as_stored(type, plus(sum, bias));
+  if (e->before) store(type, e->before, index, there, value);
   return gelu_of(type, value);
 }
 
-static inline __m512 derived(
-    const struct lmk_epilogue *e, int type, __m512 sum, long row, long column, __mmask16 mask) {
-  const long index = row * e->stride + column;
-  __m512 slope;
-  store(type, e->before, index, mask, gelu_and_slope_of(type, load(type, e->before, index, mask), &slope));
-  return _mm512_mul_ps(sum, slope);
+static inline struct row derived(
+    const struct lmk_epilogue *e, int type, struct row sum, long index, struct columns there) {
+  struct row slope;
+  store(type, e->before, index, there, gelu_and_slope_of(type, load(type, e->before, index, there), &slope));
+  return (struct row){_mm512_mul_ps(sum.left, slope.left), _mm512_mul_ps(sum.right, slope.right)};
 }
 
 // Kind, type and whether all columns are there are constants where this is inlined. The epilogue is a copy of the caller's: stores cannot
 // change it.
-static inline __attribute__((always_inline)) void store_tile(
-    const struct lmk_epilogue e, int kind, int type, bool is_whole, const float *sums, long row, long rows, long column,
-    long columns) {
-  const __mmask16 masks[2] = {first_lanes(is_whole ? 16 : columns), first_lanes(is_whole ? 16 : columns - 16)};
-  for (long r = 0; r < rows; r++) {
-    for (long half = 0; half < 2; half++) {
-      if (!is_whole && !masks[half]) continue;
-      const __mmask16 mask = is_whole ? 0xFFFF : masks[half];
-      const __m512 sum = _mm512_load_ps(sums + r * LMK_TILE_COLUMNS + 16 * half);
-      const long at_row = row + r, at_column = column + 16 * half;
-      const __m512 value = kind == LMK_STORE        ? plain(&e, type, sum, at_row, at_column, mask)
-                           : kind == LMK_STORE_GELU ? activated(&e, type, sum, at_row, at_column, mask)
-                                                    : derived(&e, type, sum, at_row, at_column, mask);
-      store(type, e.c, at_row * e.stride + at_column, mask, value);
-    }
+static inline __attribute__((always_inline)) void store_rows(
+    const struct lmk_epilogue e, int kind, int type, bool is_whole, const struct lmk_sums t) {
+  const struct columns there = {first_lanes(is_whole ? 16 : t.columns), first_lanes(is_whole ? 16 : t.columns - 16)};
+  const struct row none = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+  const struct row bias = e.bias ? load_floats(e.bias + t.column, there) : none;
+  for (long r = 0; r < t.rows; r++) {
+    const float *sums = t.sums + r * LMK_TILE_COLUMNS;
+    const struct row sum = {_mm512_load_ps(sums), _mm512_load_ps(sums + 16)};
+    const long row = t.row + r, index = row * e.stride + t.column;
+    const struct row value = kind == LMK_STORE        ? plain(&e, type, sum, bias, row, t.column, there)
+                             : kind == LMK_STORE_GELU ? activated(&e, type, sum, bias, index, there)
+                                                      : derived(&e, type, sum, index, there);
+    store(type, e.c, index, there, value);
   }
 }
 
-void lmk_bring_tile_near(const struct lmk_epilogue *e, long row, long rows, long column) {
+void lmk_store_sums(const struct lmk_epilogue *e, const struct lmk_sums *t) {
+#define ONE_CASE(k, t_)                                                            \
+  if (e->kind == k && e->type == t_) {                                             \
+    if (t->columns >= LMK_TILE_COLUMNS) return store_rows(*e, k, t_, true, *t);    \
+    return store_rows(*e, k, t_, false, *t);                                       \
+  }
+  ONE_CASE(LMK_STORE, LMK_FLOAT32)
+  ONE_CASE(LMK_STORE, LMK_BFLOAT16)
+  ONE_CASE(LMK_STORE_GELU, LMK_FLOAT32)
+  ONE_CASE(LMK_STORE_GELU, LMK_BFLOAT16)
+  ONE_CASE(LMK_STORE_GELU_GRADIENT, LMK_FLOAT32)
+  ONE_CASE(LMK_STORE_GELU_GRADIENT, LMK_BFLOAT16)
+#undef ONE_CASE
+}
+
+void lmk_bring_near(const struct lmk_epilogue *e, const struct lmk_sums *t) {
   const long size = e->type == LMK_FLOAT32 ? 4 : 2;
-  for (long r = row; r < row + rows; r++) {
-    const long index = r * e->stride + column;
-    const char *residual = (const char *)(e->residual + r * e->residual_stride + column);
+  for (long r = t->row; r < t->row + t->rows; r++) {
+    const long index = r * e->stride + t->column;
+    const char *residual = (const char *)(e->residual + r * e->residual_stride + t->column);
     if (e->residual) {
       _mm_prefetch(residual, _MM_HINT_T0);
       _mm_prefetch(residual + 64, _MM_HINT_T0);
@@ -140,22 +187,6 @@ void lmk_bring_tile_near(const struct lmk_epilogue *e, long row, long rows, long
       _mm_prefetch(read + LMK_TILE_COLUMNS * size - 1, _MM_HINT_T0);
     }
   }
-}
-
-void lmk_store_tile(
-    const struct lmk_epilogue *e, const float *sums, long row, long rows, long column, long columns) {
-#define ONE_CASE(k, t)                                                                                          \
-  if (e->kind == k && e->type == t) {                                                                           \
-    if (columns >= LMK_TILE_COLUMNS) return store_tile(*e, k, t, true, sums, row, rows, column, columns);       \
-    return store_tile(*e, k, t, false, sums, row, rows, column, columns);                                       \
-  }
-  ONE_CASE(LMK_STORE, LMK_FLOAT32)
-  ONE_CASE(LMK_STORE, LMK_BFLOAT16)
-  ONE_CASE(LMK_STORE_GELU, LMK_FLOAT32)
-  ONE_CASE(LMK_STORE_GELU, LMK_BFLOAT16)
-  ONE_CASE(LMK_STORE_GELU_GRADIENT, LMK_FLOAT32)
-  ONE_CASE(LMK_STORE_GELU_GRADIENT, LMK_BFLOAT16)
-#undef ONE_CASE
 }
 
 #pragma clang attribute pop

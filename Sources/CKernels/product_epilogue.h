@@ -3,9 +3,14 @@
 #define LMK_PRODUCT_EPILOGUE_H
 #include "lmk_product.h"
 
-/// Stores the rows × columns numbers of a tile [LMK_TILE_ROWS][LMK_TILE_COLUMNS] whose first is at (row, column) of the block.
-void lmk_store_tile(
-    const struct lmk_epilogue *epilogue, const float *sums, long row, long rows, long column, long columns);
-/// Brings near what storing that tile will read.
-void lmk_bring_tile_near(const struct lmk_epilogue *epilogue, long row, long rows, long column);
+/// Sums [rows][LMK_TILE_COLUMNS] of which rows × columns numbers are meant, the first at (row, column) of the block.
+struct lmk_sums {
+  const float *sums;
+  long row, rows, column, columns;
+};
+
+/// Stores what the epilogue makes of them.
+void lmk_store_sums(const struct lmk_epilogue *epilogue, const struct lmk_sums *sums);
+/// Brings near what storing them will read.
+void lmk_bring_near(const struct lmk_epilogue *epilogue, const struct lmk_sums *sums);
 #endif

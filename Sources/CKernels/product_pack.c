@@ -4,19 +4,31 @@
 
 #include "lmk_product.h"
 
+// Words of whole steps of the matrix unit that `depth` bfloat16 take.
+static long whole_steps(long depth) { return (depth + 2 * LMK_AMX_SIDE - 1) / (2 * LMK_AMX_SIDE) * LMK_AMX_SIDE; }
+
+long lmk_tile_rows(int arithmetic) { return arithmetic == LMK_PRODUCT_AMX ? LMK_AMX_TILE_ROWS : LMK_TILE_ROWS; }
+
 long lmk_a_words(int arithmetic, long depth) {
-  // Rounded operands meet expanded pairs: their depth is even.
-  if (arithmetic == LMK_PRODUCT_ROUNDED) return (depth + 1) / 2 * 2;
-  return arithmetic == LMK_PRODUCT_PAIRS ? (depth + 1) / 2 : depth;
+  switch (arithmetic) {
+    case LMK_PRODUCT_ROUNDED: return (depth + 1) / 2 * 2;  // They meet expanded pairs: their depth is even.
+    case LMK_PRODUCT_PAIRS: return (depth + 1) / 2;
+    case LMK_PRODUCT_AMX: return whole_steps(depth);
+    default: return depth;
+  }
 }
 
+// All ways of multiplying bfloat16 read the same panels.
 long lmk_b_words(int arithmetic, long depth) {
-  return arithmetic == LMK_PRODUCT_FLOAT32 ? depth : (depth + 1) / 2;
+  return arithmetic == LMK_PRODUCT_FLOAT32 ? depth : whole_steps(depth);
 }
+
+static int packs_by_rows(int arithmetic, int transposed) { return !transposed || arithmetic == LMK_PRODUCT_AMX; }
 
 long lmk_a_tile_words(int arithmetic, int transposed, long depth) {
+  if (packs_by_rows(arithmetic, transposed)) return lmk_tile_rows(arithmetic) * LMK_ROW_WORDS;
   // A little more than there are: tiles a power of two apart would meet in the same places of the first cache.
-  return transposed ? lmk_a_words(arithmetic, depth) * LMK_TILE_ROWS + 16 : LMK_TILE_ROWS * LMK_ROW_WORDS;
+  return lmk_a_words(arithmetic, depth) * LMK_TILE_ROWS + 16;
 }
 
 #if defined(__x86_64__)
@@ -80,7 +92,7 @@ static inline __m512i words(int arithmetic, int type, const char *from, __mmask1
 }
 
 static inline void pack_row(int arithmetic, int type, const char *from, long depth, uint32_t *to) {
-  if (arithmetic == LMK_PRODUCT_PAIRS) {
+  if (arithmetic == LMK_PRODUCT_PAIRS || arithmetic == LMK_PRODUCT_AMX) {
     const long size = type == LMK_FLOAT32 ? 4 : 2;
     for (long k = 0; k < depth; k += 2 * lanes) _mm512_storeu_si512(to + k / 2, pairs(type, from + k * size, depth - k));
     return;
@@ -92,7 +104,7 @@ static inline void pack_row(int arithmetic, int type, const char *from, long dep
 
 static void pack_a_rows(
     int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed) {
-  const long padded = (rows + LMK_TILE_ROWS - 1) / LMK_TILE_ROWS * LMK_TILE_ROWS;
+  const long tile_rows = lmk_tile_rows(arithmetic), padded = (rows + tile_rows - 1) / tile_rows * tile_rows;
   for (long r = 0; r < padded; r++) {
     uint32_t *to = packed + r * LMK_ROW_WORDS;
     if (r >= rows) {
@@ -173,14 +185,6 @@ static void pack_a_columns(
   }
 }
 
-void lmk_pack_a(
-    int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed) {
-  if (a->transposed)
-    pack_a_columns(arithmetic, a, first_row, rows, first, depth, packed);
-  else
-    pack_a_rows(arithmetic, a, first_row, rows, first, depth, packed);
-}
-
 // Exchanges rows and columns of sixteen by sixteen words.
 static inline void transpose(__m512i x[16]) {
   __m512i t[16];
@@ -207,10 +211,44 @@ static inline void transpose(__m512i x[16]) {
   for (int i = 0; i < 16; i++) x[i] = t[i];
 }
 
+// Rows of pairs out of columns: 32 rows of memory at a time, sixteen columns of them turned in registers.
+static void pack_a_columns_as_rows(
+    const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed) {
+  const long size = a->type == LMK_FLOAT32 ? 4 : 2, row = a->stride * size, words = lmk_a_words(LMK_PRODUCT_AMX, depth);
+  const long padded = (rows + LMK_AMX_TILE_ROWS - 1) / LMK_AMX_TILE_ROWS * LMK_AMX_TILE_ROWS;
+  for (long w = 0; w < words; w += lanes) {
+    for (long k = 2 * (w + lanes); k < least(2 * (w + 2 * lanes), depth); k++)
+      for (long byte = 0; byte < rows * size; byte += 64) _mm_prefetch(element(a, first + k, first_row) + byte, _MM_HINT_T1);
+    for (long r = 0; r < padded; r += lanes) {
+      const __mmask16 mask = first_lanes(rows - r);
+      __m512i block[16];
+      for (long i = 0; i < lanes; i++) {
+        const long k = 2 * (w + i);
+        const char *from = element(a, first + k, first_row + r);
+        block[i] = k + 1 < depth ? pairs_across(a->type, from, row, mask)
+                   : k < depth   ? halves(a->type, from, mask)
+                                 : _mm512_setzero_si512();
+      }
+      transpose(block);
+      for (long i = 0; i < lanes; i++) _mm512_storeu_si512(packed + (r + i) * LMK_ROW_WORDS + w, block[i]);
+    }
+  }
+}
+
+void lmk_pack_a(
+    int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed) {
+  if (a->transposed && arithmetic == LMK_PRODUCT_AMX)
+    pack_a_columns_as_rows(a, first_row, rows, first, depth, packed);
+  else if (a->transposed)
+    pack_a_columns(arithmetic, a, first_row, rows, first, depth, packed);
+  else
+    pack_a_rows(arithmetic, a, first_row, rows, first, depth, packed);
+}
+
 // Sixteen columns of b, stored as rows.
 static void pack_b_columns(
     int arithmetic, const struct lmk_matrix *b, long column, long count, long first, long depth, uint32_t *packed) {
-  const long steps = lmk_b_words(arithmetic, depth), step = arithmetic == LMK_PRODUCT_PAIRS ? 2 : 1;
+  const long steps = lmk_a_words(arithmetic, depth), step = arithmetic == LMK_PRODUCT_PAIRS ? 2 : 1;
   for (long w = 0; w < steps; w += lanes) {
     __m512i block[16];
     const long left = depth - w * step;
@@ -231,8 +269,11 @@ static void pack_b_columns(
 void lmk_pack_b(
     int arithmetic, const struct lmk_matrix *b, long column, long count, long first, long depth, uint32_t *packed,
     long panel_stride) {
-  // Kept the same way for both ways of computing with bfloat16.
+  // Kept the same way for all ways of computing with bfloat16: zeros up to whole steps of the matrix unit.
   const int kept = arithmetic == LMK_PRODUCT_FLOAT32 ? LMK_PRODUCT_FLOAT32 : LMK_PRODUCT_PAIRS;
+  const long words = lmk_a_words(kept, depth), rest = lmk_b_words(kept, depth) - words;
+  for (long c = 0, place = words * LMK_TILE_COLUMNS; rest > 0 && c < count; c += LMK_TILE_COLUMNS, place += panel_stride)
+    memset(packed + place, 0, sizeof *packed * (size_t)(rest * LMK_TILE_COLUMNS));
   if (!b->transposed) {
     const long row = b->stride * (b->type == LMK_FLOAT32 ? 4 : 2);
     pack_across(kept, b->type, element(b, first, column), row, depth, count, false, panel_stride, packed);

@@ -46,12 +46,12 @@ public struct AttentionShape: Sendable {
   /// Heads handed out together: enough work to be worth it, the same for any number of threads.
   var unitsPerChunk: Int { max(1, min(8, 65536 / max(queries * keys, 1))) }
 
-  /// Queries whose scores are held at once: what fits the second cache, whole tiles of the product.
+  /// Queries whose scores are held at once: what fits the second cache, whole tiles of vectors and whole registers of AMX.
   private static let scoresPerBlock = 1 << 17
-  private static let rowsPerTile = Int(LMK_TILE_ROWS)
+  private static let rowsTogether = Int(LMK_TILE_ROWS * LMK_AMX_SIDE / 2)
   var queriesPerBlock: Int {
-    let fitting = Self.scoresPerBlock / max(keys, 1) / Self.rowsPerTile * Self.rowsPerTile
-    return min(max(fitting, Self.rowsPerTile), max(queries, 1))
+    let fitting = Self.scoresPerBlock / max(keys, 1) / Self.rowsTogether * Self.rowsTogether
+    return min(max(fitting, Self.rowsTogether), max(queries, 1))
   }
 
   /// Ranges of queries treated together. To be made outside parallel regions: in a forked child, threads that meet at the first array of a

@@ -7,22 +7,23 @@ struct BlockedProduct: Sendable {
   let n: Int
   let k: Int
   let arithmetic: Arithmetic
-  /// Words of depth that are treated at once: a panel of b that long stays in the first cache.
-  var wordsTogether = 256
+  let blocking: ProductBlocking
+  /// Words of depth that are treated at once.
+  let wordsTogether: Int
 
-  private static let tileRows = Int(LMK_TILE_ROWS)
-  /// Rows packed together: they stay in the second cache while panels of b pass by. Twice as many where panels are expanded first.
-  private var blockTiles: Int { arithmetic.code == Int32(LMK_PRODUCT_ROUNDED) ? 24 : 12 }
-  /// Panels whose sums are kept between parts of the depth, and panels that one packing of rows serves where none are kept.
-  private static let panelsWithSums = 16
-  private static let panelsWithoutSums = 64
+  init(m: Int, n: Int, k: Int, arithmetic: Arithmetic, wordsTogether: Int? = nil) {
+    (self.m, self.n, self.k, self.arithmetic) = (m, n, k, arithmetic)
+    blocking = ProductBlocking(arithmetic)
+    self.wordsTogether = wordsTogether ?? blocking.words
+  }
 
-  var tiles: Int { (m + Self.tileRows - 1) / Self.tileRows }
+  private var tileRows: Int { arithmetic.tileRows }
+  var tiles: Int { (m + tileRows - 1) / tileRows }
   var panels: Int { PackedPanels.count(n) }
 
   /// Elements of depth that are treated at once: even shares of the depth.
   var partDepth: Int {
-    let most = wordsTogether * (arithmetic.code == Int32(LMK_PRODUCT_PAIRS) ? 2 : 1)
+    let most = wordsTogether * blocking.elementsPerWord
     let parts = max((k + most - 1) / most, 1)
     return max(min(((k + parts - 1) / parts + 31) / 32 * 32, most), 32)
   }
@@ -30,11 +31,11 @@ struct BlockedProduct: Sendable {
 
   /// Floats of scratch memory a block needs: packed rows, an expanded panel, sums.
   func scratchCount(columns: Int) -> Int {
-    let rows = min(tiles, blockTiles) * Self.tileRows * Int(LMK_ROW_WORDS)
-    let sums = parts > 1 ? PackedPanels.count(columns) * min(tiles, blockTiles) * Self.tileFloats : 0
+    let rows = min(tiles, blocking.tilesTogether) * tileRows * Int(LMK_ROW_WORDS)
+    let sums = parts > 1 ? PackedPanels.count(columns) * min(tiles, blocking.tilesTogether) * tileFloats : 0
     return rows + Self.expandedFloats + sums
   }
-  private static let tileFloats = tileRows * PackedPanels.columns
+  private var tileFloats: Int { tileRows * PackedPanels.columns }
   private static let expandedFloats = Int(LMK_DEPTH_WORDS) * PackedPanels.columns
 
   /// Rows (in tiles) and columns (in panels) of c, cut into even blocks.
@@ -46,8 +47,9 @@ struct BlockedProduct: Sendable {
 
   /// The cut that leaves the busiest thread the least to do.
   func cut(threads: Int) -> Cut {
-    let mostPanels = parts > 1 ? Self.panelsWithSums : Self.panelsWithoutSums
-    let leastRows = max((tiles + blockTiles - 1) / blockTiles, 1)
+    let mostPanels = blocking.mostPanels(
+      panelWords: PackedPanels.words(arithmetic, k: min(partDepth, k)), keepsSums: parts > 1)
+    let leastRows = max((tiles + blocking.tilesTogether - 1) / blocking.tilesTogether, 1)
     let leastColumns = max((panels + mostPanels - 1) / mostPanels, 1)
     var best = Cut(rowBlocks: leastRows, columnBlocks: leastColumns)
     guard threads > 1 else { return best }
@@ -70,16 +72,17 @@ struct BlockedProduct: Sendable {
   }
 
   /// The words of a from a row and depth on, where they can be multiplied as they lie in memory: rows of the numbers that are multiplied,
-  /// whole words of them, and not so far apart that all meet in the same places of the first cache.
+  /// whole words of them.
   private func wordsInPlace(_ a: MatrixView, row: Int, depth: Int, length: Int) -> UnsafePointer<UInt32>? {
     let stride = a.stride * a.element.size
-    let isWord = arithmetic.code == Int32(LMK_PRODUCT_FLOAT32) && a.element == .float32
-    let isPair = arithmetic.code == Int32(LMK_PRODUCT_PAIRS) && a.element == .bfloat16 && length % 2 == 0
-    guard !a.isTransposed, isWord || isPair, stride % 4 == 0, stride % Self.conflictingBytes != 0 else { return nil }
+    let isWord = arithmetic == .float32 && a.element == .float32
+    let isPair = blocking.elementsPerWord == 2 && a.element == .bfloat16
+    guard !a.isTransposed, isWord || isPair, length % blocking.elementsTogether == 0, stride % 4 == 0,
+      blocking.readsInPlace(stride: stride)
+    else { return nil }
     let start = a.pointer + row * stride + depth * a.element.size
     return start.assumingMemoryBound(to: UInt32.self)
   }
-  private static let conflictingBytes = 2048
 
   /// One block of the cut, all of the depth or elements `first` ..< `first + depth` of it.
   ///
@@ -90,22 +93,24 @@ struct BlockedProduct: Sendable {
     _ index: Int, of cut: Cut, _ a: MatrixView, _ b: PackedPanels, first: Int = 0, depth: Int,
     into c: MatrixPlace, _ epilogue: Epilogue, scratch: UnsafeMutablePointer<Float>
   ) {
-    let (rowBlock, columnBlock) = (index / cut.columnBlocks, index % cut.columnBlocks)
-    let row = rowBlock * tiles / cut.rowBlocks * Self.tileRows
-    let rows = min((rowBlock + 1) * tiles / cut.rowBlocks * Self.tileRows, m) - row
+    let (rowBlock, columnBlock) =
+      blocking.isAMX
+      ? (index % cut.rowBlocks, index / cut.rowBlocks) : (index / cut.columnBlocks, index % cut.columnBlocks)
+    let row = rowBlock * tiles / cut.rowBlocks * tileRows
+    let rows = min((rowBlock + 1) * tiles / cut.rowBlocks * tileRows, m) - row
     let panel = columnBlock * panels / cut.columnBlocks
     let column = panel * PackedPanels.columns
     let columns = min((columnBlock + 1) * panels / cut.columnBlocks * PackedPanels.columns, n) - column
     guard rows > 0, columns > 0 else { return }
 
     let packed = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UInt32.self)
-    let expanded = scratch + min(tiles, blockTiles) * Self.tileRows * Int(LMK_ROW_WORDS)
+    let expanded = scratch + min(tiles, blocking.tilesTogether) * tileRows * Int(LMK_ROW_WORDS)
     var matrix = a.matrix
     let end = first + depth
     for start in stride(from: first, to: max(end, first + 1), by: partDepth) {
       let length = min(partDepth, end - start)
       let inPlace = wordsInPlace(a, row: row, depth: start, length: length)
-      let skipped = inPlace == nil ? 0 : rows / Self.tileRows * Self.tileRows
+      let skipped = inPlace == nil ? 0 : rows / tileRows * tileRows
       lmk_pack_a(arithmetic.code, &matrix, row + skipped, rows - skipped, start, length, packed)
       let isLast = start + length >= end
       var block = lmk_block(
@@ -190,7 +195,7 @@ extension BlockedProduct {
   ) {
     let panels = PackedPanels(scratch, k: k, n: n, arithmetic: arithmetic)
     panels.pack(b, panels: 0..<panels.count, first: 0, depth: k)
-    let cut = Cut(rowBlocks: max((tiles + blockTiles - 1) / blockTiles, 1), columnBlocks: 1)
+    let cut = Cut(rowBlocks: max((tiles + blocking.tilesTogether - 1) / blocking.tilesTogether, 1), columnBlocks: 1)
     let rest = scratch + panels.count * panels.panelWords
     for index in 0..<cut.count { compute(index, of: cut, a, panels, depth: k, into: c, epilogue, scratch: rest) }
   }

@@ -17,21 +17,18 @@ public enum Arithmetic: Sendable, Equatable {
   case bfloat16
 
   /// Whether the instruction set in use can compute this way.
-  public var isAvailable: Bool { self == .float32 || InstructionSet.current == .avx512bf16 }
+  public var isAvailable: Bool { self == .float32 || InstructionSet.hasBFloat16 }
 
-  /// The kernels' number for it. The two ways of multiplying bfloat16 differ in the last bits of sums: a machine always takes the same.
+  /// The kernels' number for it. The ways of multiplying bfloat16 differ in the last bits of sums: a machine always takes the same.
   var code: Int32 {
     switch self {
     case .float32: Int32(LMK_PRODUCT_FLOAT32)
-    case .bfloat16: Int32(Self.multipliesPairs ? LMK_PRODUCT_PAIRS : LMK_PRODUCT_ROUNDED)
+    case .bfloat16: lmk_bfloat16_product()
     }
   }
 
-  /// Whether the processor's dot product of pairs is used. Tests try both.
-  static var multipliesPairs: Bool {
-    get { lmk_multiplies_pairs() != 0 }
-    set { lmk_set_multiplies_pairs(newValue ? 1 : 0) }
-  }
+  /// Rows of the piece of a product that stays in registers.
+  var tileRows: Int { lmk_tile_rows(code) }
 }
 
 /// Converts numbers from one way of storing them to another, rounding to the nearest, ties to even.

@@ -7,6 +7,8 @@ public enum InstructionSet: String, Sendable, CaseIterable {
   case avx512
   /// AVX-512 with the conversions and dot products of bfloat16.
   case avx512bf16
+  /// That and Intel's matrix unit, AMX, which multiplies bfloat16.
+  case amx
 
   private var number: Int32 {
     switch self {
@@ -14,6 +16,7 @@ public enum InstructionSet: String, Sendable, CaseIterable {
     case .avx2: Int32(LMK_AVX2)
     case .avx512: Int32(LMK_AVX512)
     case .avx512bf16: Int32(LMK_AVX512BF16)
+    case .amx: Int32(LMK_AMX)
     }
   }
 
@@ -24,6 +27,9 @@ public enum InstructionSet: String, Sendable, CaseIterable {
 
   /// Whether products are this library's own; elsewhere they are OpenBLAS's.
   public static var hasOwnProducts: Bool { lmk_instruction_set() >= LMK_AVX512 }
+
+  /// Whether networks may compute in bfloat16 with the one in use.
+  public static var hasBFloat16: Bool { lmk_instruction_set() >= LMK_AVX512BF16 }
 
   /// Whether this machine has it.
   public var isAvailable: Bool { number <= lmk_best_instruction_set() }

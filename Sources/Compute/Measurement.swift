@@ -17,12 +17,11 @@ public enum Measurement {
   ///
   /// - Throws: `Interrupted`.
   public static func peak(_ arithmetic: Arithmetic, seconds: Double) throws -> Double {
-    let inPairs: Int32 = arithmetic == .bfloat16 && Arithmetic.multipliesPairs ? 1 : 0
     let threads = threadCount
     var (steps, flops, elapsed) = (1000, 0.0, 0.0)
     while elapsed < seconds {
       try Interruption.check()
-      let round = multiplyAdds(inPairs, steps: steps, threads: threads)
+      let round = multiplyAdds(arithmetic, steps: steps, threads: threads)
       // Rounds so long that starting and ending them does not count, so short that an interruption is soon answered.
       if round.seconds < min(seconds, longestRound) / 4 {
         steps *= 2
@@ -35,12 +34,14 @@ public enum Measurement {
 
   private static let longestRound = 0.1
 
-  private static func multiplyAdds(_ inPairs: Int32, steps: Int, threads: Int) -> (flops: Double, seconds: Double) {
+  private static func multiplyAdds(_ arithmetic: Arithmetic, steps: Int, threads: Int) -> (
+    flops: Double, seconds: Double
+  ) {
     var flops = [Double](repeating: 0, count: threads)
-    let start = monotonicSeconds()
+    let (start, code) = (monotonicSeconds(), arithmetic.code)
     flops.withUnsafeMutableBufferPointer { flops in
       let place = flops.baseAddress
-      parallel(threads) { place?[$0] = lmk_multiply_add_loop(inPairs, steps) }
+      parallel(threads) { place?[$0] = lmk_multiply_add_loop(code, steps) }
     }
     return (flops.reduce(0, +), monotonicSeconds() - start)
   }

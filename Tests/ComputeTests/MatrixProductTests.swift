@@ -1,3 +1,4 @@
+import CKernels
 import TestSupport
 import Testing
 
@@ -88,16 +89,15 @@ import Testing
   }
 }
 
-/// Products of operands rounded to bfloat16, in both ways of computing them.
+/// Products of operands rounded to bfloat16, in every way of computing them that the machine has.
 @Suite(.enabled(if: InstructionSet.avx512bf16.isAvailable, "needs a processor with AVX512-BF16"))
 struct BFloat16ProductTests {
-  private func inBothWays(_ body: (String) throws -> Void) rethrows {
+  private func inEveryWay(_ body: (String) throws -> Void) rethrows {
     try Machine.undisturbed {
-      let before = Arithmetic.multipliesPairs
-      defer { Arithmetic.multipliesPairs = before }
-      for way in [false, true] {
-        Arithmetic.multipliesPairs = way
-        try body(way ? "pairs" : "rounded")
+      defer { lmk_set_bfloat16_product(-1) }
+      for (way, name) in [(LMK_PRODUCT_ROUNDED, "rounded"), (LMK_PRODUCT_PAIRS, "pairs"), (LMK_PRODUCT_AMX, "AMX")]
+      where lmk_set_bfloat16_product(Int32(way)) != 0 {
+        try body(name)
       }
     }
   }
@@ -113,7 +113,7 @@ struct BFloat16ProductTests {
         let trial = try ProductTrial(m, n, k, turnA: turnA, turnB: turnB, element: element, rounds: true)
         let expected = trial.expected(scale: 0.5, keep: 0.25)
         let tolerance = roundingError(terms: 2 * k, magnitude: Double(k) / 4 + 1)
-        try inBothWays { way in
+        try inEveryWay { way in
           let c = try trial.run(Epilogue(scale: 0.5, keep: 0.25), arithmetic: .bfloat16)
           expectClose(c, expected, absolute: tolerance, "\(m)×\(n)×\(k), \(turnA), \(turnB), \(way)")
           try expectSameBitsForAnyThreadCount {
@@ -129,7 +129,7 @@ struct BFloat16ProductTests {
   func rowsReadInPlace(m: Int, n: Int, k: Int) throws {
     let inPlace = try ProductTrial(m, n, k, turnA: false, turnB: true, gap: 0, element: .bfloat16, rounds: true)
     let packed = try ProductTrial(m, n, k, turnA: false, turnB: true, gap: 0, rounds: true)
-    try inBothWays { way in
+    try inEveryWay { way in
       let c = try inPlace.run(Epilogue(), arithmetic: .bfloat16)
       expectClose(c, inPlace.expected(), absolute: roundingError(terms: 2 * k, magnitude: Double(k) / 4), way)
       expectSameBits(c, try packed.run(Epilogue(), arithmetic: .bfloat16), way)
@@ -141,7 +141,7 @@ struct BFloat16ProductTests {
   @Test(arguments: [(17, 33, 3), (200, 40, 2100)])
   func packedAndStored(m: Int, n: Int, k: Int) throws {
     let trial = try ProductTrial(m, n, k, turnA: false, turnB: true, rounds: true)
-    try inBothWays { way in
+    try inEveryWay { way in
       let onTheWay = try trial.run(Epilogue(), arithmetic: .bfloat16)
       expectSameBits(try trial.run(Epilogue(), arithmetic: .bfloat16, packs: true), onTheWay, way)
       let stored = try trial.run(Epilogue(), arithmetic: .bfloat16, result: .bfloat16)

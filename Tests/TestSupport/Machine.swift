@@ -20,7 +20,7 @@ public enum Machine {
       defer { _ = lmk_set_instruction_set(before) }
       let sets = [
         (LMK_PORTABLE, "portable"), (LMK_AVX2, "AVX2"), (LMK_AVX512, "AVX-512"),
-        (LMK_AVX512BF16, "AVX-512 with bfloat16"),
+        (LMK_AVX512BF16, "AVX-512 with bfloat16"), (LMK_AMX, "AMX"),
       ]
       for (set, name) in sets {
         guard lmk_set_instruction_set(Int32(set)) != 0 else { continue }

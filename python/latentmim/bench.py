@@ -56,18 +56,13 @@ class Product(NamedTuple):
 
 def machine() -> dict[str, Any]:
     """The processor, threads and instruction set in use, and the limit at each precision, operations a second."""
-    limits = {precision: limit(precision) for precision in precisions()}
+    limits = {precision: limit(precision) for precision in runtime.precisions()}
     return {
         "processor": _processor(),
         "threads": runtime.thread_count(),
         "instruction_set": runtime.instruction_set(),
         "peak_flops": limits,
     }
-
-
-def precisions() -> list[Exact]:
-    """Those that this machine has."""
-    return ["float32", "bf16"] if runtime.instruction_set() == "avx512bf16" else ["float32"]
 
 
 def limit(precision: Exact, seconds: float = 0.3) -> float:

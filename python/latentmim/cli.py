@@ -181,7 +181,7 @@ def _bench(chosen: argparse.Namespace) -> None:
     if chosen.repeats < 1 or chosen.batch < 1:
         raise ValueError("--repeats and --batch: wanted at least 1")
     results: dict[str, Any] = {"machine": bench.machine()}
-    precisions = [chosen.precision] if chosen.precision else bench.precisions()
+    precisions = [chosen.precision] if chosen.precision else lm.runtime.precisions()
     options = {"size": chosen.size, "repeats": chosen.repeats}
     if "products" in parts:
         found = (p for precision in precisions for p in bench.products(precision, repeats=chosen.repeats))

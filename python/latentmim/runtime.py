@@ -18,6 +18,7 @@ __all__ = [
     "measure_peak",
     "measure_product",
     "memory",
+    "precisions",
     "profile",
     "set_instruction_set",
     "set_thread_count",
@@ -36,11 +37,19 @@ def set_thread_count(count: int) -> None:
 
 
 def instruction_set() -> str:
-    """The instruction set of the inner loops: "portable", "avx2", "avx512" or "avx512bf16"."""
+    """The instruction set of the inner loops: "portable", "avx2", "avx512", "avx512bf16" or "amx".
+
+    "avx512bf16" is AVX-512 with conversions and dot products of bfloat16, "amx" that and Intel's matrix unit.
+    """
     return _native.instruction_set()
 
 
-def set_instruction_set(name: Literal["portable", "avx2", "avx512", "avx512bf16"]) -> None:
+def precisions() -> list[Literal["float32", "bf16"]]:
+    """The precisions that the instruction set in use computes in: "bf16" needs AVX512-BF16."""
+    return ["float32", "bf16"] if instruction_set() in ("avx512bf16", "amx") else ["float32"]
+
+
+def set_instruction_set(name: Literal["portable", "avx2", "avx512", "avx512bf16", "amx"]) -> None:
     """Use another instruction set, to compare or to measure. Raises ValueError where the machine does not have it."""
     _native.set_instruction_set(name)
 

@@ -1,5 +1,5 @@
 // Inner loops: pointers in, pointers out, nothing allocated. Each operation has one body per instruction set (portable,
-// AVX2, AVX-512), chosen at run time. Arrays are float32, contiguous, rows one after another, unless said otherwise; `void` arrays
+// AVX2, AVX-512, with bfloat16), chosen at run time. Arrays are float32, contiguous, rows one after another, unless said otherwise; `void` arrays
 // hold numbers of the type given.
 #ifndef CKERNELS_H
 #define CKERNELS_H
@@ -22,21 +22,22 @@ void lmk_set_thread_count(int count);
 
 // ---- Instruction sets ----------------------------------------------------------------------------------------------
 
-enum { LMK_PORTABLE = 0, LMK_AVX2 = 1, LMK_AVX512 = 2, LMK_AVX512BF16 = 3 };
+enum { LMK_PORTABLE = 0, LMK_AVX2 = 1, LMK_AVX512 = 2, LMK_AVX512BF16 = 3, LMK_AMX = 4 };
 /// The one in use; the best this machine has until another is set.
 int lmk_instruction_set(void);
 int lmk_best_instruction_set(void);
 /// Forces a lower one (tests). Returns 0, and changes nothing, where the machine does not have it.
 int lmk_set_instruction_set(int set);
-/// Whether bfloat16 are multiplied by the dot product of pairs: where it is the faster way. On Intel's cores it runs at half the rate of
-/// ordinary multiply-adds, or at the same.
-int lmk_multiplies_pairs(void);
-/// Tests try both ways; the processor must have AVX512-BF16.
-void lmk_set_multiplies_pairs(int answer);
+/// The way of lmk_product.h in which bfloat16 are multiplied, the fastest of the instruction set in use: by the matrix unit where there is
+/// one, by dot products of pairs elsewhere but on Intel's cores, where they run at half the rate of ordinary multiply-adds or at the same.
+int lmk_bfloat16_product(void);
+/// Multiplies that way from now on; a negative one leaves the choice to the library again. Returns 0, and changes nothing, where the
+/// instruction set in use does not have it.
+int lmk_set_bfloat16_product(int arithmetic);
 
-/// Multiplies and adds in registers only, on the caller's thread, with the instruction set in use; returns the operations done.
-/// `in_pairs`: by dot products of bfloat16 pairs, where the processor has them.
-double lmk_multiply_add_loop(int in_pairs, long steps);
+/// Multiplies and adds in registers only, on the caller's thread, with the instruction set in use and in one of the ways of lmk_product.h;
+/// returns the operations done.
+double lmk_multiply_add_loop(int arithmetic, long steps);
 
 // ---- Whole arrays of n elements ------------------------------------------------------------------------------------
 

@@ -8,11 +8,13 @@
 #include "lmk_elements.h"
 
 /// How a product is computed. Rounded: operands rounded to bfloat16, products and sums in float32 by ordinary multiply-adds;
-/// pairs: the same by the processor's dot product of bfloat16 pairs.
-enum { LMK_PRODUCT_FLOAT32 = 0, LMK_PRODUCT_ROUNDED = 1, LMK_PRODUCT_PAIRS = 2 };
+/// pairs: the same by the processor's dot product of bfloat16 pairs; AMX: by its matrix unit.
+enum { LMK_PRODUCT_FLOAT32 = 0, LMK_PRODUCT_ROUNDED = 1, LMK_PRODUCT_PAIRS = 2, LMK_PRODUCT_AMX = 3 };
 
-/// The size of the piece of c that stays in registers.
-enum { LMK_TILE_ROWS = 14, LMK_TILE_COLUMNS = 32 };
+/// The size of the piece of c that stays in registers: of vectors, or of the matrix unit.
+enum { LMK_TILE_ROWS = 14, LMK_TILE_COLUMNS = 32, LMK_AMX_TILE_ROWS = 32 };
+/// Rows, and words of a row, of one register of the matrix unit.
+enum { LMK_AMX_SIDE = 16 };
 /// Words of depth that may be treated at once, and from one packed row of a to the next: a little more, because rows a power of two apart
 /// would meet in the same places of the first cache.
 enum { LMK_DEPTH_WORDS = 512, LMK_ROW_WORDS = 528 };
@@ -47,6 +49,8 @@ struct lmk_epilogue {
   int type;
 };
 
+/// The rows of a tile of that arithmetic.
+long lmk_tile_rows(int arithmetic);
 /// Words that `depth` elements of a row of a, or of a column of b as it is kept, are packed into.
 long lmk_a_words(int arithmetic, long depth);
 long lmk_b_words(int arithmetic, long depth);
@@ -54,12 +58,13 @@ long lmk_b_words(int arithmetic, long depth);
 long lmk_a_tile_words(int arithmetic, int transposed, long depth);
 
 /// Packs rows first_row ..< first_row + rows and depth first ..< first + depth (at most LMK_DEPTH_WORDS words) of a [m, k], rows
-/// rounded up to whole tiles. Row-major a: [rows][LMK_ROW_WORDS]; transposed a: [tiles], `lmk_a_tile_words` apart, of [words][LMK_TILE_ROWS].
+/// rounded up to whole tiles. Row-major a, and any a for AMX: [rows][LMK_ROW_WORDS]; transposed a for vectors: [tiles], `lmk_a_tile_words` apart,
+/// of [words][LMK_TILE_ROWS].
 void lmk_pack_a(
     int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed);
 
 /// Packs columns column ..< column + count, depth first ..< first + depth of b [k, n]: panels, `panel_stride` words apart, of
-/// [words][LMK_TILE_COLUMNS], zeros behind the last column.
+/// [words][LMK_TILE_COLUMNS], zeros behind the last column and, up to `lmk_b_words`, behind the depth.
 void lmk_pack_b(
     int arithmetic, const struct lmk_matrix *b, long column, long count, long first, long depth, uint32_t *packed,
     long panel_stride);
@@ -76,7 +81,7 @@ struct lmk_block {
   long in_place_row;  ///< words from one row to the next
   const uint32_t *b;  ///< the first panel's words of this part
   long panel_stride;  ///< words from one panel of b to the next
-  /// Sums between parts, [panels][tiles][14][32]; not needed where starts and ends.
+  /// Sums between parts, [panels][tiles][lmk_tile_rows][32]; not needed where starts and ends.
   float *sums;
   /// A panel of b as floats, [depth rounded up to even][32]; needed for LMK_PRODUCT_ROUNDED.
   float *expanded;

@@ -46,7 +46,7 @@ void lm_text_free(char *text);
 int32_t lm_thread_count(void);
 /// LM_VALUE outside 1 … 256.
 lm_status lm_set_thread_count(int32_t count);
-/// The instruction set in use: "portable", "avx2", "avx512" or "avx512bf16".
+/// The instruction set in use: "portable", "avx2", "avx512", "avx512bf16", or "amx": that and Intel's matrix unit.
 const char *lm_instruction_set(void);
 /// Forces one. LM_VALUE where the machine does not have it.
 lm_status lm_set_instruction_set(const char *name);

@@ -10,7 +10,6 @@ import numpy as np
 
 import latentmim as lm
 from jobs import Prepared, Seconds, fixed_images, relative_error
-from latentmim import bench
 
 GAMMA = 0.75
 
@@ -104,4 +103,4 @@ def products(job: dict[str, Any]) -> Prepared:
 
 def peak(job: dict[str, Any]) -> Prepared:
     """The machine's limit, GFLOP/s of a loop in registers on all threads."""
-    return Prepared({p: lambda p=p: lm.runtime.measure_peak(p) / 1e9 for p in bench.precisions()})
+    return Prepared({p: lambda p=p: lm.runtime.measure_peak(p) / 1e9 for p in lm.runtime.precisions()})

@@ -1,0 +1,110 @@
+// Tiles by Intel's matrix unit, AMX (product_tile.h): its registers hold sixteen rows of sixteen words. Four of them are the sums of 32 rows
+// and 32 columns; with each step of sixteen words two of a and two of b meet.
+#include "product_tile.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#include <string.h>
+#pragma clang attribute push(__attribute__((target("avx512f,amx-tile,amx-bf16"))), apply_to = function)
+
+enum { side = LMK_AMX_SIDE, row_bytes = 4 * LMK_TILE_COLUMNS };
+
+// Intel's architecture manual, LDTILECFG: of each register the bytes of a row and its rows.
+struct shapes {
+  uint8_t palette, start_row, reserved[14];
+  uint16_t bytes[16];
+  uint8_t rows[16];
+};
+
+void lmk_amx_begin(void) {
+  struct shapes all;
+  memset(&all, 0, sizeof all);
+  all.palette = 1;
+  for (int i = 0; i < 8; i++) {
+    all.bytes[i] = 4 * side;
+    all.rows[i] = side;
+  }
+  _tile_loadconfig(&all);
+}
+
+void lmk_amx_end(void) { _tile_release(); }
+
+// Sums 0 and 1 are those of the upper rows, 2 and 3 of the lower ones; a lies in 4 and 5, b in 6 and 7.
+static inline __attribute__((always_inline)) void begin_sums(bool starts, bool has_lower, const struct lmk_tile *t) {
+  const float *lower = t->sums + side * LMK_TILE_COLUMNS;
+  if (starts) {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    return;
+  }
+  _tile_loadd(0, t->sums, row_bytes);
+  _tile_loadd(1, t->sums + side, row_bytes);
+  if (!has_lower) return;
+  _tile_loadd(2, lower, row_bytes);
+  _tile_loadd(3, lower + side, row_bytes);
+}
+
+static inline __attribute__((always_inline)) void end_sums(bool has_lower, float *to, long row) {
+  const long bytes = (long)sizeof *to * row;
+  _tile_stored(0, to, bytes);
+  _tile_stored(1, to + side, bytes);
+  if (!has_lower) return;
+  _tile_stored(2, to + side * row, bytes);
+  _tile_stored(3, to + side * row + side, bytes);
+}
+
+// Registers for the next step are loaded right behind the last use of what they hold: the unit then waits the least.
+static inline __attribute__((always_inline)) void compute(
+    bool starts, bool has_lower, enum lmk_destination destination, const struct lmk_tile *t) {
+  const uint32_t *upper = t->a, *lower = t->a + side * t->a_row, *b = t->b;
+  const long a_bytes = 4 * t->a_row;
+  begin_sums(starts, has_lower, t);
+  if (t->words > 0) {
+    _tile_loadd(4, upper, a_bytes);
+    _tile_loadd(6, b, row_bytes);
+    _tile_loadd(7, b + side, row_bytes);
+    if (has_lower) _tile_loadd(5, lower, a_bytes);
+  }
+  for (long left = t->words; left > 0; left -= side) {
+    const bool goes_on = left > side;
+    upper += side;
+    lower += side;
+    b += side * LMK_TILE_COLUMNS;
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    if (goes_on) _tile_loadd(4, upper, a_bytes);
+    if (has_lower) _tile_dpbf16ps(2, 5, 6);
+    if (goes_on) _tile_loadd(6, b, row_bytes);
+    if (has_lower) {
+      _tile_dpbf16ps(3, 5, 7);
+      if (goes_on) _tile_loadd(5, lower, a_bytes);
+    }
+    if (goes_on) _tile_loadd(7, b + side, row_bytes);
+  }
+  if (destination == LMK_TO_FLOATS)
+    end_sums(has_lower, t->c, t->c_row);
+  else
+    end_sums(has_lower, t->sums, LMK_TILE_COLUMNS);
+}
+
+#define TILE(name, starts, destination)                           \
+  static __attribute__((noinline)) void name(const struct lmk_tile *t) { \
+    if (t->rows > side)                                           \
+      compute(starts, true, destination, t);                      \
+    else                                                          \
+      compute(starts, false, destination, t);                     \
+  }
+TILE(first_to_sums, true, LMK_TO_SUMS)
+TILE(first_to_floats, true, LMK_TO_FLOATS)
+TILE(next_to_sums, false, LMK_TO_SUMS)
+TILE(next_to_floats, false, LMK_TO_FLOATS)
+
+lmk_tile_function lmk_amx_tile(bool starts, enum lmk_destination destination) {
+  if (destination == LMK_TO_FLOATS) return starts ? first_to_floats : next_to_floats;
+  return starts ? first_to_sums : next_to_sums;
+}
+
+#pragma clang attribute pop
+#endif

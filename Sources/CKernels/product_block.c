@@ -1,0 +1,148 @@
+// The product of packed blocks (lmk_product.h): panel by panel of b, tile by tile of the rows of a.
+#include "lmk_product.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "product_epilogue.h"
+#include "product_lanes.h"
+#include "product_tile.h"
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"))), apply_to = function)
+
+// Pairs [words][32] as floats [2 · words][32].
+static void expand(long words, const uint32_t *pairs, float *to) {
+  const __m512i upper = _mm512_set1_epi32((int)0xFFFF0000u);
+  for (long w = 0; w < words; w++, pairs += LMK_TILE_COLUMNS, to += 2 * LMK_TILE_COLUMNS) {
+    for (long j = 0; j < LMK_TILE_COLUMNS; j += 16) {
+      const __m512i both = _mm512_load_si512(pairs + j);
+      _mm512_store_si512(to + j, _mm512_slli_epi32(both, 16));
+      _mm512_store_si512(to + LMK_TILE_COLUMNS + j, _mm512_and_si512(both, upper));
+    }
+  }
+}
+
+// The way of a whole tile whose sums are done; of others, sums are stored first.
+static enum lmk_destination straight_way(const struct lmk_block *p) {
+  const struct lmk_epilogue *e = &p->epilogue;
+  if (!p->ends || e->kind != LMK_STORE || e->scale != 1 || e->residual || e->keep != 0) return LMK_TO_SUMS;
+  const bool is_amx = p->arithmetic == LMK_PRODUCT_AMX;
+  if (e->type == LMK_FLOAT32) return is_amx && e->bias ? LMK_TO_SUMS : LMK_TO_FLOATS;
+  return is_amx ? LMK_TO_SUMS : LMK_TO_BFLOAT16;
+}
+
+static lmk_tile_function tile_function(const struct lmk_block *p, enum lmk_destination destination) {
+  if (p->arithmetic == LMK_PRODUCT_AMX) return lmk_amx_tile(p->starts, destination);
+  return lmk_vector_tile(p->arithmetic == LMK_PRODUCT_PAIRS, !p->a_is_transposed, p->starts, destination);
+}
+
+// What is the same for all tiles of a block.
+struct plan {
+  const struct lmk_block *block;
+  long words, most_rows, tiles, tiles_in_place, a_step;
+  enum lmk_destination straight;
+  lmk_tile_function compute_whole, compute;
+};
+
+static struct plan make_plan(const struct lmk_block *p) {
+  const long most_rows = lmk_tile_rows(p->arithmetic);
+  const enum lmk_destination straight = straight_way(p);
+  return (struct plan){
+      .block = p,
+      .words = lmk_a_words(p->arithmetic, p->depth),
+      .most_rows = most_rows,
+      .tiles = (p->rows + most_rows - 1) / most_rows,
+      .tiles_in_place = p->in_place ? p->rows / most_rows : 0,
+      .a_step = lmk_a_tile_words(p->arithmetic, p->a_is_transposed, p->depth),
+      .straight = straight,
+      .compute_whole = tile_function(p, straight),
+      .compute = tile_function(p, LMK_TO_SUMS),
+  };
+}
+
+// Computes one tile: `t` of the rows, the columns of a panel.
+//
+// `here` has room for its sums where they are not kept. Returns the sums that are still to be stored: of no rows where there are none.
+static inline struct lmk_sums compute_tile(
+    const struct plan *plan, long t, long panel, const uint32_t *b, const char *ahead, float *here) {
+  static const float no_bias[LMK_TILE_COLUMNS];
+  const struct lmk_block *p = plan->block;
+  const struct lmk_epilogue *e = &p->epilogue;
+  const long row = t * plan->most_rows, rows = least(p->rows - row, plan->most_rows), packed = t - plan->tiles_in_place;
+  const long column = panel * LMK_TILE_COLUMNS, columns = least(p->columns - column, LMK_TILE_COLUMNS);
+  const bool is_whole = rows == plan->most_rows && columns == LMK_TILE_COLUMNS, keeps_sums = !(p->starts && p->ends);
+  const struct lmk_tile tile = {
+      .rows = rows,
+      .words = plan->words,
+      .a = packed < 0 ? p->in_place + row * p->in_place_row : p->a + packed * plan->a_step,
+      .a_row = packed < 0 ? p->in_place_row : LMK_ROW_WORDS,
+      .b = b,
+      .ahead = ahead,
+      .sums = keeps_sums ? p->sums + (panel * plan->tiles + t) * plan->most_rows * LMK_TILE_COLUMNS : here,
+      .c = (char *)e->c + (row * e->stride + column) * (e->type == LMK_FLOAT32 ? 4 : 2),
+      .c_row = e->stride,
+      .bias = e->bias ? e->bias + column : no_bias,
+  };
+  struct lmk_sums sums = {tile.sums, row, rows, column, columns};
+  if (p->ends) lmk_bring_near(e, &sums);
+  (is_whole ? plan->compute_whole : plan->compute)(&tile);
+  if (!p->ends || (is_whole && plan->straight != LMK_TO_SUMS)) sums.rows = 0;
+  return sums;
+}
+
+// A panel of b stays in the first cache while the rows of a pass by.
+static void compute_by_panels(const struct lmk_block *p) {
+  const struct plan plan = make_plan(p);
+  _Alignas(64) float here[LMK_TILE_ROWS * LMK_TILE_COLUMNS];
+  for (long panel = 0; panel * LMK_TILE_COLUMNS < p->columns; panel++) {
+    const uint32_t *b = p->b + panel * p->panel_stride;
+    // The next panel is brought near meanwhile, a part of it with each tile.
+    const char *next_b = (const char *)(b + p->panel_stride);
+    if (p->arithmetic == LMK_PRODUCT_ROUNDED) {
+      expand(plan.words / 2, b, p->expanded);
+      b = (const uint32_t *)p->expanded;
+    }
+    for (long t = 0; t < plan.tiles; t++, next_b += LMK_AHEAD_BYTES * plan.words) {
+      const struct lmk_sums sums = compute_tile(&plan, t, panel, b, next_b, here);
+      if (sums.rows > 0) lmk_store_sums(&p->epilogue, &sums);
+    }
+  }
+}
+
+// Rows of a stay in the first cache while panels pass by, and c is written row after row: the matrix unit is so fast that stores of a few
+// numbers in each of many rows would keep it waiting. Sums are stored some tiles later: what the unit has just written cannot be read at
+// once.
+enum { panels_together = 8 };
+
+static void compute_by_rows(const struct lmk_block *p) {
+  const struct plan plan = make_plan(p);
+  const long panels = (p->columns + LMK_TILE_COLUMNS - 1) / LMK_TILE_COLUMNS;
+  _Alignas(64) float here[panels_together][LMK_AMX_TILE_ROWS * LMK_TILE_COLUMNS];
+  struct lmk_sums sums[panels_together];
+  lmk_amx_begin();
+  for (long t = 0; t < plan.tiles; t++) {
+    for (long first = 0; first < panels; first += panels_together) {
+      const long count = least(panels - first, panels_together);
+      for (long i = 0; i < count; i++) {
+        const long panel = first + i;
+        sums[i] = compute_tile(&plan, t, panel, p->b + panel * p->panel_stride, NULL, here[i]);
+      }
+      for (long i = 0; i < count; i++) {
+        if (sums[i].rows > 0) lmk_store_sums(&p->epilogue, &sums[i]);
+      }
+    }
+  }
+  lmk_amx_end();
+}
+
+void lmk_product_block(const struct lmk_block *p) {
+  if (p->arithmetic == LMK_PRODUCT_AMX)
+    compute_by_rows(p);
+  else
+    compute_by_panels(p);
+}
+
+#pragma clang attribute pop
+#endif

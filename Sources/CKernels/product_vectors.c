@@ -1,0 +1,110 @@
+// Tiles by vectors (product_tile.h): sums stay in registers while the depth passes by.
+#include "product_tile.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"))), apply_to = function)
+
+#define UNROLLED _Pragma("clang loop unroll(full)")
+
+static inline __attribute__((always_inline)) __m512 multiply_add(bool in_pairs, __m512i a, __m512i b, __m512 sum) {
+  if (in_pairs) return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
+  return _mm512_fmadd_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), sum);
+}
+
+// Rows of a that one register addresses: by an offset of none, one or two times the distance between them.
+enum { rows_together = 3, row_groups = (LMK_TILE_ROWS + rows_together - 1) / rows_together };
+
+// One step in depth.
+static inline __attribute__((always_inline)) void step(
+    bool in_pairs, bool by_rows, long row, long k, const uint32_t *const a[row_groups], const uint32_t *b,
+    __m512 c[LMK_TILE_ROWS][2]) {
+  const __m512i left = _mm512_load_si512(b), right = _mm512_load_si512(b + 16);
+  UNROLLED for (int i = 0; i < LMK_TILE_ROWS; i++) {
+    const uint32_t *word = by_rows ? &a[i / rows_together][i % rows_together * row + k] : &a[0][i + k];
+    const __m512i value = _mm512_set1_epi32((int)*word);
+    c[i][0] = multiply_add(in_pairs, value, left, c[i][0]);
+    c[i][1] = multiply_add(in_pairs, value, right, c[i][1]);
+  }
+}
+
+static inline __attribute__((always_inline)) void store_row(
+    enum lmk_destination destination, const struct lmk_tile *t, long i, __m512 left, __m512 right) {
+  if (destination == LMK_TO_SUMS) {
+    _mm512_store_ps(t->sums + i * LMK_TILE_COLUMNS, left);
+    _mm512_store_ps(t->sums + i * LMK_TILE_COLUMNS + 16, right);
+    return;
+  }
+  left = _mm512_add_ps(left, _mm512_loadu_ps(t->bias));
+  right = _mm512_add_ps(right, _mm512_loadu_ps(t->bias + 16));
+  if (destination == LMK_TO_FLOATS) {
+    _mm512_storeu_ps((float *)t->c + i * t->c_row, left);
+    _mm512_storeu_ps((float *)t->c + i * t->c_row + 16, right);
+  } else {
+    _mm512_storeu_si512((uint16_t *)t->c + i * t->c_row, (__m512i)_mm512_cvtne2ps_pbh(right, left));
+  }
+}
+
+static inline __attribute__((always_inline)) void compute_tile(
+    bool in_pairs, bool by_rows, bool starts, enum lmk_destination destination, const struct lmk_tile *t) {
+  long row = t->a_row;
+  const long next = by_rows ? 1 : LMK_TILE_ROWS, words = t->words;
+  const uint32_t *a[row_groups], *b = t->b;
+  const char *ahead = t->ahead;
+  UNROLLED for (int g = 0; g < row_groups; g++) {
+    a[g] = by_rows ? t->a + g * rows_together * row : t->a;
+  }
+  __m512 c[LMK_TILE_ROWS][2];
+  UNROLLED for (int i = 0; i < LMK_TILE_ROWS; i++) {
+    UNROLLED for (int j = 0; j < 2; j++)
+      c[i][j] = starts ? _mm512_setzero_ps() : _mm512_load_ps(t->sums + i * LMK_TILE_COLUMNS + 16 * j);
+  }
+  long k = 0;
+  for (; k + 3 < words; k += 4) {
+    _mm_prefetch(ahead + LMK_AHEAD_BYTES * k, _MM_HINT_T1);
+    // Registers for these, and for nothing that could be computed from them: there are not enough for all rows' addresses.
+    if (by_rows) __asm__("" : "+r"(row), "+r"(a[0]), "+r"(a[1]), "+r"(a[2]), "+r"(a[3]), "+r"(a[4]));
+    UNROLLED for (int i = 0; i < 4; i++) step(in_pairs, by_rows, row, i * next, a, b + i * LMK_TILE_COLUMNS, c);
+    UNROLLED for (int g = 0; g < row_groups; g++) a[g] += 4 * next;
+    b += 4 * LMK_TILE_COLUMNS;
+  }
+  for (; k < words; k++, b += LMK_TILE_COLUMNS) {
+    step(in_pairs, by_rows, row, 0, a, b, c);
+    UNROLLED for (int g = 0; g < row_groups; g++) a[g] += next;
+  }
+  UNROLLED for (int i = 0; i < LMK_TILE_ROWS; i++) store_row(destination, t, i, c[i][0], c[i][1]);
+}
+
+#define TILE(name, in_pairs, by_rows, starts, destination)                  \
+  static __attribute__((noinline)) void name##_##destination(const struct lmk_tile *t) { \
+    compute_tile(in_pairs, by_rows, starts, destination, t);                \
+  }
+#define TILES(name, in_pairs, by_rows, starts)        \
+  TILE(name, in_pairs, by_rows, starts, LMK_TO_SUMS)      \
+  TILE(name, in_pairs, by_rows, starts, LMK_TO_FLOATS)    \
+  TILE(name, in_pairs, by_rows, starts, LMK_TO_BFLOAT16)
+TILES(floats_by_rows_first, false, true, true)
+TILES(floats_by_rows, false, true, false)
+TILES(floats_by_columns_first, false, false, true)
+TILES(floats_by_columns, false, false, false)
+TILES(pairs_by_rows_first, true, true, true)
+TILES(pairs_by_rows, true, true, false)
+TILES(pairs_by_columns_first, true, false, true)
+TILES(pairs_by_columns, true, false, false)
+
+#define DESTINATIONS(name) {name##_LMK_TO_SUMS, name##_LMK_TO_FLOATS, name##_LMK_TO_BFLOAT16}
+static const lmk_tile_function tiles[2][2][2][LMK_DESTINATIONS] = {
+    {{DESTINATIONS(floats_by_columns), DESTINATIONS(floats_by_columns_first)},
+     {DESTINATIONS(floats_by_rows), DESTINATIONS(floats_by_rows_first)}},
+    {{DESTINATIONS(pairs_by_columns), DESTINATIONS(pairs_by_columns_first)},
+     {DESTINATIONS(pairs_by_rows), DESTINATIONS(pairs_by_rows_first)}},
+};
+
+lmk_tile_function lmk_vector_tile(bool in_pairs, bool by_rows, bool starts, enum lmk_destination destination) {
+  return tiles[in_pairs][by_rows][starts][destination];
+}
+
+#pragma clang attribute pop
+#endif
