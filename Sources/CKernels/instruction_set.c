@@ -2,7 +2,17 @@
 
 #include "CKernels.h"
 
-static _Atomic int best = -1, chosen = -1;
+static _Atomic int best = -1, chosen = -1, product = -1;
+
+// What is at a place, found out at first use.
+static int remembered(_Atomic int *place, int (*find)(void)) {
+  int value = atomic_load_explicit(place, memory_order_relaxed);
+  if (value < 0) {
+    value = find();
+    atomic_store_explicit(place, value, memory_order_relaxed);
+  }
+  return value;
+}
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -41,25 +51,9 @@ static int find_best(void) { return LMK_PORTABLE; }
 static int is_intel(void) { return 0; }
 #endif
 
-int lmk_best_instruction_set(void) {
-  int set = atomic_load_explicit(&best, memory_order_relaxed);
-  if (set < 0) {
-    set = find_best();
-    atomic_store_explicit(&best, set, memory_order_relaxed);
-  }
-  return set;
-}
+int lmk_best_instruction_set(void) { return remembered(&best, find_best); }
 
-int lmk_instruction_set(void) {
-  int set = atomic_load_explicit(&chosen, memory_order_relaxed);
-  if (set < 0) {
-    set = lmk_best_instruction_set();
-    atomic_store_explicit(&chosen, set, memory_order_relaxed);
-  }
-  return set;
-}
-
-static _Atomic int product = -1;
+int lmk_instruction_set(void) { return remembered(&chosen, lmk_best_instruction_set); }
 
 int lmk_set_instruction_set(int set) {
   if (set < LMK_PORTABLE || set > lmk_best_instruction_set()) return 0;
@@ -76,16 +70,10 @@ static int fastest_product(void) {
   }
 }
 
-int lmk_bfloat16_product(void) {
-  int way = atomic_load_explicit(&product, memory_order_relaxed);
-  if (way < 0) {
-    way = fastest_product();
-    atomic_store_explicit(&product, way, memory_order_relaxed);
-  }
-  return way;
-}
+int lmk_bfloat16_product(void) { return remembered(&product, fastest_product); }
 
 int lmk_set_bfloat16_product(int arithmetic) {
+  if (arithmetic >= 0 && lmk_instruction_set() < LMK_AVX512) return 0;
   if (arithmetic == LMK_PRODUCT_AMX && lmk_instruction_set() < LMK_AMX) return 0;
   if (arithmetic == LMK_PRODUCT_PAIRS && lmk_instruction_set() < LMK_AVX512BF16) return 0;
   if (arithmetic == LMK_PRODUCT_FLOAT32 || arithmetic > LMK_PRODUCT_AMX) return 0;

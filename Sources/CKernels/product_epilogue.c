@@ -173,6 +173,8 @@ void lmk_store_sums(const struct lmk_epilogue *e, const struct lmk_sums *t) {
 }
 
 void lmk_bring_near(const struct lmk_epilogue *e, const struct lmk_sums *t) {
+  const bool reads_c = e->keep != 0, reads_before = e->kind == LMK_STORE_GELU_GRADIENT;
+  if (!e->residual && !reads_c && !reads_before) return;
   const long size = e->type == LMK_FLOAT32 ? 4 : 2;
   for (long r = t->row; r < t->row + t->rows; r++) {
     const long index = r * e->stride + t->column;
@@ -181,8 +183,8 @@ void lmk_bring_near(const struct lmk_epilogue *e, const struct lmk_sums *t) {
       _mm_prefetch(residual, _MM_HINT_T0);
       _mm_prefetch(residual + 64, _MM_HINT_T0);
     }
-    if (e->keep != 0 || e->kind == LMK_STORE_GELU_GRADIENT) {
-      const char *read = (const char *)(e->keep != 0 ? e->c : e->before) + index * size;
+    if (reads_c || reads_before) {
+      const char *read = (const char *)(reads_c ? e->c : e->before) + index * size;
       _mm_prefetch(read, _MM_HINT_T0);
       _mm_prefetch(read + LMK_TILE_COLUMNS * size - 1, _MM_HINT_T0);
     }

@@ -102,6 +102,18 @@ struct BFloat16ProductTests {
     }
   }
 
+  /// Only the set that has the matrix unit uses it; a way chosen by hand ends with the set it was chosen for.
+  @Test func theWayFollowsTheInstructionSet() {
+    Machine.onEachInstructionSet { set in
+      let isAMX = lmk_instruction_set() == LMK_AMX
+      #expect((lmk_bfloat16_product() == LMK_PRODUCT_AMX) == isAMX, "\(set)")
+      #expect((lmk_set_bfloat16_product(Int32(LMK_PRODUCT_AMX)) != 0) == isAMX, "\(set)")
+      let hasVectors = lmk_instruction_set() >= LMK_AVX512
+      #expect((lmk_set_bfloat16_product(Int32(LMK_PRODUCT_ROUNDED)) != 0) == hasVectors, "\(set)")
+      #expect(lmk_bfloat16_product() == LMK_PRODUCT_ROUNDED, "\(set)")
+    }
+  }
+
   /// Operands of both types; the reference rounds them first. The processor's dot product rounds each product once more.
   @Test(arguments: [
     (1, 1, 1), (3, 17, 2), (17, 33, 3), (15, 31, 65), (177, 177, 64), (200, 40, 2100), (14, 2100, 33), (33, 3, 5000),

@@ -1,6 +1,6 @@
 // Inner loops: pointers in, pointers out, nothing allocated. Each operation has one body per instruction set (portable,
-// AVX2, AVX-512, with bfloat16), chosen at run time. Arrays are float32, contiguous, rows one after another, unless said otherwise; `void` arrays
-// hold numbers of the type given.
+// AVX2, AVX-512, that with bfloat16), chosen at run time. Arrays are float32, contiguous, rows one after another, unless said otherwise;
+// `void` arrays hold numbers of the type given.
 #ifndef CKERNELS_H
 #define CKERNELS_H
 

@@ -58,8 +58,8 @@ long lmk_b_words(int arithmetic, long depth);
 long lmk_a_tile_words(int arithmetic, int transposed, long depth);
 
 /// Packs rows first_row ..< first_row + rows and depth first ..< first + depth (at most LMK_DEPTH_WORDS words) of a [m, k], rows
-/// rounded up to whole tiles. Row-major a, and any a for AMX: [rows][LMK_ROW_WORDS]; transposed a for vectors: [tiles], `lmk_a_tile_words` apart,
-/// of [words][LMK_TILE_ROWS].
+/// rounded up to whole tiles. Row-major a, and any a for AMX: [rows][LMK_ROW_WORDS]; transposed a for vectors: [tiles],
+/// `lmk_a_tile_words` apart, of [words][LMK_TILE_ROWS].
 void lmk_pack_a(
     int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed);
 
