@@ -2,16 +2,21 @@
 ///
 /// The whole C interface, and the only contract between languages. Conventions:
 ///
-/// - Every function that can fail returns an `lm_status`; `lm_last_error()` then says what was wrong, where, and what was wanted.
-///   Results are written only on LM_OK.
-/// - Handles (`lm_model *` …) come from a create, load or open function and go back to the `…_free` of their kind, which takes
-///   NULL too. A handle keeps alive what it was made from: a trainer its model, an encoder its model's weights.
-/// - Arrays are dense, last index fastest. Images are [count, height, width, channels]; tokens [B, N, C]. Text is UTF-8.
+/// - Every function that can fail returns an `lm_status`; `lm_last_error()` then says what was wrong, where, and what
+///   was wanted. Results are written only on LM_OK.
+/// - Handles (`lm_model *` …) come from a create, load or open function and go back to the `…_free` of their kind,
+///   which takes NULL too. A handle keeps alive what it was made from: a trainer its model, an encoder its model's
+///   weights.
+/// - Arrays are dense, last index fastest. Images are [count, height, width, channels]; tokens [B, N, C]. Text is
+///   UTF-8.
+/// - Sizes are checked before memory is taken: LM_VALUE where none could be meant, LM_MEMORY where the machine has
+///   less.
 /// - Options travel as JSON text, one object; NULL or "{}" stands for all defaults. Unknown names are refused by name.
-/// - A model shares its weights with the trainers, optimisers and encoders made from it: such handles, and any single handle, must
-///   not be used by two threads at once. Unrelated handles may.
-/// - Memory that a handle only borrows (`lm_arrays`, `lm_dataset_arrays`) must stay where it is until that handle and every handle
-///   made from it are freed: a trainer keeps its data set.
+/// - Texts in a `char **` are freed with lm_text_free.
+/// - A model shares its weights with the trainers, optimisers and encoders made from it: such handles, and any single
+///   handle, must not be used by two threads at once. Unrelated handles may.
+/// - Memory that a handle only borrows (`lm_arrays`, `lm_dataset_arrays`) must stay where it is until that handle and
+///   every handle made from it are freed: a trainer keeps its data set.
 #ifndef LATENTMIM_H
 #define LATENTMIM_H
 
@@ -22,7 +27,7 @@
 extern "C" {
 #endif
 
-// ---- Errors and library --------------------------------------------------------------------------------------------
+// ---- Errors --------------------------------------------------------------------------------------------------------
 
 typedef enum lm_status {
   LM_OK = 0,
@@ -37,11 +42,16 @@ typedef enum lm_status {
 
 /// What the last failed call of this thread has to say; valid until the thread's next failing call. Never NULL.
 const char *lm_last_error(void);
-/// "major.minor.patch"
-const char *lm_version(void);
+/// The system's error number where the system refused, else 0; and the path it was about, else NULL.
+int32_t lm_last_errno(void);
+const char *lm_last_path(void);
 /// Frees a text that a function of this library handed out; NULL is fine.
 void lm_text_free(char *text);
 
+// ---- Runtime -------------------------------------------------------------------------------------------------------
+
+/// "major.minor.patch"
+const char *lm_version(void);
 /// Threads that compute, the caller's included. Results do not depend on their number.
 int32_t lm_thread_count(void);
 /// LM_VALUE outside 1 … 256.
@@ -50,7 +60,8 @@ lm_status lm_set_thread_count(int32_t count);
 const char *lm_instruction_set(void);
 /// Forces one. LM_VALUE where the machine does not have it.
 lm_status lm_set_instruction_set(const char *name);
-/// Long calls ask `check` now and then, on the calling thread, and end with LM_INTERRUPTED when it returns true. NULL: never.
+/// Long calls ask `check` now and then, on the calling thread, and end with LM_INTERRUPTED when it returns true. NULL:
+/// never.
 void lm_set_interrupt_check(bool (*check)(void));
 
 /// Memory of the library's arrays.
@@ -62,27 +73,42 @@ typedef struct lm_memory {
 } lm_memory;
 void lm_memory_statistics(lm_memory *statistics);
 
-/// Floating-point operations a second that all threads reach in registers only, for about `seconds`. `precision`: "float32" or "bf16".
+/// Floating-point operations a second that all threads reach in registers only, for about `seconds`, 600 at most.
+/// `precision`: "float32" or "bf16".
 lm_status lm_measure_peak(const char *precision, double seconds, double *flops_per_second);
-/// The same for one of the products of a linear map of `rows` tokens: `kind` is "forward", "input_gradient" or "weight_gradient".
+/// The same for one of the products of a linear map of `rows` tokens: `kind` is "forward", "input_gradient" or
+/// "weight_gradient"; sizes are 1 … 2²⁴.
 lm_status lm_measure_product(
     const char *kind, int64_t rows, int64_t out_width, int64_t in_width, const char *precision, double seconds,
     double *flops_per_second);
 
-/// Measures where the time of what follows goes, until lm_profile_stop: {"part: operation": [calls, seconds, floating-point operations,
-/// bytes], …}. One computation is profiled at a time.
+/// Measures where the time of what follows goes, until lm_profile_stop: {"part: operation": [calls, seconds,
+/// floating-point operations, bytes], …}. One computation is profiled at a time.
 void lm_profile_start(void);
 lm_status lm_profile_stop(char **entries);
 
 // ---- Configurations ------------------------------------------------------------------------------------------------
 
-/// Checks model options and completes them: `*resolved` holds every option with its value. Besides the options it takes "preset"
-/// ("official", "paper"), "size" ("vit_tiny" … "vit_huge") and "mask_ratio". Free the text with lm_text_free.
+/// Checks model options and completes them: `*resolved` holds every option with its value. Besides the options it takes
+/// "preset" ("official", "paper"), "size" ("vit_tiny" … "vit_huge") and "mask_ratio".
 lm_status lm_model_options(const char *options, char **resolved);
 /// The same for training options.
 lm_status lm_training_options(const char *options, char **resolved);
 /// The options in which a model's differ from a preset: {"name": [value, preset's value], …}.
 lm_status lm_model_options_difference(const char *options, const char *preset, char **difference);
+
+/// The sizes of what a model sees, predicts and gives.
+typedef struct lm_sizes {
+  int64_t rows, columns;              ///< the grid of training crops
+  int64_t num_patches;                ///< L, its cells
+  int64_t num_visible, num_target;    ///< V and T; 0 where masks draw them, batch by batch
+  int64_t cell;                       ///< side of a cell, a patch and its gap, in pixels
+  int64_t crop_height, crop_width;    ///< training crops, gaps included, in pixels
+  int64_t image_height, image_width;  ///< images that inference sees by default, without gaps
+  int64_t patch_size, channels;
+  int64_t width, depth;  ///< C, and the blocks of the encoder
+} lm_sizes;
+lm_status lm_model_sizes(const char *options, lm_sizes *sizes);
 
 // ---- Views ---------------------------------------------------------------------------------------------------------
 
@@ -92,26 +118,28 @@ typedef struct lm_views {
   int64_t num_visible;    ///< V
   int64_t num_target;     ///< T; L − V, but for multi_block masks
   int64_t num_patches;    ///< L
-  int64_t target_blocks;  ///< blocks of equal size that targets are made of, each predicted for itself; 1 but for multi_block masks
+  int64_t target_blocks;  ///< equal blocks that targets are made of, each predicted for itself; multi_block masks: 4
   int32_t *visible;       ///< [batch, V] cell numbers, row by row
   int32_t *target;        ///< [batch, T]
   int32_t *offsets;       ///< [batch, L, 2] row and column offset of each cell's patch, pixels
 } lm_views;
 
-/// Draws views. Those of an image depend on seed, epoch and its index alone; with multi_block masks, sizes also on the batch.
-/// `images`: [views->batch] indices in the data set. Where an array of `views` is NULL, only the sizes are written; else they must be those
-/// written before.
-lm_status lm_views_sample(const char *model_options, uint64_t seed, int64_t epoch, const int64_t *images, lm_views *views);
+/// Draws views. Those of an image depend on seed, epoch and its index alone; with multi_block masks, sizes also on the
+/// batch. `images`: [views->batch] indices in the data set. Where an array of `views` is NULL, only the sizes are
+/// written; else they must be those written before.
+lm_status lm_views_sample(
+    const char *model_options, uint64_t seed, int64_t epoch, const int64_t *images, lm_views *views);
 
-// ---- Named arrays --------------------------------------------------------------------------------------------------
+// ---- Arrays --------------------------------------------------------------------------------------------------------
 
 /// Arrays by name, not copied (see above).
 typedef struct lm_arrays lm_arrays;
 lm_status lm_arrays_create(lm_arrays **arrays);
-lm_status lm_arrays_add(lm_arrays *arrays, const char *name, const int64_t *shape, int32_t dimensions, const float *values);
+lm_status lm_arrays_add(
+    lm_arrays *arrays, const char *name, const int64_t *shape, int32_t dimensions, const float *values);
 void lm_arrays_free(lm_arrays *arrays);
 
-// ---- Images and data sets ------------------------------------------------------------------------------------------
+// ---- Images --------------------------------------------------------------------------------------------------------
 
 typedef enum lm_pixel_type { LM_UINT8 = 0, LM_FLOAT32 = 1 } lm_pixel_type;
 
@@ -134,46 +162,52 @@ void lm_image_size(const lm_image *image, int64_t *height, int64_t *width, int64
 void lm_image_read(const lm_image *image, float *values);
 void lm_image_free(lm_image *image);
 
+// ---- Datasets ------------------------------------------------------------------------------------------------------
+
 typedef struct lm_dataset lm_dataset;
-/// JPEG files below a folder, sorted by path; labels are the names of its sub-folders, none where it has no sub-folders.
-/// `skip_unreadable`: a file that cannot be read is noted in the description, and the next readable one takes its place, instead
-/// of failing.
+/// JPEG files below a folder, sorted by path; labels are the names of its sub-folders, none where it has no
+/// sub-folders. `skip_unreadable`: a file that cannot be read is noted in the description, and the next readable one
+/// takes its place, instead of failing.
 lm_status lm_dataset_folder(const char *path, bool skip_unreadable, lm_dataset **dataset);
 /// Images in memory, not copied (see above). `labels`: [count], or NULL.
 lm_status lm_dataset_arrays(const lm_pixels *pixels, const int64_t *labels, lm_dataset **dataset);
 int64_t lm_dataset_count(const lm_dataset *dataset);
+int64_t lm_dataset_channels(const lm_dataset *dataset);
 /// Whether images have labels; writes them to `labels` [count] unless that is NULL.
 bool lm_dataset_labels(const lm_dataset *dataset, int64_t *labels);
 /// {"classes": [names by label], "paths": [one per image; empty for arrays], "skipped": [[path, reason], …]}
 lm_status lm_dataset_description(const lm_dataset *dataset, char **description);
 lm_status lm_dataset_image(const lm_dataset *dataset, int64_t index, lm_image **image);
-/// The training crops of images, as training sees them in `epoch`: [count, crop height, crop width, channels], normalised.
+/// The training crops of images, as training sees them in `epoch`: [count, crop height, crop width, channels],
+/// normalised.
 lm_status lm_dataset_crops(
     const lm_dataset *dataset, const int64_t *indices, int64_t count, const char *model_options,
     const char *training_options, int64_t epoch, float *crops);
-/// Images for evaluation, float32 in 0 … 1, [count, height, width, channels]. `resize` > 0: short side to `resize` pixels, then the
-/// centre of height × width; 0: the whole image brought to height × width.
+/// Images for evaluation, float32 in 0 … 1, [count, height, width, channels]. `resize` > 0: short side to `resize`
+/// pixels, then the centre of height × width; 0: the whole image brought to height × width.
 lm_status lm_dataset_resized(
     const lm_dataset *dataset, const int64_t *indices, int64_t count, int64_t resize, int64_t height, int64_t width,
     float *images);
 void lm_dataset_free(lm_dataset *dataset);
 
-// ---- Model ---------------------------------------------------------------------------------------------------------
+// ---- Models --------------------------------------------------------------------------------------------------------
 
 typedef struct lm_model lm_model;
 
 /// A model with fresh weights. The target encoder starts as a copy of the online one.
 lm_status lm_model_create(const char *options, uint64_t seed, lm_model **model);
-/// A model from a checkpoint or weights file (safetensors). `options` are for files without a configuration: what shapes do not tell.
-/// `remarks` (may be NULL): what was noticed, one line each, or NULL.
+/// A model from a checkpoint or weights file (safetensors). `options` are for files without a configuration: what
+/// shapes do not tell. `remarks` (may be NULL): what was noticed, one line each, or NULL.
 lm_status lm_model_load(const char *path, const char *options, lm_model **model, char **remarks);
-/// A model from named arrays under the published names; its configuration is read from their shapes, `options` override.
-lm_status lm_model_from_arrays(const lm_arrays *arrays, const char *title, const char *options, lm_model **model, char **remarks);
+/// A model from named arrays under the published names; its configuration is read from their shapes, `options`
+/// override.
+lm_status lm_model_from_arrays(
+    const lm_arrays *arrays, const char *title, const char *options, lm_model **model, char **remarks);
 /// Takes over the parameters of a model of the same configuration. Nothing changes unless all fit.
 lm_status lm_model_set_parameters(lm_model *model, const lm_arrays *arrays, const char *title, char **remarks);
 /// Writes weights and configuration (safetensors): beside the path, synced, renamed.
 lm_status lm_model_save(const lm_model *model, const char *path);
-/// All options with their values. Free with lm_text_free.
+/// All options with their values.
 lm_status lm_model_configuration(const lm_model *model, char **options);
 /// The loss of predictions that cannot tell targets apart, and of perfect ones.
 void lm_model_loss_bounds(const lm_model *model, double *chance, double *floor);
@@ -191,36 +225,48 @@ lm_status lm_model_parameter(const lm_model *model, int64_t index, lm_parameter 
 lm_status lm_model_read_parameter(const lm_model *model, int64_t index, float *values);
 lm_status lm_model_read_gradient(const lm_model *model, int64_t index, float *values);
 
-/// What is measured of a batch. Similarities are mean cosines; within images each patch counts with itself, between images
-/// only different ones count.
-typedef struct lm_batch_metrics {
-  double loss;
-  double similarity_predictions, similarity_visible, similarity_targets;  ///< between patches of one image
-  double similarity_images;  ///< between images, mean-pooled visible tokens: 1 is collapse
-  double effective_rank;     ///< of those mean-pooled tokens
-} lm_batch_metrics;
+/// A number that was measured.
+typedef struct lm_metric {
+  const char *name;  ///< lives as long as the library
+  double value;      ///< nan where there was nothing to measure
+  bool is_count;     ///< it counts something: steps, epochs
+} lm_metric;
+enum { LM_MOST_METRICS = 32 };
+/// What was measured of a batch: "loss"; mean cosines between the patches of an image, each with itself included:
+/// "similarity_predictions", "similarity_visible", "similarity_targets"; "similarity_images" between different images'
+/// mean visible tokens, 1 is collapse, and the "effective_rank" of those. Of a step besides: "step" (those done, this
+/// one included), "epoch" (zero-based), "learning_rate", "target_momentum", "gamma", "gradient_norm",
+/// "images_per_second".
+typedef struct lm_metrics {
+  int64_t count;
+  lm_metric list[LM_MOST_METRICS];
+} lm_metrics;
+/// The value of that name; nan where there is none.
+double lm_metric_value(const lm_metrics *metrics, const char *name);
 
 /// What the loss of a batch is computed from. Images are [batch, crop height, crop width, channels], normalised.
 typedef struct lm_crops {
   const float *images;
   const lm_views *views;
-  const float *target_images;     ///< recoloured, where target_view is "recolored"; else NULL
-  const float *second_images;     ///< other crops of the same images, where contrast_coefficient > 0; else NULL
-  const lm_views *second_views;   ///< theirs
+  const float *target_images;    ///< recoloured, where target_view is "recolored"; else NULL
+  const float *second_images;    ///< other crops of the same images, where contrast_coefficient > 0; else NULL
+  const lm_views *second_views;  ///< theirs
 } lm_crops;
 
-/// The loss of a batch; gradients are added to those collected. `gamma`: γ of the similarity constraint. `seed`: of what
-/// dropout and drop path leave out, where the model has them. `precision`: what
-/// the operands of products are rounded to, "float32" (also NULL), "bf16" (LM_VALUE without AVX512-BF16) or "auto" (bf16 where there is).
+/// The loss of a batch; gradients are added to those collected. `gamma`: γ of the similarity constraint. `seed`: of
+/// what dropout and drop path leave out, where the model has them. `precision`: what the operands of products are
+/// rounded to, "float32" (also NULL), "bf16" (LM_VALUE without AVX512-BF16) or "auto" (bf16 where there is).
 lm_status lm_model_loss(
-    lm_model *model, const lm_crops *crops, double gamma, uint64_t seed, const char *precision, lm_batch_metrics *metrics);
-/// Where a loss stands: `*position` is 1 at chance and 0 at the floor (nan where there is none), `*meaning` says what that means. Of
-/// `metrics` it reads the loss and the similarities. Free the text with lm_text_free.
-lm_status lm_model_read_loss(lm_model *model, const lm_batch_metrics *metrics, double *position, char **meaning);
-void lm_model_clear_gradients(lm_model *model);
+    lm_model *model, const lm_crops *crops, double gamma, uint64_t seed, const char *precision, lm_metrics *metrics);
+/// Where a loss stands: `*position` is 1 at chance and 0 at the floor (nan where there is none), `*meaning` says what
+/// that means. Of `metrics` it reads the loss and the similarities.
+lm_status lm_model_read_loss(lm_model *model, const lm_metrics *metrics, double *position, char **meaning);
+lm_status lm_model_clear_gradients(lm_model *model);
 /// target ← momentum · target + (1 − momentum) · online
 lm_status lm_model_update_target(lm_model *model, double momentum);
 void lm_model_free(lm_model *model);
+
+// ---- Training ------------------------------------------------------------------------------------------------------
 
 typedef struct lm_adamw lm_adamw;
 /// AdamW over the trained parameters of a model.
@@ -230,18 +276,7 @@ lm_status lm_adamw_create(
 lm_status lm_adamw_step(lm_adamw *optimizer, double learning_rate);
 void lm_adamw_free(lm_adamw *optimizer);
 
-// ---- Training ------------------------------------------------------------------------------------------------------
-
 typedef struct lm_trainer lm_trainer;
-
-typedef struct lm_step_metrics {
-  lm_batch_metrics batch;
-  int64_t step;   ///< steps done, this one included
-  int64_t epoch;  ///< zero-based
-  double learning_rate, target_momentum, gamma;
-  double gradient_norm;
-  double images_per_second;
-} lm_step_metrics;
 
 /// The course of a run.
 typedef struct lm_trainer_state {
@@ -251,13 +286,13 @@ typedef struct lm_trainer_state {
   bool looks_collapsed;  ///< the last step crossed collapse_similarity or collapse_rank
 } lm_trainer_state;
 
-lm_status lm_trainer_create(lm_model *model, const lm_dataset *dataset, const char *training_options, lm_trainer **trainer);
-void lm_trainer_progress(const lm_trainer *trainer, lm_trainer_state *state);
-/// All training options with their values.
-lm_status lm_trainer_configuration(const lm_trainer *trainer, char **options);
+lm_status lm_trainer_create(
+    lm_model *model, const lm_dataset *dataset, const char *training_options, lm_trainer **trainer);
+lm_status lm_trainer_progress(const lm_trainer *trainer, lm_trainer_state *state);
 /// The precision that its steps compute with, "float32" or "bf16": what "auto" stands for here.
-lm_status lm_trainer_precision(const lm_trainer *trainer, const char **precision);
-/// The memory that a step takes at its fullest, in bytes, predicted without computing; what the process holds besides is not counted.
+lm_status lm_trainer_precision(const lm_trainer *trainer, char **precision);
+/// The memory that a step takes at its fullest, in bytes, predicted without computing; what the process holds besides
+/// is not counted.
 typedef struct lm_memory_estimate {
   int64_t weights;  ///< the target encoder's included
   int64_t moments;  ///< the optimiser's
@@ -268,32 +303,34 @@ typedef struct lm_memory_estimate {
 /// Gradients collected are forgotten.
 lm_status lm_trainer_memory_estimate(const lm_trainer *trainer, lm_memory_estimate *estimate);
 /// One optimiser step. `*done` is true, and nothing else happens, when the run is over.
-lm_status lm_trainer_step(lm_trainer *trainer, lm_step_metrics *metrics, bool *done);
+lm_status lm_trainer_step(lm_trainer *trainer, lm_metrics *metrics, bool *done);
 /// Writes everything needed to go on exactly: beside the path, synced, renamed.
 lm_status lm_trainer_save(const lm_trainer *trainer, const char *path);
 /// Goes back to a saved state. Configurations must be the saved ones (workers may differ).
 lm_status lm_trainer_restore(lm_trainer *trainer, const char *path);
 void lm_trainer_free(lm_trainer *trainer);
 
-// ---- Encoder -------------------------------------------------------------------------------------------------------
+// ---- Encoders ------------------------------------------------------------------------------------------------------
 
 typedef struct lm_encoder lm_encoder;
 
 /// The online encoder of a model, sharing its weights.
 lm_status lm_encoder_of_model(const lm_model *model, lm_encoder **encoder);
-/// The encoder in a checkpoint or encoder file (safetensors), this project's or the vision transformer of another; `options` and
-/// `remarks` as for lm_model_load. `options` for weights of others: "family" ("timm", "dino", "dinov2", "ibot", "moco_v3", "ijepa", "mae",
-/// "simmim", "beit"; told from the names where not given; "latentmim": this project's names), "prefix" (what stands before the encoder's
-/// names), "grid", "heads", "mean", "std", "antialias" (true: positions of other grids are interpolated as timm does, false: as DINO
-/// does), "epsilon" (of layer normalisation, 1e-6).
+/// The encoder in a checkpoint or encoder file (safetensors), this project's or the vision transformer of another;
+/// `options` and `remarks` as for lm_model_load. `options` for weights of others: "family" ("timm", "dino", "dinov2",
+/// "ibot", "moco_v3", "ijepa", "mae", "simmim", "beit"; told from the names where not given; "latentmim": this
+/// project's names), "prefix" (what stands before the encoder's names), "grid", "heads", "mean", "std", "antialias"
+/// (true: positions of other grids are interpolated as timm does, false: as DINO does), "epsilon" (of layer
+/// normalisation, 1e-6).
 lm_status lm_encoder_load(const char *path, const char *options, lm_encoder **encoder, char **remarks);
-/// An encoder from named arrays under the published names (`encoder.*`) or those of another project; see lm_encoder_load.
+/// An encoder from named arrays under the published names (`encoder.*`) or those of another project; see
+/// lm_encoder_load.
 lm_status lm_encoder_from_arrays(
     const lm_arrays *arrays, const char *title, const char *options, lm_encoder **encoder, char **remarks);
 lm_status lm_encoder_save(const lm_encoder *encoder, const char *path);
 /// The options of the model it belongs to.
 lm_status lm_encoder_configuration(const lm_encoder *encoder, char **options);
-/// Whose names its weights had: "latentmim", or a family as above. Free with lm_text_free.
+/// Whose names its weights had: "latentmim", or a family as above.
 lm_status lm_encoder_family(const lm_encoder *encoder, char **family);
 /// Whether a class token is the first of an image's features.
 bool lm_encoder_has_class_token(const lm_encoder *encoder);
@@ -306,19 +343,19 @@ typedef struct lm_tap {
   bool extend_positions;  ///< larger images reach further, instead of spanning the trained range
 } lm_tap;
 
-/// Features of images, [count, N + 1, C], class token first, patches row by row; [count, N, C] without class token. Sides must be
-/// divisible by the patch size.
-/// `precision`: as for lm_model_loss.
+/// Features of images, [count, N + 1, C], class token first, patches row by row; [count, N, C] without class token.
+/// Sides must be divisible by the patch size. `precision`: as for lm_model_loss.
 lm_status lm_encoder_features(
     const lm_encoder *encoder, const lm_pixels *pixels, lm_tap tap, const char *precision, float *features);
-/// How far apart images lie behind every layer, 0 … depth: the effective rank of their mean patch tokens and their mean cosine, [depth + 1]
-/// each. At least two images.
+/// How far apart images lie behind every layer, 0 … depth: the effective rank of their mean patch tokens and their mean
+/// cosine, [depth + 1] each. At least two images.
 lm_status lm_encoder_spread(
-    lm_encoder *encoder, const lm_pixels *pixels, const char *precision, double *effective_ranks, double *similarities);
+    lm_encoder *encoder, const lm_pixels *pixels, const char *precision, double *effective_ranks,
+    double *similarities);
 
-/// One vector per image of a data set, [count, C]. `options`: {"resize": pixels or 0, "height", "width", "layer", "norm",
-/// "projector", "pooling": "cls" | "mean" | "max" | "topk_mean", "k"}; defaults are the `nn` protocol: resize to side/.875, centre
-/// crop, mean of patch tokens before the final norm.
+/// One vector per image of a data set, [count, C]. `options`: {"resize": pixels or 0, "height", "width", "layer",
+/// "norm", "projector", "pooling": "cls" | "mean" | "max" | "topk_mean", "k"}; defaults are the `nn` protocol: resize
+/// to side/.875, centre crop, mean of patch tokens before the final norm.
 lm_status lm_encoder_dataset_features(
     const lm_encoder *encoder, const lm_dataset *dataset, const int64_t *indices, int64_t count, const char *options,
     float *features);
@@ -326,18 +363,14 @@ void lm_encoder_free(lm_encoder *encoder);
 
 // ---- Evaluation ----------------------------------------------------------------------------------------------------
 
-/// Pools tokens [count, tokens, width], class token first where there is one, to [count, width]: "cls", "mean", "max" or "topk_mean"
-/// (with `k`).
+/// Pools tokens [count, tokens, width], class token first where there is one, to [count, width]: "cls", "mean", "max"
+/// or "topk_mean" (with `k`).
 lm_status lm_pool(
-    const float *features, int64_t count, int64_t tokens, int64_t width, bool has_class_token, const char *pooling, int64_t k,
-    float *pooled);
+    const float *features, int64_t count, int64_t tokens, int64_t width, bool has_class_token, const char *pooling,
+    int64_t k, float *pooled);
 
-/// Leave-one-out nearest neighbour by cosine, ties to the lowest index. features [count, width], labels [count];
-/// `neighbors` [count] may be NULL.
-lm_status lm_nearest_neighbor(
-    const float *features, int64_t count, int64_t width, const int64_t *labels, double *accuracy, int64_t *neighbors);
-
-/// Told now and then, on the calling thread, what a long evaluation does: `done` of `total`. False ends it with LM_INTERRUPTED.
+/// Told now and then, on the calling thread, what a long evaluation does: `done` of `total`. False ends it with
+/// LM_INTERRUPTED.
 typedef bool (*lm_progress)(void *context, const char *what, int64_t done, int64_t total);
 
 /// Feature vectors of images whose classes are known.
@@ -350,45 +383,53 @@ typedef struct lm_labelled_features {
 /// Scores an encoder by several protocols; images go through it once for each framing and tap.
 ///
 /// - `train`: what protocols learn from, NULL where none does. `test`: what they are scored on.
-/// - `entries`: [{"protocol": "nn" | "knn" | "knn_uniform" | "linear" | "few_shot", "options": {…}, "features": {…}}, …]; `features` as
-///   in lm_encoder_dataset_features, its defaults the protocol's. NULL: the suite, every protocol that applies.
-/// - `options` of knn: "k" (a number or several), "temperature"; of knn_uniform: "k"; of linear: "preset" ("in100", "in1k", "small"),
-///   "augment", "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "momentum", "weight_decay", "trust", "deviation", "seed"; of
-///   few_shot: "shots", "seeds", "learning_rate", "momentum", "weight_decay", "batch_size", "iterations", "schedule" ("cosine",
-///   "constant"), "batch_norm", "deviation".
+/// - `entries`: [{"protocol": "nn" | "knn" | "knn_uniform" | "linear" | "few_shot", "options": {…}, "features": {…}},
+///   …]; `features` as in lm_encoder_dataset_features, its defaults the protocol's. NULL: the suite, every protocol
+///   that applies.
+/// - `options` of knn: "k" (a number or several), "temperature"; of knn_uniform: "k"; of linear: "preset" ("in100",
+///   "in1k", "small"), "augment", "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "momentum",
+///   "weight_decay", "trust", "deviation", "seed"; of few_shot: "shots", "seeds", "learning_rate", "momentum",
+///   "weight_decay", "batch_size", "iterations", "schedule" ("cosine", "constant"), "batch_norm", "deviation".
 /// - `progress` may be NULL; `context` is handed to it.
-/// - `*report`: {"results": [{"protocol", "label", "options", "tap", "train", "test", "classes", "seeds", "accuracy", "deviation",
-///   "scores": [[name, accuracy], …], "history": [[name, accuracy], …], "images", "predictions", "neighbors", "losses", "row"}, …], "left_out": [[protocol, reason], …],
-///   "markdown"}. Free it with lm_text_free.
+/// - `*report`: {"results": [{"protocol", "label", "options", "tap", "train", "test", "classes", "seeds", "accuracy",
+///   "deviation", "scores": [[name, accuracy], …], "history": [[name, accuracy], …], "images", "predictions",
+///   "neighbors", "losses", "row"}, …], "left_out": [[protocol, reason], …], "markdown"}.
 lm_status lm_evaluate(
-    const lm_encoder *encoder, const lm_dataset *train, const lm_dataset *test, const char *entries, lm_progress progress,
-    void *context, char **report);
-/// The same for features that are there already; entries have no "features". `tap`: what results say of where they come from.
+    const lm_encoder *encoder, const lm_dataset *train, const lm_dataset *test, const char *entries,
+    lm_progress progress, void *context, char **report);
+/// The same for features that are there already; entries have no "features". `tap`: what results say of where they come
+/// from.
 lm_status lm_evaluate_features(
     const lm_labelled_features *train, const lm_labelled_features *test, const char *tap, const char *entries,
     lm_progress progress, void *context, char **report);
 
 /// Fine-tunes a copy of an encoder with a linear classifier on `train`, and scores it on `test` (Table 8c).
 ///
-/// - `options`: "preset" ("in100", "in1k", "small"), "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "min_learning_rate",
-///   "weight_decay", "layer_decay", "crop_area", "drop_path", "label_smoothing", "mixup", "cutmix", "switch_probability",
-///   "rand_augment", "erasing", "deviation", "precision", "recompute", "evaluate_every", "seed".
-/// - `features`: as in lm_encoder_dataset_features, of which framing and pooling count; NULL: the mean of the patch tokens.
+/// - `options`: "preset" ("in100", "in1k", "small"), "base_learning_rate", "batch_size", "epochs", "warmup_epochs",
+///   "min_learning_rate", "weight_decay", "layer_decay", "crop_area", "drop_path", "label_smoothing", "mixup",
+///   "cutmix", "switch_probability", "rand_augment", "erasing", "deviation", "precision", "recompute",
+///   "evaluate_every", "seed".
+/// - `features`: as in lm_encoder_dataset_features, of which framing and pooling count; NULL: the mean of the patch
+///   tokens.
 /// - `progress`, `context`: as for lm_evaluate.
-/// - `*tuned`: the trained encoder, without a projector. `*report`: one result in the form of lm_evaluate's; its "history" holds the
-///   accuracies on the way. Free it with lm_text_free.
+/// - `*tuned`: the trained encoder, without a projector. `*report`: one result in the form of lm_evaluate's; its
+///   "history" holds the accuracies on the way.
 lm_status lm_fine_tune(
-    const lm_encoder *encoder, const lm_dataset *train, const lm_dataset *test, const char *options, const char *features,
-    lm_progress progress, void *context, lm_encoder **tuned, char **report);
+    const lm_encoder *encoder, const lm_dataset *train, const lm_dataset *test, const char *options,
+    const char *features, lm_progress progress, void *context, lm_encoder **tuned, char **report);
 
 // ---- Segmentation --------------------------------------------------------------------------------------------------
 
+/// Divides rows [count, width] by their length, in place.
+lm_status lm_normalize_rows(float *rows, int64_t count, int64_t width);
+
 typedef struct lm_tree lm_tree;
 
-/// Agglomerative clustering of feature rows [count, width]. `linkage`: "ward", "average", "complete" or "single". `rows` and
-/// `columns`: the grid the features lie on, to merge 4-neighbours only; 0 and 0: any two.
+/// Agglomerative clustering of feature rows [count, width]. `linkage`: "ward", "average", "complete" or "single".
+/// `rows` and `columns`: the grid the features lie on, to merge 4-neighbours only; 0 and 0: any two.
 lm_status lm_tree_build(
-    const float *features, int64_t count, int64_t width, const char *linkage, int64_t rows, int64_t columns, lm_tree **tree);
+    const float *features, int64_t count, int64_t width, const char *linkage, int64_t rows, int64_t columns,
+    lm_tree **tree);
 /// The number of leaves, N.
 int64_t lm_tree_count(const lm_tree *tree);
 /// [N − 1, 4]: the two clusters merged (N + i is the cluster of merge i), their distance, leaves of the new one.
@@ -399,10 +440,7 @@ lm_status lm_tree_cut(const lm_tree *tree, int64_t segments, int32_t *labels);
 lm_status lm_tree_cut_at(const lm_tree *tree, double distance, int32_t *labels);
 void lm_tree_free(lm_tree *tree);
 
-/// Divides rows [count, width] by their length, in place.
-lm_status lm_normalize_rows(float *rows, int64_t count, int64_t width);
-
-/// Brings a label map [grid rows, grid columns] to [height, width]. `method`: "nearest", or "bilinear" on one-hot maps.
+/// Brings a label map [rows, columns] to [height, width]. `method`: "nearest", or "bilinear" on one-hot maps.
 lm_status lm_upsample_labels(
     const int32_t *labels, int64_t rows, int64_t columns, int64_t height, int64_t width, const char *method,
     int32_t *upsampled);
