@@ -12,7 +12,7 @@ private nonisolated(unsafe) let instructionSetNames: [InstructionSet: UnsafePoin
 
 @c @implementation public func lm_thread_count() -> Int32 { Int32(threadCount) }
 
-@c @implementation public func lm_set_thread_count(_ count: Int32) -> lm_status {
+@c @implementation public func lm_set_thread_count(_ count: Int64) -> lm_status {
   attempt { try setThreadCount(Int(count)) }
 }
 

@@ -43,17 +43,16 @@ static void name_overflow(PyObject *args, const char *function) {
   PyErr_Clear();
   const char *name = signature_of(function);
   for (Py_ssize_t i = 0; i < PyTuple_Size(args); ++i) {
-    int length = (int)strcspn(name, ",)");
     PyObject *value = PyTuple_GetItem(args, i);
     int overflow = 0;
     if (PyLong_Check(value)) PyLong_AsLongLongAndOverflow(value, &overflow);
-    if (overflow) {
-      PyErr_Format(PyExc_ValueError, "%s: %.*s is an integer beyond 64 bits", function, length, name);
-      return;
-    }
-    name += length + strspn(name + length, ", ");
+    if (overflow) break;
+    name += strcspn(name, ",");
+    name += strspn(name, ", ");
   }
-  PyErr_Format(PyExc_ValueError, "%s: an integer is beyond its range", function);
+  PyObject *text = PyUnicode_FromStringAndSize(name, (Py_ssize_t)strcspn(name, ",)"));
+  if (text) PyErr_Format(PyExc_ValueError, "%s: %U is an integer beyond 64 bits", function, text);
+  Py_XDECREF(text);
 }
 
 bool parse(PyObject *args, const char *function, const char *format, ...) {

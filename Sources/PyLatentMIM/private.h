@@ -1,6 +1,5 @@
 /// What the files of `_latentmim` share. Each binds one section of latentmim.h, under its name, and calls nothing else.
-#ifndef PYLATENTMIM_PRIVATE_H
-#define PYLATENTMIM_PRIVATE_H
+#pragma once
 
 #define PY_SSIZE_T_CLEAN
 #ifndef Py_LIMITED_API
@@ -14,14 +13,15 @@
 
 // ---- Functions of the module: module.c -----------------------------------------------------------------------------
 
-/// Begins a function of the module and enters it into the module's list. `signature` names its arguments: help(), the
-/// stub's test and messages read it.
-#define METHOD(name, signature, doc)                                                                             \
-  static PyObject *name(PyObject *self, PyObject *args);                                                         \
-  static PyMethodDef name##_list[] = {                                                                           \
-      {#name, name, METH_VARARGS, #name "(" signature ")\n--\n\n" doc}, {NULL, NULL, 0, NULL}};                  \
-  static PyMethodDef *const name##_entry __attribute__((section("lm_methods"), used, retain)) = name##_list;     \
-  static PyObject *name(PyObject *Py_UNUSED(self), PyObject *args)
+/// Begins a function of the module and enters it into the module's list. `signature` names its arguments, if it has any:
+/// help(), the stub's test and messages read it.
+#define METHOD(name, signature, doc)                                                                              \
+  static PyObject *name(PyObject *self, PyObject *args);                                                          \
+  static PyMethodDef name##_list[] = {                                                                            \
+      {#name, name, sizeof signature > 1 ? METH_VARARGS : METH_NOARGS, #name "(" signature ")\n--\n\n" doc},      \
+      {NULL, NULL, 0, NULL}};                                                                                     \
+  static PyMethodDef *const name##_entry __attribute__((section("lm_methods"), used, retain)) = name##_list;      \
+  static PyObject *name(PyObject *Py_UNUSED(self), __attribute__((unused)) PyObject *args)
 
 /// PyArg_ParseTuple of `args`; leaves the function where they do not fit.
 #define PARSE(...) \
@@ -178,5 +178,3 @@ PyObject *encoder_new(lm_encoder *encoder, PyObject *keeps, struct handle *root)
 /// Waits until no other thread uses the handle; NULL is free. False, with an exception set, when that cannot be.
 bool handle_enter(struct handle *handle);
 void handle_leave(struct handle *handle);
-
-#endif

@@ -1,23 +1,20 @@
 #include "private.h"
 
 METHOD(version, "", "'major.minor.patch'") {
-  PARSE("");
   return PyUnicode_FromString(lm_version());
 }
 
 METHOD(thread_count, "", "-> int") {
-  PARSE("");
   return PyLong_FromLong(lm_thread_count());
 }
 
 METHOD(set_thread_count, "count, /", "") {
-  int count;
-  PARSE("i", &count);
+  long long count;
+  PARSE("L", &count);
   DO(NULL, lm_set_thread_count(count));
 }
 
 METHOD(instruction_set, "", "-> str") {
-  PARSE("");
   return PyUnicode_FromString(lm_instruction_set());
 }
 
@@ -28,7 +25,6 @@ METHOD(set_instruction_set, "name, /", "") {
 }
 
 METHOD(memory_statistics, "", "-> (allocations, bytes in use, peak bytes in use, bytes kept)") {
-  PARSE("");
   lm_memory memory = {0};
   lm_memory_statistics(&memory);
   return Py_BuildValue("(LLLL)", (long long)memory.allocations, (long long)memory.bytes_in_use,
@@ -54,12 +50,10 @@ METHOD(measure_product, "kind, rows, out_width, in_width, precision, seconds, /"
 }
 
 METHOD(profile_start, "", "") {
-  PARSE("");
   lm_profile_start();
   Py_RETURN_NONE;
 }
 
 METHOD(profile_stop, "", "-> JSON: name to [calls, seconds, operations, bytes]") {
-  PARSE("");
   TEXT(NULL, lm_profile_stop(&text));
 }

@@ -1,7 +1,5 @@
 /// What models and encoders have alike: they are loaded, made from arrays, saved, and tell their configuration.
-#ifndef PYLATENTMIM_STORED_H
-#define PYLATENTMIM_STORED_H
-
+#pragma once
 #include "private.h"
 
 /// The functions of a kind, over the library's of the same names; and `…_new`, which wraps what a call has handed out,
@@ -53,5 +51,3 @@
     ONLY(kind);                                                                                                  \
     TEXT(NULL, lm_##kind##_configuration(kind->raw, &text));                                                           \
   }
-
-#endif

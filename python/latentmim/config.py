@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypedDict, get_args
 
+from latentmim import _arrays
 from latentmim import _latentmim as _native
 
 __all__ = ["ModelConfig", "ModelOptions", "TrainingConfig", "TrainingOptions"]
@@ -113,6 +114,7 @@ def to_json(options: dict[str, Any], *, is_complete: bool = False) -> str:
         raise TypeError(f"is a {type(value).__name__}, wanted a number, a text, a truth value or a tuple")
 
     def text(name: str, value: Any) -> str:
+        _arrays.refuse_beyond_64_bits(value, name)
         try:
             return json.dumps(value, default=plain, allow_nan=False)
         except TypeError as error:

@@ -4,15 +4,12 @@
 ///
 /// - Every function that can fail returns an `lm_status`; `lm_last_error()` then says what was wrong, where, and what
 ///   was wanted. Results are written only on LM_OK.
-/// - Handles (`lm_model *` …) come from a create, load or open function and go back to the `…_free` of their kind,
-///   which takes NULL too. A handle keeps alive what it was made from: a trainer its model, an encoder its model's
-///   weights.
-/// - Arrays are dense, last index fastest. Images are [count, height, width, channels]; tokens [B, N, C]. Text is
-///   UTF-8.
-/// - Sizes are checked before memory is taken: LM_VALUE where none could be meant, LM_MEMORY where the machine has
-///   less.
+/// - Handles (`lm_model *` …) go back to the `…_free` of their kind, which takes NULL too. A handle keeps alive what it
+///   was made from: a trainer its model, an encoder its model's weights.
+/// - Arrays are dense, last index fastest. Images are [count, height, width, channels]; tokens [B, N, C].
+/// - Sizes are checked before memory is taken: LM_VALUE where they are impossible, LM_MEMORY where the machine has less.
+/// - Text is UTF-8. What arrives in a `char **` is freed with lm_text_free.
 /// - Options travel as JSON text, one object; NULL or "{}" stands for all defaults. Unknown names are refused by name.
-/// - Texts in a `char **` are freed with lm_text_free.
 /// - A model shares its weights with the trainers, optimisers and encoders made from it: such handles, and any single
 ///   handle, must not be used by two threads at once. Unrelated handles may.
 /// - Memory that a handle only borrows (`lm_arrays`, `lm_dataset_arrays`) must stay where it is until that handle and
@@ -55,13 +52,12 @@ const char *lm_version(void);
 /// Threads that compute, the caller's included. Results do not depend on their number.
 int32_t lm_thread_count(void);
 /// LM_VALUE outside 1 … 256.
-lm_status lm_set_thread_count(int32_t count);
+lm_status lm_set_thread_count(int64_t count);
 /// The instruction set in use: "portable", "avx2", "avx512", "avx512bf16", or "amx": that and Intel's matrix unit.
 const char *lm_instruction_set(void);
 /// Forces one. LM_VALUE where the machine does not have it.
 lm_status lm_set_instruction_set(const char *name);
-/// Long calls ask `check` now and then, on the calling thread, and end with LM_INTERRUPTED when it returns true. NULL:
-/// never.
+/// Long calls ask `check` (or NULL) now and then, on the calling thread, and end with LM_INTERRUPTED when it returns true.
 void lm_set_interrupt_check(bool (*check)(void));
 
 /// Memory of the library's arrays.
@@ -73,8 +69,7 @@ typedef struct lm_memory {
 } lm_memory;
 void lm_memory_statistics(lm_memory *statistics);
 
-/// Floating-point operations a second that all threads reach in registers only, for about `seconds`, 600 at most.
-/// `precision`: "float32" or "bf16".
+/// Floating-point operations a second that all threads reach in registers, in about `seconds`: 600 at most.
 lm_status lm_measure_peak(const char *precision, double seconds, double *flops_per_second);
 /// The same for one of the products of a linear map of `rows` tokens: `kind` is "forward", "input_gradient" or
 /// "weight_gradient"; sizes are 1 … 2²⁴.
@@ -165,9 +160,8 @@ void lm_image_free(lm_image *image);
 // ---- Datasets ------------------------------------------------------------------------------------------------------
 
 typedef struct lm_dataset lm_dataset;
-/// JPEG files below a folder, sorted by path; labels are the names of its sub-folders, none where it has no
-/// sub-folders. `skip_unreadable`: a file that cannot be read is noted in the description, and the next readable one
-/// takes its place, instead of failing.
+/// JPEG files below a folder, sorted by path; labels are the names of its sub-folders, where it has any.
+/// `skip_unreadable`: the next readable file takes the place of one that cannot be read, which the description notes.
 lm_status lm_dataset_folder(const char *path, bool skip_unreadable, lm_dataset **dataset);
 /// Images in memory, not copied (see above). `labels`: [count], or NULL.
 lm_status lm_dataset_arrays(const lm_pixels *pixels, const int64_t *labels, lm_dataset **dataset);
@@ -178,8 +172,7 @@ bool lm_dataset_labels(const lm_dataset *dataset, int64_t *labels);
 /// {"classes": [names by label], "paths": [one per image; empty for arrays], "skipped": [[path, reason], …]}
 lm_status lm_dataset_description(const lm_dataset *dataset, char **description);
 lm_status lm_dataset_image(const lm_dataset *dataset, int64_t index, lm_image **image);
-/// The training crops of images, as training sees them in `epoch`: [count, crop height, crop width, channels],
-/// normalised.
+/// Normalised crops of images, as training sees them in `epoch`: [count, crop height, crop width, channels].
 lm_status lm_dataset_crops(
     const lm_dataset *dataset, const int64_t *indices, int64_t count, const char *model_options,
     const char *training_options, int64_t epoch, float *crops);
@@ -199,8 +192,7 @@ lm_status lm_model_create(const char *options, uint64_t seed, lm_model **model);
 /// A model from a checkpoint or weights file (safetensors). `options` are for files without a configuration: what
 /// shapes do not tell. `remarks` (may be NULL): what was noticed, one line each, or NULL.
 lm_status lm_model_load(const char *path, const char *options, lm_model **model, char **remarks);
-/// A model from named arrays under the published names; its configuration is read from their shapes, `options`
-/// override.
+/// A model from arrays under the published names; its configuration is read from their shapes, `options` override.
 lm_status lm_model_from_arrays(
     const lm_arrays *arrays, const char *title, const char *options, lm_model **model, char **remarks);
 /// Takes over the parameters of a model of the same configuration. Nothing changes unless all fit.
@@ -291,8 +283,7 @@ lm_status lm_trainer_create(
 lm_status lm_trainer_progress(const lm_trainer *trainer, lm_trainer_state *state);
 /// The precision that its steps compute with, "float32" or "bf16": what "auto" stands for here.
 lm_status lm_trainer_precision(const lm_trainer *trainer, char **precision);
-/// The memory that a step takes at its fullest, in bytes, predicted without computing; what the process holds besides
-/// is not counted.
+/// Bytes that a step takes at its fullest, predicted without computing; what the process holds besides is not counted.
 typedef struct lm_memory_estimate {
   int64_t weights;  ///< the target encoder's included
   int64_t moments;  ///< the optimiser's
@@ -320,11 +311,9 @@ lm_status lm_encoder_of_model(const lm_model *model, lm_encoder **encoder);
 /// `options` and `remarks` as for lm_model_load. `options` for weights of others: "family" ("timm", "dino", "dinov2",
 /// "ibot", "moco_v3", "ijepa", "mae", "simmim", "beit"; told from the names where not given; "latentmim": this
 /// project's names), "prefix" (what stands before the encoder's names), "grid", "heads", "mean", "std", "antialias"
-/// (true: positions of other grids are interpolated as timm does, false: as DINO does), "epsilon" (of layer
-/// normalisation, 1e-6).
+/// (true: positions of other grids are interpolated as timm does, false: as DINO does), "epsilon" (of norms, 1e-6).
 lm_status lm_encoder_load(const char *path, const char *options, lm_encoder **encoder, char **remarks);
-/// An encoder from named arrays under the published names (`encoder.*`) or those of another project; see
-/// lm_encoder_load.
+/// An encoder from arrays under the published names (`encoder.*`) or another project's; see lm_encoder_load.
 lm_status lm_encoder_from_arrays(
     const lm_arrays *arrays, const char *title, const char *options, lm_encoder **encoder, char **remarks);
 lm_status lm_encoder_save(const lm_encoder *encoder, const char *path);
@@ -363,14 +352,12 @@ void lm_encoder_free(lm_encoder *encoder);
 
 // ---- Evaluation ----------------------------------------------------------------------------------------------------
 
-/// Pools tokens [count, tokens, width], class token first where there is one, to [count, width]: "cls", "mean", "max"
-/// or "topk_mean" (with `k`).
+/// Pools tokens [count, tokens, width], class token first, to [count, width]: "cls", "mean", "max", "topk_mean" of `k`.
 lm_status lm_pool(
     const float *features, int64_t count, int64_t tokens, int64_t width, bool has_class_token, const char *pooling,
     int64_t k, float *pooled);
 
-/// Told now and then, on the calling thread, what a long evaluation does: `done` of `total`. False ends it with
-/// LM_INTERRUPTED.
+/// Told now and then, on the calling thread, what a long evaluation does. False ends it with LM_INTERRUPTED.
 typedef bool (*lm_progress)(void *context, const char *what, int64_t done, int64_t total);
 
 /// Feature vectors of images whose classes are known.
@@ -397,8 +384,7 @@ typedef struct lm_labelled_features {
 lm_status lm_evaluate(
     const lm_encoder *encoder, const lm_dataset *train, const lm_dataset *test, const char *entries,
     lm_progress progress, void *context, char **report);
-/// The same for features that are there already; entries have no "features". `tap`: what results say of where they come
-/// from.
+/// The same for features at hand; entries have no "features". `tap`: where results say that features are taken.
 lm_status lm_evaluate_features(
     const lm_labelled_features *train, const lm_labelled_features *test, const char *tap, const char *entries,
     lm_progress progress, void *context, char **report);
@@ -409,8 +395,7 @@ lm_status lm_evaluate_features(
 ///   "min_learning_rate", "weight_decay", "layer_decay", "crop_area", "drop_path", "label_smoothing", "mixup",
 ///   "cutmix", "switch_probability", "rand_augment", "erasing", "deviation", "precision", "recompute",
 ///   "evaluate_every", "seed".
-/// - `features`: as in lm_encoder_dataset_features, of which framing and pooling count; NULL: the mean of the patch
-///   tokens.
+/// - `features`: as in lm_encoder_dataset_features: framing and pooling count; NULL: the mean of the patch tokens.
 /// - `progress`, `context`: as for lm_evaluate.
 /// - `*tuned`: the trained encoder, without a projector. `*report`: one result in the form of lm_evaluate's; its
 ///   "history" holds the accuracies on the way.

@@ -49,10 +49,10 @@ def score(
 def _score_features(
     protocol: str, options: dict[str, Any], train: Features | None, test: Features, progress: bool
 ) -> Result:
-    learned = (None, None) if train is None else train._pair()
+    vectors, labels = (None, None) if train is None else train._pair()
     entry = f"[{entry_text(protocol, options)}]"
     with Bar(progress) as bar:
-        report = _native.evaluate_features(*learned, *test._pair(), test.tap, entry, bar)
+        report = _native.evaluate_features(vectors, labels, *test._pair(), test.tap, entry, bar)
     return Report._from_json(report).results[0]
 
 
