@@ -61,7 +61,8 @@ func elementCount(_ sizes: [Int64], _ name: String) throws -> Int {
 
 /// An array that is read where it lies, and copied soon.
 ///
-/// - Throws: `ArgumentError` where it is NULL or its shape impossible, `OutOfMemory` where the machine could hold no copy.
+/// - Throws: `ArgumentError` where it is NULL or its shape impossible, `OutOfMemory` where the machine could hold no
+///   copy.
 func array<Element>(
   _ start: UnsafePointer<Element>?, _ shape: [Int64], _ name: String
 ) throws -> UnsafeBufferPointer<Element> {
@@ -85,9 +86,9 @@ func write<Element>(_ values: some Collection<Element>, _ place: UnsafeMutablePo
 }
 
 /// Options given as JSON text; NULL: none.
-func options(_ json: Text, _ name: String) throws -> JSONPlace {
+func options(_ json: Text, _ name: String) throws -> JSONCursor {
   let parsed = try json.map { try JSONValue(parsing: String(cString: $0), source: name) } ?? .object([:])
-  return JSONPlace(parsed, source: name)
+  return JSONCursor(parsed, source: name)
 }
 
 /// The precision of that name; float32 where none is given.

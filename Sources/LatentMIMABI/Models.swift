@@ -152,7 +152,7 @@ extension lm_metrics {
   attempt {
     let model = try model(handle)
     let crops = try TrainingCrops(given(crops, "crops").pointee, model.configuration)
-    let found = try precision(precisionName).compute(noise: model.configuration.noise(seed: seed)) {
+    let found = try precision(precisionName).compute(dropoutPlan: model.configuration.dropoutPlan(seed: seed)) {
       try model.loss(crops, gamma: gamma)
     }
     metrics?.pointee = lm_metrics(found.named)
@@ -176,12 +176,12 @@ extension TrainingCrops {
   }
 }
 
-@c @implementation public func lm_model_read_loss(
+@c @implementation public func lm_model_diagnose(
   _ handle: Handle, _ metrics: UnsafePointer<lm_metrics>?, _ position: NumberPlace, _ meaning: TextPlace
 ) -> lm_status {
   attempt {
     let metrics = try given(metrics, "metrics").pointee
-    let reading = try model(handle).configuration.reading(of: BatchMetrics { metrics.value($0) })
+    let reading = try model(handle).configuration.diagnosis(of: BatchMetrics { metrics.value($0) })
     position?.pointee = reading.position
     handOut(reading.meaning, meaning)
   }

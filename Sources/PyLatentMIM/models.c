@@ -135,7 +135,7 @@ static bool metrics_in(PyObject *dict, lm_metrics *metrics) {
   return true;
 }
 
-METHOD(model_read_loss, "model, metrics, /", "-> (position, meaning)") {
+METHOD(model_diagnose, "model, metrics, /", "-> (position, meaning)") {
   struct handle *model;
   PyObject *dict;
   lm_metrics metrics;
@@ -143,7 +143,7 @@ METHOD(model_read_loss, "model, metrics, /", "-> (position, meaning)") {
   char *meaning = NULL;
   PARSE("O&O!", model_handle, &model, &PyDict_Type, &dict);
   if (!metrics_in(dict, &metrics)) return NULL;
-  CALL(model, lm_model_read_loss(model->raw, &metrics, &position, &meaning));
+  CALL(model, lm_model_diagnose(model->raw, &metrics, &position, &meaning));
   return Py_BuildValue("(dN)", position, take_text(meaning));
 }
 

@@ -13,8 +13,8 @@
 
 // ---- Functions of the module: module.c -----------------------------------------------------------------------------
 
-/// Begins a function of the module and enters it into the module's list. `signature` names its arguments, if it has any:
-/// help(), the stub's test and messages read it.
+/// Begins a function of the module and enters it into the module's list. `signature` names its arguments, if it has
+/// any: help(), the stub's test and messages read it.
 #define METHOD(name, signature, doc)                                                                              \
   static PyObject *name(PyObject *self, PyObject *args);                                                          \
   static PyMethodDef name##_list[] = {                                                                            \
@@ -60,7 +60,8 @@ bool parse(PyObject *args, const char *function, const char *format, ...);
 
 // ---- errors.c ------------------------------------------------------------------------------------------------------
 
-/// Sets the Python exception that goes with a status; returns NULL. An exception already set (by a signal handler) stays.
+/// Sets the Python exception that goes with a status; returns NULL. An exception already set (by a signal handler)
+/// stays.
 PyObject *fail(lm_status status);
 /// The exception class of LM_COLLAPSED, made when the module is.
 extern PyObject *collapse_error;

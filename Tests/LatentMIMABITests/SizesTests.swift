@@ -2,8 +2,8 @@ import CLatentMIM
 import LatentMIMABI
 import Testing
 
-/// Sizes that no memory has, as an uninitialised number or bytes in the wrong order give them: a status, never the end of
-/// the process. Behind every pointer there are a few values only.
+/// Sizes that no memory has, as an uninitialised number or bytes in the wrong order give them: a status, never the end
+/// of the process. Behind every pointer there are a few values only.
 @Suite struct SizesTests {
   static let absurd: [Int64] = [.min, -1, 1 << 40, 1 << 50, 1 << 62, .max]
 

@@ -7,7 +7,8 @@
 /// - Handles (`lm_model *` …) go back to the `…_free` of their kind, which takes NULL too. A handle keeps alive what it
 ///   was made from: a trainer its model, an encoder its model's weights.
 /// - Arrays are dense, last index fastest. Images are [count, height, width, channels]; tokens [B, N, C].
-/// - Sizes are checked before memory is taken: LM_VALUE where they are impossible, LM_MEMORY where the machine has less.
+/// - Sizes are checked before memory is taken: LM_VALUE where they are impossible, LM_MEMORY where the machine has
+///   less.
 /// - Text is UTF-8. What arrives in a `char **` is freed with lm_text_free.
 /// - Options travel as JSON text, one object; NULL or "{}" stands for all defaults. Unknown names are refused by name.
 /// - A model shares its weights with the trainers, optimisers and encoders made from it: such handles, and any single
@@ -53,11 +54,12 @@ const char *lm_version(void);
 int32_t lm_thread_count(void);
 /// LM_VALUE outside 1 … 256.
 lm_status lm_set_thread_count(int64_t count);
-/// The instruction set in use: "portable", "avx2", "avx512", "avx512bf16", or "amx": that and Intel's matrix unit.
+/// The instruction set in use: "portable", "avx2", "avx512", "avx512bf16", or "amx": that and Intel's AMX.
 const char *lm_instruction_set(void);
 /// Forces one. LM_VALUE where the machine does not have it.
 lm_status lm_set_instruction_set(const char *name);
-/// Long calls ask `check` (or NULL) now and then, on the calling thread, and end with LM_INTERRUPTED when it returns true.
+/// Long calls ask `check` (or NULL) now and then, on the calling thread, and end with LM_INTERRUPTED when it returns
+/// true.
 void lm_set_interrupt_check(bool (*check)(void));
 
 /// Memory of the library's arrays.
@@ -252,7 +254,7 @@ lm_status lm_model_loss(
     lm_model *model, const lm_crops *crops, double gamma, uint64_t seed, const char *precision, lm_metrics *metrics);
 /// Where a loss stands: `*position` is 1 at chance and 0 at the floor (nan where there is none), `*meaning` says what
 /// that means. Of `metrics` it reads the loss and the similarities.
-lm_status lm_model_read_loss(lm_model *model, const lm_metrics *metrics, double *position, char **meaning);
+lm_status lm_model_diagnose(lm_model *model, const lm_metrics *metrics, double *position, char **meaning);
 lm_status lm_model_clear_gradients(lm_model *model);
 /// target ← momentum · target + (1 − momentum) · online
 lm_status lm_model_update_target(lm_model *model, double momentum);
@@ -375,8 +377,9 @@ typedef struct lm_labelled_features {
 ///   that applies.
 /// - `options` of knn: "k" (a number or several), "temperature"; of knn_uniform: "k"; of linear: "preset" ("in100",
 ///   "in1k", "small"), "augment", "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "momentum",
-///   "weight_decay", "trust", "deviation", "seed"; of few_shot: "shots", "seeds", "learning_rate", "momentum",
-///   "weight_decay", "batch_size", "iterations", "schedule" ("cosine", "constant"), "batch_norm", "deviation".
+///   "weight_decay", "trust_coefficient", "init_std", "seed"; of few_shot: "shots", "seeds", "learning_rate",
+///   "momentum", "weight_decay", "batch_size", "iterations", "schedule" ("cosine", "constant"), "batch_norm",
+///   "init_std".
 /// - `progress` may be NULL; `context` is handed to it.
 /// - `*report`: {"results": [{"protocol", "label", "options", "tap", "train", "test", "classes", "seeds", "accuracy",
 ///   "deviation", "scores": [[name, accuracy], …], "history": [[name, accuracy], …], "images", "predictions",
@@ -393,7 +396,7 @@ lm_status lm_evaluate_features(
 ///
 /// - `options`: "preset" ("in100", "in1k", "small"), "base_learning_rate", "batch_size", "epochs", "warmup_epochs",
 ///   "min_learning_rate", "weight_decay", "layer_decay", "crop_area", "drop_path", "label_smoothing", "mixup",
-///   "cutmix", "switch_probability", "rand_augment", "erasing", "deviation", "precision", "recompute",
+///   "cutmix", "switch_probability", "rand_augment", "erasing_probability", "init_std", "precision", "recompute",
 ///   "evaluate_every", "seed".
 /// - `features`: as in lm_encoder_dataset_features: framing and pooling count; NULL: the mean of the patch tokens.
 /// - `progress`, `context`: as for lm_evaluate.

@@ -4,7 +4,8 @@ import Compute
 public enum LabelUpsampling: String, Sendable, CaseIterable {
   /// The label of the patch that the pixel's centre lies in.
   case nearest
-  /// One-hot labels are interpolated bilinearly (pixel centres at ½, edges repeated); the largest wins, the lower label on ties.
+  /// One-hot labels are interpolated bilinearly (pixel centres at ½, edges repeated); the largest wins, the lower label
+  /// on ties.
   case bilinear
 }
 
@@ -19,7 +20,8 @@ let mostPixels = 1 << 31
 ///   - height: and `width`: size wanted, 2³¹ pixels at most.
 ///   - mode: what a pixel between patches gets.
 /// - Returns: [height, width].
-/// - Throws: `SegmentationError.labelMap` when sizes are not positive, too large or do not go with the labels; `OutOfMemory`.
+/// - Throws: `SegmentationError.labelMap` when sizes are not positive, too large or do not go with the labels;
+///   `OutOfMemory`.
 public func upsample(
   labels: [Int], rows: Int, columns: Int, toHeight height: Int, width: Int, mode: LabelUpsampling = .nearest
 ) throws -> [Int] {
