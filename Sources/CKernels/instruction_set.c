@@ -19,7 +19,7 @@ static int remembered(_Atomic int *place, int (*find)(void)) {
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// Whether the processor has the matrix unit and the system lets this process use it: Linux wants to be asked, because the unit's registers
+// Whether the processor has AMX and the system lets this process use it: Linux wants to be asked, because the unit's registers
 // make every thread's saved state larger.
 static int has_amx(void) {
 #if defined(__linux__)

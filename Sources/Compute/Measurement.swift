@@ -75,20 +75,20 @@ public enum Measurement {
       run = {
         try parallelProduct(
           rows, outWidth, inWidth, MatrixView(x.raw, stride: inWidth, element: element), packed,
-          into: MatrixPlace(dy.raw, stride: outWidth, element: element), arithmetic: arithmetic)
+          into: MatrixOutput(dy.raw, stride: outWidth, element: element), arithmetic: arithmetic)
       }
     case .inputGradient:
       run = {
         try parallelProduct(
           rows, inWidth, outWidth, MatrixView(dy.raw, stride: outWidth, element: element),
-          .view(MatrixView(weight.raw, stride: inWidth)), into: MatrixPlace(x.raw, stride: inWidth, element: element),
+          .view(MatrixView(weight.raw, stride: inWidth)), into: MatrixOutput(x.raw, stride: inWidth, element: element),
           arithmetic: arithmetic)
       }
     case .weightGradient:
       run = {
         try parallelProduct(
           outWidth, inWidth, rows, MatrixView(dy.raw, stride: outWidth, transposed: true, element: element),
-          .view(MatrixView(x.raw, stride: inWidth, element: element)), into: MatrixPlace(weight.raw, stride: inWidth),
+          .view(MatrixView(x.raw, stride: inWidth, element: element)), into: MatrixOutput(weight.raw, stride: inWidth),
           arithmetic: arithmetic)
       }
     }

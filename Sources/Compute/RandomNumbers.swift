@@ -6,7 +6,7 @@ public enum RandomPurpose: UInt32, Sendable {
   case shuffle = 2
   case crop = 3
   case views = 4
-  case noise = 5
+  case dropout = 5
   case mixing = 6
   case operations = 7
   case erasing = 8

@@ -28,7 +28,7 @@ extension FeatureProtocol {
   /// `height`, `width`, `layer`, `norm`, `projector`, `pooling`, `k`.
   ///
   /// - Throws: `JSONError`, `PoolingError`, `ShapeError`.
-  public init(json: JSONPlace, for model: ModelConfiguration, over defaults: FeatureProtocol? = nil) throws {
+  public init(json: JSONCursor, for model: ModelConfiguration, over defaults: FeatureProtocol? = nil) throws {
     self = defaults ?? .nearestNeighbor(for: model)
     try json.refuseKeys(otherThan: ["resize", "height", "width", "layer", "norm", "projector", "pooling", "k"])
     tap = FeatureTap(

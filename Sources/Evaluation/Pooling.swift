@@ -20,7 +20,7 @@ public enum PoolingError: DescribedError, Equatable {
       "pooling: \(found) values do not make tokens [\(batch), \(patches) + 1, \(width)] with sides of at least 1"
     case .noClassToken: "pooling: 'cls' of an encoder without class token; wanted mean, max or topk_mean"
     case .topK(let k, let patches):
-      "pooling: topk_mean with k = \(k) on \(patches) patch tokens; wanted is 1 to \(patches)"
+      "pooling: topk_mean with k = \(k) on \(patches) patch tokens; wanted 1 to \(patches)"
     }
   }
 }

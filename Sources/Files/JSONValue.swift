@@ -58,7 +58,7 @@ public enum JSONError: DescribedError, Equatable {
     case .syntax(let source, let line, let column, let problem):
       "\(source), line \(line), column \(column): \(problem)"
     case .notFinite(let value): "JSON cannot hold \(value): a finite number is wanted"
-    case .wrongKind(let path, let found, let wanted): "\(path) is \(found), wanted is \(wanted)"
+    case .wrongKind(let path, let found, let wanted): "\(path) is \(found), wanted \(wanted)"
     case .missing(let path, let key): "\(path) has no '\(key)'"
     case .unknownKeys(let path, let keys, let known):
       "\(path) has unknown \(quoted(keys)); known are \(quoted(known))"

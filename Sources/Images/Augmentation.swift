@@ -35,7 +35,7 @@ public struct Augmentation: Sendable {
   ) throws {
     guard 1...65536 ~= height, 1...65536 ~= width else { throw ImageError.size(height: height, width: width) }
     guard 0...1 ~= flipProbability else {
-      throw ImageError.option("flip probability \(flipProbability): wanted is a number in 0 … 1")
+      throw ImageError.option("flip probability \(flipProbability): wanted a number in 0 … 1")
     }
     (self.height, self.width) = (height, width)
     self.crop = crop

@@ -16,8 +16,8 @@ public enum JPEGError: DescribedError, Equatable {
 
   public var description: String {
     switch self {
-    case .empty: "it is empty, wanted is a JPEG image"
-    case .notJPEG(let looksLike): "it looks like \(looksLike ?? "no image"), wanted is JPEG"
+    case .empty: "it is empty, wanted a JPEG image"
+    case .notJPEG(let looksLike): "it looks like \(looksLike ?? "no image"), wanted JPEG"
     case .unreadable(let problem): "it is no whole JPEG image: \(problem)"
     case .tooLarge(let width, let height):
       "its header says \(width)×\(height) pixels, more than \(mostPixels) are refused"

@@ -36,9 +36,9 @@ public final class Loader: Sendable {
     let batches = try Self.batches(plan, epochs, firstBatch)
     let workers = workers ?? min(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1), Self.mostWorkers)
     guard 1...Self.mostWorkers ~= workers else {
-      throw LoaderError.plan("workers is \(workers), wanted is 1 … \(Self.mostWorkers)")
+      throw LoaderError.plan("workers is \(workers), wanted 1 … \(Self.mostWorkers)")
     }
-    guard 1...1024 ~= prefetch else { throw LoaderError.plan("prefetch is \(prefetch), wanted is 1 … 1024 batches") }
+    guard 1...1024 ~= prefetch else { throw LoaderError.plan("prefetch is \(prefetch), wanted 1 … 1024 batches") }
     let loading = try ImageLoading(dataset, transform, seed: seed)
     queue = LoaderQueue(plan: plan, loading: loading, batches: batches, ahead: prefetch)
     threads = startThreads(workers, queue)
@@ -69,7 +69,7 @@ public final class Loader: Sendable {
 
   private static func batches(_ plan: BatchPlan, _ epochs: Range<Int>, _ firstBatch: Int) throws -> Range<Int> {
     guard epochs.lowerBound >= 0, epochs.upperBound <= 1 << 31 else {
-      throw LoaderError.plan("epochs \(epochs): wanted is a range within 0 ..< 2³¹")
+      throw LoaderError.plan("epochs \(epochs): wanted a range within 0 ..< 2³¹")
     }
     guard 0..<plan.batchesPerEpoch ~= firstBatch else {
       throw LoaderError.plan("first batch is \(firstBatch), an epoch has batches 0 ..< \(plan.batchesPerEpoch)")

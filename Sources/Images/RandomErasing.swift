@@ -10,7 +10,7 @@ public struct RandomErasing: Sendable, Equatable {
   /// - Throws: `ImageError.option`.
   public init(probability: Double) throws {
     guard 0...1 ~= probability else {
-      throw ImageError.option("random erasing: probability \(probability), wanted is a number in 0 … 1")
+      throw ImageError.option("random erasing: probability \(probability), wanted a number in 0 … 1")
     }
     self.probability = probability
   }

@@ -70,8 +70,8 @@ public struct Resampling: Sendable {
     across.shift(by: columns.lowerBound)
 
     let highest: Float = image.element == .uint8 ? 255 : 1
-    let scale = normalization.deviation.map { 1 / (highest * $0) }
-    let shift = zip(normalization.mean, normalization.deviation).map { -$0 / $1 }
+    let scale = normalization.std.map { 1 / (highest * $0) }
+    let shift = zip(normalization.mean, normalization.std).map { -$0 / $1 }
     let row = try Buffer(count: columns.count * image.channels + 4, repeating: 0)
     withAxis(down) { down in
       withAxis(across) { across in

@@ -67,7 +67,7 @@ public final class VisionTransformer: Layer {
     self.shape = shape
     self.positions = positions
     func tokens(_ count: Int) throws -> Parameter? {
-      count == 0 ? nil : try Parameter([1, count, shape.width], .normal(deviation: 0.02))
+      count == 0 ? nil : try Parameter([1, count, shape.width], .normal(std: 0.02))
     }
     classToken = try tokens(shape.hasClassToken ? 1 : 0)
     registerTokens = try tokens(shape.registers)
@@ -77,7 +77,7 @@ public final class VisionTransformer: Layer {
       (0..<shape.depth).map {
         try Block(
           shape.width, heads: shape.heads, hidden: shape.hidden, epsilon: shape.epsilon,
-          place: BlockPlace($0, of: shape.depth))
+          place: BlockIndex($0, of: shape.depth))
       })
     norm = try LayerNorm(shape.width, epsilon: shape.epsilon)
     projector = try shape.projector.map { try Projector(shape.width, hidden: $0.width, depth: $0.depth) }

@@ -11,7 +11,7 @@ public struct Computation: Sendable {
   /// Whether what blocks compute inside is given up and computed again for the gradient: less memory, a third more time.
   public var recomputesBlocks: Bool
   /// What training drops at random; nil: nothing, as in inference.
-  public var noise: Noise?
+  public var dropoutPlan: DropoutPlan?
 
   public init(_ arithmetic: Arithmetic = .float32, keepsPackedWeights: Bool = false, recomputesBlocks: Bool = false) {
     self.arithmetic = arithmetic

@@ -31,11 +31,11 @@ public final class GradientSlot: @unchecked Sendable {
     buffer = sum
   }
 
-  /// Lets `write(place, keep)` put keep · place + contribution into the collected gradient of `count` values.
+  /// Lets `write(place, beta)` put beta · place + contribution into the collected gradient of `count` values.
   ///
   /// - Throws: `OutOfMemory`, and what `write` throws.
   func accumulate(
-    count: Int, element: Element, _ write: (UnsafeMutableRawPointer, _ keep: Float) throws -> Void
+    count: Int, element: Element, _ write: (UnsafeMutableRawPointer, _ beta: Float) throws -> Void
   ) throws {
     if isKnownUniquelyReferenced(&buffer), let buffer {
       try write(buffer.raw, 1)
@@ -47,7 +47,7 @@ public final class GradientSlot: @unchecked Sendable {
   }
 
   /// The same for float32 values.
-  func accumulate(count: Int, _ write: (UnsafeMutablePointer<Float>, _ keep: Float) throws -> Void) throws {
+  func accumulate(count: Int, _ write: (UnsafeMutablePointer<Float>, _ beta: Float) throws -> Void) throws {
     try accumulate(count: count, element: .float32) { try write($0.assumingMemoryBound(to: Float.self), $1) }
   }
 

@@ -8,15 +8,15 @@
 #include "lmk_elements.h"
 
 /// How a product is computed. Rounded: operands rounded to bfloat16, products and sums in float32 by ordinary multiply-adds;
-/// pairs: the same by the processor's dot product of bfloat16 pairs; AMX: by its matrix unit.
+/// pairs: the same by VDPBF16PS; AMX: by AMX.
 enum { LMK_PRODUCT_FLOAT32 = 0, LMK_PRODUCT_ROUNDED = 1, LMK_PRODUCT_PAIRS = 2, LMK_PRODUCT_AMX = 3 };
 
-/// The size of the piece of c that stays in registers: of vectors, or of the matrix unit.
+/// The size of the piece of c that stays in registers: of vectors, or of AMX.
 enum { LMK_TILE_ROWS = 14, LMK_TILE_COLUMNS = 32, LMK_AMX_TILE_ROWS = 32 };
-/// Rows, and words of a row, of one register of the matrix unit.
+/// Rows, and words of a row, of one register of AMX.
 enum { LMK_AMX_SIDE = 16 };
 /// Words of depth that may be treated at once, and from one packed row of a to the next: a little more, because rows a power of two apart
-/// would meet in the same places of the first cache.
+/// would meet in the same sets of L1.
 enum { LMK_DEPTH_WORDS = 512, LMK_ROW_WORDS = 528 };
 
 /// A matrix in memory, rows of the stored one `stride` elements apart; `transposed`: the one meant is its transpose.
@@ -29,7 +29,7 @@ struct lmk_matrix {
 
 /// What becomes of a product before it is stored.
 enum {
-  /// c = scale·sum + bias + residual + keep·c
+  /// c = alpha·sum + bias + residual + beta·c
   LMK_STORE = 0,
   /// before = sum + bias (where before is given); c = gelu(sum + bias)
   LMK_STORE_GELU = 1,
@@ -39,7 +39,7 @@ enum {
 
 struct lmk_epilogue {
   int kind;
-  float scale, keep;
+  float alpha, beta;
   const float *bias;      ///< a number per column, or NULL
   const float *residual;  ///< the shape of c, or NULL
   long residual_stride;

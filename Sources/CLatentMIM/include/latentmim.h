@@ -46,7 +46,7 @@ void lm_text_free(char *text);
 int32_t lm_thread_count(void);
 /// LM_VALUE outside 1 … 256.
 lm_status lm_set_thread_count(int32_t count);
-/// The instruction set in use: "portable", "avx2", "avx512", "avx512bf16", or "amx": that and Intel's matrix unit.
+/// The instruction set in use: "portable", "avx2", "avx512", "avx512bf16", or "amx": that and Intel's AMX.
 const char *lm_instruction_set(void);
 /// Forces one. LM_VALUE where the machine does not have it.
 lm_status lm_set_instruction_set(const char *name);
@@ -216,7 +216,7 @@ lm_status lm_model_loss(
     lm_model *model, const lm_crops *crops, double gamma, uint64_t seed, const char *precision, lm_batch_metrics *metrics);
 /// Where a loss stands: `*position` is 1 at chance and 0 at the floor (nan where there is none), `*meaning` says what that means. Of
 /// `metrics` it reads the loss and the similarities. Free the text with lm_text_free.
-lm_status lm_model_read_loss(lm_model *model, const lm_batch_metrics *metrics, double *position, char **meaning);
+lm_status lm_model_diagnose(lm_model *model, const lm_batch_metrics *metrics, double *position, char **meaning);
 void lm_model_clear_gradients(lm_model *model);
 /// target ← momentum · target + (1 − momentum) · online
 lm_status lm_model_update_target(lm_model *model, double momentum);
@@ -353,9 +353,9 @@ typedef struct lm_labelled_features {
 /// - `entries`: [{"protocol": "nn" | "knn" | "knn_uniform" | "linear" | "few_shot", "options": {…}, "features": {…}}, …]; `features` as
 ///   in lm_encoder_dataset_features, its defaults the protocol's. NULL: the suite, every protocol that applies.
 /// - `options` of knn: "k" (a number or several), "temperature"; of knn_uniform: "k"; of linear: "preset" ("in100", "in1k", "small"),
-///   "augment", "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "momentum", "weight_decay", "trust", "deviation", "seed"; of
+///   "augment", "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "momentum", "weight_decay", "trust_coefficient", "init_std", "seed"; of
 ///   few_shot: "shots", "seeds", "learning_rate", "momentum", "weight_decay", "batch_size", "iterations", "schedule" ("cosine",
-///   "constant"), "batch_norm", "deviation".
+///   "constant"), "batch_norm", "init_std".
 /// - `progress` may be NULL; `context` is handed to it.
 /// - `*report`: {"results": [{"protocol", "label", "options", "tap", "train", "test", "classes", "seeds", "accuracy", "deviation",
 ///   "scores": [[name, accuracy], …], "history": [[name, accuracy], …], "images", "predictions", "neighbors", "losses", "row"}, …], "left_out": [[protocol, reason], …],
@@ -372,7 +372,7 @@ lm_status lm_evaluate_features(
 ///
 /// - `options`: "preset" ("in100", "in1k", "small"), "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "min_learning_rate",
 ///   "weight_decay", "layer_decay", "crop_area", "drop_path", "label_smoothing", "mixup", "cutmix", "switch_probability",
-///   "rand_augment", "erasing", "deviation", "precision", "recompute", "evaluate_every", "seed".
+///   "rand_augment", "erasing_probability", "init_std", "precision", "recompute", "evaluate_every", "seed".
 /// - `features`: as in lm_encoder_dataset_features, of which framing and pooling count; NULL: the mean of the patch tokens.
 /// - `progress`, `context`: as for lm_evaluate.
 /// - `*tuned`: the trained encoder, without a projector. `*report`: one result in the form of lm_evaluate's; its "history" holds the

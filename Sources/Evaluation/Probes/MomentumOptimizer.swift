@@ -8,7 +8,7 @@ public final class MomentumOptimizer {
     case sgd
     /// LARS (You, Gitman, Ginsburg 2017) as in MAE's linear probe: for the weights q = trust·‖p‖/‖g + decay·p‖, or 1 where either
     /// norm is 0; biases go without trust and decay.
-    case lars(trust: Double)
+    case lars(trustCoefficient: Double)
   }
 
   public let rule: Rule

@@ -37,7 +37,7 @@ public func nearestNeighbors(
       try parallelProduct(
         count, columns, width, MatrixView(sought.pointer + first * width, stride: width),
         .view(MatrixView(held.pointer + start * width, stride: width, transposed: true)),
-        into: MatrixPlace(scores.pointer, stride: columns))
+        into: MatrixOutput(scores.pointer, stride: columns))
       found.withUnsafeMutableBufferPointer { found in
         parallel(count) { query in
           found[query].take(UnsafeBufferPointer(start: scores.pointer + query * columns, count: columns), from: start)

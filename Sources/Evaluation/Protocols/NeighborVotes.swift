@@ -18,7 +18,7 @@ public struct WeightedNeighbors: LearningProtocol {
     (self.k, self.temperature) = (k, temperature)
   }
 
-  public init(json: JSONPlace) throws {
+  public init(json: JSONCursor) throws {
     try json.refuseKeys(otherThan: ["k", "temperature"])
     self.init()
     if let given = try json.optionalMember("k") {
@@ -86,7 +86,7 @@ public struct UniformNeighbors: LearningProtocol {
 
   public init(k: Int) { self.k = k }
 
-  public init(json: JSONPlace) throws {
+  public init(json: JSONCursor) throws {
     try json.refuseKeys(otherThan: ["k"])
     self.init(k: try json.optionalMember("k")?.int() ?? 20)
   }

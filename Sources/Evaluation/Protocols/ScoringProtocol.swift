@@ -16,7 +16,7 @@ public protocol ScoringProtocol: Sendable {
   /// Reads options over the defaults.
   ///
   /// - Throws: `JSONError`, `EvaluationError`.
-  init(json: JSONPlace) throws
+  init(json: JSONCursor) throws
 
   /// Every option with its value.
   var options: JSONValue { get }
@@ -138,7 +138,7 @@ public struct Score: Equatable, Sendable {
   }
 }
 
-extension JSONPlace {
+extension JSONCursor {
   /// The choice with this name.
   ///
   /// - Throws: `JSONError`, `EvaluationError.option` listing the names there are.

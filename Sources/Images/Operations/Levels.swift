@@ -47,7 +47,7 @@ public final class Levels {
     for pixel in 0..<(height * width) {
       for channel in 0..<channels {
         let index = pixel * channels + channel
-        let value = values[index] * normalization.deviation[channel] + normalization.mean[channel]
+        let value = values[index] * normalization.std[channel] + normalization.mean[channel]
         start[index] = UInt8(min(max(value * 255 + 0.5, 0), 255))
       }
     }
@@ -58,7 +58,7 @@ public final class Levels {
     for pixel in 0..<(height * width) {
       for channel in 0..<channels {
         let index = pixel * channels + channel
-        values[index] = (Float(start[index]) / 255 - normalization.mean[channel]) / normalization.deviation[channel]
+        values[index] = (Float(start[index]) / 255 - normalization.mean[channel]) / normalization.std[channel]
       }
     }
   }
@@ -66,7 +66,7 @@ public final class Levels {
   /// - Throws: `ImageError.option` unless there are one or three.
   public static func check(channels: Int) throws {
     guard channels == 1 || channels == 3 else {
-      throw ImageError.option("operations on levels: the image has \(channels) channels, wanted are 1 or 3")
+      throw ImageError.option("operations on levels: the image has \(channels) channels, wanted 1 or 3")
     }
   }
 

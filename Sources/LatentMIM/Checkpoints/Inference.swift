@@ -11,7 +11,7 @@ extension ModelConfiguration {
   ///   - options: go before what shapes tell; as for `init(json:)`, without `size`.
   ///   - preset: what neither tells, where options name none.
   /// - Throws: `WeightsError` listing what is missing, `ConfigurationError`, `JSONError`.
-  init(inferredFrom weights: WeightReader, options: JSONPlace, preset: Preset = .official) throws {
+  init(inferredFrom weights: WeightReader, options: JSONCursor, preset: Preset = .official) throws {
     let preset = try options.preset(otherwise: preset)
     self.init(preset: preset)
     channels = try options.optionalMember("channels")?.int() ?? channels

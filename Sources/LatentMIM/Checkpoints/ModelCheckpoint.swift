@@ -12,7 +12,7 @@ enum FileKey {
 }
 
 /// No options: what shapes do not tell is taken from the published model.
-public let noOptions = JSONPlace(.object([:]), source: "options")
+public let noOptions = JSONCursor(.object([:]), source: "options")
 
 extension LatentMIMModel {
   /// Writes weights and configuration: beside the path, synced, renamed.
@@ -31,7 +31,7 @@ extension LatentMIMModel {
   /// - Returns: the model and remarks on what was noticed.
   /// - Throws: `CheckpointError` where options are given and the file has its own configuration, `FileError`, `SafetensorsError`, `WeightsError`, `ConfigurationError`, `JSONError`, `OutOfMemory`.
   public static func load(
-    from path: String, options: JSONPlace = noOptions
+    from path: String, options: JSONCursor = noOptions
   ) throws -> (model: LatentMIMModel, remarks: [String]) {
     let file = try SafetensorsFile(path: path)
     return try load(file, title: path, configuration: file.modelConfiguration(path: path), options: options)
@@ -45,7 +45,7 @@ extension LatentMIMModel {
   ///   - options: go before what shapes tell.
   public static func load(
     _ source: any TensorSource, title: String, configuration: ModelConfiguration? = nil,
-    options: JSONPlace = noOptions
+    options: JSONCursor = noOptions
   ) throws -> (model: LatentMIMModel, remarks: [String]) {
     let mae = MAECheckpoint(source)
     let source = mae ?? source
@@ -80,7 +80,7 @@ extension Encoder {
   ///
   /// - Throws: as `LatentMIMModel.load(from:)`.
   public static func load(
-    from path: String, options: JSONPlace = noOptions
+    from path: String, options: JSONCursor = noOptions
   ) throws -> (encoder: Encoder, remarks: [String]) {
     let file = try SafetensorsFile(path: path)
     if let text = file.metadata[FileKey.foreign], let configuration = try file.modelConfiguration(path: path) {
@@ -98,7 +98,7 @@ extension Encoder {
   /// `mean`, `std`.
   public static func load(
     _ source: any TensorSource, title: String, configuration: ModelConfiguration? = nil,
-    options: JSONPlace = noOptions
+    options: JSONCursor = noOptions
   ) throws -> (encoder: Encoder, remarks: [String]) {
     let reader = WeightReader(source, title: title)
     if configuration == nil {
@@ -135,7 +135,7 @@ extension WeightReader {
   /// - Throws: `CheckpointError` where there is one and options are given, `WeightsError` where it cannot be that of the weights, and what
   ///   reading shapes throws.
   func configuration(
-    stored: ModelConfiguration?, options: JSONPlace, preset: Preset = .official
+    stored: ModelConfiguration?, options: JSONCursor, preset: Preset = .official
   ) throws -> (configuration: ModelConfiguration, remarks: [String]) {
     let given = try options.keys()
     if let stored {
@@ -156,7 +156,7 @@ extension WeightReader {
 
 extension WeightReader {
   /// - Throws: `CheckpointError` where there are any: the weights have a configuration.
-  func refuseOptions(_ options: JSONPlace) throws {
+  func refuseOptions(_ options: JSONCursor) throws {
     let given = try options.keys()
     guard given.isEmpty else {
       throw CheckpointError(
@@ -173,7 +173,7 @@ extension SafetensorsFile {
     guard let text = metadata[FileKey.model] else { return nil }
     let source = "\(path), metadata '\(FileKey.model)'"
     do {
-      return try ModelConfiguration(json: JSONPlace(JSONValue(parsing: text, source: source), source: source))
+      return try ModelConfiguration(json: JSONCursor(JSONValue(parsing: text, source: source), source: source))
     } catch let error as ConfigurationError {
       throw CheckpointError(path: source, problem: error.description)
     }

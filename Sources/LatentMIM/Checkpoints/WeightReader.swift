@@ -57,7 +57,7 @@ struct WeightReader {
   ///   - places: name, shape and memory of each tensor wanted.
   ///   - others: which further names may be there; one that is neither wanted nor allowed is a problem.
   /// - Throws: `WeightsError` listing all that is missing, misshapen or unexpected.
-  func fill(_ places: [WeightPlace], allowing others: (String) -> Bool) throws {
+  func fill(_ places: [TensorSlot], allowing others: (String) -> Bool) throws {
     var problems: [String] = []
     for place in places {
       guard let shape = try shape(of: place.name) else {
@@ -82,7 +82,7 @@ struct WeightReader {
 }
 
 /// A tensor that a file's values are read into.
-struct WeightPlace {
+struct TensorSlot {
   let name: String
   let shape: [Int]
   let buffer: Buffer
@@ -90,7 +90,7 @@ struct WeightPlace {
 }
 
 extension NamedParameter {
-  var place: WeightPlace {
-    WeightPlace(name: name, shape: parameter.shape, buffer: parameter.tensor.buffer, packing: parameter.tensor.packing)
+  var place: TensorSlot {
+    TensorSlot(name: name, shape: parameter.shape, buffer: parameter.tensor.buffer, packing: parameter.tensor.packing)
   }
 }

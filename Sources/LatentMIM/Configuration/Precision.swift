@@ -51,14 +51,15 @@ extension Precision {
   /// - Parameters:
   ///   - keepsPackedWeights: whether weights are used again before they change.
   ///   - recomputesBlocks: whether blocks are computed again for their gradient.
-  ///   - noise: what is dropped at random; nil: nothing.
+  ///   - dropoutPlan: what is dropped at random; nil: nothing.
   /// - Throws: `PrecisionError`, and what `body` throws.
   public func compute<Result>(
-    keepsPackedWeights: Bool = false, recomputesBlocks: Bool = false, noise: Noise? = nil, _ body: () throws -> Result
+    keepsPackedWeights: Bool = false, recomputesBlocks: Bool = false, dropoutPlan: DropoutPlan? = nil,
+    _ body: () throws -> Result
   ) throws -> Result {
     var computation = Computation(
       try arithmetic(), keepsPackedWeights: keepsPackedWeights, recomputesBlocks: recomputesBlocks)
-    computation.noise = noise
+    computation.dropoutPlan = dropoutPlan
     return try Computation.$current.withValue(computation) { try body() }
   }
 }

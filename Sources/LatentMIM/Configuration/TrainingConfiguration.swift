@@ -22,7 +22,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
   /// m₀; the momentum of the target encoder goes from it to its end, as the schedule says.
   public var targetMomentum = 0.99
   public var targetMomentumEnd = 1.0
-  public var momentumSchedule = Course.cosine
+  public var momentumSchedule = ScheduleShape.cosine
   /// γ of the similarity constraint falls from start to end by a half cosine.
   public var similarityStart = 0.75
   public var similarityEnd = 0.25
@@ -88,7 +88,7 @@ extension TrainingConfiguration: Configurable {
   /// published.
   ///
   /// - Throws: `ConfigurationError`, `JSONError`.
-  public init(json: JSONPlace) throws {
+  public init(json: JSONCursor) throws {
     self.init(preset: try json.preset())
     try apply(json, also: ["preset"])
     if try json.optionalMember("warmup_epochs") == nil { warmupEpochs = min(40, Double(epochs) / 10) }

@@ -87,7 +87,7 @@ public final class Encoder: @unchecked Sendable {
 
   /// Calls `body(first image, patches, positions)` for some images after the others, in inference mode.
   private func inParts(
-    _ images: Tensor, grid: PatchGrid, places: PatchPlaces, precision: Precision,
+    _ images: Tensor, grid: PatchGrid, places: PatchPositions, precision: Precision,
     body: (Int, Tensor, Tensor) throws -> Void
   ) throws {
     let (batch, size) = (images.shape[0], images.count / max(images.shape[0], 1))

@@ -92,9 +92,11 @@ public final class Trainer: @unchecked Sendable {
       let batch = try Profile.measure("waiting for images") { try batches.next(from: nextPart) }
       averageTarget(values.targetMomentum)
       let crops = try batch.crops(of: model.configuration, seed: configuration.randomSeed, epoch: epoch)
-      var noise = model.configuration.noise(seed: configuration.randomSeed, step: step)
-      noise?.firstImage = part * batch.count
-      let found = try configuration.precision.compute(recomputesBlocks: configuration.recompute, noise: noise) {
+      var dropoutPlan = model.configuration.dropoutPlan(seed: configuration.randomSeed, step: step)
+      dropoutPlan?.firstImage = part * batch.count
+      let found = try configuration.precision.compute(
+        recomputesBlocks: configuration.recompute, dropoutPlan: dropoutPlan
+      ) {
         try model.loss(crops, gamma: values.gamma, share: 1 / Float(parts), pooled: &pooled)
       }
       metrics.add(found, share: 1 / Double(parts))
@@ -170,6 +172,6 @@ extension ModelConfiguration {
   ///
   /// - Throws: `ImageError`.
   public func normalization() throws -> Normalization {
-    try Normalization(mean: mean.map(Float.init), deviation: std.map(Float.init))
+    try Normalization(mean: mean.map(Float.init), std: std.map(Float.init))
   }
 }

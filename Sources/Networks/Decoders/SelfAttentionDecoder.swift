@@ -17,11 +17,11 @@ public final class SelfAttentionDecoder: Decoder {
     self.shape = shape
     self.positions = positions
     embed = try Linear(shape.encoderWidth, shape.width)
-    maskToken = try Parameter([1, 1, shape.width], .normal(deviation: 0.02))
+    maskToken = try Parameter([1, 1, shape.width], .normal(std: 0.02))
     blocks = try LayerList(
       (0..<shape.depth).map {
         try Block(
-          shape.width, heads: shape.heads, hidden: shape.hidden, place: BlockPlace($0, of: shape.depth, network: 1))
+          shape.width, heads: shape.heads, hidden: shape.hidden, place: BlockIndex($0, of: shape.depth, network: 1))
       })
     norm = try LayerNorm(shape.width)
     head = try Linear(shape.width, shape.targetWidth)

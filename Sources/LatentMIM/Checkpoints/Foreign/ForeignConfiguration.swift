@@ -24,7 +24,7 @@ extension ModelConfiguration {
       )
     }
     let isGridGiven = try options.model.optionalMember("grid") != nil
-    if isGridGiven { try found.apply(JSONPlace(.object(options.grid()), source: options.model.path)) }
+    if isGridGiven { try found.apply(JSONCursor(.object(options.grid()), source: options.model.path)) }
     let leading = try sizes.setGrid(&found, isGiven: isGridGiven, title: weights.title)
     try found.apply(options.model)
     found.setVisible(maskRatio: Preset.official.maskRatio)

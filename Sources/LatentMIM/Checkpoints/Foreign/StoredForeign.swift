@@ -35,7 +35,7 @@ extension WeightReader {
   /// - Throws: `JSONError`, `CheckpointError`, `WeightsError`, `OutOfMemory`.
   func storedForeignEncoder(_ configuration: ModelConfiguration, _ text: String) throws -> Encoder {
     let source = "\(title), metadata '\(FileKey.foreign)'"
-    let json = JSONPlace(try JSONValue(parsing: text, source: source), source: source)
+    let json = JSONCursor(try JSONValue(parsing: text, source: source), source: source)
     try json.refuseKeys(
       otherThan: ["family", "antialias", "class_token", "registers", "epsilon", "positions", "bias_tables"])
     try checkSize(configuration)
@@ -52,8 +52,8 @@ extension WeightReader {
       throw CheckpointError(path: source, problem: "epsilon is \(shape.epsilon), wanted > 0")
     }
     let network = try VisionTransformer(shape)
-    func table(_ name: String, _ shape: [Int]) throws -> WeightPlace {
-      WeightPlace(name: name, shape: shape, buffer: try Buffer(count: shape.reduce(1, *), repeating: 0))
+    func table(_ name: String, _ shape: [Int]) throws -> TensorSlot {
+      TensorSlot(name: name, shape: shape, buffer: try Buffer(count: shape.reduce(1, *), repeating: 0))
     }
     let positions =
       try json.member("positions").bool()
