@@ -62,8 +62,8 @@ static void LMK_NAME(standardize)(
   }
 }
 
-// With q = 1 / (std + ε), std = 1/q - ε: dx = q·(dy - mean(dy)) - y · Σ(dy·y) / ((rows - 1)·std). A constant column has no
-// direction to move its deviation in: the second term is 0 there.
+// With q = 1 / (std + ε), std = 1/q - ε: dx = q·(dy - mean(dy)) - y · Σ(dy·y) / ((rows - 1)·std). A constant column has
+// no direction to move its deviation in: the second term is 0 there.
 static void LMK_NAME(standardize_gradient)(
     long rows, long width, const float *restrict y, const float *restrict rstd, float epsilon,
     const float *restrict dy, float *restrict dx) {

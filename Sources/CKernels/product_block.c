@@ -64,7 +64,8 @@ static struct plan make_plan(const struct lmk_block *p) {
 
 // Computes one tile: `t` of the rows, the columns of a panel.
 //
-// `here` has room for its sums where they are not kept. Returns the sums that are still to be stored: of no rows where there are none.
+// `here` has room for its sums where they are not kept. Returns the sums that are still to be stored: of no rows where
+// there are none.
 static inline struct lmk_sums compute_tile(
     const struct plan *plan, long t, long panel, const uint32_t *b, const char *ahead, float *here) {
   static const float no_bias[LMK_TILE_COLUMNS];
@@ -112,8 +113,8 @@ static void compute_by_panels(const struct lmk_block *p) {
 }
 
 // Rows of a stay in L1 while panels pass by, and c is written row after row: AMX is so fast that stores of a few
-// numbers in each of many rows would keep it waiting. Sums are stored some tiles later, which was measured to be a little faster than one
-// tile at a time.
+// numbers in each of many rows would keep it waiting. Sums are stored some tiles later, which was measured to be a
+// little faster than one tile at a time.
 enum { panels_together = 8 };
 
 static void compute_by_rows(const struct lmk_block *p) {

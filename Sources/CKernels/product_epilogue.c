@@ -139,8 +139,8 @@ static inline struct row derived(
   return (struct row){_mm512_mul_ps(sum.left, slope.left), _mm512_mul_ps(sum.right, slope.right)};
 }
 
-// Kind, type and whether all columns are there are constants where this is inlined. The epilogue is a copy of the caller's: stores cannot
-// change it.
+// Kind, type and whether all columns are there are constants where this is inlined. The epilogue is a copy of the
+// caller's: stores cannot change it.
 static inline __attribute__((always_inline)) void store_rows(
     const struct lmk_epilogue e, int kind, int type, bool is_whole, const struct lmk_sums t) {
   const struct columns there = {first_lanes(is_whole ? 16 : t.columns), first_lanes(is_whole ? 16 : t.columns - 16)};

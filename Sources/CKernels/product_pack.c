@@ -119,8 +119,8 @@ static void pack_a_rows(
   }
 }
 
-// How columns that lie beside each other in rows are packed: groups of `columns` (at most 16 · vectors), each `group` words behind the one
-// before, each of its steps `step` words long.
+// How columns that lie beside each other in rows are packed: groups of `columns` (at most 16 · vectors), each `group`
+// words behind the one before, each of its steps `step` words long.
 struct groups {
   long columns, vectors, step, group;
 };
@@ -138,8 +138,9 @@ static inline __attribute__((always_inline)) void pack_step(
   }
 }
 
-// Rows `row` bytes apart, `columns` wide, `depth` of them (two a step for pairs). Row after row, so that memory is read in its order; rows
-// that come later are prefetched, because those a power of two apart share the same cache sets and cannot be kept.
+// Rows `row` bytes apart, `columns` wide, `depth` of them (two a step for pairs). Row after row, so that memory is read
+// in its order; rows that come later are prefetched, because those a power of two apart share the same cache sets and
+// cannot be kept.
 static inline __attribute__((always_inline)) void pack_steps(
     int arithmetic, int type, const char *from, long row, long depth, long columns, struct groups g, uint32_t *to) {
   const long each = arithmetic == LMK_PRODUCT_PAIRS ? 2 : 1, size = type == LMK_FLOAT32 ? 4 : 2;

@@ -1,4 +1,5 @@
-// Rows end at a multiple of sixteen: loops have no remainder. What lies behind `columns` is made to count for nothing first.
+// Rows end at a multiple of sixteen: loops have no remainder. What lies behind `columns` is made to count for nothing
+// first.
 #define LMK_WHOLE_VECTORS _Pragma("clang loop vectorize_width(16) interleave_count(1)")
 
 static long LMK_NAME(fill_behind)(long columns, float *x, float filler) {

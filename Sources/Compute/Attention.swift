@@ -1,6 +1,7 @@
 import CKernels
 
-/// Where the heads of queries, keys and values lie: row r of head h starts r · stride + h · headWidth numbers behind the pointer.
+/// Where the heads of queries, keys and values lie: row r of head h starts r · stride + h · headWidth numbers behind
+/// the pointer.
 public struct AttentionOperand {
   public let pointer: UnsafeMutableRawPointer
   public let rowStride: Int
@@ -54,15 +55,16 @@ public struct AttentionShape: Sendable {
     return min(max(fitting, Self.rowsTogether), max(queries, 1))
   }
 
-  /// Ranges of queries treated together. To be made outside parallel regions: in a forked child, threads that meet at the first array of a
-  /// kind wait for ever (see `ForkSafe`).
+  /// Ranges of queries treated together. To be made outside parallel regions: in a forked child, threads that meet at
+  /// the first array of a kind wait for ever (see `ForkSafe`).
   var blocks: [Range<Int>] {
     stride(from: 0, to: queries, by: queriesPerBlock).map { $0..<min($0 + queriesPerBlock, queries) }
   }
 }
 
-/// What is added to the scores of every image before their softmax, [heads, queries, `stride`] with the `keys` first numbers of a row in
-/// use. It is given in multiples of 1/√headWidth, the unit of q·kᵀ: products then add it while they store.
+/// What is added to the scores of every image before their softmax, [heads, queries, `stride`] with the `keys` first
+/// numbers of a row in use. It is given in multiples of 1/√headWidth, the unit of q·kᵀ: products then add it while they
+/// store.
 public struct AttentionBias {
   public let pointer: UnsafePointer<Float>
 
@@ -72,8 +74,8 @@ public struct AttentionBias {
   public static func stride(keys: Int) -> Int { wholeVectors(keys) }
 }
 
-/// output = softmax(q·kᵀ/√width + bias)·v for every image and head. Scores are held for a block of queries at a time and not kept: the gradient
-/// computes them again from `logSumExp` [images, heads, queries].
+/// output = softmax(q·kᵀ/√width + bias)·v for every image and head. Scores are held for a block of queries at a time
+/// and not kept: the gradient computes them again from `logSumExp` [images, heads, queries].
 ///
 /// - Parameters:
 ///   - bias: none where nil.

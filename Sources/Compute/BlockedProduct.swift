@@ -1,7 +1,7 @@
 import CKernels
 
-/// This library's own product, for processors with AVX-512: c [m, n] = a [m, k] · b [k, n], b packed. Every number of c is summed in the
-/// order of the depth whatever the cut, so results have the same bits for any number of threads.
+/// This library's own product, for processors with AVX-512: c [m, n] = a [m, k] · b [k, n], b packed. Every number of c
+/// is summed in the order of the depth whatever the cut, so results have the same bits for any number of threads.
 struct BlockedProduct: Sendable {
   let m: Int
   let n: Int
@@ -71,8 +71,8 @@ struct BlockedProduct: Sendable {
     return Double((cut.count + threads - 1) / threads) * (rows * columns + 0.3 * rows + 0.2 * columns)
   }
 
-  /// The words of a from a row and depth on, where they can be multiplied as they lie in memory: rows of the numbers that are multiplied,
-  /// whole words of them.
+  /// The words of a from a row and depth on, where they can be multiplied as they lie in memory: rows of the numbers
+  /// that are multiplied, whole words of them.
   private func wordsInPlace(_ a: MatrixView, row: Int, depth: Int, length: Int) -> UnsafePointer<UInt32>? {
     let stride = a.stride * a.element.size
     let isWord = arithmetic == .float32 && a.element == .float32
@@ -158,8 +158,8 @@ extension BlockedProduct {
     c.element == .float32 && epilogue.kind == .store
   }
 
-  /// A weight's gradient, as deep as there are tokens: part by part of the depth, so that the packed part of b stays near; sums are kept
-  /// in c.
+  /// A weight's gradient, as deep as there are tokens: part by part of the depth, so that the packed part of b stays
+  /// near; sums are kept in c.
   private func runByParts(_ a: MatrixView, _ b: MatrixView, into c: MatrixOutput, _ epilogue: Epilogue) throws {
     // The longer a part, the less often sums are fetched and stored.
     let deep = BlockedProduct(m: m, n: n, k: k, arithmetic: arithmetic, wordsTogether: Int(LMK_DEPTH_WORDS))

@@ -1,5 +1,5 @@
-/// Computes c [m, n] = a [m, k] · b [k, n] with all threads and stores what the epilogue makes of it. Results have the same bits for any
-/// number of threads.
+/// Computes c [m, n] = a [m, k] · b [k, n] with all threads and stores what the epilogue makes of it. Results have the
+/// same bits for any number of threads.
 ///
 /// - Parameter arithmetic: what a and b are rounded to; a packed b must have been packed for it.
 /// - Throws: `OutOfMemory`.

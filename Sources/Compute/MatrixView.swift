@@ -1,6 +1,7 @@
 import CKernels
 
-/// A matrix in memory: `rows` × `columns` after the optional transposition, rows of the stored one `stride` elements apart.
+/// A matrix in memory: `rows` × `columns` after the optional transposition, rows of the stored one `stride` elements
+/// apart.
 public struct MatrixView {
   public let pointer: UnsafeRawPointer
   public let element: Element

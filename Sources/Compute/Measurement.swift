@@ -1,7 +1,8 @@
 import CKernels
 import Glibc
 
-/// What the machine and this library's products reach, for benchmarks: floating-point operations a second with all threads.
+/// What the machine and this library's products reach, for benchmarks: floating-point operations a second with all
+/// threads.
 public enum Measurement {
   /// The three products of a linear map of `rows` tokens from `inWidth` to `outWidth`.
   public enum ProductKind: String, CaseIterable, Sendable {

@@ -30,12 +30,13 @@ struct ProductBlocking: Sendable {
   /// Elements of depth that rows must have whole numbers of, to be read where they lie.
   var elementsTogether: Int { isAMX ? 2 * Int(LMK_AMX_SIDE) : elementsPerWord }
 
-  /// Whether rows that many bytes apart can be read where they lie: by vectors not where all meet in the same sets of L1.
+  /// Whether rows that many bytes apart can be read where they lie: by vectors not where all meet in the same sets of
+  /// L1.
   func readsInPlace(stride: Int) -> Bool { isAMX || stride % Self.conflictingBytes != 0 }
   private static let conflictingBytes = 2048
 
-  /// The most panels, of so many words each, in one block. For vectors that is what one packing of rows serves, fewer where sums are kept
-  /// between parts of the depth; for AMX, what stays in L2.
+  /// The most panels, of so many words each, in one block. For vectors that is what one packing of rows serves, fewer
+  /// where sums are kept between parts of the depth; for AMX, what stays in L2.
   func mostPanels(panelWords: Int, keepsSums: Bool) -> Int {
     if isAMX { return max(Self.nearWords / max(panelWords, 1), 1) }
     return keepsSums ? 16 : 64

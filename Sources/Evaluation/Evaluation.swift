@@ -55,8 +55,8 @@ private func read<Scoring: ScoringProtocol>(_ type: Scoring.Type, _ options: JSO
   if let options { try Scoring(json: options) } else { Scoring() }
 }
 
-/// Scores an encoder by several protocols. Every image goes through the encoder once for each framing and tap, however many
-/// protocols and poolings share them.
+/// Scores an encoder by several protocols. Every image goes through the encoder once for each framing and tap, however
+/// many protocols and poolings share them.
 ///
 /// - Parameters:
 ///   - train: what protocols learn from; nil where none does.

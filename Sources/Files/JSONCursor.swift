@@ -1,5 +1,5 @@
-/// A value of a JSON document with the way to it, so that a complaint says where: `config.json: model.depth is 1.5, wanted
-/// an integer`.
+/// A value of a JSON document with the way to it, so that a complaint says where: `config.json: model.depth is 1.5,
+/// wanted an integer`.
 public struct JSONCursor: Sendable {
   public let value: JSONValue
   /// The way to it for messages: the file's name, then keys and indices.

@@ -44,7 +44,8 @@ public struct Augmentation: Sendable {
     self.normalization = normalization
   }
 
-  /// The crop and flip of image `index` in `epoch`: they depend on nothing else but the seed and the image's size in pixels.
+  /// The crop and flip of image `index` in `epoch`: they depend on nothing else but the seed and the image's size in
+  /// pixels.
   ///
   /// - Throws: `ImageError.size` for a height or width below 1 or above 2²⁴.
   public func sample(height: Int, width: Int, seed: UInt64, epoch: Int, index: Int) throws -> CropParameters {

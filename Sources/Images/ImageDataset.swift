@@ -16,8 +16,8 @@ public protocol ImageDataset: Sendable {
   /// - Throws: where it cannot be read, or the index is out of range; the error names the image.
   func image(at index: Int) throws -> Image
 
-  /// What the loader takes for `index`: the image, and the index it really has. They differ where a data set replaces images
-  /// that cannot be read.
+  /// What the loader takes for `index`: the image, and the index it really has. They differ where a data set replaces
+  /// images that cannot be read.
   func readableImage(at index: Int) throws -> (index: Int, image: Image)
 }
 

@@ -30,9 +30,9 @@ private let mostPixels = 1 << 28
 
 /// Decodes a JPEG image to uint8 RGB [H, W, 3], turned upright as its EXIF orientation says.
 ///
-/// Decoding is libjpeg's accurate integer transform with smooth chroma upsampling, as in Pillow. Grey is repeated in the three
-/// channels; CMYK and YCCK are converted as Pillow does. A file that is damaged or ends early is an error even where most of its
-/// pixels could be read.
+/// Decoding is libjpeg's accurate integer transform with smooth chroma upsampling, as in Pillow. Grey is repeated in
+/// the three channels; CMYK and YCCK are converted as Pillow does. A file that is damaged or ends early is an error
+/// even where most of its pixels could be read.
 ///
 /// - Throws: `JPEGError`, `ImageError.memory`.
 public func decodeJPEG(_ file: [UInt8]) throws -> Image {

@@ -3,12 +3,13 @@ import Glibc
 
 /// Loads batches ahead of their use, on threads of its own, beside the computation.
 ///
-/// The batches are the same for any number of workers and for any start. An image that cannot be loaded makes `next()` throw
-/// when its batch is due; the call after that goes on with the following batch. Letting the loader go ends its threads, which
-/// waits for the images they are at: a data set's code must not need a lock that the releasing thread holds.
+/// The batches are the same for any number of workers and for any start. An image that cannot be loaded makes `next()`
+/// throw when its batch is due; the call after that goes on with the following batch. Letting the loader go ends its
+/// threads, which waits for the images they are at: a data set's code must not need a lock that the releasing thread
+/// holds.
 ///
-/// A process that was forked has none of its parent's threads: its `next()` on the parent's loader throws. Make loaders after
-/// the fork.
+/// A process that was forked has none of its parent's threads: its `next()` on the parent's loader throws. Make loaders
+/// after the fork.
 public final class Loader: Sendable {
   public let plan: BatchPlan
   private let queue: LoaderQueue
@@ -49,8 +50,8 @@ public final class Loader: Sendable {
 
   /// The next batch; nil after the last one of the last epoch.
   ///
-  /// - Throws: the error of the first image of the batch that could not be loaded; `OutOfMemory`; `Interrupted`, after which the
-  ///   same batch is still to come; `LoaderError.closed`, `.forked`.
+  /// - Throws: the error of the first image of the batch that could not be loaded; `OutOfMemory`; `Interrupted`, after
+  ///   which the same batch is still to come; `LoaderError.closed`, `.forked`.
   public func next() throws -> Batch? {
     guard getpid() == process else { throw LoaderError.forked }
     return try queue.next()

@@ -1,7 +1,8 @@
 import Compute
 
-/// RandAugment (Cubuk et al. 2019) as timm's `rand-m9-mstd0.5-inc1`: operations drawn with replacement from fifteen, each done with a
-/// probability, at a normally distributed magnitude that is clipped to 0 … 10; the larger, the stronger.
+/// RandAugment (Cubuk et al. 2019) as timm's `rand-m9-mstd0.5-inc1`: operations drawn with replacement from fifteen,
+/// each done with a probability, at a normally distributed magnitude that is clipped to 0 … 10; the larger, the
+/// stronger.
 public struct RandAugment: LevelAugmentation, Equatable {
   public let magnitude: Double
   public let std: Double

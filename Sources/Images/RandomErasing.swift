@@ -1,8 +1,8 @@
 import Compute
 import Glibc
 
-/// Random erasing (Zhong et al. 2020), each pixel by noise: a part of 2 … 33 % of the area and a ratio of 0.3 … 3.3, both sides smaller than
-/// the image's; ten draws, nothing where none fits.
+/// Random erasing (Zhong et al. 2020), each pixel by noise: a part of 2 … 33 % of the area and a ratio of 0.3 … 3.3,
+/// both sides smaller than the image's; ten draws, nothing where none fits.
 public struct RandomErasing: Sendable, Equatable {
   public let probability: Double
 

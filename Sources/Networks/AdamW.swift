@@ -5,7 +5,8 @@ import Tensors
 
 /// Adam with decoupled weight decay (Loshchilov & Hutter 2019): decay first, p −= lr·decay·p, bias-corrected moments.
 ///
-/// Unless told otherwise decay falls on every parameter of two or more dimensions except those whose name contains `bias`, `norm` or `embed`.
+/// Unless told otherwise decay falls on every parameter of two or more dimensions except those whose name contains
+/// `bias`, `norm` or `embed`.
 public final class AdamW: @unchecked Sendable {
   /// One parameter with its moments.
   public struct Slot: Sendable {

@@ -6,7 +6,8 @@ public final class ClassificationHead: Layer {
   let norm: LayerNorm
   let linear: Linear
 
-  /// - Parameter initStd: standard deviation of the first weights. Truncation at ±2 would lie so far out that no draw meets it.
+  /// - Parameter initStd: standard deviation of the first weights. Truncation at ±2 would lie so far out that no draw
+  ///   meets it.
   /// - Throws: `ShapeError`, `OutOfMemory`.
   public init(width: Int, classes: Int, initStd: Float = 2e-5) throws {
     norm = try LayerNorm(width)

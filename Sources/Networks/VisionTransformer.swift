@@ -48,8 +48,8 @@ public struct ProjectorShape: Sendable, Equatable {
   }
 }
 
-/// A vision transformer over any set of patches: linear embedding + position, class token (and registers) in front, pre-norm blocks, final norm, and
-/// the projector behind it.
+/// A vision transformer over any set of patches: linear embedding + position, class token (and registers) in front,
+/// pre-norm blocks, final norm, and the projector behind it.
 public final class VisionTransformer: Layer {
   public let shape: EncoderShape
   let classToken: Parameter?
@@ -112,7 +112,8 @@ public final class VisionTransformer: Layer {
   ///   - masked: numbers in 0 ..< N of patches that the mask token stands for, the same count for each image.
   ///   - layer: 0 (the embedded patches) … depth.
   ///   - bias: gives what is added to the scores of a block's attention, by the block's number.
-  /// - Returns: [B, N + 1, C], class token first; the class token is missing and R registers follow it where the shape says so.
+  /// - Returns: [B, N + 1, C], class token first; the class token is missing and R registers follow it where the shape
+  ///   says so.
   /// - Throws: `ShapeError`, `OutOfMemory`, `Interrupted`, what `bias` throws.
   public func tokens(
     _ patches: Tensor, positions: Tensor, masked: [Int32] = [], layer: Int? = nil,

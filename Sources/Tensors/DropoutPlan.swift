@@ -1,14 +1,14 @@
 import Compute
 
-/// What training drops at random. Which elements and branches go follows from the stream, the place in the network and the image's number:
-/// a block that is computed again drops the same, and so does a batch that is cut into other parts.
+/// What training drops at random. Which elements and branches go follows from the stream, the place in the network and
+/// the image's number: a block that is computed again drops the same, and so does a batch that is cut into other parts.
 public struct DropoutPlan: Sendable {
   /// One for every step; its item is not looked at.
   public var stream: RandomStream
   /// The share of images for which a block's residual branch is left out, in 0 ..< 1.
   public var dropPath: Float
-  /// The share of elements that become zero behind the projection of an attention, behind the second layer of an MLP and behind its GELU, in
-  /// 0 ..< 1.
+  /// The share of elements that become zero behind the projection of an attention, behind the second layer of an MLP
+  /// and behind its GELU, in 0 ..< 1.
   public var dropout: Float
   /// Whether `dropPath` grows linearly, from 0 in a network's first block; else all blocks have the same.
   public var growsOverDepth: Bool

@@ -79,12 +79,12 @@ public final class Tape: @unchecked Sendable {
     try $current.withValue(nil) { try body() }
   }
 
-  /// Adds scale · ∂output/∂leaf to the slot of every leaf that `output` was computed from. Memory is given back on the way; a
-  /// tape can be walked once.
+  /// Adds scale · ∂output/∂leaf to the slot of every leaf that `output` was computed from. Memory is given back on the
+  /// way; a tape can be walked once.
   ///
   /// - Parameter output: a tensor of one element.
-  /// - Throws: `ShapeError` where `output` has more elements or was not recorded; `OutOfMemory`; `Interrupted`, which leaves some leaves
-  ///   without their share.
+  /// - Throws: `ShapeError` where `output` has more elements or was not recorded; `OutOfMemory`; `Interrupted`, which
+  ///   leaves some leaves without their share.
   public func backward(from output: Tensor, scale: Float = 1) throws {
     guard output.count == 1 else {
       throw ShapeError("backward", "output has shape \(output.shape), wanted a single number")
@@ -119,8 +119,8 @@ func isRecorded(_ inputs: [Tensor?]) -> Bool {
 /// - Parameters:
 ///   - inputs: the tensors a gradient could flow to.
 ///   - again: computes the result once more, where that is cheap: its memory is given back until then.
-///   - gradient: given ∂loss/∂result, adds to the inputs' slots. It holds on to what it captures until it has run: capture buffers
-///     and slots, not tensors that are not needed.
+///   - gradient: given ∂loss/∂result, adds to the inputs' slots. It holds on to what it captures until it has run:
+///     capture buffers and slots, not tensors that are not needed.
 func recorded(
   shape: [Int], buffer: Buffer, inputs: [Tensor?], again: (() throws -> Buffer)? = nil,
   gradient: @escaping (_ dy: Buffer) throws -> Void

@@ -47,7 +47,8 @@ import Testing
     #expect(ProductCut(100_000, 100_000, 100_000) == .rows(1568))
   }
 
-  /// A weight's gradient whose right operand is too large to stay near as a whole: it is summed part by part of the depth.
+  /// A weight's gradient whose right operand is too large to stay near as a whole: it is summed part by part of the
+  /// depth.
   @Test func sumsByParts() throws { try check(17, 400, 4200, scale: 0.5, beta: 1) }
 
   /// beta = 0 means written: what was there, nan included, does not count.
@@ -115,7 +116,8 @@ struct BFloat16ProductTests {
     }
   }
 
-  /// Operands of both types; the reference rounds them first. The processor's dot product rounds each product once more.
+  /// Operands of both types; the reference rounds them first. The processor's dot product rounds each product once
+  /// more.
   @Test(arguments: [
     (1, 1, 1), (3, 17, 2), (17, 33, 3), (15, 31, 65), (177, 177, 64), (200, 40, 2100), (14, 2100, 33), (33, 3, 5000),
     (17, 800, 4200),
@@ -150,7 +152,8 @@ struct BFloat16ProductTests {
     }
   }
 
-  /// A packed operand gives the bits of one that is packed on the way, a result stored as bfloat16 those of one rounded afterwards.
+  /// A packed operand gives the bits of one that is packed on the way, a result stored as bfloat16 those of one rounded
+  /// afterwards.
   @Test(arguments: [(17, 33, 3), (200, 40, 2100)])
   func packedAndStored(m: Int, n: Int, k: Int) throws {
     let trial = try ProductTrial(m, n, k, turnA: false, turnB: true, rounds: true)

@@ -100,8 +100,8 @@ func rounded(_ value: Float) -> Float {
 }
 
 func gelu(_ x: Double) -> Double { x * 0.5 * erfc(-x / 2.0.squareRoot()) }
-/// Values stored as bfloat16 against double precision: half a unit in the last of eight places, and the bound of gelu_math.h, 2⁻¹² of
-/// the value or, where that is less, a millionth of x.
+/// Values stored as bfloat16 against double precision: half a unit in the last of eight places, and the bound of
+/// gelu_math.h, 2⁻¹² of the value or, where that is less, a millionth of x.
 func expectGELU(_ values: [Float], of x: [Float], _ comment: String) {
   for (value, x) in zip(values, x.map(Double.init)) {
     let wanted = gelu(x)

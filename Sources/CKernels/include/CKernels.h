@@ -1,6 +1,6 @@
 // Inner loops: pointers in, pointers out, nothing allocated. Each operation has one body per instruction set (portable,
-// AVX2, AVX-512, that with bfloat16), chosen at run time. Arrays are float32, contiguous, rows one after another, unless said otherwise;
-// `void` arrays hold numbers of the type given.
+// AVX2, AVX-512, that with bfloat16), chosen at run time. Arrays are float32, contiguous, rows one after another,
+// unless said otherwise; `void` arrays hold numbers of the type given.
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
@@ -13,8 +13,8 @@
 
 typedef void (*lmk_task)(void *context, long index);
 
-/// Calls task(context, i) for every i in 0 ..< count, in any order, on the pool's threads and the caller's. Inside a region,
-/// or while another thread's region runs, the caller does all of it alone.
+/// Calls task(context, i) for every i in 0 ..< count, in any order, on the pool's threads and the caller's. Inside a
+/// region, or while another thread's region runs, the caller does all of it alone.
 void lmk_parallel(long count, lmk_task task, void *context);
 int lmk_thread_count(void);
 /// Threads that take part from the next region on, the caller's included; clamped to 1 ... 256.
@@ -28,15 +28,16 @@ int lmk_instruction_set(void);
 int lmk_best_instruction_set(void);
 /// Forces a lower one (tests). Returns 0, and changes nothing, where the machine does not have it.
 int lmk_set_instruction_set(int set);
-/// The way of lmk_product.h in which bfloat16 are multiplied, the fastest of the instruction set in use: by AMX where there is
-/// one, by dot products of pairs elsewhere but on Intel's cores, where they run at half the rate of ordinary multiply-adds or at the same.
+/// The way of lmk_product.h in which bfloat16 are multiplied, the fastest of the instruction set in use: by AMX where
+/// there is one, by dot products of pairs elsewhere but on Intel's cores, where they run at half the rate of ordinary
+/// multiply-adds or at the same.
 int lmk_bfloat16_product(void);
-/// Multiplies that way from now on; a negative one leaves the choice to the library again. Returns 0, and changes nothing, where the
-/// instruction set in use does not have it.
+/// Multiplies that way from now on; a negative one leaves the choice to the library again. Returns 0, and changes
+/// nothing, where the instruction set in use does not have it.
 int lmk_set_bfloat16_product(int arithmetic);
 
-/// Multiplies and adds in registers only, on the caller's thread, with the instruction set in use and in one of the ways of lmk_product.h;
-/// returns the operations done.
+/// Multiplies and adds in registers only, on the caller's thread, with the instruction set in use and in one of the
+/// ways of lmk_product.h; returns the operations done.
 double lmk_multiply_add_loop(int arithmetic, long steps);
 
 // ---- Whole arrays of n elements ------------------------------------------------------------------------------------
@@ -57,11 +58,11 @@ void lmk_gelu_gradient(long n, const void *x, const void *dy, void *dx, int type
 struct lmk_stream {
   uint32_t key[2], item, epoch, purpose;
 };
-/// Draws that a block of 4 · LMK_DROPOUT_DRAWS neighbours of a row takes: its element number i has word i / LMK_DROPOUT_DRAWS of draw
-/// i % LMK_DROPOUT_DRAWS.
+/// Draws that a block of 4 · LMK_DROPOUT_DRAWS neighbours of a row takes: its element number i has word i /
+/// LMK_DROPOUT_DRAWS of draw i % LMK_DROPOUT_DRAWS.
 enum { LMK_DROPOUT_DRAWS = 64 };
-/// y [rows, width] = scale · x where the element's random word is at least `threshold`, else 0. Every row starts a new block of draws, the
-/// first one at position `first`.
+/// y [rows, width] = scale · x where the element's random word is at least `threshold`, else 0. Every row starts a new
+/// block of draws, the first one at position `first`.
 void lmk_dropout(
     long rows, long width, const void *x, void *y, int type, const struct lmk_stream *stream, uint32_t first,
     uint32_t threshold, float scale);
@@ -79,8 +80,9 @@ void lmk_layer_norm(
 void lmk_layer_norm_gradient(
     long rows, long width, const void *x, int x_type, const float *weight, const float *mean,
     const float *rstd, const void *dy, int dy_type, void *dx, int dx_type, float *dweight, float *dbias);
-/// x[r] = softmax(scale · x[r]) in place; log_sum_exp[r] = log Σ exp(scale · x[r]). Rows are `stride` numbers apart, a multiple of 16 that is
-/// no less than `columns`; what lies between is overwritten. Of the gradient's y it must be what softmax left there.
+/// x[r] = softmax(scale · x[r]) in place; log_sum_exp[r] = log Σ exp(scale · x[r]). Rows are `stride` numbers apart, a
+/// multiple of 16 that is no less than `columns`; what lies between is overwritten. Of the gradient's y it must be what
+/// softmax left there.
 void lmk_softmax(long rows, long columns, long stride, float scale, float *x, float *log_sum_exp);
 /// The same values again from scores and log_sum_exp, in place.
 void lmk_softmax_from_log_sum_exp(long rows, long columns, long stride, float scale, float *x, const float *log_sum_exp);

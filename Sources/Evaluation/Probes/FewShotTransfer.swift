@@ -3,11 +3,12 @@ import Files
 import Glibc
 import LatentMIM
 
-/// 16-shot transfer (`few_shot`, Table 7): a few images of each class are drawn, a linear classifier is trained on their frozen
-/// features by SGD with momentum, and scored on the whole test set; mean and sample standard deviation over the seeds.
+/// 16-shot transfer (`few_shot`, Table 7): a few images of each class are drawn, a linear classifier is trained on
+/// their frozen features by SGD with momentum, and scored on the whole test set; mean and sample standard deviation
+/// over the seeds.
 ///
-/// The paper leaves open what is an option here: the schedule (cosine), weight decay (none), normalisation (batch normalisation
-/// without affine parameters), the deviation of the first weights and, in `features`, the pooling (mean).
+/// The paper leaves open what is an option here: the schedule (cosine), weight decay (none), normalisation (batch
+/// normalisation without affine parameters), the deviation of the first weights and, in `features`, the pooling (mean).
 public struct FewShotTransfer: LearningProtocol {
   public static let name = "few_shot"
 

@@ -10,7 +10,8 @@ public final class LinearClassifier {
   /// [classes]
   public let bias: Buffer
 
-  /// The weights are normal with the standard deviation given (timm's truncation at ±2 lies so far out that no draw meets it), the biases 0.
+  /// The weights are normal with the standard deviation given (timm's truncation at ±2 lies so far out that no draw
+  /// meets it), the biases 0.
   ///
   /// - Throws: `OutOfMemory`.
   public init(classes: Int, width: Int, initStd: Double, seed: UInt64) throws {

@@ -2,8 +2,8 @@ import Compute
 import Files
 import LatentMIM
 
-/// MAE's linear probe (`linear`, Table 8b): frozen features → batch normalisation without affine parameters → linear classifier,
-/// LARS, linear warm-up from 0 and a half cosine to 0 by iteration; the last step's accuracy.
+/// MAE's linear probe (`linear`, Table 8b): frozen features → batch normalisation without affine parameters → linear
+/// classifier, LARS, linear warm-up from 0 and a half cosine to 0 by iteration; the last step's accuracy.
 ///
 /// On cached features, the quick variant, or on augmented images: a random part and flip of every image in every epoch.
 public struct LinearProbe: LearningProtocol {
@@ -108,7 +108,8 @@ public struct LinearProbe: LearningProtocol {
     return try score(batches, recipe, classes: task.classes, test: task.test, progress: progress)
   }
 
-  /// - Throws: `EvaluationError`, errors of the images and of the encoder, `OutOfMemory`, `Interrupted`, what `progress` throws.
+  /// - Throws: `EvaluationError`, errors of the images and of the encoder, `OutOfMemory`, `Interrupted`, what
+  ///   `progress` throws.
   public func score(
     _ images: TrainingImages, test: LabelledFeatures, progress: EvaluationProgress
   ) throws -> Score {

@@ -55,8 +55,8 @@ public struct TrainingImages {
   }
 }
 
-/// The same batches as `CachedBatches`, of another part of every image in every epoch: MAE's crop, one draw of 8 … 100 % of the
-/// area and of the ratio cut to the image, and a flip half the time.
+/// The same batches as `CachedBatches`, of another part of every image in every epoch: MAE's crop, one draw of 8 … 100
+/// % of the area and of the ratio cut to the image, and a flip half the time.
 struct AugmentedBatches: ProbeBatches {
   let batchSize: Int
   private let images: TrainingImages

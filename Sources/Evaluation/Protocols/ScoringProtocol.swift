@@ -2,7 +2,8 @@ import Compute
 import Files
 import LatentMIM
 
-/// Told now and then, on the caller's thread, what a long evaluation does: `done` of `total`. Throwing ends the evaluation.
+/// Told now and then, on the caller's thread, what a long evaluation does: `done` of `total`. Throwing ends the
+/// evaluation.
 public typealias EvaluationProgress = (_ what: String, _ done: Int, _ total: Int) throws -> Void
 
 /// A way to score features: what it does with them, and which it takes unless told otherwise.

@@ -1,6 +1,7 @@
 import Glibc
 
-/// An image's 8-bit levels [height, width, channels], which operations change in place. One channel (grey) or three (red, green, blue).
+/// An image's 8-bit levels [height, width, channels], which operations change in place. One channel (grey) or three
+/// (red, green, blue).
 public final class Levels {
   public let height: Int
   public let width: Int
@@ -13,7 +14,8 @@ public final class Levels {
 
   /// Levels without defined values.
   ///
-  /// - Throws: `ImageError.shape` for a side below 1, `ImageError.option` for other numbers of channels, `ImageError.memory`.
+  /// - Throws: `ImageError.shape` for a side below 1, `ImageError.option` for other numbers of channels,
+  ///   `ImageError.memory`.
   init(height: Int, width: Int, channels: Int) throws {
     guard let count = pixelCount([height, width, channels]) else {
       throw ImageError.shape([height, width, channels], count: 0)

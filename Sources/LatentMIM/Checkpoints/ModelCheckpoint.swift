@@ -24,12 +24,13 @@ extension LatentMIMModel {
     try writer.write(to: path)
   }
 
-  /// Reads a model that `save` or a trainer wrote, or weights under the published names or those of MAE's checkpoints, whose configuration is
-  /// then read from their shapes.
+  /// Reads a model that `save` or a trainer wrote, or weights under the published names or those of MAE's checkpoints,
+  /// whose configuration is then read from their shapes.
   ///
   /// - Parameter options: for weights without a configuration, what shapes do not tell.
   /// - Returns: the model and remarks on what was noticed.
-  /// - Throws: `CheckpointError` where options are given and the file has its own configuration, `FileError`, `SafetensorsError`, `WeightsError`, `ConfigurationError`, `JSONError`, `OutOfMemory`.
+  /// - Throws: `CheckpointError` where options are given and the file has its own configuration, `FileError`,
+  ///   `SafetensorsError`, `WeightsError`, `ConfigurationError`, `JSONError`, `OutOfMemory`.
   public static func load(
     from path: String, options: JSONCursor = noOptions
   ) throws -> (model: LatentMIMModel, remarks: [String]) {
@@ -76,7 +77,8 @@ extension Encoder {
     try writer.write(to: path)
   }
 
-  /// Reads the online encoder of any file that holds one, or the vision transformer of another project; see `load(_:title:…)`.
+  /// Reads the online encoder of any file that holds one, or the vision transformer of another project; see
+  /// `load(_:title:…)`.
   ///
   /// - Throws: as `LatentMIMModel.load(from:)`.
   public static func load(
@@ -93,9 +95,9 @@ extension Encoder {
 
   /// An encoder from named tensors; parameters as for `LatentMIMModel.load`.
   ///
-  /// Names of other projects are told by themselves (`EncoderFamily.all`). `options` for those: `family`, which goes before what names
-  /// tell ("latentmim" for this project's), `prefix`, what stands before the encoder's names, `antialias`, `epsilon`, `grid`, `heads`,
-  /// `mean`, `std`.
+  /// Names of other projects are told by themselves (`EncoderFamily.all`). `options` for those: `family`, which goes
+  /// before what names tell ("latentmim" for this project's), `prefix`, what stands before the encoder's names,
+  /// `antialias`, `epsilon`, `grid`, `heads`, `mean`, `std`.
   public static func load(
     _ source: any TensorSource, title: String, configuration: ModelConfiguration? = nil,
     options: JSONCursor = noOptions
@@ -130,10 +132,11 @@ extension ModelConfiguration {
 }
 
 extension WeightReader {
-  /// The configuration of the weights: the one stored with them, or what shapes and options tell, with a remark on what they do not.
+  /// The configuration of the weights: the one stored with them, or what shapes and options tell, with a remark on what
+  /// they do not.
   ///
-  /// - Throws: `CheckpointError` where there is one and options are given, `WeightsError` where it cannot be that of the weights, and what
-  ///   reading shapes throws.
+  /// - Throws: `CheckpointError` where there is one and options are given, `WeightsError` where it cannot be that of
+  ///   the weights, and what reading shapes throws.
   func configuration(
     stored: ModelConfiguration?, options: JSONCursor, preset: Preset = .official
   ) throws -> (configuration: ModelConfiguration, remarks: [String]) {

@@ -11,8 +11,8 @@ public struct CheckpointError: DescribedError, Equatable {
 }
 
 extension Trainer {
-  /// Writes everything needed to go on exactly: weights, target, moments, step and both configurations (random numbers follow from the
-  /// seed and the step). Beside the path, synced, renamed: a crash leaves the old file or the new one.
+  /// Writes everything needed to go on exactly: weights, target, moments, step and both configurations (random numbers
+  /// follow from the seed and the step). Beside the path, synced, renamed: a crash leaves the old file or the new one.
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
   public func save(to path: String) throws {
@@ -29,8 +29,8 @@ extension Trainer {
 
   /// Goes back to a saved state.
   ///
-  /// - Throws: `CheckpointError` where the file was written with other configurations (`workers`, `recompute` and what stops a collapsed run aside), `FileError`, `SafetensorsError`,
-  ///   `WeightsError`. The trainer is unchanged then.
+  /// - Throws: `CheckpointError` where the file was written with other configurations (`workers`, `recompute` and what
+  ///   stops a collapsed run aside), `FileError`, `SafetensorsError`, `WeightsError`. The trainer is unchanged then.
   public func restore(from path: String) throws {
     let file = try SafetensorsFile(path: path)
     let saved = try savedState(of: file, path: path)

@@ -3,7 +3,8 @@ import Files
 import Networks
 import Tensors
 
-/// The tensors of a source under the names of this project: a `module.` in front, left by distributed training, is dropped.
+/// The tensors of a source under the names of this project: a `module.` in front, left by distributed training, is
+/// dropped.
 struct WeightReader {
   let source: any TensorSource
   /// What messages call the source.
@@ -50,8 +51,8 @@ struct WeightReader {
     return values
   }
 
-  /// Fills places from the source. Nothing is written unless everything fits; where the system fails to read on the way, the
-  /// contents are undefined.
+  /// Fills places from the source. Nothing is written unless everything fits; where the system fails to read on the
+  /// way, the contents are undefined.
   ///
   /// - Parameters:
   ///   - places: name, shape and memory of each tensor wanted.

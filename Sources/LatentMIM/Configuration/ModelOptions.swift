@@ -78,9 +78,9 @@ extension ModelConfiguration: Configurable {
   /// Every option by its name.
   public var json: JSONValue { allOptions }
 
-  /// Reads options over a preset. Besides the options: `preset`; `size`, a named encoder such as `vit_small`; `mask_ratio`, the share
-  /// of patches that are targets, in place of `num_visible`. What others decide unless it is given: cues go with the cross-attention
-  /// decoder, low-level targets with `normalized_mse`.
+  /// Reads options over a preset. Besides the options: `preset`; `size`, a named encoder such as `vit_small`;
+  /// `mask_ratio`, the share of patches that are targets, in place of `num_visible`. What others decide unless it is
+  /// given: cues go with the cross-attention decoder, low-level targets with `normalized_mse`.
   ///
   /// - Throws: `ConfigurationError`, `JSONError`.
   public init(json: JSONCursor) throws {

@@ -3,8 +3,8 @@ import Compute
 
 /// One option of a configuration: its name in files and in Python, how it is read, checked and written.
 ///
-/// A configuration type lists its options once; reading, writing, range checks, refusal of unknown names and the comparison with a
-/// preset all follow from that list.
+/// A configuration type lists its options once; reading, writing, range checks, refusal of unknown names and the
+/// comparison with a preset all follow from that list.
 struct Option<Root> {
   let name: String
   let read: (Root) -> JSONValue

@@ -1,8 +1,8 @@
 import Compute
 import Tensors
 
-/// The number format that the operands of products are rounded to. Weights, the residual stream, layer norms, softmax, the loss and all
-/// sums are float32 whichever it is.
+/// The number format that the operands of products are rounded to. Weights, the residual stream, layer norms, softmax,
+/// the loss and all sums are float32 whichever it is.
 public enum Precision: String, Sendable, CaseIterable {
   /// bf16 where the processor has instructions for it, float32 elsewhere.
   case auto

@@ -8,7 +8,8 @@ public struct LossDiagnosis: Sendable, Equatable {
 }
 
 extension ModelConfiguration {
-  /// Reads a loss. The similarity constraint's share is part of it and not of the bounds: with a large coefficient readings lie too high.
+  /// Reads a loss. The similarity constraint's share is part of it and not of the bounds: with a large coefficient
+  /// readings lie too high.
   ///
   /// - Parameter metrics: of a step, or means over several.
   public func diagnosis(of metrics: BatchMetrics) -> LossDiagnosis {

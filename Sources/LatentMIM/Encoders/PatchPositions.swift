@@ -41,7 +41,8 @@ extension Encoder {
       })
   }
 
-  /// A trained table [L + 1, C], the class token's row left out, interpolated where the grid is another than the trained one.
+  /// A trained table [L + 1, C], the class token's row left out, interpolated where the grid is another than the
+  /// trained one.
   private func table(_ learned: Tensor, rows: Int, columns: Int, scaling: PositionScaling) throws -> Tensor {
     let (trainedRows, trainedColumns) = (configuration.trainingRows, configuration.trainingColumns)
     let cells = (1...configuration.numPatches).map { Int32($0) }

@@ -1,8 +1,8 @@
 import Compute
 import Tensors
 
-/// The cross-attention decoder (§3.6): predicts targets from visible tokens, which every block attends to, and from where both lie.
-/// With visual cues, queries start as blends of the visible tokens nearby.
+/// The cross-attention decoder (§3.6): predicts targets from visible tokens, which every block attends to, and from
+/// where both lie. With visual cues, queries start as blends of the visible tokens nearby.
 public final class CrossAttentionDecoder: Decoder {
   public let shape: DecoderShape
   /// Factor of the cue logits position_t · position_v; nil: no cues.

@@ -1,8 +1,8 @@
 import Compute
 import Tensors
 
-/// MAE's decoder: visible tokens and mask tokens, each with its position, in one sequence through self-attention blocks; the head reads
-/// the places of the targets.
+/// MAE's decoder: visible tokens and mask tokens, each with its position, in one sequence through self-attention
+/// blocks; the head reads the places of the targets.
 public final class SelfAttentionDecoder: Decoder {
   public let shape: DecoderShape
   let positions: PositionEmbedding

@@ -1,16 +1,16 @@
 import CKernels
 import Compute
 
-/// Cross-entropy of telling each prediction's own target from others of the same image (eq. 7, without its factor τ): mean over images
-/// and k of −log softmax_l(ẑ_k·z_l/τ) at the l that is k's own.
+/// Cross-entropy of telling each prediction's own target from others of the same image (eq. 7, without its factor τ):
+/// mean over images and k of −log softmax_l(ẑ_k·z_l/τ) at the l that is k's own.
 ///
 /// - Parameters:
 ///   - predictions: [B, T, C], of unit length.
 ///   - keys: [B, N, C], of unit length.
 ///   - own: B · T key numbers: the target of each prediction; nil: key k for prediction k, N = T.
 ///   - temperature: τ > 0.
-///   - alike: keys whose cosine with a prediction's own target is above this are left out of its softmax; nil: none are. No gradient flows
-///     through that choice.
+///   - alike: keys whose cosine with a prediction's own target is above this are left out of its softmax; nil: none
+///     are. No gradient flows through that choice.
 /// - Returns: a single number.
 /// - Throws: `ShapeError`, `OutOfMemory`.
 public func patchContrast(

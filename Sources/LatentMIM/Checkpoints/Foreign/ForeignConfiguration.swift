@@ -1,8 +1,8 @@
 import Files
 
 extension ModelConfiguration {
-  /// The configuration of another project's encoder: what its shapes tell, and `options`, which go before. There is no gap and no
-  /// projector; of the rest, which only training asks for, stands what the published model has.
+  /// The configuration of another project's encoder: what its shapes tell, and `options`, which go before. There is no
+  /// gap and no projector; of the rest, which only training asks for, stands what the published model has.
   ///
   /// - Returns: the rows of its position table in front of those of patches besides, and remarks on what was guessed.
   /// - Throws: `WeightsError`, `ConfigurationError`, `JSONError`.

@@ -3,8 +3,8 @@ import Files
 import Networks
 import Tensors
 
-// How an encoder of another project lies in this project's files: the network under this project's names, LayerScale and the positions
-// of leading tokens taken in; its tables; and in the metadata what neither tells.
+// How an encoder of another project lies in this project's files: the network under this project's names, LayerScale
+// and the positions of leading tokens taken in; its tables; and in the metadata what neither tells.
 
 private let sharedTable = "encoder.relative_position_bias_table"
 private func blockTable(_ block: Int) -> String { "encoder.blocks.\(block).attn.relative_position_bias_table" }
