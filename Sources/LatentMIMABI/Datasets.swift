@@ -1,5 +1,4 @@
 import CLatentMIM
-import Compute
 import Evaluation
 import Files
 import Images

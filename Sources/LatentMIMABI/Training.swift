@@ -1,5 +1,4 @@
 import CLatentMIM
-import Compute
 import LatentMIM
 import Networks
 

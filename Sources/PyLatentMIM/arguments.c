@@ -7,7 +7,8 @@ static const char *kind_of(const Py_buffer *view) {
   const char *format = view->format ? view->format : "B";
   if (*format == '@' || *format == '=') ++format;
   if (strlen(format) != 1) return "another kind of ";
-  return strchr("bhilq", *format) ? "int" : strchr("BHILQ", *format) ? "uint" : strchr("efd", *format) ? "float" : "bool";
+  if (strchr("bhilq", *format)) return "int";
+  return strchr("BHILQ", *format) ? "uint" : strchr("efd", *format) ? "float" : "bool";
 }
 
 static const struct {

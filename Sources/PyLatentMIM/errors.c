@@ -16,8 +16,7 @@ static PyObject *exception_class(lm_status status) {
 
 /// What the system refused, as Python raises it itself: FileNotFoundError and its like, with errno and filename.
 static PyObject *fail_as_system(int code, const char *path) {
-  PyObject *filename = PyUnicode_DecodeFSDefault(path);
-  PyObject *arguments = filename ? Py_BuildValue("(isN)", code, strerror(code), filename) : NULL;
+  PyObject *arguments = Py_BuildValue("(isN)", code, strerror(code), PyUnicode_DecodeFSDefault(path));
   if (arguments) PyErr_SetObject(PyExc_OSError, arguments);
   Py_XDECREF(arguments);
   return NULL;

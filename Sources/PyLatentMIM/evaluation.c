@@ -11,8 +11,7 @@ METHOD(pool, "features, has_class_token, pooling, k, pooled, /", "pooled [B, C] 
                DATA(pooled)));
 }
 
-/// The library's lm_progress over a Python callable (what, done, total). What it raises ends the evaluation and
-/// arrives.
+/// An lm_progress over a Python callable (what, done, total). What it raises ends the evaluation and arrives.
 static bool told(void *context, const char *what, int64_t done, int64_t total) {
   PyGILState_STATE state = PyGILState_Ensure();
   PyObject *answer = PyObject_CallFunction(context, "sLL", what, (long long)done, (long long)total);

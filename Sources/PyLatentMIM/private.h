@@ -32,8 +32,7 @@ bool parse(PyObject *args, const char *function, const char *format, ...);
   struct handle *kind;   \
   PARSE("O&", kind##_handle, &kind)
 
-/// Calls a function of the library without the GIL, while holding a handle (or NULL) against other threads; leaves the
-/// function with its error.
+/// Calls the library without the GIL, while holding a handle (or NULL) against other threads; leaves with its error.
 #define CALL(held, call)                        \
   do {                                          \
     lm_status status;                           \
@@ -60,8 +59,7 @@ bool parse(PyObject *args, const char *function, const char *format, ...);
 
 // ---- errors.c ------------------------------------------------------------------------------------------------------
 
-/// Sets the Python exception that goes with a status; returns NULL. An exception already set (by a signal handler)
-/// stays.
+/// Sets the exception that goes with a status; returns NULL. One that is set already (by a signal handler) stays.
 PyObject *fail(lm_status status);
 /// The exception class of LM_COLLAPSED, made when the module is.
 extern PyObject *collapse_error;

@@ -19,7 +19,6 @@
     if (capsule) ((struct handle *)PyCapsule_GetPointer(capsule, kind##_kind))->sizes = sizes;                   \
     return capsule;                                                                                              \
   }                                                                                                              \
-                                                                                                                 \
   METHOD(kind##_load, "path, options, /", "-> (" #kind ", remarks or None)") {                                   \
     PATH path = {0};                                                                                             \
     const char *options;                                                                                         \
@@ -29,7 +28,6 @@
     CALL(NULL, lm_##kind##_load(path.text, options, &made, &remarks));                                                 \
     return Py_BuildValue("(NN)", kind##_new(made, NULL, NULL), take_text(remarks));                              \
   }                                                                                                              \
-                                                                                                                 \
   METHOD(kind##_from_arrays, "arrays, title, options, /", "-> (" #kind ", remarks or None)") {                   \
     NAMED_ARRAYS arrays = {0};                                                                                   \
     const char *title, *options;                                                                                 \
@@ -39,14 +37,12 @@
     CALL(NULL, lm_##kind##_from_arrays(arrays.arrays, title, options, &made, &remarks));                               \
     return Py_BuildValue("(NN)", kind##_new(made, NULL, NULL), take_text(remarks));                              \
   }                                                                                                              \
-                                                                                                                 \
   METHOD(kind##_save, #kind ", path, /", "") {                                                                   \
     struct handle *handle;                                                                                       \
     PATH path = {0};                                                                                             \
     PARSE("O&O&", kind##_handle, &handle, path_argument, &path);                                                 \
     DO(handle, lm_##kind##_save(handle->raw, path.text));                                                   \
   }                                                                                                              \
-                                                                                                                 \
   METHOD(kind##_configuration, #kind ", /", "-> JSON of all options") {                                          \
     ONLY(kind);                                                                                                  \
     TEXT(NULL, lm_##kind##_configuration(kind->raw, &text));                                                           \

@@ -7,8 +7,7 @@
 /// - Handles (`lm_model *` …) go back to the `…_free` of their kind, which takes NULL too. A handle keeps alive what it
 ///   was made from: a trainer its model, an encoder its model's weights.
 /// - Arrays are dense, last index fastest. Images are [count, height, width, channels]; tokens [B, N, C].
-/// - Sizes are checked before memory is taken: LM_VALUE where they are impossible, LM_MEMORY where the machine has
-///   less.
+/// - Sizes are checked before memory is taken: LM_VALUE where impossible, LM_MEMORY where the machine has less.
 /// - Text is UTF-8. What arrives in a `char **` is freed with lm_text_free.
 /// - Options travel as JSON text, one object; NULL or "{}" stands for all defaults. Unknown names are refused by name.
 /// - A model shares its weights with the trainers, optimisers and encoders made from it: such handles, and any single
@@ -58,8 +57,7 @@ lm_status lm_set_thread_count(int64_t count);
 const char *lm_instruction_set(void);
 /// Forces one. LM_VALUE where the machine does not have it.
 lm_status lm_set_instruction_set(const char *name);
-/// Long calls ask `check` (or NULL) now and then, on the calling thread, and end with LM_INTERRUPTED when it returns
-/// true.
+/// Long calls ask `check` (or NULL) now and then, on the calling thread; true ends them with LM_INTERRUPTED.
 void lm_set_interrupt_check(bool (*check)(void));
 
 /// Memory of the library's arrays.
@@ -228,9 +226,8 @@ typedef struct lm_metric {
 enum { LM_MOST_METRICS = 32 };
 /// What was measured of a batch: "loss"; mean cosines between the patches of an image, each with itself included:
 /// "similarity_predictions", "similarity_visible", "similarity_targets"; "similarity_images" between different images'
-/// mean visible tokens, 1 is collapse, and the "effective_rank" of those. Of a step besides: "step" (those done, this
-/// one included), "epoch" (zero-based), "learning_rate", "target_momentum", "gamma", "gradient_norm",
-/// "images_per_second".
+/// mean visible tokens, 1 is collapse, and the "effective_rank" of those. Of a step besides: "step" (of those done),
+/// "epoch" (zero-based), "learning_rate", "target_momentum", "gamma", "gradient_norm", "images_per_second".
 typedef struct lm_metrics {
   int64_t count;
   lm_metric list[LM_MOST_METRICS];
@@ -373,13 +370,11 @@ typedef struct lm_labelled_features {
 ///
 /// - `train`: what protocols learn from, NULL where none does. `test`: what they are scored on.
 /// - `entries`: [{"protocol": "nn" | "knn" | "knn_uniform" | "linear" | "few_shot", "options": {…}, "features": {…}},
-///   …]; `features` as in lm_encoder_dataset_features, its defaults the protocol's. NULL: the suite, every protocol
-///   that applies.
+///   …]; `features` as in lm_encoder_dataset_features, its defaults the protocol's. NULL: all protocols that apply.
 /// - `options` of knn: "k" (a number or several), "temperature"; of knn_uniform: "k"; of linear: "preset" ("in100",
 ///   "in1k", "small"), "augment", "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "momentum",
 ///   "weight_decay", "trust_coefficient", "init_std", "seed"; of few_shot: "shots", "seeds", "learning_rate",
-///   "momentum", "weight_decay", "batch_size", "iterations", "schedule" ("cosine", "constant"), "batch_norm",
-///   "init_std".
+///   "momentum", "weight_decay", "batch_size", "iterations", "schedule", "batch_norm", "init_std".
 /// - `progress` may be NULL; `context` is handed to it.
 /// - `*report`: {"results": [{"protocol", "label", "options", "tap", "train", "test", "classes", "seeds", "accuracy",
 ///   "deviation", "scores": [[name, accuracy], …], "history": [[name, accuracy], …], "images", "predictions",
