@@ -1,7 +1,7 @@
 import Files
 import Compute
 
-/// The JPEG files below a folder, folder by folder in the order of their names.
+/// The image files below a folder, folder by folder in the order of their names.
 struct FolderScan {
   /// Paths, zero at the end, and for each the index of its class; −1 for files in the folder itself.
   private(set) var files: [(path: [CChar], label: Int)] = []
@@ -53,12 +53,14 @@ struct FolderScan {
 
   private mutating func add(_ path: [CChar], _ name: [CChar], label: Int) {
     let ending = Self.ending(name)
-    if ending == "jpg" || ending == "jpeg" {
+    if Self.endings.contains(ending) {
       files.append((path, label))
     } else {
       others[ending, default: 0] += 1
     }
   }
+
+  private static let endings = Set(ImageCodec.all.flatMap(\.endings))
 
   private static func ending(_ name: [CChar]) -> String {
     guard let dot = name.lastIndex(of: CChar(UInt8(ascii: "."))) else { return "" }

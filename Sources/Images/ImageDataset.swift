@@ -29,7 +29,7 @@ extension ImageDataset {
 public enum DatasetError: DescribedError, Equatable {
   /// The folder cannot be opened or read.
   case folder(path: String, problem: String)
-  /// No JPEG file below the folder; `others` counts files of other kinds by their ending.
+  /// No image file below the folder; `others` counts files of other kinds by their ending.
   case noImages(path: String, others: [String: Int])
   /// One file cannot be read or decoded. `fileKind` is what went wrong below.
   case unreadable(path: String, problem: String, fileKind: ErrorKind)
@@ -54,11 +54,11 @@ public enum DatasetError: DescribedError, Equatable {
     switch self {
     case .folder(let path, let problem): "cannot read the folder '\(path)': \(problem)"
     case .noImages(let path, let others):
-      "no JPEG file (.jpg, .jpeg) in '\(path)' or below: "
+      "no image file in '\(path)' or below, wanted \(ImageCodec.namesAndEndings): "
         + (others.isEmpty ? "it is empty" : "there are \(Self.list(others))")
     case .unreadable(let path, let problem, _): "cannot read '\(path)': \(problem)"
     case .nothingReadable(let path, let count, let first):
-      "none of the \(count) JPEG files in '\(path)' can be read; the first: \(first)"
+      "none of the \(count) image files in '\(path)' can be read; the first: \(first)"
     case .index(let index, let count): "image \(index) was asked for, the data set has images 0 ..< \(count)"
     case .labels(let problem): problem
     case .value(let value, let image):

@@ -1,7 +1,8 @@
 import Files
 import Compute
 
-/// The JPEG files below a folder (.jpg and .jpeg in any case; hidden files and folders are left out), as RGB images.
+/// The image files below a folder (by the usual endings of `ImageCodec.all`, in any case; hidden files and folders are left
+/// out), as RGB images.
 ///
 /// Where all files lie in sub-folders, each sub-folder that has any is a class, numbered in the order of the names' bytes, and
 /// `labels` are known. Where files lie in the folder itself, there are no classes. Files are sorted folder by folder. Another
@@ -71,7 +72,7 @@ public final class ImageFolder: ImageDataset {
   /// - Throws: `DatasetError.unreadable` with the file's path, `DatasetError.index`.
   public func image(at index: Int) throws -> Image {
     guard files.indices ~= index else { throw DatasetError.index(index, count: count) }
-    return try loadJPEG(files[index])
+    return try loadImage(files[index])
   }
 
   public func readableImage(at index: Int) throws -> (index: Int, image: Image) {

@@ -64,8 +64,16 @@ public func lm_resize(
 }
 
 @c @implementation
+public func lm_image_formats(_ formats: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) -> lm_status {
+  attempt {
+    let pairs = ImageCodec.all.map { ($0.name, JSONValue.array($0.endings.map { .string("." + $0) })) }
+    handOut(try JSONValue.object(Dictionary(uniqueKeysWithValues: pairs)).text(), formats)
+  }
+}
+
+@c @implementation
 public func lm_image_load(_ path: UnsafePointer<CChar>?, _ image: UnsafeMutablePointer<OpaquePointer?>?) -> lm_status {
-  attempt { try handOut(ImageBox(loadJPEG(text(path, "path"))), image) }
+  attempt { try handOut(ImageBox(loadImage(text(path, "path"))), image) }
 }
 
 @c @implementation

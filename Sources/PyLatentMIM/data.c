@@ -20,6 +20,14 @@ static PyObject *new_image(lm_status status, lm_image *image) {
   return handle_new(image_kind, image, RELEASE(lm_image_free), NULL, NULL, NULL);
 }
 
+static PyObject *image_formats(PyObject *self, PyObject *args) {
+  (void)self;
+  (void)args;
+  char *formats = NULL;
+  lm_status status = lm_image_formats(&formats);
+  return status == LM_OK ? take_text(formats) : fail(status);
+}
+
 static PyObject *image_load(PyObject *self, PyObject *args) {
   (void)self;
   SCOPED *path = NULL;
@@ -182,6 +190,7 @@ static PyObject *dataset_resized(PyObject *self, PyObject *args) {
 
 PyMethodDef data_methods[] = {
     {"resize", resize, METH_VARARGS, "resize(images, resized): the second is written"},
+    {"image_formats", image_formats, METH_NOARGS, "image_formats() -> json"},
     {"image_load", image_load, METH_VARARGS, "image_load(path) -> image"},
     {"image_size", image_size, METH_VARARGS, "image_size(image) -> (height, width, channels)"},
     {"image_read", image_read, METH_VARARGS, "image_read(image, values): values are written"},

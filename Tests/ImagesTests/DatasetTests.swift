@@ -62,7 +62,7 @@ import Testing
     #expect(throws: DatasetError.self) { try dataset.readableImage(at: 0) }
     #expect(
       message { try dataset.image(at: 0) }
-        == "cannot read '\(folder.path)/bad.jpg': it looks like no image, wanted is JPEG")
+        == "cannot read '\(folder.path)/bad.jpg': it looks like no image, wanted JPEG")
   }
 
   @Test func skipTakesTheNextReadable() throws {

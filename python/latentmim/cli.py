@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, help="threads that compute (default: one a core)")
     commands = parser.add_subparsers(dest="command", required=True)
 
-    pretrain = commands.add_parser("pretrain", help="train on a folder of JPEG files")
+    pretrain = commands.add_parser("pretrain", help=f"train on a folder of image files ({', '.join(lm.data.formats())})")
     pretrain.add_argument("folder")
     pretrain.add_argument("--out", required=True, help="folder of the run; run again to go on")
     pretrain.add_argument("--size", help="vit_tiny … vit_huge (default: by the number of images)")
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 
     segment = commands.add_parser("segment", help="divide an image into segments and draw them")
     segment.add_argument("weights")
-    segment.add_argument("image", help="a JPEG file")
+    segment.add_argument("image", help="an image file")
     segment.add_argument("--out", default="segments.png", help="picture to write (default: segments.png)")
     segment.add_argument("--segments", type=int, default=6)
     segment.add_argument("--linkage", choices=["ward", "average", "complete", "single"], default="ward")
@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--precision", choices=["float32", "bf16"], help="one alone (default: all this machine has)")
     bench.add_argument("--repeats", type=int, default=5, help="medians are of so many (default: %(default)s)")
     bench.add_argument("--recompute", action="store_true", help="measure the step with recomputed blocks")
-    bench.add_argument("--data", help="a folder of JPEG files: measure reading them, too")
+    bench.add_argument("--data", help="a folder of image files: measure reading them, too")
     bench.add_argument("--json", metavar="FILE", help="write the figures there; - for the standard output")
     bench.set_defaults(run=_bench)
     return parser

@@ -1,4 +1,4 @@
-"""Images and data sets: folders of JPEG files, decoded by the core's threads, and NumPy arrays."""
+"""Images and data sets: folders of image files, decoded by the core's threads, and NumPy arrays."""
 
 from __future__ import annotations
 
@@ -20,15 +20,21 @@ if TYPE_CHECKING:
 
     from latentmim._arrays import FloatArray, PathLike
 
-__all__ = ["Arrays", "Dataset", "ImageFolder", "as_dataset", "load_image", "resize"]
+__all__ = ["Arrays", "Dataset", "ImageFolder", "as_dataset", "formats", "load_image", "resize"]
+
+
+def formats() -> dict[str, list[str]]:
+    """The file formats of images that are read, each with the usual endings of its files: {"JPEG": [".jpg", …]}."""
+    names: dict[str, list[str]] = json.loads(_native.image_formats())
+    return names
 
 
 def load_image(path: PathLike) -> FloatArray:
-    """Decode a JPEG file, turned as its EXIF orientation says: [H, W, 3] float32 in 0 … 1.
+    """Decode an image file, turned as its EXIF orientation says: [H, W, 3] float32 in 0 … 1.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no whole JPEG image.
+        ValueError: it is no whole image of one of `formats()`.
 
     """
     return _read(_native.image_load(path))
@@ -146,7 +152,7 @@ class Dataset:
 
 
 class ImageFolder(Dataset):
-    """The JPEG files below a folder, as RGB images; sub-folders are classes, if all files lie in sub-folders.
+    """The image files below a folder, as RGB images; sub-folders are classes, if all files lie in sub-folders.
 
     Args:
         path: of the folder.
@@ -155,7 +161,7 @@ class ImageFolder(Dataset):
 
     Raises:
         OSError: the folder cannot be read.
-        ValueError: it holds no JPEG files.
+        ValueError: it holds no image files of one of `formats()`.
 
     """
 

@@ -64,7 +64,7 @@ class Trainer:
 
     Args:
         model: whose weights are moved.
-        data: a data set, the path of a folder of JPEG files, or an array of images. It must not change between stopping
+        data: a data set, the path of a folder of image files, or an array of images. It must not change between stopping
             and resuming: a checkpoint knows the number of images and is refused for another.
         epochs: passes over the data; the schedules span them.
         batch_size: images of one step. Half-filled last batches are left out.

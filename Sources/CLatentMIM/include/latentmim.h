@@ -127,7 +127,9 @@ lm_status lm_resize(const lm_pixels *pixels, int64_t height, int64_t width, floa
 
 /// One decoded image.
 typedef struct lm_image lm_image;
-/// Decodes a JPEG file, turned as its EXIF orientation says.
+/// The formats that are read: {"JPEG": [".jpg", …], …}, with the usual endings of file names. Free the text with lm_text_free.
+lm_status lm_image_formats(char **formats);
+/// Decodes an image file, told by its content, turned as its EXIF orientation says.
 lm_status lm_image_load(const char *path, lm_image **image);
 void lm_image_size(const lm_image *image, int64_t *height, int64_t *width, int64_t *channels);
 /// Writes [height, width, channels] float32 in 0 … 1.
@@ -135,7 +137,7 @@ void lm_image_read(const lm_image *image, float *values);
 void lm_image_free(lm_image *image);
 
 typedef struct lm_dataset lm_dataset;
-/// JPEG files below a folder, sorted by path; labels are the names of its sub-folders, none where it has no sub-folders.
+/// Image files below a folder, sorted by path; labels are the names of its sub-folders, none where it has no sub-folders.
 /// `skip_unreadable`: a file that cannot be read is noted in the description, and the next readable one takes its place, instead
 /// of failing.
 lm_status lm_dataset_folder(const char *path, bool skip_unreadable, lm_dataset **dataset);
