@@ -8,7 +8,7 @@ public final class Buffer: @unchecked Sendable {
   /// - Throws: `OutOfMemory` where the system has none left.
   public init(count: Int, element: Element = .float32) throws {
     // No address space holds more, and below it sizes can be computed without overflow.
-    guard count < Int.max / 16 else { throw OutOfMemory(bytes: .max, bytesInUse: Arena.shared.statistics.bytesInUse) }
+    guard count < Int.max / 16 else { throw OutOfMemory(bytes: .max) }
     self.count = count
     self.element = element
     size = Arena.blockSize(bytes: max(count, 1) * element.size)
@@ -50,4 +50,8 @@ public struct OutOfMemory: DescribedError {
   /// Bytes of buffers in use at that moment.
   public let bytesInUse: Int
   public var description: String { "out of memory: \(bytes) bytes wanted beside \(bytesInUse) in use" }
+
+  public init(bytes: Int, bytesInUse: Int = Arena.shared.statistics.bytesInUse) {
+    (self.bytes, self.bytesInUse) = (bytes, bytesInUse)
+  }
 }

@@ -13,11 +13,12 @@ public final class ImageArrays: ImageDataset {
   ///   - shape: [N, H, W, C], all positive.
   ///   - labels: one class index an image, not negative.
   ///   - classNames: empty, or a name for every label.
-  /// - Throws: `ImageError.shape`, `DatasetError.labels`.
+  /// - Throws: `ImageError.shape`, `ImageError.channelsFirst`, `DatasetError.labels`.
   public init(_ memory: PixelMemory, shape: [Int], labels: [Int]? = nil, classNames: [String] = []) throws {
     guard shape.count == 4, pixelCount(shape) == memory.count else {
       throw ImageError.shape(shape, count: memory.count)
     }
+    try refuseChannelsFirst(shape)
     if let labels { try Self.check(labels, images: shape[0], classNames) }
     (count, height, width, channels) = (shape[0], shape[1], shape[2], shape[3])
     self.labels = labels

@@ -4,17 +4,18 @@ public struct Normalization: Sendable, Equatable {
   public let deviation: [Float]
 
   /// - Parameters:
-  ///   - mean: one value a channel.
-  ///   - deviation: one positive value a channel.
+  ///   - mean: one value a channel, 0 … 1 as pixels are.
+  ///   - deviation: one value a channel, above 0 and at most 1.
   /// - Throws: `ImageError.option`.
   public init(mean: [Float], deviation: [Float]) throws {
     guard !mean.isEmpty, mean.count == deviation.count else {
       throw ImageError.option(
         "normalisation: \(mean.count) means and \(deviation.count) deviations, wanted is one of each a channel")
     }
-    guard mean.allSatisfy(\.isFinite), deviation.allSatisfy({ $0.isFinite && $0 > 0 }) else {
+    guard mean.allSatisfy({ 0...1 ~= $0 }), deviation.allSatisfy({ $0 > 0 && $0 <= 1 }) else {
       throw ImageError.option(
-        "normalisation: mean \(mean), deviation \(deviation): deviations must be positive numbers")
+        "normalisation: mean \(mean), deviation \(deviation): wanted means in 0 … 1 and deviations in 0 < … 1, as pixels are in 0 … 1"
+      )
     }
     self.init(unchecked: mean, deviation)
   }

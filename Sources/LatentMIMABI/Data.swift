@@ -2,6 +2,7 @@ import Files
 import CLatentMIM
 import Compute
 import Evaluation
+import Glibc
 import Images
 import LatentMIM
 import Tensors
@@ -10,6 +11,24 @@ import Tensors
 final class DatasetBox {
   let dataset: any ImageDataset
   init(_ dataset: any ImageDataset) { self.dataset = dataset }
+
+  /// The folder that the images, or those of which these are some, come from.
+  var folder: ImageFolder? { (dataset as? ImageSubset)?.base as? ImageFolder ?? dataset as? ImageFolder }
+
+  /// The number of an image in the folder; nil where there is no such image.
+  func indexInBase(_ index: Int) -> Int? {
+    guard 0..<dataset.count ~= index else { return nil }
+    return (dataset as? ImageSubset)?.indices[index] ?? index
+  }
+
+  /// The images that turned out unreadable so far, and why.
+  var skipped: [(index: Int, reason: String)] {
+    guard let folder, !folder.skipped.isEmpty else { return [] }
+    let candidates = dataset is ImageSubset ? Array(0..<dataset.count) : folder.skipped
+    return candidates.compactMap { index in
+      indexInBase(index).flatMap { folder.skipReason(at: $0) }.map { (index, $0) }
+    }
+  }
 }
 
 /// A decoded image behind a handle: float32 in 0 … 1.
@@ -52,6 +71,11 @@ extension lm_pixels {
 }
 
 @c @implementation
+public func lm_pixels_check(_ pixels: UnsafePointer<lm_pixels>?) -> lm_status {
+  attempt { _ = try given(pixels, "pixels").pointee.dataset() }
+}
+
+@c @implementation
 public func lm_resize(
   _ pixels: UnsafePointer<lm_pixels>?, _ height: Int64, _ width: Int64, _ resized: UnsafeMutablePointer<Float>?
 ) -> lm_status {
@@ -73,7 +97,7 @@ public func lm_image_formats(_ formats: UnsafeMutablePointer<UnsafeMutablePointe
 
 @c @implementation
 public func lm_image_load(_ path: UnsafePointer<CChar>?, _ image: UnsafeMutablePointer<OpaquePointer?>?) -> lm_status {
-  attempt { try handOut(ImageBox(loadImage(text(path, "path"))), image) }
+  attempt { try handOut(ImageBox(loadImage(filePath(path, "path"))), image) }
 }
 
 @c @implementation
@@ -98,11 +122,13 @@ public func lm_image_free(_ image: OpaquePointer?) { release(image, ImageBox.sel
 
 @c @implementation
 public func lm_dataset_folder(
-  _ path: UnsafePointer<CChar>?, _ skipUnreadable: Bool, _ dataset: UnsafeMutablePointer<OpaquePointer?>?
+  _ path: UnsafePointer<CChar>?, _ skipUnreadable: Bool, _ dataset: UnsafeMutablePointer<OpaquePointer?>?,
+  _ remarks: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> lm_status {
   attempt {
-    let folder = try ImageFolder(path: text(path, "path"), onError: skipUnreadable ? .skip : .fail)
+    let folder = try ImageFolder(path: filePath(path, "path"), onError: skipUnreadable ? .skip : .fail)
     try handOut(DatasetBox(folder), dataset)
+    handOut(joined(folder.remarks), remarks)
   }
 }
 
@@ -115,6 +141,17 @@ public func lm_dataset_arrays(
     let pixels = try given(pixels, "pixels").pointee
     let list = labels.map { UnsafeBufferPointer(start: $0, count: Int(max(pixels.count, 0))).map { Int($0) } }
     try handOut(DatasetBox(pixels.dataset(labels: list)), dataset)
+  }
+}
+
+@c @implementation
+public func lm_dataset_subset(
+  _ dataset: OpaquePointer?, _ indices: UnsafePointer<Int64>?, _ count: Int64,
+  _ subset: UnsafeMutablePointer<OpaquePointer?>?
+) -> lm_status {
+  attempt {
+    let base = try object(dataset, DatasetBox.self).dataset
+    try handOut(DatasetBox(ImageSubset(of: base, indices: list(indices, count))), subset)
   }
 }
 
@@ -135,14 +172,38 @@ public func lm_dataset_description(
   _ dataset: OpaquePointer?, _ description: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> lm_status {
   attempt {
-    let dataset = try object(dataset, DatasetBox.self).dataset
-    let folder = dataset as? ImageFolder
-    let json: JSONValue = .object([
-      "classes": .array(dataset.classNames.map { .string($0) }),
-      "paths": .array((folder.map { $0.paths } ?? []).map { .string($0) }),
-      "skipped": .array((folder?.skipped ?? []).map { .array([.string($0.path), .string($0.reason)]) }),
-    ])
-    handOut(try json.text(), description)
+    let box = try object(dataset, DatasetBox.self)
+    let classes = box.folder?.classFolders ?? box.dataset.classNames.map { FilePath($0) }
+    let skipped = JSONValue.array(box.skipped.map { .array([.integer($0.index), .string($0.reason)]) })
+    handOut(
+      "{\"classes\":[\(classes.map(\.jsonText).joined(separator: ","))],\"skipped\":\(try skipped.text())}", description
+    )
+  }
+}
+
+@c @implementation
+public func lm_dataset_path(_ dataset: OpaquePointer?, _ index: Int64) -> UnsafePointer<CChar>? {
+  guard let box = try? object(dataset, DatasetBox.self), let place = box.indexInBase(Int(index)) else { return nil }
+  return box.folder?.cPath(at: place)
+}
+
+@c @implementation
+public func lm_dataset_left_out_count(_ dataset: OpaquePointer?) -> Int64 {
+  Int64((try? object(dataset, DatasetBox.self))?.folder?.leftOutCount ?? 0)
+}
+
+@c @implementation
+public func lm_dataset_left_out(
+  _ dataset: OpaquePointer?, _ index: Int64, _ path: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ reason: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> lm_status {
+  attempt {
+    let folder = try object(dataset, DatasetBox.self).folder
+    guard let file = folder?.leftOut(at: Int(index)) else {
+      throw ArgumentError("index is \(index), wanted 0 ..< \(folder?.leftOutCount ?? 0)")
+    }
+    path?.pointee = file.path.withCString { strdup($0) }
+    handOut(file.reason, reason)
   }
 }
 

@@ -18,7 +18,7 @@ public func lm_encoder_load(
   _ remarks: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> lm_status {
   attempt {
-    let loaded = try Encoder.load(from: text(path, "path"), options: options(optionsText, "options"))
+    let loaded = try Encoder.load(from: filePath(path, "path"), options: options(optionsText, "options"))
     try handOut(loaded.encoder, encoder)
     handOut(joined(loaded.remarks), remarks)
   }
@@ -39,7 +39,7 @@ public func lm_encoder_from_arrays(
 
 @c @implementation
 public func lm_encoder_save(_ encoder: OpaquePointer?, _ path: UnsafePointer<CChar>?) -> lm_status {
-  attempt { try object(encoder, Encoder.self).save(to: text(path, "path")) }
+  attempt { try object(encoder, Encoder.self).save(to: filePath(path, "path")) }
 }
 
 @c @implementation

@@ -77,6 +77,11 @@ func text(_ pointer: UnsafePointer<CChar>?, _ name: String) throws -> String {
   String(cString: try given(pointer, name))
 }
 
+/// A path, byte for byte.
+func filePath(_ pointer: UnsafePointer<CChar>?, _ name: String) throws -> FilePath {
+  FilePath(cString: try given(pointer, name))
+}
+
 /// The number of elements of a shape.
 ///
 /// - Throws: `ArgumentError` where a size is negative or the product overflows.

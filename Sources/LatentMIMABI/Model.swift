@@ -67,7 +67,7 @@ public func lm_model_load(
   _ remarks: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> lm_status {
   attempt {
-    let loaded = try LatentMIMModel.load(from: text(path, "path"), options: options(optionsText, "options"))
+    let loaded = try LatentMIMModel.load(from: filePath(path, "path"), options: options(optionsText, "options"))
     try handOut(ModelBox(loaded.model), model)
     handOut(joined(loaded.remarks), remarks)
   }
@@ -100,7 +100,7 @@ public func lm_model_set_parameters(
 
 @c @implementation
 public func lm_model_save(_ model: OpaquePointer?, _ path: UnsafePointer<CChar>?) -> lm_status {
-  attempt { try object(model, ModelBox.self).model.save(to: text(path, "path")) }
+  attempt { try object(model, ModelBox.self).model.save(to: filePath(path, "path")) }
 }
 
 @c @implementation

@@ -114,12 +114,12 @@ extension lm_step_metrics {
 
 @c @implementation
 public func lm_trainer_save(_ trainer: OpaquePointer?, _ path: UnsafePointer<CChar>?) -> lm_status {
-  attempt { try object(trainer, Trainer.self).save(to: text(path, "path")) }
+  attempt { try object(trainer, Trainer.self).save(to: filePath(path, "path")) }
 }
 
 @c @implementation
 public func lm_trainer_restore(_ trainer: OpaquePointer?, _ path: UnsafePointer<CChar>?) -> lm_status {
-  attempt { try object(trainer, Trainer.self).restore(from: text(path, "path")) }
+  attempt { try object(trainer, Trainer.self).restore(from: filePath(path, "path")) }
 }
 
 @c @implementation

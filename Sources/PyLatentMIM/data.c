@@ -1,5 +1,13 @@
 #include "private.h"
 
+static PyObject *pixels_check(PyObject *self, PyObject *pixel_array) {
+  (void)self;
+  ARRAY images = {0};
+  lm_pixels pixels;
+  if (!pixels_in(pixel_array, "images", &images, &pixels)) return NULL;
+  return none_or_fail(lm_pixels_check(&pixels));
+}
+
 static PyObject *resize(PyObject *self, PyObject *args) {
   (void)self;
   PyObject *pixel_array, *resized_array;
@@ -74,9 +82,25 @@ static PyObject *dataset_folder(PyObject *self, PyObject *args) {
   if (!PyArg_ParseTuple(args, "O&p", PyUnicode_FSConverter, &path, &skip_unreadable)) return NULL;
   const char *name = PyBytes_AsString(path);
   lm_dataset *dataset = NULL;
+  char *remarks = NULL;
   lm_status status;
-  WITHOUT_GIL(status = lm_dataset_folder(name, skip_unreadable, &dataset));
-  return new_dataset(status, dataset, NULL, 3);
+  WITHOUT_GIL(status = lm_dataset_folder(name, skip_unreadable, &dataset, &remarks));
+  SCOPED *made = new_dataset(status, dataset, NULL, 3);
+  SCOPED *text = take_text(remarks);
+  return made && text ? PyTuple_Pack(2, made, text) : NULL;
+}
+
+static PyObject *dataset_subset(PyObject *self, PyObject *args) {
+  (void)self;
+  PyObject *base, *index_array;
+  if (!PyArg_ParseTuple(args, "OO", &base, &index_array)) return NULL;
+  struct handle *dataset;
+  ARRAY indices = {0};
+  if (!dataset_handle(base, &dataset) || !array_in(index_array, "indices", INT64, 1, SHAPE(-1), &indices)) return NULL;
+  lm_dataset *subset = NULL;
+  lm_status status;
+  WITH(dataset, status = lm_dataset_subset(dataset->raw, indices.view.buf, indices.view.shape[0], &subset));
+  return new_dataset(status, subset, base, dataset->geometry.channels);
 }
 
 static PyObject *dataset_arrays(PyObject *self, PyObject *args) {
@@ -135,6 +159,45 @@ static PyObject *dataset_description(PyObject *self, PyObject *args) {
   return status == LM_OK ? take_text(description) : fail(status);
 }
 
+static PyObject *dataset_paths(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *dataset;
+  if (!PyArg_ParseTuple(args, "O&", dataset_handle, &dataset)) return NULL;
+  PyObject *paths = PyList_New(0);
+  const char *path;
+  for (int64_t i = 0; paths && (path = lm_dataset_path(dataset->raw, i)); ++i) {
+    SCOPED *text = PyUnicode_DecodeFSDefault(path);
+    if (!text || PyList_Append(paths, text) < 0) Py_CLEAR(paths);
+  }
+  return paths;
+}
+
+static PyObject *dataset_left_out(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *dataset;
+  if (!PyArg_ParseTuple(args, "O&", dataset_handle, &dataset)) return NULL;
+  PyObject *list = PyList_New(0);
+  int64_t count = lm_dataset_left_out_count(dataset->raw);
+  for (int64_t i = 0; list && i < count; ++i) {
+    char *path = NULL, *reason = NULL;
+    lm_status status = lm_dataset_left_out(dataset->raw, i, &path, &reason);
+    SCOPED *first = path ? PyUnicode_DecodeFSDefault(path) : NULL;
+    lm_text_free(path);
+    SCOPED *second = take_text(reason);
+    SCOPED *pair = first && second ? PyTuple_Pack(2, first, second) : NULL;
+    if (status != LM_OK) fail(status);
+    if (!pair || PyList_Append(list, pair) < 0) Py_CLEAR(list);
+  }
+  return list;
+}
+
+static PyObject *dataset_left_out_count(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *dataset;
+  if (!PyArg_ParseTuple(args, "O&", dataset_handle, &dataset)) return NULL;
+  return PyLong_FromLongLong(lm_dataset_left_out_count(dataset->raw));
+}
+
 static PyObject *dataset_image(PyObject *self, PyObject *args) {
   (void)self;
   struct handle *dataset;
@@ -189,17 +252,22 @@ static PyObject *dataset_resized(PyObject *self, PyObject *args) {
 }
 
 PyMethodDef data_methods[] = {
+    {"pixels_check", pixels_check, METH_O, "pixels_check(images): raises where their axes are in another order"},
     {"resize", resize, METH_VARARGS, "resize(images, resized): the second is written"},
     {"image_formats", image_formats, METH_NOARGS, "image_formats() -> json"},
     {"image_load", image_load, METH_VARARGS, "image_load(path) -> image"},
     {"image_size", image_size, METH_VARARGS, "image_size(image) -> (height, width, channels)"},
     {"image_read", image_read, METH_VARARGS, "image_read(image, values): values are written"},
-    {"dataset_folder", dataset_folder, METH_VARARGS, "dataset_folder(path, skip_unreadable) -> dataset"},
+    {"dataset_folder", dataset_folder, METH_VARARGS, "dataset_folder(path, skip_unreadable) -> (dataset, text or None)"},
     {"dataset_arrays", dataset_arrays, METH_VARARGS, "dataset_arrays(images, labels or None) -> dataset"},
+    {"dataset_subset", dataset_subset, METH_VARARGS, "dataset_subset(dataset, indices) -> dataset"},
     {"dataset_count", dataset_count, METH_VARARGS, "dataset_count(dataset) -> int"},
     {"dataset_channels", dataset_channels, METH_VARARGS, "dataset_channels(dataset) -> int"},
     {"dataset_labels", dataset_labels, METH_VARARGS, "dataset_labels(dataset, labels or None) -> whether there are any"},
     {"dataset_description", dataset_description, METH_VARARGS, "dataset_description(dataset) -> json"},
+    {"dataset_paths", dataset_paths, METH_VARARGS, "dataset_paths(dataset) -> list of str"},
+    {"dataset_left_out", dataset_left_out, METH_VARARGS, "dataset_left_out(dataset) -> list of (path, reason)"},
+    {"dataset_left_out_count", dataset_left_out_count, METH_VARARGS, "dataset_left_out_count(dataset) -> int"},
     {"dataset_image", dataset_image, METH_VARARGS, "dataset_image(dataset, index) -> image"},
     {"dataset_crops", dataset_crops, METH_VARARGS,
      "dataset_crops(dataset, indices, model json, training json, epoch, crops): crops are written"},

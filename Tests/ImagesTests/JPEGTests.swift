@@ -63,11 +63,21 @@ import Testing
     #expect(message { try decodeImage(file) }.contains("64250×64250"))
   }
 
+  /// 3 bytes of header say 16,000 × 16,000 pixels in several scans: decoding them would take 1.5 GB beside the pixels.
+  @Test func scansThatTakeTooMuchMemoryAreRefused() throws {
+    var file = try fixture("progressive.jpg")
+    let frame = try #require(file.indices.first { file[$0] == 0xFF && file[$0 + 1] == 0xC2 })
+    for (offset, byte) in zip(5...8, [0x3E, 0x80, 0x3E, 0x80] as [UInt8]) { file[frame + offset] = byte }
+    #expect(message { try decodeImage(file) }.contains("more than 512 MiB"))
+  }
+
   @Test func saysWhatOtherFilesAre() {
     #expect(throws: ImageFileError.empty) { try decodeImage([]) }
     #expect(message { try decodeImage([0x89, 0x50, 0x4E, 0x47, 13, 10]) } == "it looks like PNG, wanted JPEG")
     #expect(message { try decodeImage(Array("GIF89a".utf8)) }.contains("GIF"))
     #expect(message { try decodeImage(Array("RIFF0000WEBPVP8 ".utf8)) }.contains("WebP"))
     #expect(message { try decodeImage([1, 2, 3]) }.contains("no image"))
+    #expect(message { try decodeImage(Array("version https://git-lfs.github.com/spec/v1".utf8)) }.contains("Git LFS"))
+    #expect(ImageCodec.names == ImageCodec.all.map(\.name).joined(separator: ", "))
   }
 }

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import latentmim as lm
+from latentmim import _arrays
 from latentmim.evaluate import command
 from latentmim.reproduce import command as reproduction
 
@@ -37,7 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, help="threads that compute (default: one a core)")
     commands = parser.add_subparsers(dest="command", required=True)
 
-    pretrain = commands.add_parser("pretrain", help=f"train on a folder of image files ({', '.join(lm.data.formats())})")
+    pretrain = commands.add_parser(
+        "pretrain", help=f"train on a folder of image files ({', '.join(lm.data.formats())})"
+    )
     pretrain.add_argument("folder")
     pretrain.add_argument("--out", required=True, help="folder of the run; run again to go on")
     pretrain.add_argument("--size", help="vit_tiny … vit_huge (default: by the number of images)")
@@ -144,12 +147,12 @@ def _segment(chosen: argparse.Namespace) -> None:
         encoder, image, chosen.segments, linkage=chosen.linkage, connectivity=chosen.connectivity,
         size=tuple(chosen.size) if chosen.size else "nearest",
     )  # fmt: skip
-    lm.plot.segments(image, found).savefig(chosen.out, dpi=150)
+    lm.plot.segments(image, found).savefig(_arrays.path(chosen.out), dpi=150)
     print(chosen.out)
 
 
 def _inspect(chosen: argparse.Namespace) -> None:
-    path = chosen.path
+    path = _arrays.path(chosen.path)
     if os.path.isdir(path):
         path = os.path.join(path, "config.json")
     if path.endswith(".json"):
@@ -201,7 +204,7 @@ def _bench(chosen: argparse.Namespace) -> None:
     for line in bench.report(results):
         print(line)
     if chosen.json:
-        with open(chosen.json, "w", encoding="utf-8") as file:
+        with open(_arrays.path(chosen.json), "w", encoding="utf-8") as file:
             json.dump(results, file, indent=1)
 
 

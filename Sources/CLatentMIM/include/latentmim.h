@@ -6,7 +6,8 @@
 ///   Results are written only on LM_OK.
 /// - Handles (`lm_model *` …) come from a create, load or open function and go back to the `…_free` of their kind, which takes
 ///   NULL too. A handle keeps alive what it was made from: a trainer its model, an encoder its model's weights.
-/// - Arrays are dense, last index fastest. Images are [count, height, width, channels]; tokens [B, N, C]. Text is UTF-8.
+/// - Arrays are dense, last index fastest. Images are [count, height, width, channels]; tokens [B, N, C]. Text is UTF-8; paths are the bytes
+///   of the system, whatever they mean.
 /// - Options travel as JSON text, one object; NULL or "{}" stands for all defaults. Unknown names are refused by name.
 /// - A model shares its weights with the trainers, optimisers and encoders made from it: such handles, and any single handle, must
 ///   not be used by two threads at once. Unrelated handles may.
@@ -122,6 +123,8 @@ typedef struct lm_pixels {
   int64_t count, height, width, channels;
 } lm_pixels;
 
+/// LM_VALUE where these are no images of that order: an impossible shape, or one that is surely [count, channels, height, width].
+lm_status lm_pixels_check(const lm_pixels *pixels);
 /// Resamples images to [count, height, width, channels] float32 in 0 … 1: bicubic, antialiased.
 lm_status lm_resize(const lm_pixels *pixels, int64_t height, int64_t width, float *resized);
 
@@ -137,17 +140,25 @@ void lm_image_read(const lm_image *image, float *values);
 void lm_image_free(lm_image *image);
 
 typedef struct lm_dataset lm_dataset;
-/// Image files below a folder, sorted by path; labels are the names of its sub-folders, none where it has no sub-folders.
-/// `skip_unreadable`: a file that cannot be read is noted in the description, and the next readable one takes its place, instead
-/// of failing.
-lm_status lm_dataset_folder(const char *path, bool skip_unreadable, lm_dataset **dataset);
+/// Image files below a folder, sorted by path; its sub-folders are the classes, where there are more of them than images beside them,
+/// which are then left out. `skip_unreadable`: a file that cannot be read is noted in the description, and the next readable one
+/// takes its place, instead of failing. `remarks` (may be NULL): what was left out, one line each, or NULL.
+lm_status lm_dataset_folder(const char *path, bool skip_unreadable, lm_dataset **dataset, char **remarks);
 /// Images in memory, not copied (see above). `labels`: [count], or NULL.
 lm_status lm_dataset_arrays(const lm_pixels *pixels, const int64_t *labels, lm_dataset **dataset);
+/// Some images of a data set, in any order, as a data set. It keeps what it was made from alive.
+lm_status lm_dataset_subset(const lm_dataset *dataset, const int64_t *indices, int64_t count, lm_dataset **subset);
 int64_t lm_dataset_count(const lm_dataset *dataset);
 /// Whether images have labels; writes them to `labels` [count] unless that is NULL.
 bool lm_dataset_labels(const lm_dataset *dataset, int64_t *labels);
-/// {"classes": [names by label], "paths": [one per image; empty for arrays], "skipped": [[path, reason], …]}
+/// {"classes": [names by label], "skipped": [[index, reason], …]}; bytes of names that are no UTF-8 stand as \udc80 … \udcff.
 lm_status lm_dataset_description(const lm_dataset *dataset, char **description);
+/// The path of an image's file, in the bytes of the system, valid as long as the data set; NULL for arrays.
+const char *lm_dataset_path(const lm_dataset *dataset, int64_t index);
+/// How many files below a folder are no images of the data set; 0 for arrays.
+int64_t lm_dataset_left_out_count(const lm_dataset *dataset);
+/// One of them, and why it is left out. Free both texts with lm_text_free.
+lm_status lm_dataset_left_out(const lm_dataset *dataset, int64_t index, char **path, char **reason);
 lm_status lm_dataset_image(const lm_dataset *dataset, int64_t index, lm_image **image);
 /// The training crops of images, as training sees them in `epoch`: [count, crop height, crop width, channels], normalised.
 lm_status lm_dataset_crops(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from latentmim import _arrays
 from latentmim.data import Arrays, ImageFolder
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def read(path: PathLike, *, images: int | None = None) -> LabelledSet:
         ValueError: it is none of these, or has fewer than two classes.
 
     """
-    place = os.fspath(path)
+    place = _arrays.path(path)
     try:
         found = _read(place)
     except (EOFError, zipfile.BadZipFile, zlib.error) as error:
