@@ -69,6 +69,20 @@ public struct Image: Sendable {
   /// A copy of the elements of a float32 image, [height, width, channels]; nil for an uint8 image.
   public var floats: [Float]? { element == .float32 ? elements(of: Float.self) : nil }
 
+  /// Writes the elements as float32 in 0 … 1, [height, width, channels].
+  public func copyFloats(to output: UnsafeMutablePointer<Float>) {
+    let length = width * channels
+    for y in 0..<height {
+      let target = output + y * length
+      switch element {
+      case .float32: target.update(from: row(y, of: Float.self), count: length)
+      case .uint8:
+        let source = row(y, of: UInt8.self)
+        for index in 0..<length { target[index] = Float(source[index]) * (1 / 255) }
+      }
+    }
+  }
+
   /// The first value of a float32 image that is not within 0 … 1 (not a number included).
   func valueOutOfRange() -> Float? {
     guard element == .float32 else { return nil }

@@ -31,17 +31,10 @@ final class DatasetBox {
   }
 }
 
-/// A decoded image behind a handle: float32 in 0 … 1.
+/// A decoded image behind a handle.
 final class ImageBox {
-  let height: Int
-  let width: Int
-  let channels: Int
-  let pixels: Buffer
-
-  init(_ image: Image) throws {
-    (height, width, channels) = (image.height, image.width, image.channels)
-    pixels = try Resampling(height: height, width: width, normalization: .none(channels: channels))(image)
-  }
+  let image: Image
+  init(_ image: Image) { self.image = image }
 }
 
 extension lm_pixels {
@@ -106,15 +99,15 @@ public func lm_image_size(
   _ channels: UnsafeMutablePointer<Int64>?
 ) {
   let box = try? object(image, ImageBox.self)
-  height?.pointee = Int64(box?.height ?? 0)
-  width?.pointee = Int64(box?.width ?? 0)
-  channels?.pointee = Int64(box?.channels ?? 0)
+  height?.pointee = Int64(box?.image.height ?? 0)
+  width?.pointee = Int64(box?.image.width ?? 0)
+  channels?.pointee = Int64(box?.image.channels ?? 0)
 }
 
 @c @implementation
 public func lm_image_read(_ image: OpaquePointer?, _ values: UnsafeMutablePointer<Float>?) {
-  guard let box = try? object(image, ImageBox.self) else { return }
-  values?.update(from: box.pixels.pointer, count: box.pixels.count)
+  guard let box = try? object(image, ImageBox.self), let values else { return }
+  box.image.copyFloats(to: values)
 }
 
 @c @implementation

@@ -23,9 +23,10 @@ static PyObject *resize(PyObject *self, PyObject *args) {
   return none_or_fail(status);
 }
 
-static PyObject *new_image(lm_status status, lm_image *image) {
+/// `keeps`: the data set whose memory the image may lie in, or NULL.
+static PyObject *new_image(lm_status status, lm_image *image, PyObject *keeps) {
   if (status != LM_OK) return fail(status);
-  return handle_new(image_kind, image, RELEASE(lm_image_free), NULL, NULL, NULL);
+  return handle_new(image_kind, image, RELEASE(lm_image_free), keeps, NULL, NULL);
 }
 
 static PyObject *image_formats(PyObject *self, PyObject *args) {
@@ -44,7 +45,7 @@ static PyObject *image_load(PyObject *self, PyObject *args) {
   lm_image *image = NULL;
   lm_status status;
   WITHOUT_GIL(status = lm_image_load(name, &image));
-  return new_image(status, image);
+  return new_image(status, image, NULL);
 }
 
 static PyObject *image_size(PyObject *self, PyObject *args) {
@@ -200,13 +201,14 @@ static PyObject *dataset_left_out_count(PyObject *self, PyObject *args) {
 
 static PyObject *dataset_image(PyObject *self, PyObject *args) {
   (void)self;
+  PyObject *capsule;
   struct handle *dataset;
   long long index;
-  if (!PyArg_ParseTuple(args, "O&L", dataset_handle, &dataset, &index)) return NULL;
+  if (!PyArg_ParseTuple(args, "OL", &capsule, &index) || !dataset_handle(capsule, &dataset)) return NULL;
   lm_image *image = NULL;
   lm_status status;
   WITH(dataset, status = lm_dataset_image(dataset->raw, index, &image));
-  return new_image(status, image);
+  return new_image(status, image, capsule);
 }
 
 static PyObject *dataset_crops(PyObject *self, PyObject *args) {
