@@ -34,15 +34,3 @@ public final class GrowingBlock<Element: BitwiseCopyable> {
     capacity = larger
   }
 }
-
-/// Demands memory that is about to be asked for where a refusal would end the process: arrays whose size goes with the data.
-///
-/// - Throws: `OutOfMemory` where the system would not give `bytes` and a little more.
-public func requireMemory(bytes: Int) throws {
-  let (length, overflows) = max(bytes, 0).addingReportingOverflow(1 << 22)
-  // A mapping, since compilers take away a malloc that is freed at once.
-  guard !overflows,
-    let probe = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), probe != MAP_FAILED
-  else { throw OutOfMemory(bytes: bytes) }
-  munmap(probe, length)
-}

@@ -132,7 +132,10 @@ public func lm_dataset_arrays(
 ) -> lm_status {
   attempt {
     let pixels = try given(pixels, "pixels").pointee
-    let list = labels.map { UnsafeBufferPointer(start: $0, count: Int(max(pixels.count, 0))).map { Int($0) } }
+    // An impossible number of images is told before as many labels are read.
+    let count = try pixels.dataset().count
+    try requireMemory(for: count, of: Int.self)
+    let list = labels.map { UnsafeBufferPointer(start: $0, count: count).map { Int($0) } }
     try handOut(DatasetBox(pixels.dataset(labels: list)), dataset)
   }
 }
@@ -242,5 +245,6 @@ public func lm_dataset_free(_ dataset: OpaquePointer?) { release(dataset, Datase
 /// Indices given as an array of C.
 func list(_ values: UnsafePointer<Int64>?, _ count: Int64) throws -> [Int] {
   guard count > 0 else { throw ArgumentError("the number of indices is \(count), wanted at least 1") }
+  try requireMemory(for: Int(count), of: Int.self)
   return UnsafeBufferPointer(start: try given(values, "indices"), count: Int(count)).map { Int($0) }
 }

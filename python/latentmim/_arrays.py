@@ -25,6 +25,11 @@ def path(given: PathLike) -> str:
     return os.path.expanduser(os.fsdecode(given))
 
 
+def shown(path: str) -> str:
+    """A path for messages: bytes that are no UTF-8 stand as escapes."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
 def pixels(images: ArrayLike, name: str = "images") -> NDArray[Any]:
     """Uint8 or float32, contiguous, any shape; other float types are converted, anything else is a TypeError."""
     try:

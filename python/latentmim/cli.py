@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -21,6 +22,9 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, or 1 with the error printed, or 130 on Ctrl-C."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Paths are printed in the bytes that they came in.
+        sys.stdout.reconfigure(errors="surrogateescape")
     chosen = _parser().parse_args(arguments)
     try:
         chosen.run(chosen)

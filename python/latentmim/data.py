@@ -34,7 +34,7 @@ def load_image(path: PathLike) -> FloatArray:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no whole image of one of `formats()`.
+        ValueError: it is no image of one of `formats()`, is damaged, or has more than 2²⁸ pixels.
 
     """
     return _read(_native.image_load(_arrays.path(path)))

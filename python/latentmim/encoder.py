@@ -220,7 +220,7 @@ def load_encoder(
     elif _arrays.is_pytorch(path := _arrays.path(weights)):
         from latentmim import pth
 
-        handle, remarks = _native.encoder_from_arrays(pth.weights(path), path, given)
+        handle, remarks = _native.encoder_from_arrays(pth.weights(path), _arrays.shown(path), given)
     else:
         handle, remarks = _native.encoder_load(path, given)
     _arrays.warn(remarks)

@@ -89,7 +89,7 @@ class LatentMIM:
             from latentmim import pth
 
             arrays = pth.weights(path)
-            model._handle, remarks = _native.model_from_arrays(arrays, path, _options(options))
+            model._handle, remarks = _native.model_from_arrays(arrays, _arrays.shown(path), _options(options))
         else:
             model._handle, remarks = _native.model_load(path, _options(options))
         _arrays.warn(remarks)

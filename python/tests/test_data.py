@@ -3,6 +3,8 @@
 import gc
 import os
 import re
+import subprocess
+import sys
 import weakref
 from pathlib import Path
 
@@ -71,6 +73,15 @@ def test_names_that_are_no_utf8(folder: Path, model: lm.LatentMIM) -> None:
     assert os.path.exists(weights)
     again = lm.LatentMIM.load(weights).parameters()
     assert all(np.array_equal(value, again[name]) for name, value in model.parameters().items())
+
+
+def test_command_line_keeps_the_bytes_of_paths(folder: Path, model: lm.LatentMIM) -> None:
+    model.encoder.save(folder / "encoder.safetensors")
+    out = os.path.join(os.fsencode(folder), b"caf\xe9.png")
+    picture = next(folder.glob("cats/*.jpg"))
+    command = [sys.executable, "-m", "latentmim", "segment", folder / "encoder.safetensors", picture, "--out", out]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert (done.returncode, done.stdout.strip(), os.path.exists(out)) == (0, out, True), done.stderr
 
 
 def test_home_in_paths(folder: Path, model: lm.LatentMIM, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ public enum ImageFileError: DescribedError, Equatable {
     switch self {
     case .empty: "it is empty, wanted \(ImageCodec.names)"
     case .unknownFormat(let looksLike): "it looks like \(looksLike ?? "no image"), wanted \(ImageCodec.names)"
-    case .damaged(let format, let problem): "it is no whole \(format) image: \(problem)"
+    case .damaged(let format, let problem): "it cannot be decoded as \(format): \(problem)"
     case .tooLarge(let width, let height, let most):
       "its header says \(width)×\(height) pixels, wanted 1 … \(most)"
     }

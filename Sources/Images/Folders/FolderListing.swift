@@ -59,7 +59,7 @@ struct FolderListing {
       }
     }
     // The order, and what sorting takes beside it.
-    try requireMemory(bytes: names.count * 2 * MemoryLayout<Int32>.stride)
+    try requireMemory(for: names.count, of: (Int32, Int32).self)
     order = (0..<Int32(names.count)).map { $0 }
     order.sort { [names] in strcmp(names.cString(at: Int($0)), names.cString(at: Int($1))) < 0 }
   }
