@@ -1,6 +1,7 @@
 import Glibc
 
-/// Demands memory that is about to be asked for where a refusal would end the process: arrays whose size goes with the data.
+/// Demands memory that is about to be asked for where a refusal would end the process: arrays whose size goes with the
+/// data.
 ///
 /// - Throws: `OutOfMemory` where the system would not give `bytes` and a little more.
 public func requireMemory(bytes: Int) throws {

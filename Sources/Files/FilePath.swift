@@ -1,7 +1,7 @@
 import Glibc
 
-/// A path as the system knows it: bytes. Names on old disks are in other encodings than UTF-8, which `String` would replace, so that
-/// two files became one.
+/// A path as the system knows it: bytes. Names on old disks are in other encodings than UTF-8, which `String` would
+/// replace, so that two files became one.
 public struct FilePath: Sendable, Hashable {
   /// Without a zero at the end.
   public let bytes: [UInt8]

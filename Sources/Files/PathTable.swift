@@ -1,6 +1,7 @@
 import Compute
 
-/// Many paths in two blocks of memory, each at an address that stays; growing may fail where an array would end the process.
+/// Many paths in two blocks of memory, each at an address that stays; growing may fail where an array would end the
+/// process.
 public final class PathTable: @unchecked Sendable {
   private let bytes = GrowingBlock<UInt8>()
   /// Where each path begins.

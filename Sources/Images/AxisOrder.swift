@@ -1,8 +1,9 @@
-/// Refuses images whose axes are surely [N, C, H, W], PyTorch's order: read as [N, H, W, C] they would be a few rows high with dozens of
-/// channels, and could be trained on for hours.
+/// Refuses images whose axes are surely [N, C, H, W], PyTorch's order: read as [N, H, W, C] they would be a few rows
+/// high with dozens of channels, and could be trained on for hours.
 ///
-/// Surely: up to 4 "rows" of at least 16 pixels with at least 16 channels, or up to 15 of at least 32 with as many channels as
-/// pixels. Images of few rows with few channels, and patches of a few pixels with many channels, are taken as they are.
+/// Surely: up to 4 "rows" of at least 16 pixels with at least 16 channels, or up to 15 of at least 32 with as many
+/// channels as pixels. Images of few rows with few channels, and patches of a few pixels with many channels, are taken
+/// as they are.
 ///
 /// - Throws: `ImageError.channelsFirst`.
 func refuseChannelsFirst(_ shape: [Int]) throws {

@@ -39,7 +39,7 @@ public enum DatasetError: DescribedError, Equatable {
     case .index(let index, let count): "image \(index) was asked for, the data set has images 0 ..< \(count)"
     case .labels(let problem), .subset(let problem): problem
     case .value(let value, let image):
-      "image \(image) has a pixel of \(value), wanted are float32 values in 0 … 1 (or uint8 in 0 … 255)"
+      "image \(image) has a pixel of \(value), wanted float32 values in 0 … 1 (or uint8 in 0 … 255)"
     }
   }
 }

@@ -1,6 +1,7 @@
 import Compute
 
-/// One image [H, W, C]: channels interleaved, uint8 (0 … 255) or float32 (0 … 1). A cropped image shares its source's memory.
+/// One image [H, W, C]: channels interleaved, uint8 (0 … 255) or float32 (0 … 1). A cropped image shares its source's
+/// memory.
 public struct Image: Sendable {
   public let height: Int
   public let width: Int
@@ -37,7 +38,8 @@ public struct Image: Sendable {
 
   /// An image with a copy of `floats` [height, width, channels], each in 0 … 1.
   ///
-  /// - Throws: `ImageError.shape` where the counts differ, `ImageError.value` for a value outside 0 … 1 or not a number.
+  /// - Throws: `ImageError.shape` where the counts differ, `ImageError.value` for a value outside 0 … 1 or not a
+  ///   number.
   public init(floats: [Float], height: Int, width: Int, channels: Int) throws {
     guard pixelCount([height, width, channels]) == floats.count else {
       throw ImageError.shape([height, width, channels], count: floats.count)
@@ -109,7 +111,8 @@ public struct Image: Sendable {
   }
 }
 
-/// How many values an image or batch of these sizes holds; nil where a size is not positive or no memory could hold them.
+/// How many values an image or batch of these sizes holds; nil where a size is not positive or no memory could hold
+/// them.
 func pixelCount(_ sizes: [Int]) -> Int? {
   guard sizes.allSatisfy({ $0 > 0 }), let count = elementCount(sizes), count < 1 << 61 else { return nil }
   return count

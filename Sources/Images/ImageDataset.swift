@@ -23,8 +23,8 @@ public protocol ImageDataset: Sendable {
 extension ImageDataset {
   public func imageUnlessSkipped(at index: Int) throws -> Image? { try image(at: index) }
 
-  /// What the loader takes for `index`: the image, and the index it really has. They differ where an image cannot be read
-  /// and is passed over: the next readable one takes its place, in cyclic order.
+  /// What the loader takes for `index`: the image, and the index it really has. They differ where an image cannot be
+  /// read and is passed over: the next readable one takes its place, in cyclic order.
   public func readableImage(at index: Int) throws -> (index: Int, image: Image) {
     guard 0..<count ~= index else { throw DatasetError.index(index, count: count) }
     for distance in 0..<count {

@@ -29,11 +29,11 @@ public enum ImageError: DescribedError, Equatable {
       "shape \(shape) does not go with \(count) elements: dimensions must be positive, their product that count"
     case .channelsFirst(let shape):
       "shape \(shape) has channels before rows and columns, wanted [N, H, W, C]: in NumPy, np.moveaxis(images, -3, -1)"
-    case .value(let value): "a float32 pixel is \(value), wanted are values in 0 … 1 (uint8 images have 0 … 255)"
+    case .value(let value): "a float32 pixel is \(value), wanted values in 0 … 1 (uint8 images have 0 … 255)"
     case .box(let box, let height, let width): "\(box) is empty or not within the image of \(height)×\(width) pixels"
     case .size(let height, let width): "cannot resize to \(height)×\(width) pixels: sides are wanted in 1 … 65536"
     case .channels(let channels, let wanted):
-      "the image has \(channels) channels, wanted are \(wanted): does the normalisation have a mean for each?"
+      "the image has \(channels) channels, wanted \(wanted): does the normalisation have a mean for each?"
     case .option(let problem): problem
     case .memory(let bytes): "out of memory: \(bytes) bytes wanted for pixels"
     }

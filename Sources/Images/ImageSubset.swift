@@ -1,7 +1,7 @@
 import Compute
 
-/// Some images of a data set, in an order of their own, as a data set: labels, classes and what is done about unreadable images
-/// are those of `base`.
+/// Some images of a data set, in an order of their own, as a data set: labels, classes and what is done about
+/// unreadable images are those of `base`.
 public final class ImageSubset: ImageDataset {
   /// What the images are taken from: no subset itself.
   public let base: any ImageDataset

@@ -44,7 +44,7 @@ import Testing
   }
 
   @Test func clippingDrawsOnce() throws {
-    let boxes = crops(try RandomResizedCrop(area: 0.9...1, misfit: .clip), height: 100, width: 1000, count: 50)
+    let boxes = crops(try RandomResizedCrop(area: 0.9...1, mismatch: .clip), height: 100, width: 1000, count: 50)
     #expect(boxes.allSatisfy { $0.height == 100 && $0.width > 200 })
   }
 
@@ -101,7 +101,7 @@ import Testing
     for (mean, deviation) in [(0, 0), (123.7, 0.5), (-0.1, 0.5), (0.5, 58), (Float.nan, 0.5), (0.5, .nan)]
       as [(Float, Float)]
     {
-      #expect(throws: ImageError.self) { try Normalization(mean: [mean], deviation: [deviation]) }
+      #expect(throws: ImageError.self) { try Normalization(mean: [mean], std: [deviation]) }
     }
     #expect(throws: ImageError.self) { try EvaluationTransform(.centerCrop(resize: 100, crop: 101)) }
     #expect(throws: ImageError.self) {

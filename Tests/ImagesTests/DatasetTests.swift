@@ -191,7 +191,7 @@ import Testing
     #expect(throws: DatasetError.self) { try ImageArrays(memory, shape: [3, 2, 2, 1], labels: [0, 1, -1]) }
     #expect(
       message { try ImageArrays(memory, shape: [3, 2, 2, 1], labels: [0, 2, 1], classNames: ["a", "b"]) }
-        == "image 1 has label 2, wanted is a label in 0 ..< 2, the number of class names")
+        == "image 1 has label 2, wanted a label in 0 ..< 2, the number of class names")
   }
 
   @Test(arguments: [

@@ -63,7 +63,8 @@ import Testing
     #expect(message { try decodeImage(file) }.contains("64250×64250"))
   }
 
-  /// A header that says 16,000 × 16,000 pixels in several scans: putting them together would take 1.5 GB beside the pixels.
+  /// A header that says 16,000 × 16,000 pixels in several scans: putting them together would take 1.5 GB beside the
+  /// pixels.
   @Test func scansThatTakeTooMuchMemoryAreRefused() throws {
     var file = try fixture("progressive.jpg")
     let frame = try #require(file.indices.first { file[$0] == 0xFF && file[$0 + 1] == 0xC2 })

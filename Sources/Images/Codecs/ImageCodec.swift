@@ -2,8 +2,8 @@ import Compute
 
 /// A file format of images: what its files are called, how they begin, and how they are decoded.
 ///
-/// A new format is a file beside this one, an entry of `all`, and a test. Folders, messages and help take its name and endings
-/// from here.
+/// A new format is a file beside this one, an entry of `all`, and a test. Folders, messages and help take its name and
+/// endings from here.
 public struct ImageCodec: Sendable {
   /// "JPEG"
   public let name: String
@@ -53,10 +53,11 @@ struct ImageHeader: Sendable, Equatable {
   var orientation = Orientation.upright
 }
 
-/// Decodes an image file to [H, W, C], turned upright as its EXIF orientation says. The format is told from the content.
+/// Decodes an image file to [H, W, C], turned upright as its EXIF orientation says. The format is told from the
+/// content.
 ///
-/// A file that is damaged or ends early is an error even where most of its pixels could be read. Beside the file, decoding takes
-/// at most twice the pixels' memory and 512 MiB; an image may have 2²⁸ pixels.
+/// A file that is damaged or ends early is an error even where most of its pixels could be read. Beside the file,
+/// decoding takes at most twice the pixels' memory and 512 MiB; an image may have 2²⁸ pixels.
 ///
 /// - Throws: `ImageFileError`, `ImageError.memory`.
 public func decodeImage(_ file: [UInt8]) throws -> Image {

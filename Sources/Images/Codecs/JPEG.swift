@@ -1,8 +1,8 @@
 import CImageCodecs
 
 extension ImageCodec {
-  /// JPEG by libjpeg to uint8 RGB: the accurate integer transform with smooth chroma upsampling, as in Pillow. Grey is repeated in
-  /// the three channels; CMYK and YCCK are converted as Pillow does.
+  /// JPEG by libjpeg to uint8 RGB: the accurate integer transform with smooth chroma upsampling, as in Pillow. Grey is
+  /// repeated in the three channels; CMYK and YCCK are converted as Pillow does.
   static let jpeg = ImageCodec(
     name: "JPEG", endings: ["jpg", "jpeg", "jpe", "jfif"], signatures: [[0xFF, 0xD8, 0xFF]],
     header: { file in

@@ -10,7 +10,8 @@ struct FileIdentity: Hashable {
   init(_ status: stat) { (device, inode) = (UInt(status.st_dev), UInt(status.st_ino)) }
 }
 
-/// What an entry of a folder is; links count as what they lead to, and broken ones as files, so that somebody hears of them.
+/// What an entry of a folder is; links count as what they lead to, and broken ones as files, so that somebody hears of
+/// them.
 enum EntryKind {
   case file
   case folder(FileIdentity, isLink: Bool)

@@ -1,19 +1,21 @@
 import Compute
 import Files
 
-/// The image files below a folder (by the usual endings of `ImageCodec.all`, in any case; hidden files and folders are left
-/// out), as RGB images.
+/// The image files below a folder (by the usual endings of `ImageCodec.all`, in any case; hidden files and folders are
+/// left out), as RGB images.
 ///
-/// Each sub-folder that holds a file of any kind is a class, numbered in the order of the names' bytes, and `labels` are known; the
-/// images beside them, fewer than classes, are left out. Where as many or more lie in the folder itself, there are no
-/// classes. Files are sorted folder by folder. A folder is entered once, under its own name before any link to it; links to files
-/// are files. Another split of the same data may lack a class: compare class names, not numbers.
+/// Each sub-folder that holds a file of any kind is a class, numbered in the order of the names' bytes, and `labels`
+/// are known; the images beside them, fewer than classes, are left out. Where as many or more lie in the folder itself,
+/// there are no classes. Files are sorted folder by folder. A folder is entered once, under its own name before any
+/// link to it; links to files are files. Another split of the same data may lack a class: compare class names, not
+/// numbers.
 public final class ImageFolder: ImageDataset {
   /// What to do about a file that cannot be read.
   public enum OnError: String, Sendable {
     /// Throw an error that names it.
     case fail
-    /// Take the next readable one in cyclic order in its place, as if its index had been drawn, and note it in `skipped`.
+    /// Take the next readable one in cyclic order in its place, as if its index had been drawn, and note it in
+    /// `skipped`.
     case skip
   }
 
