@@ -51,23 +51,18 @@ extension FileError {
 ///
 /// `pread`, not a mapping: a mapped file that somebody shortens kills the process (SIGBUS), a read one gives an error.
 public final class ReadableFile: Sendable {
-  /// The path it was opened by.
+  /// The path it was opened by, for messages.
   public let path: String
   /// Bytes in the file when it was opened.
   public let size: Int
   private let descriptor: Int32
 
   /// - Throws: `FileError` when the path cannot be opened or is not a regular file.
-  public convenience init(path: String) throws {
-    guard isUsable(path) else { throw FileError.unusablePath(path) }
-    try self.init(systemPath: Array(path.utf8CString))
-  }
-
-  /// The same by a path as the system knows it: any bytes, zero at the end.
-  public init(systemPath: [CChar]) throws {
-    let path = pathText(systemPath)
+  public init(path location: some FilePathConvertible) throws {
+    let path = location.filePath.text
+    guard location.filePath.isUsable else { throw FileError.unusablePath(path) }
     // Not blocking: opening a pipe that nobody writes to would wait for ever.
-    let opened = retrying { open(systemPath, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
+    let opened = retrying { location.filePath.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) } }
     guard opened >= 0 else { throw FileError.refused(operation: "open", path: path, code: errno) }
     var status = stat()
     guard fstat(opened, &status) == 0 else {
@@ -125,16 +120,6 @@ public final class ReadableFile: Sendable {
     guard size <= limit else { throw FileError.refused(operation: "read", path: path, code: EFBIG) }
     return try bytes(at: 0, count: size)
   }
-}
-
-/// Path bytes as text, for messages.
-public func pathText(_ path: some Collection<CChar>) -> String {
-  String(decoding: path.lazy.filter { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-}
-
-/// Whether the system would see the same path: a zero byte ends it early.
-public func isUsable(_ path: String) -> Bool {
-  !path.isEmpty && !path.utf8.contains(0)
 }
 
 /// Calls again while a signal interrupts.

@@ -61,9 +61,10 @@ public struct SafetensorsWriter {
   /// bytes.
   ///
   /// - Throws: `FileError` when the system refuses, `SafetensorsError` when the header grows beyond the format's limit.
-  public func write(to path: String) throws {
+  public func write(to path: some FilePathConvertible) throws {
     let inOrder = tensors.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-    let start = try headerBytes(inOrder.map { ($0.key, $0.value.shape, $0.value.values.count) }, path: path)
+    let start = try headerBytes(
+      inOrder.map { ($0.key, $0.value.shape, $0.value.values.count) }, path: path.filePath.text)
     try writeAtomically(path) { sink in
       try sink.write(start)
       for (_, tensor) in inOrder { try tensor.values.withBytes { try sink.write($0) } }

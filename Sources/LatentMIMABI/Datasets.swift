@@ -1,6 +1,8 @@
 import CLatentMIM
+import Compute
 import Evaluation
 import Files
+import Glibc
 import Images
 import LatentMIM
 
@@ -9,11 +11,32 @@ typealias DatasetBox = Box<any ImageDataset>
 /// The data set behind a handle.
 func dataset(_ handle: Handle) throws -> any ImageDataset { try object(handle, DatasetBox.self).value }
 
-@c @implementation public func lm_dataset_folder(_ path: Text, _ skipUnreadable: Bool, _ dataset: HandlePlace)
-  -> lm_status
-{
-  attempt(handingOut: dataset) {
-    DatasetBox(try ImageFolder(path: text(path, "path"), onError: skipUnreadable ? .skip : .fail))
+extension ImageDataset {
+  /// The folder that the images, or those of which these are some, come from.
+  var folder: ImageFolder? { (self as? ImageSubset)?.base as? ImageFolder ?? self as? ImageFolder }
+
+  /// The number of an image in the folder; nil where there is no such image.
+  func indexInFolder(_ index: Int) -> Int? {
+    guard 0..<count ~= index else { return nil }
+    return (self as? ImageSubset)?.indices[index] ?? index
+  }
+
+  /// The images that turned out unreadable so far, and why.
+  var skipped: [(index: Int, reason: String)] {
+    guard let folder, !folder.skipped.isEmpty else { return [] }
+    let candidates = self is ImageSubset ? Array(0..<count) : folder.skipped
+    return candidates.compactMap { index in
+      indexInFolder(index).flatMap { folder.skipReason(at: $0) }.map { (index, $0) }
+    }
+  }
+}
+
+@c @implementation public func lm_dataset_folder(
+  _ path: Text, _ skipUnreadable: Bool, _ dataset: HandlePlace, _ remarks: TextPlace
+) -> lm_status {
+  attempt(handingOut: dataset, remarks) {
+    let folder = try ImageFolder(path: filePath(path, "path"), onError: skipUnreadable ? .skip : .fail)
+    return (DatasetBox(folder), folder.remarks)
   }
 }
 
@@ -22,7 +45,17 @@ func dataset(_ handle: Handle) throws -> any ImageDataset { try object(handle, D
 ) -> lm_status {
   attempt(handingOut: dataset) {
     let pixels = try given(pixels, "pixels").pointee
-    return DatasetBox(try pixels.dataset(labels: labels.map { try integers($0, pixels.count, "labels") }))
+    // An impossible number of images is told before as many labels are read.
+    let count = Int64(try pixels.dataset().count)
+    return DatasetBox(try pixels.dataset(labels: labels.map { try integers($0, count, "labels") }))
+  }
+}
+
+@c @implementation public func lm_dataset_subset(
+  _ handle: Handle, _ indices: Integers, _ count: Int64, _ subset: HandlePlace
+) -> lm_status {
+  attempt(handingOut: subset) {
+    DatasetBox(try ImageSubset(of: dataset(handle), indices: integers(indices, count, "indices")))
   }
 }
 
@@ -41,18 +74,36 @@ func dataset(_ handle: Handle) throws -> any ImageDataset { try object(handle, D
 @c @implementation public func lm_dataset_description(_ handle: Handle, _ description: TextPlace) -> lm_status {
   attempt(handingOut: description) {
     let dataset = try dataset(handle)
-    let folder = dataset as? ImageFolder
-    let json: JSONValue = .object([
-      "classes": .array(dataset.classNames.map { .string($0) }),
-      "paths": .array((folder?.paths ?? []).map { .string($0) }),
-      "skipped": .array((folder?.skipped ?? []).map { .array([.string($0.path), .string($0.reason)]) }),
-    ])
-    return try json.text()
+    let classes = dataset.folder?.classFolders ?? dataset.classNames.map { FilePath($0) }
+    let skipped = JSONValue.array(dataset.skipped.map { .array([.integer($0.index), .string($0.reason)]) })
+    return "{\"classes\":[\(classes.map(\.jsonText).joined(separator: ","))],\"skipped\":\(try skipped.text())}"
+  }
+}
+
+@c @implementation public func lm_dataset_path(_ handle: Handle, _ index: Int64) -> Text {
+  guard let dataset = try? dataset(handle), let place = dataset.indexInFolder(Int(index)) else { return nil }
+  return dataset.folder?.cPath(at: place)
+}
+
+@c @implementation public func lm_dataset_left_out_count(_ handle: Handle) -> Int64 {
+  Int64((try? dataset(handle))?.folder?.leftOutCount ?? 0)
+}
+
+@c @implementation public func lm_dataset_left_out(
+  _ handle: Handle, _ index: Int64, _ path: TextPlace, _ reason: TextPlace
+) -> lm_status {
+  attempt {
+    let folder = try dataset(handle).folder
+    guard let file = folder?.leftOut(at: Int(index)) else {
+      throw ArgumentError("index is \(index), wanted 0 ..< \(folder?.leftOutCount ?? 0)")
+    }
+    path?.pointee = file.path.withCString { strdup($0) }
+    handOut(file.reason, reason)
   }
 }
 
 @c @implementation public func lm_dataset_image(_ handle: Handle, _ index: Int64, _ image: HandlePlace) -> lm_status {
-  attempt(handingOut: image) { try ImageBox(dataset(handle).image(at: Int(index))) }
+  attempt(handingOut: image) { ImageBox(try dataset(handle).image(at: Int(index))) }
 }
 
 @c @implementation public func lm_dataset_crops(

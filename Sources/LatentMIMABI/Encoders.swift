@@ -16,7 +16,7 @@ func encoder(_ handle: Handle) throws -> Encoder { try object(handle, Encoder.se
   _ path: Text, _ optionsText: Text, _ encoder: HandlePlace, _ remarks: TextPlace
 ) -> lm_status {
   attempt(handingOut: encoder, remarks) {
-    let loaded = try Encoder.load(from: text(path, "path"), options: options(optionsText, "options"))
+    let loaded = try Encoder.load(from: filePath(path, "path"), options: options(optionsText, "options"))
     return (loaded.encoder, loaded.remarks)
   }
 }
@@ -32,7 +32,7 @@ func encoder(_ handle: Handle) throws -> Encoder { try object(handle, Encoder.se
 }
 
 @c @implementation public func lm_encoder_save(_ handle: Handle, _ path: Text) -> lm_status {
-  attempt { try encoder(handle).save(to: text(path, "path")) }
+  attempt { try encoder(handle).save(to: filePath(path, "path")) }
 }
 
 @c @implementation public func lm_encoder_configuration(_ handle: Handle, _ options: TextPlace) -> lm_status {

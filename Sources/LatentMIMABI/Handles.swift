@@ -49,6 +49,11 @@ func given<Pointer>(_ pointer: Pointer?, _ name: String) throws -> Pointer {
 
 func text(_ pointer: Text, _ name: String) throws -> String { String(cString: try given(pointer, name)) }
 
+/// A path, byte for byte.
+func filePath(_ pointer: Text, _ name: String) throws -> FilePath {
+  FilePath(cString: try given(pointer, name))
+}
+
 /// The number of elements of a shape.
 ///
 /// - Throws: `ArgumentError` where a size is negative, or no address space holds so many.
@@ -67,7 +72,7 @@ func array<Element>(
   _ start: UnsafePointer<Element>?, _ shape: [Int64], _ name: String
 ) throws -> UnsafeBufferPointer<Element> {
   let count = try elementCount(shape, name)
-  try OutOfMemory.check(bytes: count * MemoryLayout<Element>.stride)
+  try requireMemory(for: count, of: Element.self)
   return UnsafeBufferPointer(start: try given(start, name), count: count)
 }
 

@@ -66,11 +66,11 @@ import Networks
 }
 
 @c @implementation public func lm_trainer_save(_ handle: Handle, _ path: Text) -> lm_status {
-  attempt { try object(handle, Trainer.self).save(to: text(path, "path")) }
+  attempt { try object(handle, Trainer.self).save(to: filePath(path, "path")) }
 }
 
 @c @implementation public func lm_trainer_restore(_ handle: Handle, _ path: Text) -> lm_status {
-  attempt { try object(handle, Trainer.self).restore(from: text(path, "path")) }
+  attempt { try object(handle, Trainer.self).restore(from: filePath(path, "path")) }
 }
 
 @c @implementation public func lm_trainer_free(_ handle: Handle) { release(handle, Trainer.self) }

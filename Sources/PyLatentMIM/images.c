@@ -1,11 +1,22 @@
 #include "private.h"
 
+METHOD(pixels_check, "images, /", "Raises where their axes are in another order.") {
+  ARRAY images = PIXELS("images");
+  PARSE("O&", array_argument, &images);
+  lm_pixels pixels = pixels_of(&images);
+  DO(NULL, lm_pixels_check(&pixels));
+}
+
 METHOD(resize, "images, resized, /", "resized [B, height, width, channels] is written.") {
   ARRAY images = PIXELS("images"), resized = WRITTEN("resized", FLOAT32, 4);
   PARSE("O&O&", array_argument, &images, array_argument, &resized);
   SHAPED(resized, SIZE(images, 0), -1, -1, SIZE(images, 3));
   lm_pixels pixels = pixels_of(&images);
   DO(NULL, lm_resize(&pixels, SIZE(resized, 1), SIZE(resized, 2), DATA(resized)));
+}
+
+METHOD(image_formats, "", "-> JSON of the endings of each format") {
+  TEXT(NULL, lm_image_formats(&text));
 }
 
 METHOD(image_load, "path, /", "-> image") {

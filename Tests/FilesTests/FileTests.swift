@@ -82,6 +82,17 @@ import Testing
     #expect(throws: FileError.ended(path: path, offset: 0, wanted: 3)) { try file.bytes(at: 0, count: 3) }
   }
 
+  @Test func pathsKeepTheirBytes() throws {
+    let folder = TemporaryDirectory()
+    let paths = [0xE8, 0xE9].map { FilePath(folder.path).appending(FilePath(bytes: [0x63, $0])) }
+    for (path, byte) in zip(paths, [1, 2] as [UInt8]) { try writeAtomically(path, [byte]) }
+    #expect(try paths.map { try ReadableFile(path: $0).contents() } == [[1], [2]])
+    #expect(paths.map(\.text) == ["\(folder.path)/c\\xE8", "\(folder.path)/c\\xE9"])
+    #expect(FilePath(bytes: [0xC3, 0xA9, 0xE9, 0x22, 0xC3]).jsonText == "\"é\\udce9\\\"\\udcc3\"")
+    #expect(FilePath(bytes: [0xC3, 0xA9, 0xED, 0xA0, 0x80]).text == "é\\xED\\xA0\\x80")
+    for path in paths { _ = path.withCString { unlink($0) } }
+  }
+
   @Test func linksAreFollowedAndWhatIsNoFileIsRefused() throws {
     let folder = TemporaryDirectory()
     let (real, link, pipe) = (folder.path + "/real", folder.path + "/link", folder.path + "/pipe")

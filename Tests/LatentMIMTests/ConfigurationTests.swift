@@ -40,7 +40,7 @@ import Testing
     (#"{"preset": "mine"}"#, "'mine'"), (#"{"size": "vit_giant"}"#, "'vit_tiny'"),
     (#"{"grid": [3]}"#, "grid is [3]"), (#"{"grid": 7.5}"#, "grid is 7.5, wanted rows and columns"),
     (#"{"mask_ratio": 1}"#, "mask_ratio is 1.0"),
-    (#"{"mask_ratio": 0.5, "num_visible": 3}"#, "both given"), (#"{"channels": 1, "mean": [1, 2]}"#, "mean has 2"),
+    (#"{"mask_ratio": 0.5, "num_visible": 3}"#, "both given"), (#"{"channels": 1, "mean": [1, 0.5]}"#, "mean has 2"),
     (#"{"width": 30, "heads": 5}"#, "multiple of 4"),
   ])
   func badModelOptionsAreNamed(_ text: String, _ part: String) {

@@ -11,12 +11,24 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from latentmim import _latentmim as _native
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FloatArray: TypeAlias = NDArray[np.float32]
 IntArray: TypeAlias = NDArray[np.int32]
 PathLike: TypeAlias = "str | os.PathLike[str]"
+
+
+def path(given: PathLike) -> str:
+    """A path as text, `~` and `~user` replaced; bytes that are no UTF-8 stay what they are (`os.fsdecode`)."""
+    return os.path.expanduser(os.fsdecode(given))
+
+
+def shown(path: str) -> str:
+    """A path for messages: bytes that are no UTF-8 stand as escapes."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def pixels(images: ArrayLike, name: str = "images") -> NDArray[Any]:
@@ -37,7 +49,10 @@ def batch(images: ArrayLike, name: str = "images") -> tuple[NDArray[Any], bool]:
     array = pixels(images, name)
     if array.ndim not in (3, 4):
         raise ValueError(f"{name}: shape is {list(array.shape)}, wanted [B, H, W, C] or one image [H, W, C]")
-    return (array, False) if array.ndim == 4 else (array[np.newaxis], True)
+    images = array if array.ndim == 4 else array[np.newaxis]
+    if images.size:
+        _native.pixels_check(images)
+    return images, array.ndim == 3
 
 
 def floats(values: ArrayLike, name: str) -> FloatArray:

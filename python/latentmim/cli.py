@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 import latentmim as lm
+from latentmim import _arrays
 from latentmim.evaluate import command
 from latentmim.reproduce import command as reproduction
 
@@ -20,6 +22,9 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, or 1 with the error printed, or 130 on Ctrl-C."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Paths are printed in the bytes that they came in.
+        sys.stdout.reconfigure(errors="surrogateescape")
     chosen = _parser().parse_args(arguments)
     try:
         chosen.run(chosen)
@@ -37,7 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, help="threads that compute (default: one a core)")
     commands = parser.add_subparsers(dest="command", required=True)
 
-    pretrain = commands.add_parser("pretrain", help="train on a folder of JPEG files")
+    pretrain = commands.add_parser(
+        "pretrain", help=f"train on a folder of image files ({', '.join(lm.data.formats())})"
+    )
     pretrain.add_argument("folder")
     pretrain.add_argument("--out", required=True, help="folder of the run; run again to go on")
     pretrain.add_argument("--size", help="vit_tiny … vit_huge (default: by the number of images)")
@@ -63,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
 
     segment = commands.add_parser("segment", help="divide an image into segments and draw them")
     segment.add_argument("weights")
-    segment.add_argument("image", help="a JPEG file")
+    segment.add_argument("image", help="an image file")
     segment.add_argument("--out", default="segments.png", help="picture to write (default: segments.png)")
     segment.add_argument("--segments", type=int, default=6)
     segment.add_argument("--linkage", choices=["ward", "average", "complete", "single"], default="ward")
@@ -87,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--precision", choices=["float32", "bf16"], help="one alone (default: all this machine has)")
     bench.add_argument("--repeats", type=int, default=5, help="medians are of so many (default: %(default)s)")
     bench.add_argument("--recompute", action="store_true", help="measure the step with recomputed blocks")
-    bench.add_argument("--data", help="a folder of JPEG files: measure reading them, too")
+    bench.add_argument("--data", help="a folder of image files: measure reading them, too")
     bench.add_argument("--json", metavar="FILE", help="write the figures there; - for the standard output")
     bench.set_defaults(run=_bench)
     return parser
@@ -144,12 +151,12 @@ def _segment(chosen: argparse.Namespace) -> None:
         encoder, image, chosen.segments, linkage=chosen.linkage, connectivity=chosen.connectivity,
         size=tuple(chosen.size) if chosen.size else "nearest",
     )  # fmt: skip
-    lm.plot.segments(image, found).savefig(chosen.out, dpi=150)
+    lm.plot.segments(image, found).savefig(_arrays.path(chosen.out), dpi=150)
     print(chosen.out)
 
 
 def _inspect(chosen: argparse.Namespace) -> None:
-    path = chosen.path
+    path = _arrays.path(chosen.path)
     if os.path.isdir(path):
         path = os.path.join(path, "config.json")
     if path.endswith(".json"):
@@ -201,7 +208,7 @@ def _bench(chosen: argparse.Namespace) -> None:
     for line in bench.report(results):
         print(line)
     if chosen.json:
-        with open(chosen.json, "w", encoding="utf-8") as file:
+        with open(_arrays.path(chosen.json), "w", encoding="utf-8") as file:
             json.dump(results, file, indent=1)
 
 

@@ -106,7 +106,7 @@ def spread(encoder: Encoder, images: ArrayLike, *, precision: Precision = "float
         ValueError: fewer than two images, sides that do not divide, numbers that are not finite.
 
     """
-    pixels = _arrays.pixels(images, "images")
+    pixels, _ = _arrays.batch(images)
     ranks, similarities = (np.empty(encoder.config.depth + 1) for _ in range(2))
     _native.encoder_spread(encoder._handle, pixels, precision, ranks, similarities)
     return Spread(ranks, similarities)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
@@ -142,7 +141,7 @@ class Encoder:
 
     def save(self, path: PathLike) -> None:
         """Write the encoder and its configuration (safetensors), complete or not at all. Raises OSError."""
-        _native.encoder_save(self._handle, path)
+        _native.encoder_save(self._handle, _arrays.path(path))
 
     def _resized(self, pixels: NDArray[Any], size: Literal["nearest"] | int | tuple[int, int] | None) -> NDArray[Any]:
         if size is None:
@@ -217,11 +216,11 @@ def load_encoder(
     given = to_json({"family": family, "prefix": prefix, "antialias": antialias, "epsilon": epsilon, **options})
     if isinstance(weights, Mapping):
         handle, remarks = _native.encoder_from_arrays(_arrays.by_name(_arrays.state_of(weights)), "weights", given)
-    elif _arrays.is_pytorch(weights):
+    elif _arrays.is_pytorch(path := _arrays.path(weights)):
         from latentmim import pth
 
-        handle, remarks = _native.encoder_from_arrays(pth.weights(weights), os.fsdecode(weights), given)
+        handle, remarks = _native.encoder_from_arrays(pth.weights(path), _arrays.shown(path), given)
     else:
-        handle, remarks = _native.encoder_load(weights, given)
+        handle, remarks = _native.encoder_load(path, given)
     _arrays.warn(remarks)
     return Encoder._from_handle(handle)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
@@ -75,12 +74,13 @@ class LatentMIM:
             ValueError: it is damaged, or lacks tensors; all of them are named.
 
         """
+        path = _arrays.path(path)
         model = cls.__new__(cls)
         if _arrays.is_pytorch(path):
             from latentmim import pth
 
             arrays = pth.weights(path)
-            model._handle, remarks = _native.model_from_arrays(arrays, os.fsdecode(path), _options(options))
+            model._handle, remarks = _native.model_from_arrays(arrays, _arrays.shown(path), _options(options))
         else:
             model._handle, remarks = _native.model_load(path, _options(options))
         _arrays.warn(remarks)
@@ -198,7 +198,7 @@ class LatentMIM:
             OSError: it cannot be written.
 
         """
-        _native.model_save(self._handle, path)
+        _native.model_save(self._handle, _arrays.path(path))
 
     def __repr__(self) -> str:
         config = self.config

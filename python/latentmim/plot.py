@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from latentmim import _arrays, evaluate
 from latentmim import _latentmim as _native
-from latentmim import evaluate
 from latentmim.data import as_dataset, resize
 from latentmim.masking import sample
 from latentmim.runs import RunFolder, read_metrics
@@ -221,7 +221,7 @@ def _read_run(run: Trainer | PathLike | Sequence[dict[str, Any]]) -> tuple[Seque
         return run.history, _known_bounds(run.model.chance_loss, run.model.floor_loss)
     if not isinstance(run, str | os.PathLike):
         return run, {}
-    path = os.fspath(run)
+    path = _arrays.path(run)
     folder = RunFolder(path if os.path.isdir(path) else os.path.dirname(path))
     lines = read_metrics(folder.metrics if os.path.isdir(path) else path)
     if not os.path.exists(folder.config):

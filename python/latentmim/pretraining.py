@@ -86,7 +86,7 @@ def pretrain(
     """Train a Latent MIM on images, from nothing to files: run it again to go on where it was stopped.
 
     Args:
-        data: the path of a folder of JPEG files, a data set, or an array of images.
+        data: the path of a folder of image files, a data set, or an array of images.
         out: the folder of the run: config.json, metrics.jsonl, checkpoints/, encoder.safetensors, and pictures/ where
             matplotlib is installed.
         size: a named encoder, "vit_tiny" … "vit_huge"; if not given, `recipe` chooses by the number of images.

@@ -65,9 +65,9 @@ def weights(path: PathLike) -> dict[str, FloatArray]:
             holds no tensors.
 
     """
-    name = os.fspath(path)
+    name = _arrays.path(path)
     try:
-        with open(path, "rb") as file, _open_zip(file) as archive:
+        with open(name, "rb") as file, _open_zip(file) as archive:
             return _Archive(archive, os.fstat(file.fileno()).st_size).weights()
     except (ValueError, zipfile.BadZipFile, EOFError, RuntimeError, struct.error) as error:
         # All that zipfile says of archives that are damaged, encrypted or of an unknown kind.

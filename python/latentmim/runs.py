@@ -11,6 +11,8 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from latentmim import _arrays
+
 if TYPE_CHECKING:
     from latentmim._arrays import PathLike
     from latentmim.config import TrainingConfig
@@ -23,7 +25,7 @@ class RunFolder:
     """Where a run writes."""
 
     def __init__(self, path: PathLike) -> None:
-        self.path = os.fspath(path)
+        self.path = _arrays.path(path)
         if not self.path:
             raise ValueError("out: is empty, wanted a folder")
         self.config = os.path.join(self.path, "config.json")
@@ -98,6 +100,7 @@ def read_metrics(path: PathLike) -> list[dict[str, Any]]:
         ValueError: another line is damaged.
 
     """
+    path = _arrays.path(path)
     with open(path, encoding="utf-8") as file:
         lines = file.readlines()
     history = []
@@ -107,7 +110,7 @@ def read_metrics(path: PathLike) -> list[dict[str, Any]]:
         except ValueError as error:
             if number == len(lines):
                 break
-            raise ValueError(f"{os.fspath(path)}, line {number}: {error}") from None
+            raise ValueError(f"{path}, line {number}: {error}") from None
         history.append({name: math.nan if value is None else value for name, value in entry.items()})
     return history
 

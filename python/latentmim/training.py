@@ -9,6 +9,7 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, Unpack
 
+from latentmim import _arrays
 from latentmim import _latentmim as _native
 from latentmim.config import TrainingConfig, TrainingOptions
 from latentmim.data import Dataset, as_dataset
@@ -62,8 +63,8 @@ class Trainer:
 
     Args:
         model: whose weights are moved.
-        data: a data set, the path of a folder of JPEG files, or an array of images. It must not change between stopping
-            and resuming: a checkpoint knows the number of images and is refused for another.
+        data: a data set, the path of a folder of image files, or an array of images. It must not change between
+            stopping and resuming: a checkpoint knows the number of images and is refused for another.
         epochs: passes over the data; the schedules span them.
         batch_size: images of one step. Half-filled last batches are left out.
         out: the folder of the run, made if need be: config.json, metrics.jsonl, checkpoints/, encoder.safetensors.
@@ -173,7 +174,7 @@ class Trainer:
 
     def save(self, path: PathLike) -> None:
         """Write everything needed to go on exactly: complete or not at all. Raises OSError."""
-        _native.trainer_save(self._handle, path)
+        _native.trainer_save(self._handle, _arrays.path(path))
 
     def restore(self, path: PathLike) -> None:
         """Go back to a saved state, weights included.
@@ -183,7 +184,7 @@ class Trainer:
             ValueError: it is damaged, or of a run with other options (which are named) or another number of images.
 
         """
-        _native.trainer_restore(self._handle, path)
+        _native.trainer_restore(self._handle, _arrays.path(path))
         self.history = [line for line in self.history if line["step"] <= self.state.step]
 
     def fit(self, resume: Literal["auto"] | bool | PathLike = "auto") -> list[Metrics]:
@@ -246,7 +247,7 @@ class Trainer:
     def _checkpoint(self, resume: Literal["auto"] | bool | PathLike) -> PathLike | None:
         """The checkpoint to go on from."""
         if not isinstance(resume, bool | str) or (isinstance(resume, str) and resume != "auto"):
-            return resume
+            return _arrays.path(resume)
         found = self._run.last if self._run and os.path.exists(self._run.last) else None
         if resume is True and found is None:
             where = self._run.last if self._run else "no `out` folder"

@@ -121,7 +121,7 @@ def test_the_authors_checkpoint(model: lm.LatentMIM, tmp_path: Path, prefix: str
     }  # fmt: skip
     for name, size in (("encoder", 48), ("target_encoder", 48), ("decoder", 32)):
         content["state_dict"][f"{prefix}{name}.pos_embed.pos_embeds"] = Tensor(np.zeros((17, size), np.float32))
-    path = write(tmp_path / "published.pth", content)
+    path = write(tmp_path / "caf\udce9.pth", content)
     with pytest.warns(UserWarning, match="pos_embeds differs"):
         loaded = lm.LatentMIM.load(path, patch_gap=2, num_visible=5, heads=1)
     assert loaded.config == square.config

@@ -8,7 +8,7 @@
 ///   was made from: a trainer its model, an encoder its model's weights.
 /// - Arrays are dense, last index fastest. Images are [count, height, width, channels]; tokens [B, N, C].
 /// - Sizes are checked before memory is taken: LM_VALUE where impossible, LM_MEMORY where the machine has less.
-/// - Text is UTF-8. What arrives in a `char **` is freed with lm_text_free.
+/// - Text is UTF-8; paths are the bytes of the system, whatever they mean. What arrives in a `char **` is freed with lm_text_free.
 /// - Options travel as JSON text, one object; NULL or "{}" stands for all defaults. Unknown names are refused by name.
 /// - A model shares its weights with the trainers, optimisers and encoders made from it: such handles, and any single
 ///   handle, must not be used by two threads at once. Unrelated handles may.
@@ -145,12 +145,18 @@ typedef struct lm_pixels {
   int64_t count, height, width, channels;
 } lm_pixels;
 
+/// LM_VALUE where these are no images of that order: an impossible shape, or one that is surely [count, channels,
+/// height, width].
+lm_status lm_pixels_check(const lm_pixels *pixels);
 /// Resamples images to [count, height, width, channels] float32 in 0 … 1: bicubic, antialiased.
 lm_status lm_resize(const lm_pixels *pixels, int64_t height, int64_t width, float *resized);
 
 /// One decoded image.
 typedef struct lm_image lm_image;
-/// Decodes a JPEG file, turned as its EXIF orientation says.
+/// The formats that are read: {"JPEG": [".jpg", …], …}, with the usual endings of file names. Free the text with
+/// lm_text_free.
+lm_status lm_image_formats(char **formats);
+/// Decodes an image file, told by its content, turned as its EXIF orientation says.
 lm_status lm_image_load(const char *path, lm_image **image);
 void lm_image_size(const lm_image *image, int64_t *height, int64_t *width, int64_t *channels);
 /// Writes [height, width, channels] float32 in 0 … 1.
@@ -160,17 +166,28 @@ void lm_image_free(lm_image *image);
 // ---- Datasets ------------------------------------------------------------------------------------------------------
 
 typedef struct lm_dataset lm_dataset;
-/// JPEG files below a folder, sorted by path; labels are the names of its sub-folders, where it has any.
-/// `skip_unreadable`: the next readable file takes the place of one that cannot be read, which the description notes.
-lm_status lm_dataset_folder(const char *path, bool skip_unreadable, lm_dataset **dataset);
+/// Image files below a folder, sorted by path; its sub-folders are the classes, where there are more of them than
+/// images beside them, which are then left out. `skip_unreadable`: a file that cannot be read is noted in the
+/// description, and the next readable one takes its place, instead of failing. `remarks` (may be NULL): what was left
+/// out, one line each, or NULL.
+lm_status lm_dataset_folder(const char *path, bool skip_unreadable, lm_dataset **dataset, char **remarks);
 /// Images in memory, not copied (see above). `labels`: [count], or NULL.
 lm_status lm_dataset_arrays(const lm_pixels *pixels, const int64_t *labels, lm_dataset **dataset);
+/// Some images of a data set, in any order, as a data set. It keeps what it was made from alive.
+lm_status lm_dataset_subset(const lm_dataset *dataset, const int64_t *indices, int64_t count, lm_dataset **subset);
 int64_t lm_dataset_count(const lm_dataset *dataset);
 int64_t lm_dataset_channels(const lm_dataset *dataset);
 /// Whether images have labels; writes them to `labels` [count] unless that is NULL.
 bool lm_dataset_labels(const lm_dataset *dataset, int64_t *labels);
-/// {"classes": [names by label], "paths": [one per image; empty for arrays], "skipped": [[path, reason], …]}
+/// {"classes": [names by label], "skipped": [[index, reason], …]}; bytes of names that are no UTF-8 stand as \udc80 …
+/// \udcff.
 lm_status lm_dataset_description(const lm_dataset *dataset, char **description);
+/// The path of an image's file, in the bytes of the system, valid as long as the data set; NULL for arrays.
+const char *lm_dataset_path(const lm_dataset *dataset, int64_t index);
+/// How many files below a folder are no images of the data set; 0 for arrays.
+int64_t lm_dataset_left_out_count(const lm_dataset *dataset);
+/// One of them, and why it is left out. Free both texts with lm_text_free.
+lm_status lm_dataset_left_out(const lm_dataset *dataset, int64_t index, char **path, char **reason);
 lm_status lm_dataset_image(const lm_dataset *dataset, int64_t index, lm_image **image);
 /// Normalised crops of images, as training sees them in `epoch`: [count, crop height, crop width, channels].
 lm_status lm_dataset_crops(

@@ -18,7 +18,7 @@ extension LatentMIMModel {
   /// Writes weights and configuration: beside the path, synced, renamed.
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
-  public func save(to path: String) throws {
+  public func save(to path: some FilePathConvertible) throws {
     var writer = SafetensorsWriter(metadata: try configuration.fileMetadata(format: "latentmim model"))
     try addWeights(to: &writer)
     try writer.write(to: path)
@@ -32,9 +32,10 @@ extension LatentMIMModel {
   /// - Throws: `CheckpointError` where options are given and the file has its own configuration, `FileError`,
   ///   `SafetensorsError`, `WeightsError`, `ConfigurationError`, `JSONError`, `OutOfMemory`.
   public static func load(
-    from path: String, options: JSONCursor = noOptions
+    from location: some FilePathConvertible, options: JSONCursor = noOptions
   ) throws -> (model: LatentMIMModel, remarks: [String]) {
-    let file = try SafetensorsFile(path: path)
+    let file = try SafetensorsFile(path: location)
+    let path = location.filePath.text
     return try load(file, title: path, configuration: file.modelConfiguration(path: path), options: options)
   }
 
@@ -62,7 +63,7 @@ extension Encoder {
   /// Writes the encoder alone, with the configuration of its model.
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
-  public func save(to path: String) throws {
+  public func save(to path: some FilePathConvertible) throws {
     var metadata = try configuration.fileMetadata(format: "latentmim encoder")
     if let foreign { metadata[FileKey.foreign] = try foreign.json(network.shape).text() }
     var writer = SafetensorsWriter(metadata: metadata)
@@ -82,9 +83,10 @@ extension Encoder {
   ///
   /// - Throws: as `LatentMIMModel.load(from:)`.
   public static func load(
-    from path: String, options: JSONCursor = noOptions
+    from location: some FilePathConvertible, options: JSONCursor = noOptions
   ) throws -> (encoder: Encoder, remarks: [String]) {
-    let file = try SafetensorsFile(path: path)
+    let file = try SafetensorsFile(path: location)
+    let path = location.filePath.text
     if let text = file.metadata[FileKey.foreign], let configuration = try file.modelConfiguration(path: path) {
       let reader = WeightReader(file, title: path)
       try reader.refuseOptions(options)

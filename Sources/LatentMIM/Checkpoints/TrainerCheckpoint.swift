@@ -15,7 +15,7 @@ extension Trainer {
   /// follow from the seed and the step). Beside the path, synced, renamed: a crash leaves the old file or the new one.
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
-  public func save(to path: String) throws {
+  public func save(to path: some FilePathConvertible) throws {
     var metadata = try model.configuration.fileMetadata(format: "latentmim checkpoint")
     metadata[FileKey.training] = try configuration.json.text()
     metadata[FileKey.state] = try state.json.text()
@@ -31,8 +31,9 @@ extension Trainer {
   ///
   /// - Throws: `CheckpointError` where the file was written with other configurations (`workers`, `recompute` and what
   ///   stops a collapsed run aside), `FileError`, `SafetensorsError`, `WeightsError`. The trainer is unchanged then.
-  public func restore(from path: String) throws {
-    let file = try SafetensorsFile(path: path)
+  public func restore(from location: some FilePathConvertible) throws {
+    let file = try SafetensorsFile(path: location)
+    let path = location.filePath.text
     let saved = try savedState(of: file, path: path)
     let places = model.parameters.map(\.place) + optimizer.places
     let reader = WeightReader(file, title: path)

@@ -51,8 +51,8 @@ extension ModelConfiguration: Configurable {
       .choice("similarity_tokens", \.similarityTokens),
       .number("contrast_coefficient", \.contrastCoefficient, 0...1000),
       .number("contrast_temperature", \.contrastTemperature, 0.001...100),
-      .numbers("mean", \.mean, -1000...1000),
-      .numbers("std", \.std, 0.000001...1000),
+      .numbers("mean", \.mean, 0...1, because: pixelRange),
+      .numbers("std", \.std, 0.000001...1, because: pixelRange),
     ]
   }
 
@@ -146,3 +146,5 @@ extension ModelConfiguration: Configurable {
     numVisible = max(1, Int(maskBlock > 1 ? (visible + 1e-9).rounded(.down) : visible.rounded())) * inSquare
   }
 }
+
+private let pixelRange = "pixels are in 0 … 1, so numbers for 0 … 255 are divided by 255"

@@ -104,14 +104,18 @@ extension Option {
     }
   }
 
-  static func numbers(_ name: String, _ path: WritableKeyPath<Root, [Double]>, _ range: ClosedRange<Double>) -> Option {
+  /// - Parameter because: what messages say of the range.
+  static func numbers(
+    _ name: String, _ path: WritableKeyPath<Root, [Double]>, _ range: ClosedRange<Double>, because: String? = nil
+  ) -> Option {
     Option(name: name) {
       .array($0[keyPath: path].map { .number($0) })
     } write: { root, place in
       root[keyPath: path] = try place.elements().map { element in
         let value = try element.double()
         guard range.contains(value) else {
-          throw ConfigurationError(name, "holds \(value), wanted \(range.lowerBound) … \(range.upperBound)")
+          let reason = because.map { ": " + $0 } ?? ""
+          throw ConfigurationError(name, "holds \(value), wanted \(range.lowerBound) … \(range.upperBound)\(reason)")
         }
         return value
       }

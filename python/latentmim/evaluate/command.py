@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from latentmim import _arrays
 from latentmim.data import ImageFolder
 from latentmim.encoder import load_encoder
 from latentmim.evaluate.features import FeatureOptions
@@ -69,7 +70,7 @@ def run(chosen: argparse.Namespace, settings: dict[str, Any]) -> None:
         found = score(chosen.protocol, options, encoder, train, images, True, _features(chosen))
     print(found)
     if chosen.json:
-        with open(chosen.json, "w", encoding="utf-8") as file:
+        with open(_arrays.path(chosen.json), "w", encoding="utf-8") as file:
             json.dump(found.to_dict(), file)
 
 

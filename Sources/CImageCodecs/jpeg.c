@@ -6,7 +6,7 @@
 #include <jpeglib.h>
 #include <jerror.h>
 
-#include "CKernels.h"
+#include "CImageCodecs.h"
 
 // Scans after which a progressive file is taken for an attack on the reader's time (libjpeg-turbo's own fuzzers'
 // limit).
@@ -17,6 +17,7 @@ struct decoder {
   struct jpeg_error_mgr errors;
   struct jpeg_progress_mgr progress;
   jmp_buf trap;
+  int status;
   char *message;
 };
 
@@ -24,7 +25,13 @@ static struct decoder *decoder_of(j_common_ptr jpeg) { return (struct decoder *)
 
 static _Noreturn void fail(j_common_ptr jpeg) {
   struct decoder *decoder = decoder_of(jpeg);
-  jpeg->err->format_message(jpeg, decoder->message);
+  decoder->status = jpeg->err->msg_code == JERR_OUT_OF_MEMORY ? LMC_NO_MEMORY : LMC_DAMAGED;
+  // What libjpeg says where max_memory_to_use is reached: it would go on in a file, if it had one.
+  if (jpeg->err->msg_code == JERR_NO_BACKING_STORE) {
+    snprintf(decoder->message, LMC_MESSAGE, "its scans need more than %d MiB to be put together", LMC_MOST_MEMORY >> 20);
+  } else {
+    jpeg->err->format_message(jpeg, decoder->message);
+  }
   longjmp(decoder->trap, 1);
 }
 
@@ -45,7 +52,8 @@ static void warn(j_common_ptr jpeg, int level) {
 static void limit_scans(j_common_ptr jpeg) {
   struct decoder *decoder = decoder_of(jpeg);
   if (decoder->jpeg.input_scan_number <= most_scans) return;
-  snprintf(decoder->message, LMK_JPEG_MESSAGE, "more than %d scans", most_scans);
+  decoder->status = LMC_DAMAGED;
+  snprintf(decoder->message, LMC_MESSAGE, "more than %d scans", most_scans);
   longjmp(decoder->trap, 1);
 }
 
@@ -55,6 +63,8 @@ static void open_decoder(struct decoder *decoder, const uint8_t *bytes, size_t c
   decoder->errors.emit_message = warn;
   decoder->jpeg.client_data = decoder;
   jpeg_create_decompress(&decoder->jpeg);
+  // A progressive file's coefficients are kept whole: a few megabytes may ask for gigabytes.
+  decoder->jpeg.mem->max_memory_to_use = LMC_MOST_MEMORY;
   decoder->progress.progress_monitor = limit_scans;
   decoder->jpeg.progress = &decoder->progress;
   jpeg_mem_src(&decoder->jpeg, bytes, count);
@@ -87,35 +97,32 @@ static void read_rows(struct jpeg_decompress_struct *jpeg, uint8_t *rgb) {
   jpeg_finish_decompress(jpeg);
 }
 
-int lmk_jpeg_size(const uint8_t *bytes, size_t count, long *width, long *height, char *message) {
+int lmc_jpeg_size(const uint8_t *bytes, size_t count, long *width, long *height, char *message) {
   struct decoder decoder;
   memset(&decoder, 0, sizeof decoder);
   decoder.message = message;
-  if (setjmp(decoder.trap)) {
-    jpeg_destroy_decompress(&decoder.jpeg);
-    return 0;
+  if (setjmp(decoder.trap) == 0) {
+    open_decoder(&decoder, bytes, count);
+    *width = decoder.jpeg.image_width;
+    *height = decoder.jpeg.image_height;
   }
-  open_decoder(&decoder, bytes, count);
-  *width = decoder.jpeg.image_width;
-  *height = decoder.jpeg.image_height;
   jpeg_destroy_decompress(&decoder.jpeg);
-  return 1;
+  return decoder.status;
 }
 
-int lmk_jpeg_decode(const uint8_t *bytes, size_t count, long width, long height, uint8_t *rgb, char *message) {
+int lmc_jpeg_decode(const uint8_t *bytes, size_t count, long width, long height, uint8_t *rgb, char *message) {
   struct decoder decoder;
   memset(&decoder, 0, sizeof decoder);
   decoder.message = message;
-  if (setjmp(decoder.trap)) {
-    jpeg_destroy_decompress(&decoder.jpeg);
-    return 0;
+  if (setjmp(decoder.trap) == 0) {
+    open_decoder(&decoder, bytes, count);
+    if (decoder.jpeg.image_width == (JDIMENSION)width && decoder.jpeg.image_height == (JDIMENSION)height) {
+      read_rows(&decoder.jpeg, rgb);
+    } else {
+      decoder.status = LMC_DAMAGED;
+      snprintf(message, LMC_MESSAGE, "the size changed while reading");
+    }
   }
-  open_decoder(&decoder, bytes, count);
-  if (decoder.jpeg.image_width != (JDIMENSION)width || decoder.jpeg.image_height != (JDIMENSION)height) {
-    snprintf(message, LMK_JPEG_MESSAGE, "the size changed while reading");
-    longjmp(decoder.trap, 1);
-  }
-  read_rows(&decoder.jpeg, rgb);
   jpeg_destroy_decompress(&decoder.jpeg);
-  return 1;
+  return decoder.status;
 }

@@ -1,7 +1,9 @@
 /// How the camera was held: EXIF's orientation (tag 0x0112).
-struct Orientation: Equatable {
+struct Orientation: Equatable, Sendable {
   /// 1 … 8; 1 is upright.
   let value: Int
+
+  static let upright = Orientation(value: 1)
 
   /// Rows of the upright image run along columns of the stored one.
   var isTransposed: Bool { value >= 5 }
@@ -60,7 +62,7 @@ private func readOrientation(_ tiff: ArraySlice<UInt8>) -> Int? {
 extension Image {
   /// The upright image, for an uint8 image whose rows are contiguous.
   func turned(_ orientation: Orientation) throws -> Image {
-    guard orientation.value != 1, element == .uint8 else { return self }
+    guard orientation != .upright, element == .uint8 else { return self }
     let (newHeight, newWidth) = orientation.isTransposed ? (width, height) : (height, width)
     let source = row(0, of: UInt8.self)
     let (down, across) = orientation.isTransposed ? (channels, rowStride) : (rowStride, channels)
@@ -68,7 +70,7 @@ extension Image {
       orientation.isRowReversed ? -down : down, orientation.isColumnReversed ? -across : across
     )
     let corner = source + (rowStep < 0 ? (newHeight - 1) * down : 0) + (columnStep < 0 ? (newWidth - 1) * across : 0)
-    let turned = try PixelMemory(byteCount: height * width * channels) { pixels in
+    let turned = try PixelMemory(.uint8, count: height * width * channels) { pixels in
       guard var target = pixels.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
       for y in 0..<newHeight {
         for x in 0..<newWidth {
