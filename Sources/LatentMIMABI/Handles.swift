@@ -18,7 +18,7 @@ func attempt(_ body: () throws -> Void) -> lm_status {
     try body()
     return LM_OK
   } catch let error as any DescribedError {
-    remember(error.description)
+    remember(error.boundedDescription)
     return lm_status(UInt32(error.kind.rawValue))
   } catch {
     remember("\(error)")

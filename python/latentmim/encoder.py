@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Encoder", "load_encoder"]
 
-Family = Literal["latentmim", "timm", "dino", "dinov2", "ibot", "moco_v3", "ijepa", "mae", "simmim", "beit"]
 Pooling = Literal["mean", "cls", "max", "topk_mean"]
 
 
@@ -188,7 +187,7 @@ def require_encoder(encoder: object) -> None:
 def load_encoder(
     weights: PathLike | Mapping[str, Any],
     *,
-    family: Family | None = None,
+    family: str | None = None,
     prefix: str | None = None,
     antialias: bool | None = None,
     epsilon: float | None = None,
@@ -201,8 +200,9 @@ def load_encoder(
 
     Args:
         weights: path of the file, or arrays (PyTorch's tensors too) by name, perhaps in dicts within dicts.
-        family: whose names they are, where that is not to be told from them.
-        prefix: what stands before the names of the encoder to take, such as "student.backbone.".
+        family: whose names they are, where that is not to be told from them; `docs/encoders.md` lists the families.
+        prefix: what stands before the names of the encoder to take, such as "student.backbone."; where it is not given,
+            the encoder is found by what names end in.
         antialias: for other grids, positions that are a table are interpolated as timm does it (True, which stands if
             not given) or as DINO does (False).
         epsilon: of layer normalisation, 1e-6 if not given.

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import foreign
 import numpy as np
+import pretrained
 import pytest
 from conftest import SMALL, pixels
 
@@ -320,7 +320,7 @@ def test_truncated_and_corrupt_files(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_dicts_within_dicts(tmp_path: Path) -> None:
     """DINO's: {student, teacher, optimizer, epoch}; the teacher is loaded, what numbers name not even read."""
-    weights, checkpoint = foreign.dino(np.random.default_rng(1))
+    weights, checkpoint = pretrained.dino(np.random.default_rng(1))
     stored: dict[str, Any] = {
         name: collections.OrderedDict((key, Tensor(value)) for key, value in checkpoint[name].items())
         for name in ("student", "teacher")
@@ -330,7 +330,9 @@ def test_a_checkpoint_of_dicts_within_dicts(tmp_path: Path) -> None:
     names = pth.weights(path).keys()
     assert "teacher.backbone.blocks.0.norm1.weight" in names
     assert not any("optimizer" in name for name in names)
-    encoder, images = lm.load_encoder(path, heads=foreign.HEADS), pixels(1, 16, 16)
-    wanted = foreign.forward(weights, images)[-1][:, 1:]
+    with pytest.warns(UserWarning, match=r"dino\.pth: the encoder behind 'teacher\.backbone\.' is taken"):
+        encoder = lm.load_encoder(path, heads=pretrained.HEADS)
+    images = pixels(1, 16, 16)
+    wanted = pretrained.forward(weights, images)[-1][:, 1:]
     assert encoder.family == "dino"
     assert np.allclose(encoder.features(images), wanted, atol=1e-4)

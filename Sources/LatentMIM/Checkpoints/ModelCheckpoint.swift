@@ -8,7 +8,7 @@ enum FileKey {
   static let model = "model"
   static let training = "training"
   static let state = "state"
-  static let foreign = "foreign"
+  static let pretrained = "pretrained"
 }
 
 /// No options: what shapes do not tell is taken from the published model.
@@ -47,11 +47,11 @@ extension LatentMIMModel {
     _ source: any TensorSource, title: String, configuration: ModelConfiguration? = nil,
     options: JSONPlace = noOptions
   ) throws -> (model: LatentMIMModel, remarks: [String]) {
-    let mae = MAECheckpoint(source)
-    let source = mae ?? source
+    let translated = TranslatedWeights(WeightReader(source, title: title))
+    let source = translated ?? source
     let reader = WeightReader(source, title: title)
     let (configuration, remarks) = try reader.configuration(
-      stored: configuration, options: options, preset: mae == nil ? .official : .mae)
+      stored: configuration, options: options, preset: translated?.weights.family.preset ?? .official)
     let model = try LatentMIMModel(configuration)
     return (model, remarks + (try model.load(source, title: title)))
   }
@@ -63,13 +63,13 @@ extension Encoder {
   /// - Throws: `FileError`, `SafetensorsError`.
   public func save(to path: String) throws {
     var metadata = try configuration.fileMetadata(format: "latentmim encoder")
-    if let foreign { metadata[FileKey.foreign] = try foreign.json(network.shape).text() }
+    if let pretrained { metadata[FileKey.pretrained] = try pretrained.json(network.shape).text() }
     var writer = SafetensorsWriter(metadata: metadata)
     for named in network.namedParameters(prefix: "encoder") {
       try writer.add(named.name, shape: named.parameter.shape, values: named.parameter.tensor.buffer.values)
     }
-    if let foreign {
-      try foreign.addTables(to: &writer)
+    if let pretrained {
+      try pretrained.addTables(to: &writer)
     } else {
       try configuration.addPositions(of: ["encoder"], to: &writer)
     }
@@ -83,10 +83,10 @@ extension Encoder {
     from path: String, options: JSONPlace = noOptions
   ) throws -> (encoder: Encoder, remarks: [String]) {
     let file = try SafetensorsFile(path: path)
-    if let text = file.metadata[FileKey.foreign], let configuration = try file.modelConfiguration(path: path) {
+    if let text = file.metadata[FileKey.pretrained], let configuration = try file.modelConfiguration(path: path) {
       let reader = WeightReader(file, title: path)
       try reader.refuseOptions(options)
-      return (try reader.storedForeignEncoder(configuration, text), [])
+      return (try reader.storedPretrainedEncoder(configuration, text), [])
     }
     return try load(file, title: path, configuration: file.modelConfiguration(path: path), options: options)
   }
@@ -105,11 +105,11 @@ extension Encoder {
       let (family, prefix) = try (
         options.optionalMember("family")?.string(), options.optionalMember("prefix")?.string()
       )
-      if let weights = try ForeignWeights.find(in: reader, family: family, prefix: prefix) {
-        return try load(weights, ForeignOptions(options))
+      if let weights = try PretrainedWeights.find(in: reader, family: family, prefix: prefix) {
+        return try load(weights, PretrainedOptions(options))
       }
     }
-    let options = try configuration == nil ? ForeignOptions.withoutFamily(options) : options
+    let options = try configuration == nil ? PretrainedOptions.withoutFamily(options) : options
     let (configuration, remarks) = try reader.configuration(stored: configuration, options: options)
     let network = try VisionTransformer(
       configuration.encoderShape, positions: configuration.positionEmbedding(width: configuration.width))

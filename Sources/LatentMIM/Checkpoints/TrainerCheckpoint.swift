@@ -2,14 +2,6 @@ import Files
 import Compute
 import Networks
 
-/// A file whose configuration or state is not what it should be.
-public struct CheckpointError: DescribedError, Equatable {
-  public let kind = ErrorKind.value
-  public let path: String
-  public let problem: String
-  public var description: String { "\(path): \(problem)" }
-}
-
 extension Trainer {
   /// Writes everything needed to go on exactly: weights, target, moments, step and both configurations (random numbers follow from the
   /// seed and the step). Beside the path, synced, renamed: a crash leaves the old file or the new one.

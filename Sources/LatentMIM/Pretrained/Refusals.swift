@@ -9,7 +9,7 @@ private let otherArchitectures: [(piece: String, what: String)] = [
   ("patch_embed.proj.0.", "convolutions in front of the patches"),
 ]
 
-extension ForeignWeights {
+extension PretrainedWeights {
   /// - Throws: `WeightsError` naming a tensor that only another architecture has.
   func refuseOtherArchitectures() throws {
     for name in names.sorted() {

@@ -1,0 +1,36 @@
+import Compute
+import Images
+import Tensors
+
+extension ModelConfiguration {
+  /// What brings pixels in 0 … 1 to what the model expects.
+  ///
+  /// - Throws: `ImageError`.
+  public func normalization() throws -> Normalization {
+    try Normalization(mean: mean.map(Float.init), deviation: std.map(Float.init))
+  }
+}
+
+/// Pixels brought to what a model expects: (x − mean)/std, channel by channel.
+///
+/// - Parameters:
+///   - pixels: [B, H, W, channels] in 0 … 1.
+/// - Throws: `ShapeError`, `OutOfMemory`.
+public func normalized(_ pixels: Tensor, for configuration: ModelConfiguration) throws -> Tensor {
+  let channels = configuration.channels
+  guard pixels.shape.last == channels else {
+    throw ShapeError("normalized", "pixels have shape \(pixels.shape), wanted \(channels) channels last")
+  }
+  let result = try Buffer(count: pixels.count)
+  let scale = configuration.std.map { Float(1 / $0) }
+  let shift = zip(configuration.mean, configuration.std).map { Float(-$0 / $1) }
+  parallelRows(pixels.count / channels, cost: channels) { range in
+    for pixel in range {
+      for channel in 0..<channels {
+        let index = pixel * channels + channel
+        result.pointer[index] = pixels.pointer[index] * scale[channel] + shift[channel]
+      }
+    }
+  }
+  return try Tensor(shape: pixels.shape, buffer: result)
+}

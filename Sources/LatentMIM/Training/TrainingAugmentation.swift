@@ -1,0 +1,17 @@
+import Images
+
+extension TrainingConfiguration {
+  var randomSeed: UInt64 { UInt64(seed) }
+
+  /// The random crop that training sees of each image.
+  ///
+  /// - Throws: `ConfigurationError`, `ImageError`.
+  public func augmentation(for model: ModelConfiguration) throws -> Augmentation {
+    try validate()
+    try model.validate()
+    return try Augmentation(
+      height: model.cropHeight, width: model.cropWidth,
+      crop: RandomResizedCrop(area: cropArea[0]...cropArea[1], ratio: cropRatio[0]...cropRatio[1]),
+      flipProbability: flip ? 0.5 : 0, normalization: model.normalization())
+  }
+}
