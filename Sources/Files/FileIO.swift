@@ -124,6 +124,18 @@ public func isUsable(_ path: String) -> Bool {
   !path.isEmpty && !path.utf8.contains(0)
 }
 
+/// Whether there is a folder at a path.
+public func isFolder(_ path: String) -> Bool { mode(of: path) == S_IFDIR }
+
+/// Whether there is a regular file at a path.
+public func isFile(_ path: String) -> Bool { mode(of: path) == S_IFREG }
+
+private func mode(of path: String) -> mode_t? {
+  var status = stat()
+  guard isUsable(path), stat(path, &status) == 0 else { return nil }
+  return status.st_mode & S_IFMT
+}
+
 /// Calls again while a signal interrupts.
 public func retrying<Result: SignedInteger>(_ call: () -> Result) -> Result {
   while true {

@@ -1,4 +1,4 @@
-/// A value of a JSON document with the way to it, so that a complaint says where: `config.json: model.depth is 1.5, wanted is
+/// A value of a JSON document with the way to it, so that a complaint says where: `config.json: model.depth is 1.5, wanted
 /// an integer`.
 public struct JSONPlace: Sendable {
   public let value: JSONValue

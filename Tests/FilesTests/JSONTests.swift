@@ -65,11 +65,11 @@ import Testing
       do { try body() } catch { return "\(error)" }
       return "no error"
     }
-    #expect(message { _ = try model.member("depth").int() } == "config.json: model.depth is 1.5, wanted is an integer")
+    #expect(message { _ = try model.member("depth").int() } == "config.json: model.depth is 1.5, wanted an integer")
     #expect(
       message { _ = try model.member("sizes").elements()[1].int() }
-        == "config.json: model.sizes[1] is \"x\", wanted is an integer")
-    #expect(message { _ = try model.bool() } == "config.json: model is an object, wanted is true or false")
+        == "config.json: model.sizes[1] is \"x\", wanted an integer")
+    #expect(message { _ = try model.bool() } == "config.json: model is an object, wanted true or false")
     #expect(message { _ = try root.member("seed") } == "config.json has no 'seed'")
     #expect(
       message { try model.refuseKeys(otherThan: ["depth"]) }

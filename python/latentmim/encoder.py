@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
@@ -141,8 +140,14 @@ class Encoder:
         return max(1, (2 * height + side) // (2 * side)) * side, max(1, (2 * width + side) // (2 * side)) * side
 
     def save(self, path: PathLike) -> None:
-        """Write the encoder and its configuration (safetensors), complete or not at all. Raises OSError."""
-        _native.encoder_save(self._handle, path)
+        """Write the encoder and its configuration (safetensors), complete or not at all.
+
+        Raises:
+            OSError: it cannot be written.
+            ValueError: the name has the ending of another format, such as ".pth".
+
+        """
+        _native.encoder_save(self._handle, _arrays.path(path))
 
     def _resized(self, pixels: NDArray[Any], size: Literal["nearest"] | int | tuple[int, int] | None) -> NDArray[Any]:
         if size is None:
@@ -199,7 +204,8 @@ def load_encoder(
     checkpoint the encoder lies, is told from the names; `docs/encoders.md` lists what loads.
 
     Args:
-        weights: path of the file, or arrays (PyTorch's tensors too) by name, perhaps in dicts within dicts.
+        weights: path of the file, of a run's folder or of one that holds model.safetensors; or arrays (PyTorch's
+            tensors too) by name, perhaps in dicts within dicts.
         family: whose names they are, where that is not to be told from them; `docs/encoders.md` lists the families.
         prefix: what stands before the names of the encoder to take, such as "student.backbone."; where it is not given,
             the encoder is found by what names end in.
@@ -211,18 +217,19 @@ def load_encoder(
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is damaged, lacks tensors (all of them are named), or has tensors of another architecture.
+        ValueError: it is damaged, something else, lacks tensors (the first are named), or has tensors of another
+            architecture.
         TypeError: something in a mapping is no array.
 
     """
     given = to_json({"family": family, "prefix": prefix, "antialias": antialias, "epsilon": epsilon, **options})
     if isinstance(weights, Mapping):
         handle, remarks = _native.encoder_from_arrays(_arrays.by_name(_arrays.state_of(weights)), "weights", given)
-    elif _arrays.is_pytorch(weights):
+    elif _arrays.is_pytorch(path := _arrays.path(weights)):
         from latentmim import pth
 
-        handle, remarks = _native.encoder_from_arrays(pth.weights(weights), os.fsdecode(weights), given)
+        handle, remarks = _native.encoder_from_arrays(pth.weights(path), path, given)
     else:
-        handle, remarks = _native.encoder_load(weights, given)
+        handle, remarks = _native.encoder_load(path, given)
     _arrays.warn(remarks)
     return Encoder._from_handle(handle)

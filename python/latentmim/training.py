@@ -9,6 +9,7 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, Unpack
 
+from latentmim import _arrays
 from latentmim import _latentmim as _native
 from latentmim.config import TrainingConfig, TrainingOptions
 from latentmim.data import Dataset, as_dataset
@@ -178,8 +179,14 @@ class Trainer:
             yield metrics
 
     def save(self, path: PathLike) -> None:
-        """Write everything needed to go on exactly: complete or not at all. Raises OSError."""
-        _native.trainer_save(self._handle, path)
+        """Write everything needed to go on exactly: complete or not at all.
+
+        Raises:
+            OSError: it cannot be written.
+            ValueError: the name has the ending of another format, such as ".pth".
+
+        """
+        _native.trainer_save(self._handle, _arrays.path(path))
 
     def restore(self, path: PathLike) -> None:
         """Go back to a saved state, weights included.
@@ -189,7 +196,7 @@ class Trainer:
             ValueError: it is damaged, or of a run with other options (which are named) or another number of images.
 
         """
-        _native.trainer_restore(self._handle, path)
+        _native.trainer_restore(self._handle, _arrays.path(path))
         self.history = [line for line in self.history if line["step"] <= self.state.step]
 
     def fit(self, resume: Literal["auto"] | bool | PathLike = "auto") -> list[Metrics]:

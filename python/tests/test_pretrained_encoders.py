@@ -85,7 +85,7 @@ def test_files_come_back(case: Any, tmp_path: Path) -> None:
     assert np.array_equal(again.features(images), encoder.features(images))
     with pytest.raises(ValueError, match="its own configuration; heads"):
         lm.load_encoder(tmp_path / "encoder.safetensors", heads=3)
-    with pytest.raises(ValueError, match=r"decoder\.\S+ is missing"):
+    with pytest.raises(ValueError, match="an encoder alone, no whole model: load_encoder reads it"):
         lm.LatentMIM.load(tmp_path / "encoder.safetensors")
 
 
@@ -173,6 +173,35 @@ def test_wrappers_are_seen_through(wrapper: str) -> None:
     assert np.array_equal(load({wrapper + name: value for name, value in weights.items()}).features(images), wanted)
     inner = {name.replace("blocks.1.", "blocks.1._orig_mod."): value for name, value in weights.items()}
     assert np.array_equal(load(inner).features(images), wanted)
+
+
+def test_parts_of_all_blocks_are_one_line() -> None:
+    weights = pretrained.plain(np.random.default_rng(6), position_rows=1)
+    block = {name: value for name, value in weights.items() if name.startswith("blocks.0.")}
+    weights |= {name.replace("blocks.0.", f"blocks.{i}."): value for i in range(24) for name, value in block.items()}
+    weights |= {f"blocks.{i}.attn.proj_{part}.weight": np.eye(3, dtype=np.float32) for i in range(24) for part in "lw"}
+    with pytest.raises(ValueError, match=r"blocks\.\*\.attn\.proj_l\.weight is not part .* \(24×\)") as error:
+        load(weights)
+    assert len(str(error.value).splitlines()) <= 8
+
+
+def test_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = pretrained.plain(np.random.default_rng(6), position_rows=1)
+    encoder, images = load(weights), pixels(1, SIZE, SIZE)
+    with pytest.raises(ValueError, match=r"is a folder, wanted .*encoder\.safetensors or .*model\.safetensors"):
+        lm.load_encoder(tmp_path)
+    (tmp_path / "pytorch_model.bin").touch()
+    with pytest.raises(ValueError, match=r"it has pytorch_model\.bin, which"):
+        lm.load_encoder(tmp_path)
+    save_file({name: value.astype(np.float32) for name, value in weights.items()}, tmp_path / "model.safetensors")
+    assert np.array_equal(load(tmp_path).features(images), encoder.features(images))
+    other = lm.load_encoder(weights, heads=1)
+    other.save(tmp_path / "encoder.safetensors")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for path in (tmp_path, f"{tmp_path}/", "~", "~/encoder.safetensors"):
+        assert np.array_equal(lm.load_encoder(path).features(images), other.features(images))
+    other.save("~/again.safetensors")
+    assert (tmp_path / "again.safetensors").exists()
 
 
 def test_what_is_there_instead_of_an_encoder() -> None:

@@ -2,6 +2,13 @@ import Files
 import Compute
 import Networks
 
+/// What a file of weights says that it holds.
+enum FileFormat {
+  static let model = "latentmim model"
+  static let checkpoint = "latentmim checkpoint"
+  static let encoder = "latentmim encoder"
+}
+
 /// What a file of weights says about itself, in its safetensors metadata.
 enum FileKey {
   static let format = "format"
@@ -19,12 +26,12 @@ extension LatentMIMModel {
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
   public func save(to path: String) throws {
-    var writer = SafetensorsWriter(metadata: try configuration.fileMetadata(format: "latentmim model"))
+    var writer = SafetensorsWriter(metadata: try configuration.fileMetadata(format: FileFormat.model))
     try addWeights(to: &writer)
     try writer.write(to: path)
   }
 
-  /// Reads a model that `save` or a trainer wrote, or weights under the published names or those of MAE's checkpoints, whose configuration is
+  /// Reads a model that `save` or a trainer wrote (of a run's folder: the last one), or weights under the published names or those of MAE's checkpoints, whose configuration is
   /// then read from their shapes.
   ///
   /// - Parameter options: for weights without a configuration, what shapes do not tell.
@@ -33,7 +40,11 @@ extension LatentMIMModel {
   public static func load(
     from path: String, options: JSONPlace = noOptions
   ) throws -> (model: LatentMIMModel, remarks: [String]) {
+    let path = try weightsFile(at: path, names: RunFiles.ofModel)
     let file = try SafetensorsFile(path: path)
+    guard file.metadata[FileKey.format] != FileFormat.encoder else {
+      throw CheckpointError(path: path, problem: "holds an encoder alone, no whole model: load_encoder reads it")
+    }
     return try load(file, title: path, configuration: file.modelConfiguration(path: path), options: options)
   }
 
@@ -62,7 +73,7 @@ extension Encoder {
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
   public func save(to path: String) throws {
-    var metadata = try configuration.fileMetadata(format: "latentmim encoder")
+    var metadata = try configuration.fileMetadata(format: FileFormat.encoder)
     if let pretrained { metadata[FileKey.pretrained] = try pretrained.json(network.shape).text() }
     var writer = SafetensorsWriter(metadata: metadata)
     for named in network.namedParameters(prefix: "encoder") {
@@ -76,12 +87,13 @@ extension Encoder {
     try writer.write(to: path)
   }
 
-  /// Reads the online encoder of any file that holds one, or the vision transformer of another project; see `load(_:title:…)`.
+  /// Reads the online encoder of any file or run's folder that holds one, or the vision transformer of another project; see `load(_:title:…)`.
   ///
   /// - Throws: as `LatentMIMModel.load(from:)`.
   public static func load(
     from path: String, options: JSONPlace = noOptions
   ) throws -> (encoder: Encoder, remarks: [String]) {
+    let path = try weightsFile(at: path, names: RunFiles.ofEncoder)
     let file = try SafetensorsFile(path: path)
     if let text = file.metadata[FileKey.pretrained], let configuration = try file.modelConfiguration(path: path) {
       let reader = WeightReader(file, title: path)

@@ -8,7 +8,7 @@ extension Trainer {
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
   public func save(to path: String) throws {
-    var metadata = try model.configuration.fileMetadata(format: "latentmim checkpoint")
+    var metadata = try model.configuration.fileMetadata(format: FileFormat.checkpoint)
     metadata[FileKey.training] = try configuration.json.text()
     metadata[FileKey.state] = try state.json.text()
     var writer = SafetensorsWriter(metadata: metadata)
