@@ -172,7 +172,7 @@ extension WeightReader {
     let given = try options.keys()
     guard given.isEmpty else {
       throw CheckpointError(
-        path: title, problem: "holds its own configuration; \(given.joined(separator: ", ")) cannot be given")
+        path: title, problem: "holds its own configuration; \(listed(given)) cannot be given")
     }
   }
 }

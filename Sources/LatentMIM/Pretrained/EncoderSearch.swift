@@ -14,7 +14,7 @@ extension PretrainedWeights {
     let families = EncoderFamily.all.filter { name == nil || $0.name == name }
     guard !families.isEmpty else {
       let known = ([PretrainedOptions.own] + EncoderFamily.all.map(\.name)).map { "'\($0)'" }.joined(separator: ", ")
-      throw ConfigurationError("family", "is '\(name ?? "")', wanted one of \(known)")
+      throw ConfigurationError("family", "is '\(shortened(name ?? ""))', wanted one of \(known)")
     }
     let there = reader.encoderPlaces()
     let candidates = prefix.map { [withoutWrappers($0)] } ?? there
@@ -72,7 +72,7 @@ extension WeightReader {
   /// That there is no encoder, and what is there instead.
   fileprivate func noEncoder(family: String?, prefix: String?, _ places: [String]) -> WeightsError {
     let wanted =
-      "no encoder was found" + (prefix.map { " behind '\($0)'" } ?? "")
+      "no encoder was found" + (prefix.map { " behind '\(shortened($0))'" } ?? "")
       + (family.map { " of the family '\($0)'" } ?? "")
     let elsewhere = "there is one behind \(listed(places.map { "'\($0)'" }))"
     guard places.isEmpty else { return WeightsError(source: title, problems: ["\(wanted); \(elsewhere)"]) }
