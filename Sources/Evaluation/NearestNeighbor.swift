@@ -31,8 +31,8 @@ public struct NearestNeighborResult: Equatable, Sendable {
   public let neighbors: [Int]
 }
 
-/// Leave-one-out nearest neighbours by cosine, the paper's `nn` protocol: each row's neighbour is the other row (told apart by
-/// index, not by content) with the largest cosine, the lowest index on ties.
+/// Leave-one-out nearest neighbours by cosine, the paper's `nn` protocol: each row's neighbour is the other row (told
+/// apart by index, not by content) with the largest cosine, the lowest index on ties.
 ///
 /// - Parameters:
 ///   - features: [count, width], row-major, finite, at least two rows; need not be normalised.

@@ -64,7 +64,7 @@ struct SafetensorsHeader: Sendable {
     var entries: [String: Entry] = [:]
     var metadata: [String: String] = [:]
     do {
-      let root = JSONPlace(try JSONValue(parsing: json, source: "header"), source: "header")
+      let root = JSONCursor(try JSONValue(parsing: json, source: "header"), source: "header")
       for key in try root.keys() {
         let place = try root.member(key)
         if key == Self.metadataKey {
@@ -82,7 +82,7 @@ struct SafetensorsHeader: Sendable {
     self.metadata = metadata
   }
 
-  private static func entry(_ place: JSONPlace, name: String, headerBytes: Int, dataBytes: Int, path: String) throws
+  private static func entry(_ place: JSONCursor, name: String, headerBytes: Int, dataBytes: Int, path: String) throws
     -> Entry
   {
     let typeName = try place.member("dtype").string()

@@ -57,10 +57,11 @@ public struct SafetensorsWriter {
     tensors[name] = (shape, values)
   }
 
-  /// Writes the file: `path` then names all of it or, after an error, what was there before. Equal content gives equal bytes.
+  /// Writes the file: `path` then names all of it or, after an error, what was there before. Equal content gives equal
+  /// bytes.
   ///
-  /// - Throws: `FileError` when the system refuses, `SafetensorsError` when the header grows beyond the format's limit or the name has the
-  ///   ending of another format.
+  /// - Throws: `FileError` when the system refuses, `SafetensorsError` when the header grows beyond the format's limit
+  ///   or the name has the ending of another format.
   public func write(to path: String) throws {
     if let ending = otherEndings.first(where: path.hasSuffix) {
       throw SafetensorsError.ending(path: path, ending: ending)
@@ -73,7 +74,8 @@ public struct SafetensorsWriter {
     }
   }
 
-  /// Everything before the data: length, JSON, and spaces up to a multiple of eight bytes, so that the data lies aligned.
+  /// Everything before the data: length, JSON, and spaces up to a multiple of eight bytes, so that the data lies
+  /// aligned.
   private func headerBytes(_ inOrder: [(name: String, shape: [Int], count: Int)], path: String) throws -> [UInt8] {
     var members: [String: JSONValue] = [:]
     if !metadata.isEmpty {

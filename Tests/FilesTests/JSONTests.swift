@@ -26,7 +26,7 @@ import Testing
       let float = Float(bitPattern: random.words(at: position).0)
       guard float.isFinite else { continue }
       let text = try JSONValue(float).text()
-      #expect(try JSONPlace(JSONValue(parsing: text, source: ""), source: "").float().bitPattern == float.bitPattern)
+      #expect(try JSONCursor(JSONValue(parsing: text, source: ""), source: "").float().bitPattern == float.bitPattern)
     }
     #expect(try JSONValue(Float(0.1)).text() == "0.1")
   }
@@ -56,7 +56,7 @@ import Testing
 
   @Test func placesSayWhere() throws {
     let document = try JSONValue(parsing: #"{"model": {"depth": 1.5, "sizes": [3, "x"]}}"#, source: "")
-    let root = JSONPlace(document, source: "config.json")
+    let root = JSONCursor(document, source: "config.json")
     let model = try root.member("model")
     #expect(try model.member("depth").double() == 1.5)
     #expect(try model.member("sizes").elements()[0].double() == 3)
@@ -77,6 +77,6 @@ import Testing
     #expect(
       message { _ = try JSONValue(parsing: "{\n \"a\": x}", source: "c.json") }
         == "c.json, line 2, column 7: a value is wanted")
-    #expect(message { _ = try JSONPlace(1e300, source: "c").float() } != "no error")
+    #expect(message { _ = try JSONCursor(1e300, source: "c").float() } != "no error")
   }
 }

@@ -13,10 +13,10 @@ from latentmim import _arrays
 from latentmim import _latentmim as _native
 from latentmim.config import TrainingConfig, TrainingOptions
 from latentmim.data import Dataset, as_dataset
+from latentmim.diagnostics import CollapseError
 from latentmim.interrupts import Interrupts
 from latentmim.model import BATCH_METRICS, LatentMIM
 from latentmim.runs import RunFolder
-from latentmim.watching import CollapseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ extension ModelConfiguration {
   ///
   /// - Throws: `ImageError`.
   public func normalization() throws -> Normalization {
-    try Normalization(mean: mean.map(Float.init), deviation: std.map(Float.init))
+    try Normalization(mean: mean.map(Float.init), std: std.map(Float.init))
   }
 }
 

@@ -1,7 +1,7 @@
 /// Encoders that other projects trained and that load as this project's: one kind of checkpoint.
 ///
-/// What a network here wants is made of tensors there by `tensors`, one rule each. A family is an entry of `EncoderFamily.all`
-/// (`Families.swift`).
+/// What a network here wants is made of tensors there by `tensors`, one rule each. A family is an entry of
+/// `EncoderFamily.all` (`Families.swift`).
 struct EncoderFamily: Sendable {
   /// What configurations and messages call it.
   let name: String

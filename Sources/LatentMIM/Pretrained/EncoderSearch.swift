@@ -5,9 +5,11 @@ extension PretrainedWeights {
   ///
   /// - Parameters:
   ///   - name: of the family asked for; nil: told from names and places.
-  ///   - prefix: what stands before the encoder's names; nil: found by what names end in. It says where the encoder lies and nothing else.
+  ///   - prefix: what stands before the encoder's names; nil: found by what names end in. It says where the encoder
+  ///     lies and nothing else.
   /// - Returns: nil where the names are this project's.
-  /// - Throws: `WeightsError` where there is none, or none of the family asked for, `ConfigurationError` for an unknown family.
+  /// - Throws: `WeightsError` where there is none, or none of the family asked for, `ConfigurationError` for an unknown
+  ///   family.
   static func find(in reader: WeightReader, family name: String?, prefix: String?) throws -> PretrainedWeights? {
     let isOwn = reader.names.contains { $0.hasPrefix("encoder.embed.") || isPositionTable($0) }
     if name == PretrainedOptions.own || (name == nil && isOwn) { return nil }
@@ -47,7 +49,8 @@ extension PretrainedWeights {
   /// Whether there is something of an encoder: patches or a first block.
   private var isEncoder: Bool { Self.beginnings.joined().contains(where: contains) }
 
-  /// What the tensors that an encoder is known by are called in one family or another: patches, and the first block's norm.
+  /// What the tensors that an encoder is known by are called in one family or another: patches, and the first block's
+  /// norm.
   fileprivate static let beginnings: [[String]] = ["embed.proj.weight", "blocks.*.norm1.weight"].map { name in
     let parts = EncoderFamily.all.flatMap { $0.tensors.filter { $0.name == name }.flatMap { $0.sources.joined() } }
     return Set(
@@ -57,7 +60,8 @@ extension PretrainedWeights {
 }
 
 extension WeightReader {
-  /// What stands before the names of encoders, the shortest first: where patches are embedded or, where nothing does that, first blocks are.
+  /// What stands before the names of encoders, the shortest first: where patches are embedded or, where nothing does
+  /// that, first blocks are.
   func encoderPlaces() -> [String] {
     for beginnings in PretrainedWeights.beginnings {
       let places = Set(

@@ -8,7 +8,8 @@ extension EncoderFamily {
     EncoderFamily(
       name: "beit", places: [""], isRecognized: hasBEiTNames,
       pixelRemark: "pixels are normalised by ImageNet's mean and std; BEiT's first version wants mean and std of 0.5"),
-    // With or without registers: LayerScale, and a mask token that features do not need. SwiGLU (its largest) is refused.
+    // With or without registers: LayerScale, and a mask token that features do not need. SwiGLU (its largest) is
+    // refused.
     EncoderFamily(
       name: "dinov2", places: ["teacher.backbone.", ""],
       isRecognized: { $0.contains("mask_token") && $0.contains("blocks.0.ls1.gamma") }),
