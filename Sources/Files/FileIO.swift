@@ -122,6 +122,18 @@ public final class ReadableFile: Sendable {
   }
 }
 
+/// Whether there is a folder at a path.
+public func isFolder(_ path: some FilePathConvertible) -> Bool { mode(of: path.filePath) == S_IFDIR }
+
+/// Whether there is a regular file at a path.
+public func isFile(_ path: some FilePathConvertible) -> Bool { mode(of: path.filePath) == S_IFREG }
+
+private func mode(of path: FilePath) -> mode_t? {
+  var status = stat()
+  guard path.isUsable, path.withCString({ stat($0, &status) }) == 0 else { return nil }
+  return status.st_mode & S_IFMT
+}
+
 /// Calls again while a signal interrupts.
 public func retrying<Result: SignedInteger>(_ call: () -> Result) -> Result {
   while true {

@@ -19,10 +19,19 @@ public final class SafetensorsFile: Sendable {
   public init(path location: some FilePathConvertible) throws {
     file = try ReadableFile(path: location)
     let path = file.path
+    let beginning = try file.bytes(at: 0, count: min(file.size, 64))
+    if beginning.count < 9 || beginning[8] != UInt8(ascii: "{"), let kind = fileKind(beginning) {
+      throw SafetensorsError.otherKind(path: path, kind: kind)
+    }
     guard file.size >= 8 else {
       throw SafetensorsError.headerLength(path: path, length: 0, fileBytes: file.size)
     }
-    let length = try file.bytes(at: 0, count: 8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    let length = beginning.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    if length >= 2, length <= SafetensorsHeader.longest, length > file.size - 8,
+      beginning.dropFirst(8).first == UInt8(ascii: "{")
+    {
+      throw SafetensorsError.cutOff(path: path, wanted: Int(length) + 8, fileBytes: file.size)
+    }
     guard length >= 2, length <= SafetensorsHeader.longest, length <= file.size - 8 else {
       throw SafetensorsError.headerLength(path: path, length: length, fileBytes: file.size)
     }

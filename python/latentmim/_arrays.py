@@ -137,11 +137,11 @@ def warn(remarks: str | None, stacklevel: int = 3) -> None:
 
 
 def is_pytorch(path: PathLike) -> bool:
-    """Whether a file is one of PyTorch's, by how it begins or by its name. Raises OSError."""
-    if os.fsdecode(path).endswith((".pth", ".pt")):
-        return True
+    """Whether a file is one of PyTorch's, by how it begins. Raises OSError."""
     # What is no file, a pipe for one, would be waited for.
     if not os.path.isfile(path):
         return False
     with open(path, "rb") as file:
-        return file.read(4) == b"PK\x03\x04"
+        beginning = file.read(9)
+    # A pickle begins with byte 128; a header of safetensors is 128 bytes long now and then.
+    return beginning[:4] == b"PK\x03\x04" or (beginning[:1] == b"\x80" and beginning[8:] != b"{")

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Encoder", "load_encoder"]
 
-Family = Literal["latentmim", "timm", "dino", "dinov2", "ibot", "moco_v3", "ijepa", "mae", "simmim", "beit"]
 Pooling = Literal["mean", "cls", "max", "topk_mean"]
 
 
@@ -140,7 +139,13 @@ class Encoder:
         return max(1, (2 * height + side) // (2 * side)) * side, max(1, (2 * width + side) // (2 * side)) * side
 
     def save(self, path: PathLike) -> None:
-        """Write the encoder and its configuration (safetensors), complete or not at all. Raises OSError."""
+        """Write the encoder and its configuration (safetensors), complete or not at all.
+
+        Raises:
+            OSError: it cannot be written.
+            ValueError: the name has the ending of another format, such as ".pth".
+
+        """
         _native.encoder_save(self._handle, _arrays.path(path))
 
     def _resized(self, pixels: NDArray[Any], size: Literal["nearest"] | int | tuple[int, int] | None) -> NDArray[Any]:
@@ -186,7 +191,7 @@ def require_encoder(encoder: object) -> None:
 def load_encoder(
     weights: PathLike | Mapping[str, Any],
     *,
-    family: Family | None = None,
+    family: str | None = None,
     prefix: str | None = None,
     antialias: bool | None = None,
     epsilon: float | None = None,
@@ -198,9 +203,11 @@ def load_encoder(
     checkpoint the encoder lies, is told from the names; `docs/encoders.md` lists what loads.
 
     Args:
-        weights: path of the file, or arrays (PyTorch's tensors too) by name, perhaps in dicts within dicts.
-        family: whose names they are, where that is not to be told from them.
-        prefix: what stands before the names of the encoder to take, such as "student.backbone.".
+        weights: path of the file, of a run's folder or of one that holds model.safetensors; or arrays (PyTorch's
+            tensors too) by name, perhaps in dicts within dicts.
+        family: whose names they are, where that is not to be told from them; `docs/encoders.md` lists the families.
+        prefix: what stands before the names of the encoder to take, such as "student.backbone."; where it is not given,
+            the encoder is found by what names end in.
         antialias: for other grids, positions that are a table are interpolated as timm does it (True, which stands if
             not given) or as DINO does (False).
         epsilon: of layer normalisation, 1e-6 if not given.
@@ -209,7 +216,8 @@ def load_encoder(
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is damaged, lacks tensors (all of them are named), or has tensors of another architecture.
+        ValueError: it is damaged, something else, lacks tensors (the first are named), or has tensors of another
+            architecture.
         TypeError: something in a mapping is no array.
 
     """

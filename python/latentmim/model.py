@@ -65,13 +65,13 @@ class LatentMIM:
         Warns of what was noticed and put right, such as position tables that differ from the computed ones.
 
         Args:
-            path: of the file.
+            path: of the file, or of a run's folder, whose last checkpoint it is then.
             options: for weights without a configuration (the authors' are), what shapes do not tell: all but sizes is
                 taken from the published model.
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: it is damaged, or lacks tensors; all of them are named.
+            ValueError: it is damaged, something else, an encoder alone, or lacks tensors; the first are named.
 
         """
         path = _arrays.path(path)
@@ -196,6 +196,7 @@ class LatentMIM:
 
         Raises:
             OSError: it cannot be written.
+            ValueError: the name has the ending of another format, such as ".pth".
 
         """
         _native.model_save(self._handle, _arrays.path(path))

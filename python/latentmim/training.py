@@ -173,7 +173,13 @@ class Trainer:
             yield metrics
 
     def save(self, path: PathLike) -> None:
-        """Write everything needed to go on exactly: complete or not at all. Raises OSError."""
+        """Write everything needed to go on exactly: complete or not at all.
+
+        Raises:
+            OSError: it cannot be written.
+            ValueError: the name has the ending of another format, such as ".pth".
+
+        """
         _native.trainer_save(self._handle, _arrays.path(path))
 
     def restore(self, path: PathLike) -> None:

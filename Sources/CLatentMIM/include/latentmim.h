@@ -324,10 +324,10 @@ typedef struct lm_encoder lm_encoder;
 /// The online encoder of a model, sharing its weights.
 lm_status lm_encoder_of_model(const lm_model *model, lm_encoder **encoder);
 /// The encoder in a checkpoint or encoder file (safetensors), this project's or the vision transformer of another;
-/// `options` and `remarks` as for lm_model_load. `options` for weights of others: "family" ("timm", "dino", "dinov2",
-/// "ibot", "moco_v3", "ijepa", "mae", "simmim", "beit"; told from the names where not given; "latentmim": this
-/// project's names), "prefix" (what stands before the encoder's names), "grid", "heads", "mean", "std", "antialias"
-/// (true: positions of other grids are interpolated as timm does, false: as DINO does), "epsilon" (of norms, 1e-6).
+/// `options` and `remarks` as for lm_model_load. `options` for weights of others: "family" (docs/encoders.md lists
+/// them; told from the names where not given; "latentmim": this project's names), "prefix" (what stands before the
+/// encoder's names), "grid", "heads", "mean", "std", "antialias" (true: positions of other grids are interpolated as
+/// timm does, false: as DINO does), "epsilon" (of norms, 1e-6).
 lm_status lm_encoder_load(const char *path, const char *options, lm_encoder **encoder, char **remarks);
 /// An encoder from arrays under the published names (`encoder.*`) or another project's; see lm_encoder_load.
 lm_status lm_encoder_from_arrays(

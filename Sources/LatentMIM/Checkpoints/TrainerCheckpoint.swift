@@ -2,21 +2,13 @@ import Files
 import Compute
 import Networks
 
-/// A file whose configuration or state is not what it should be.
-public struct CheckpointError: DescribedError, Equatable {
-  public let kind = ErrorKind.value
-  public let path: String
-  public let problem: String
-  public var description: String { "\(path): \(problem)" }
-}
-
 extension Trainer {
   /// Writes everything needed to go on exactly: weights, target, moments, step and both configurations (random numbers
   /// follow from the seed and the step). Beside the path, synced, renamed: a crash leaves the old file or the new one.
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
   public func save(to path: some FilePathConvertible) throws {
-    var metadata = try model.configuration.fileMetadata(format: "latentmim checkpoint")
+    var metadata = try model.configuration.fileMetadata(format: FileFormat.checkpoint)
     metadata[FileKey.training] = try configuration.json.text()
     metadata[FileKey.state] = try state.json.text()
     var writer = SafetensorsWriter(metadata: metadata)

@@ -1,7 +1,7 @@
 import Files
 
 /// What can be said about weights of another project.
-struct ForeignOptions {
+struct PretrainedOptions {
   /// The family they are of; nil: told from the names.
   var family: String?
   /// What stands before the encoder's names; nil: one of the family's.

@@ -1,11 +1,11 @@
 /// Puts the tensors of a network together from those of a checkpoint, and collects what does not fit.
-final class ForeignAssembly {
-  let weights: ForeignWeights
+final class TensorAssembly {
+  let weights: PretrainedWeights
   let depth: Int
   private(set) var problems: [String] = []
   private(set) var used: Set<String> = []
 
-  init(_ weights: ForeignWeights) {
+  init(_ weights: PretrainedWeights) {
     self.weights = weights
     depth = weights.depth
   }
@@ -33,7 +33,9 @@ final class ForeignAssembly {
       }
       let stored = rule.form == .convolution ? [rows, patch.channels, patch.side, patch.side] : partShape
       guard let found = try read(numbered(pattern, block), shape: stored) else { return nil }
-      values += rule.form == .convolution ? flattened(found, rows: rows, patch) : found
+      values +=
+        rule.form == .convolution
+        ? flattened(found, rows: rows, channels: patch.channels, pixels: patch.side * patch.side) : found
     }
     guard let factors = try scale(rule, block: block, rows: shape.first ?? 1) else { return nil }
     scaleRows(&values, by: factors)
@@ -109,19 +111,4 @@ private func scaleRows(_ values: inout [Float], by factors: [Float]) {
   for (row, factor) in factors.enumerated() {
     for index in row * width..<(row + 1) * width { values[index] *= factor }
   }
-}
-
-/// [rows, channels, side, side] → [rows, side · side · channels].
-private func flattened(_ values: [Float], rows: Int, _ patch: (channels: Int, side: Int)) -> [Float] {
-  let cells = patch.side * patch.side
-  var result = [Float](repeating: 0, count: values.count)
-  for row in 0..<rows {
-    let start = row * cells * patch.channels
-    for channel in 0..<patch.channels {
-      for cell in 0..<cells {
-        result[start + cell * patch.channels + channel] = values[start + channel * cells + cell]
-      }
-    }
-  }
-  return result
 }

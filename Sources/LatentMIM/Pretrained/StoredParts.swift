@@ -9,7 +9,7 @@ import Tensors
 private let sharedTable = "encoder.relative_position_bias_table"
 private func blockTable(_ block: Int) -> String { "encoder.blocks.\(block).attn.relative_position_bias_table" }
 
-extension ForeignParts {
+extension PretrainedParts {
   func json(_ shape: EncoderShape) -> JSONValue {
     [
       "family": .string(family), "antialias": .bool(antialias), "class_token": .bool(shape.hasClassToken),
@@ -33,8 +33,8 @@ extension WeightReader {
   /// The encoder in a file that `Encoder.save` wrote for one of another project.
   ///
   /// - Throws: `JSONError`, `CheckpointError`, `WeightsError`, `OutOfMemory`.
-  func storedForeignEncoder(_ configuration: ModelConfiguration, _ text: String) throws -> Encoder {
-    let source = "\(title), metadata '\(FileKey.foreign)'"
+  func storedPretrainedEncoder(_ configuration: ModelConfiguration, _ text: String) throws -> Encoder {
+    let source = "\(title), metadata '\(FileKey.pretrained)'"
     let json = JSONCursor(try JSONValue(parsing: text, source: source), source: source)
     try json.refuseKeys(
       otherThan: ["family", "antialias", "class_token", "registers", "epsilon", "positions", "bias_tables"])
@@ -69,10 +69,10 @@ extension WeightReader {
     let relative = RelativePositions(
       tables: try tables.map { try Tensor(shape: $0.shape, buffer: $0.buffer) }, rows: configuration.rows,
       columns: configuration.columns, heads: configuration.heads, hasClassToken: shape.hasClassToken)
-    let parts = ForeignParts(
+    let parts = PretrainedParts(
       family: try json.member("family").string(), antialias: try json.member("antialias").bool(),
       positions: try positions.map { try Tensor(shape: $0.shape, buffer: $0.buffer) },
       relative: tables.isEmpty ? nil : relative)
-    return Encoder(configuration, network, foreign: parts)
+    return Encoder(configuration, network, pretrained: parts)
   }
 }

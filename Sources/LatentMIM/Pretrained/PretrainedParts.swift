@@ -3,7 +3,7 @@ import Networks
 import Tensors
 
 /// What an encoder that another project trained has in place of this project's sin-cos positions.
-public struct ForeignParts {
+public struct PretrainedParts {
   /// The family its checkpoint was read as: "timm", "dinov2" …
   public let family: String
   /// Whether positions of grids smaller than the trained one are averages ("antialiased"); see `AxisMap.bicubic`.
@@ -14,7 +14,7 @@ public struct ForeignParts {
   let relative: RelativePositions?
 }
 
-extension ForeignParts {
+extension PretrainedParts {
   /// [rows · columns, C], zeros where no positions are added.
   func table(_ configuration: ModelConfiguration, rows: Int, columns: Int) throws -> Tensor {
     guard let positions else {

@@ -1,3 +1,5 @@
+import Compute
+
 /// Tensors that belong to other architectures, by a piece of their names, and what they are.
 private let otherArchitectures: [(piece: String, what: String)] = [
   ("norm_pre.", "a norm in front of the blocks, as CLIP has"),
@@ -9,7 +11,7 @@ private let otherArchitectures: [(piece: String, what: String)] = [
   ("patch_embed.proj.0.", "convolutions in front of the patches"),
 ]
 
-extension ForeignWeights {
+extension PretrainedWeights {
   /// - Throws: `WeightsError` naming a tensor that only another architecture has.
   func refuseOtherArchitectures() throws {
     for name in names.sorted() {
@@ -29,7 +31,7 @@ extension ForeignWeights {
     }.sorted()
     let heads = rest.filter { name in ["head.", "lm_head."].contains { name.hasPrefix($0) } }
     let remark =
-      heads.isEmpty ? nil : "\(title): \(heads.map { prefix + $0 }.joined(separator: ", ")) left out: no encoder's"
+      heads.isEmpty ? nil : "\(title): \(listed(heads.map { prefix + $0 })) left out: no encoder's"
     let problems = rest.filter { !heads.contains($0) }.map {
       "\(prefix)\($0) is not part of an encoder of \(depth) blocks of the family '\(family.name)'"
     }

@@ -1,7 +1,7 @@
 import Networks
 
 /// What the shapes of another project's encoder tell.
-struct ForeignSizes {
+struct PretrainedSizes {
   var width = 0
   var channels = 0
   var patchSize = 0
@@ -15,7 +15,7 @@ struct ForeignSizes {
   var relative: (entries: Int, heads: Int)?
 
   /// - Throws: `WeightsError` where a tensor that sizes are read from is missing or has the wrong number of dimensions.
-  init(_ weights: ForeignWeights) throws {
+  init(_ weights: PretrainedWeights) throws {
     func shape(_ tensor: String, block: Int? = nil, dimensions: ClosedRange<Int>) throws -> [Int]? {
       guard let name = weights.name(of: tensor, block: block), let shape = try weights.shape(of: name) else {
         return nil

@@ -106,9 +106,9 @@ import Testing
       #expect(token == zip(values("cls_token"), position).map(+))
     }
     let patches = own["pos_embed"] == nil ? nil : Array(values("pos_embed").suffix(32))
-    #expect(encoder.foreign?.positions?.values == patches)
+    #expect(encoder.pretrained?.positions?.values == patches)
     let tables = own.keys.filter { $0.hasSuffix("relative_position_bias_table") }.map(values)
-    #expect(encoder.foreign?.relative?.tables.map(\.values) ?? [] == tables)
+    #expect(encoder.pretrained?.relative?.tables.map(\.values) ?? [] == tables)
   }
 }
 

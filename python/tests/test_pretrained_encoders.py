@@ -4,11 +4,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import foreign
 import numpy as np
+import pretrained
 import pytest
 from conftest import pixels
-from foreign import CASES, DEPTH, GRID, PATCH, WIDTH, forward
+from pretrained import CASES, DEPTH, GRID, PATCH, WIDTH, forward
 from safetensors.numpy import save_file
 
 import latentmim as lm
@@ -23,7 +23,7 @@ def load(weights: Any, **options: Any) -> lm.Encoder:
     """Remarks (heads left out, pixels of BEiT, heads unknown) have tests of their own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return lm.load_encoder(weights, **{"heads": foreign.HEADS} | options)
+        return lm.load_encoder(weights, **{"heads": pretrained.HEADS} | options)
 
 
 def close(found: np.ndarray, wanted: np.ndarray) -> None:
@@ -37,7 +37,7 @@ def as_ours(encoder: lm.Encoder, tokens: np.ndarray, cells: int) -> np.ndarray:
 
 
 @pytest.fixture(params=CASES)
-def case(request: pytest.FixtureRequest) -> tuple[foreign.Weights, dict[str, Any], str]:
+def case(request: pytest.FixtureRequest) -> tuple[pretrained.Weights, dict[str, Any], str]:
     make, family = CASES[request.param]
     return *make(np.random.default_rng(len(request.param))), family
 
@@ -85,7 +85,7 @@ def test_files_come_back(case: Any, tmp_path: Path) -> None:
     assert np.array_equal(again.features(images), encoder.features(images))
     with pytest.raises(ValueError, match="its own configuration; heads"):
         lm.load_encoder(tmp_path / "encoder.safetensors", heads=3)
-    with pytest.raises(ValueError, match=r"decoder\.\S+ is missing"):
+    with pytest.raises(ValueError, match="an encoder alone, no whole model: load_encoder reads it"):
         lm.LatentMIM.load(tmp_path / "encoder.safetensors")
 
 
@@ -108,7 +108,7 @@ def test_protocols_and_segments(case: Any) -> None:
 
 
 def test_options() -> None:
-    weights = foreign.plain(np.random.default_rng(3), position_rows=1, grid=(3, 5))
+    weights = pretrained.plain(np.random.default_rng(3), position_rows=1, grid=(3, 5))
     images = pixels(2, 12, 20)
     half = {"mean": (0.5,) * 3, "std": (0.5,) * 3}
     encoder = load(weights, grid=(3, 5), epsilon=0.1, **half)
@@ -121,7 +121,7 @@ def test_options() -> None:
 
 
 def test_prefix_and_family() -> None:
-    _, checkpoint = foreign.dino(np.random.default_rng(5))
+    _, checkpoint = pretrained.dino(np.random.default_rng(5))
     images = pixels(1, SIZE, SIZE)
     student = {name.removeprefix("backbone."): value for name, value in checkpoint["student"].items()}
     encoder = load(checkpoint, prefix="student.backbone.")
@@ -129,25 +129,104 @@ def test_prefix_and_family() -> None:
     assert load(checkpoint, family="ibot").family == "ibot"
     with pytest.raises(ValueError, match=r"no encoder was found behind 'teachers\.'"):
         load(checkpoint, prefix="teachers.")
-    with pytest.raises(ValueError, match="of the family 'mae'"):
-        load(checkpoint, family="mae")
+    with pytest.raises(ValueError, match=r"there is one behind '(teacher|student)\.backbone\.', '"):
+        load(checkpoint, prefix="teachers.")
+    with pytest.warns(UserWarning, match=r"the encoder behind 'teacher\.backbone\.' is taken; .*'student\.backbone\.'"):
+        lm.load_encoder(checkpoint, heads=3)
+    # A family that is asked for may lie anywhere.
+    assert load(student, family="dino").family == "dino"
     with pytest.raises(ValueError, match="family is 'dinov9', wanted one of 'latentmim', "):
         load(checkpoint, family="dinov9")
 
 
+@pytest.mark.parametrize("prefix", ["", "net.", "model.backbone.", "module.net."])
+def test_a_prefix_says_where_and_nothing_else(prefix: str) -> None:
+    rng = np.random.default_rng(4)
+    narrow = pretrained.plain(rng, position_rows=1)
+    # The width of ViT-S, of which MoCo v3 has its own.
+    small = {
+        name: rng.normal(0, 0.05, [{WIDTH: 384, 3 * WIDTH: 1152, 4 * WIDTH: 1536}.get(n, n) for n in value.shape])
+        for name, value in narrow.items()
+        if not name.startswith("blocks.1.")
+    }
+    small |= {
+        name.replace("blocks.0.", f"blocks.{block}."): value
+        for name, value in small.items()
+        for block in range(12)
+        if name.startswith("blocks.0.")
+    }
+    encoder = lm.load_encoder({prefix + name: value for name, value in small.items()}, prefix=prefix)
+    assert (encoder.family, encoder.config.heads) == ("timm", 6)
+    moco = lm.load_encoder({"module.base_encoder." + name: value for name, value in small.items()})
+    assert (moco.family, moco.config.heads) == ("moco_v3", 12)
+
+
+@pytest.mark.parametrize(
+    "wrapper",
+    ["module._orig_mod.", "_orig_mod.", "module.module.", "net.", "model.net.", "_forward_module.model.",
+     "student.module.backbone.", "a.b.c.d."],
+)  # fmt: skip
+def test_wrappers_are_seen_through(wrapper: str) -> None:
+    weights = pretrained.plain(np.random.default_rng(6), position_rows=1)
+    images = pixels(1, SIZE, SIZE)
+    wanted = load(weights).features(images)
+    assert np.array_equal(load({wrapper + name: value for name, value in weights.items()}).features(images), wanted)
+    inner = {name.replace("blocks.1.", "blocks.1._orig_mod."): value for name, value in weights.items()}
+    assert np.array_equal(load(inner).features(images), wanted)
+
+
+def test_parts_of_all_blocks_are_one_line() -> None:
+    weights = pretrained.plain(np.random.default_rng(6), position_rows=1)
+    block = {name: value for name, value in weights.items() if name.startswith("blocks.0.")}
+    weights |= {name.replace("blocks.0.", f"blocks.{i}."): value for i in range(24) for name, value in block.items()}
+    weights |= {f"blocks.{i}.attn.proj_{part}.weight": np.eye(3, dtype=np.float32) for i in range(24) for part in "lw"}
+    with pytest.raises(ValueError, match=r"blocks\.\*\.attn\.proj_l\.weight is not part .* \(24×\)") as error:
+        load(weights)
+    assert len(str(error.value).splitlines()) <= 8
+
+
+def test_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = pretrained.plain(np.random.default_rng(6), position_rows=1)
+    encoder, images = load(weights), pixels(1, SIZE, SIZE)
+    with pytest.raises(ValueError, match=r"is a folder, wanted .*encoder\.safetensors or .*model\.safetensors"):
+        lm.load_encoder(tmp_path)
+    (tmp_path / "pytorch_model.bin").touch()
+    with pytest.raises(ValueError, match=r"it has pytorch_model\.bin, which"):
+        lm.load_encoder(tmp_path)
+    save_file({name: value.astype(np.float32) for name, value in weights.items()}, tmp_path / "model.safetensors")
+    assert np.array_equal(load(tmp_path).features(images), encoder.features(images))
+    other = lm.load_encoder(weights, heads=1)
+    other.save(tmp_path / "encoder.safetensors")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for path in (tmp_path, f"{tmp_path}/", "~", "~/encoder.safetensors"):
+        assert np.array_equal(lm.load_encoder(path).features(images), other.features(images))
+    other.save("~/again.safetensors")
+    assert (tmp_path / "again.safetensors").exists()
+
+
+def test_what_is_there_instead_of_an_encoder() -> None:
+    zeros = np.zeros(3, np.float32)
+    resnet = {"conv1.weight": zeros} | {f"layer1.{i}.conv1.weight": zeros for i in range(200)}
+    with pytest.raises(ValueError, match=r"names there begin with layer1\. \(200\), conv1\. \(1\), such as") as error:
+        load(resnet)
+    assert len(str(error.value)) < 500
+    assert "conv1.weight, layer1.0.conv1.weight, " in str(error.value)
+    assert "and 197 more" in str(error.value)
+
+
 def test_remarks() -> None:
-    weights = foreign.plain(np.random.default_rng(5), position_rows=1)
+    weights = pretrained.plain(np.random.default_rng(5), position_rows=1)
     with pytest.warns(UserWarning, match=r"do not tell the number of heads; 1 taken"):
         lm.load_encoder(weights)
     with pytest.warns(UserWarning, match=r"head\.weight left out"):
         lm.load_encoder(weights | {"head.weight": np.ones((2, WIDTH))}, heads=3)
-    beit, _ = foreign.beit(np.random.default_rng(5))
+    beit, _ = pretrained.beit(np.random.default_rng(5))
     with pytest.warns(UserWarning, match="mean and std of 0.5"):
         lm.load_encoder(beit)
     lm.load_encoder(beit, mean=(0.5,) * 3, std=(0.5,) * 3)
-    assert lm.load_encoder(beit, mean=(0.5,) * 3).config.heads == foreign.HEADS
+    assert lm.load_encoder(beit, mean=(0.5,) * 3).config.heads == pretrained.HEADS
     with pytest.warns(UserWarning, match=r"fc_norm\.weight is over pooled tokens there"):
-        lm.load_encoder(foreign.data2vec(np.random.default_rng(5))[0], mean=(0.5,) * 3)
+        lm.load_encoder(pretrained.data2vec(np.random.default_rng(5))[0], mean=(0.5,) * 3)
 
 
 def test_every_missing_tensor_is_named(case: Any) -> None:
@@ -190,13 +269,13 @@ def test_every_wrong_shape_is_named(case: Any) -> None:
     ],
 )
 def test_what_is_no_plain_vision_transformer(change: dict[str, int], message: str) -> None:
-    weights = foreign.plain(np.random.default_rng(2), position_rows=1)
+    weights = pretrained.plain(np.random.default_rng(2), position_rows=1)
     with pytest.raises(ValueError, match=message):
         load(weights | {name: np.ones(size, np.float32) for name, size in change.items()})
 
 
 def test_hostile(tmp_path: Path) -> None:
-    weights = foreign.plain(np.random.default_rng(2), position_rows=1)
+    weights = pretrained.plain(np.random.default_rng(2), position_rows=1)
     small = np.ones((4096, 1), np.float32)
     huge = weights | {"patch_embed.proj.weight": small.reshape(4096, 1, 1, 1), "blocks.0.mlp.fc1.weight": small}
     with pytest.raises(ValueError, match="values in all, an encoder of these sizes alone wants at least"):
@@ -207,9 +286,11 @@ def test_hostile(tmp_path: Path) -> None:
         load({name: value for name, value in weights.items() if name != "pos_embed"})
     with pytest.raises(ValueError, match="for 12 or 11 patches: wanted a square grid"):
         load(weights | {"pos_embed": np.ones((1, 12, WIDTH), np.float32)})
-    with pytest.raises(ValueError, match="no encoder was found behind"):
+    with pytest.raises(
+        ValueError, match=r"no encoder was found: .*; names there begin with a\. \(1\), c\. \(1\), such as a\.b, c\.d"
+    ):
         load({"a.b": np.ones(3), "c": {"d": np.ones(2)}})
-    with pytest.raises(ValueError, match="no encoder was found"):
+    with pytest.raises(ValueError, match=r"no encoder was found: .*; there are no tensors"):
         load({})
     with pytest.raises(TypeError, match="x: dtype is"):
         load(weights | {"x": np.array(["text"])})
@@ -223,8 +304,8 @@ def test_hostile(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "grid"), [("vit", (4, 4)), ("vit", (6, 3)), ("beit", (4, 4))])
 def test_agrees_with_timm(name: str, grid: tuple[int, int]) -> None:
-    """What timm computed: `fixtures/make_foreign_encoders.py`."""
-    stored = np.load(FIXTURES / "foreign_encoders.npz")
+    """What timm computed: `fixtures/make_pretrained_encoders.py`."""
+    stored = np.load(FIXTURES / "pretrained_encoders.npz")
     start = f"{name}/weights/"
     weights = {key.removeprefix(start): stored[key] for key in stored.files if key.startswith(start)}
     size = f"{grid[0]}x{grid[1]}"
@@ -239,9 +320,9 @@ def test_agrees_with_timm(name: str, grid: tuple[int, int]) -> None:
 
 def test_interpolation_agrees_with_pytorch() -> None:
     """Positions alone: patches of zeros, and the tokens are the positions."""
-    stored = np.load(FIXTURES / "foreign_encoders.npz")
+    stored = np.load(FIXTURES / "pretrained_encoders.npz")
     table = stored["table"][0].transpose(1, 2, 0)
-    weights = foreign.plain(np.random.default_rng(0), position_rows=1, grid=table.shape[:2])
+    weights = pretrained.plain(np.random.default_rng(0), position_rows=1, grid=table.shape[:2])
     weights["pos_embed"][0, 1:, : table.shape[2]] = table.reshape(-1, table.shape[2])
     weights["patch_embed.proj.weight"][:] = 0
     weights["patch_embed.proj.bias"][:] = 0
@@ -272,7 +353,7 @@ def test_tensors_of_pytorch() -> None:
         def numpy(self) -> np.ndarray:
             return self.values
 
-    weights, checkpoint = foreign.dino(np.random.default_rng(1))
+    weights, checkpoint = pretrained.dino(np.random.default_rng(1))
     tensors = {"teacher": {name: Tensor(value) for name, value in checkpoint["teacher"].items()}}
     images = pixels(1, SIZE, SIZE)
     close(load(tensors).features(images), forward(weights, images)[-1][:, 1:])

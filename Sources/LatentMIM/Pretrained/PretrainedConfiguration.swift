@@ -6,8 +6,8 @@ extension ModelConfiguration {
   ///
   /// - Returns: the rows of its position table in front of those of patches besides, and remarks on what was guessed.
   /// - Throws: `WeightsError`, `ConfigurationError`, `JSONError`.
-  static func foreign(
-    _ weights: ForeignWeights, _ sizes: ForeignSizes, _ options: ForeignOptions
+  static func pretrained(
+    _ weights: PretrainedWeights, _ sizes: PretrainedSizes, _ options: PretrainedOptions
   ) throws -> (configuration: ModelConfiguration, leadingRows: Int, remarks: [String]) {
     var found = ModelConfiguration(preset: .official)
     (found.width, found.depth, found.channels, found.patchSize) =
@@ -36,7 +36,7 @@ extension ModelConfiguration {
   }
 }
 
-extension ForeignSizes {
+extension PretrainedSizes {
   /// The number of heads, where something tells it: relative position bias has one column each.
   func heads(_ family: EncoderFamily) -> Int? {
     relative?.heads ?? family.heads(width, depth)

@@ -1,29 +1,3 @@
-/// Encoders that other projects trained and that load as this project's: one kind of checkpoint.
-///
-/// What a network here wants is made of tensors there by `tensors`, one rule each. A family is a value in a file of its
-/// own and an entry of `all`.
-struct EncoderFamily: Sendable {
-  /// What configurations and messages call it.
-  let name: String
-  /// What stands before the encoder's names in its checkpoints, preferred first.
-  let prefixes: [String]
-  /// Whether names (behind a prefix, and that prefix) are those of this family; the first family of `all` that says yes
-  /// is taken.
-  let isRecognized: @Sendable (Set<String>, String) -> Bool
-  var tensors = TensorRule.visionTransformer
-  /// Beginnings of names that are no part of an encoder and not missed.
-  var ignored = ["mask_token", "masked_embed", "decoder_"]
-  /// Heads at this width and depth where they are not those of a named encoder, or width / 64.
-  var heads: @Sendable (_ width: Int, _ depth: Int) -> Int? = { _, _ in nil }
-  /// What is to be said about pixels where mean and std are not given.
-  var pixelRemark: String?
-
-  /// Every family, those with the most particular names first.
-  static let all: [EncoderFamily] = [
-    .simMIM, .beit, .dinov2, .ibot, .mocoV3, .iJEPA, .mae, .dino, .timm,
-  ]
-}
-
 /// How one tensor of this project's network is made.
 struct TensorRule: Sendable {
   enum Part: Sendable, Equatable {
@@ -36,6 +10,8 @@ struct TensorRule: Sendable {
     case same
     /// A convolution's [C, channels, P, P] becomes [C, P·P·channels], numbers of a patch by row, column, channel.
     case convolution
+    /// [1, N, C] becomes [N, C].
+    case table
   }
 
   /// What it is here; `*` stands for the number of a block.
@@ -66,26 +42,13 @@ extension TensorRule {
     [
       TensorRule("cls_token", "cls_token", isOptional: true),
       TensorRule("register_tokens", "reg_token", "register_tokens", isOptional: true),
-      TensorRule("pos_embed", "pos_embed", isOptional: true),
+      TensorRule("pos_embed", "pos_embed", form: .table, isOptional: true),
       TensorRule("embed.proj.weight", "patch_embed.proj.weight", form: .convolution),
       TensorRule("embed.proj.bias", "patch_embed.proj.bias", isOptional: true),
       TensorRule("relative_position_bias_table", "rel_pos_bias.relative_position_bias_table", isOptional: true),
       TensorRule("norm.weight", "norm.weight", "fc_norm.weight"),
       TensorRule("norm.bias", "norm.bias", "fc_norm.bias"),
-    ] + block
-
-  private static let attentionScales = ["blocks.*.ls1.gamma", "blocks.*.gamma_1"]
-  private static let mlpScales = ["blocks.*.ls2.gamma", "blocks.*.gamma_2"]
-
-  private static let block: [TensorRule] =
-    ["norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias", "attn.qkv.weight", "mlp.fc1.weight", "mlp.fc1.bias"]
-    .map { TensorRule("blocks.*.\($0)", "blocks.*.\($0)") }
-    + ["weight", "bias"].flatMap {
-      [
-        TensorRule("blocks.*.attn.proj.\($0)", "blocks.*.attn.proj.\($0)", scales: attentionScales),
-        TensorRule("blocks.*.mlp.fc2.\($0)", "blocks.*.mlp.fc2.\($0)", scales: mlpScales),
-      ]
-    }
+    ] + plainBlock("blocks.*.", from: "blocks.*.", scales: true)
     + [
       TensorRule(
         "blocks.*.attn.qkv.bias",
@@ -96,4 +59,31 @@ extension TensorRule {
       TensorRule(
         "blocks.*.attn.relative_position_bias_table", "blocks.*.attn.relative_position_bias_table", isOptional: true),
     ]
+
+  /// MAE's decoder (He et al. 2022), under this project's names.
+  static let decoderOfMAE: [TensorRule] =
+    [
+      TensorRule("decoder.mask_token", "mask_token"),
+      TensorRule(positionTableName("decoder"), "decoder_pos_embed", form: .table),
+    ]
+    + ["weight", "bias"].flatMap { part in
+      [("embed", "embed"), ("norm", "norm"), ("head", "pred")].map { ours, theirs in
+        TensorRule("decoder.\(ours).\(part)", "decoder_\(theirs).\(part)")
+      }
+    }
+    + plainBlock("decoder.blocks.*.", from: "decoder_blocks.*.", scales: false)
+    + [TensorRule("decoder.blocks.*.attn.qkv.bias", "decoder_blocks.*.attn.qkv.bias")]
+
+  /// What every block has, without the bias of queries, keys and values.
+  private static func plainBlock(_ ours: String, from theirs: String, scales: Bool) -> [TensorRule] {
+    let (attention, mlp) = (["ls1.gamma", "gamma_1"], ["ls2.gamma", "gamma_2"])
+    func rule(_ name: String, _ factors: [String] = []) -> TensorRule {
+      TensorRule(ours + name, theirs + name, scales: scales ? factors.map { theirs + $0 } : [])
+    }
+    return [rule("attn.qkv.weight")]
+      + ["weight", "bias"].flatMap { part in
+        ["norm1", "norm2", "mlp.fc1"].map { rule("\($0).\(part)") }
+          + [rule("attn.proj.\(part)", attention), rule("mlp.fc2.\(part)", mlp)]
+      }
+  }
 }

@@ -12,24 +12,24 @@ extension Encoder {
   /// - Throws: `WeightsError` naming every tensor that is missing, misshapen or not understood, `ConfigurationError`,
   ///   `JSONError`, `OutOfMemory`.
   static func load(
-    _ weights: ForeignWeights, _ options: ForeignOptions
+    _ weights: PretrainedWeights, _ options: PretrainedOptions
   ) throws -> (encoder: Encoder, remarks: [String]) {
     try weights.refuseOtherArchitectures()
-    let sizes = try ForeignSizes(weights)
-    var (configuration, leadingRows, remarks) = try ModelConfiguration.foreign(weights, sizes, options)
+    let sizes = try PretrainedSizes(weights)
+    var (configuration, leadingRows, remarks) = try ModelConfiguration.pretrained(weights, sizes, options)
     try weights.checkSize(configuration)
     let network = try VisionTransformer(sizes.shape(configuration, epsilon: options.epsilon))
-    let assembly = ForeignAssembly(weights)
+    let assembly = TensorAssembly(weights)
     let patch = (channels: configuration.channels, side: configuration.patchSize)
     for named in network.namedParameters() {
-      let (name, block) = split(named.name)
+      let (name, block) = starred(named.name)
       guard let values = try assembly.values(name, block: block, shape: named.parameter.shape, patch: patch) else {
         continue
       }
       named.parameter.tensor.pointer.update(from: values, count: values.count)
     }
     let table = try assembly.positionTable(sizes, configuration, patch)
-    let parts = ForeignParts(
+    let parts = PretrainedParts(
       family: weights.family.name, antialias: options.antialias,
       positions: try table.map { try $0.patches(behind: leadingRows) },
       relative: try assembly.relativePositions(sizes, configuration, patch))
@@ -37,15 +37,9 @@ extension Encoder {
     let problems = assembly.problems + rest.problems
     guard problems.isEmpty else { throw WeightsError(source: weights.title, problems: problems) }
     if let table { network.addPositions(ofLeadingTokens: table.values.prefix(leadingRows * table.width)) }
-    remarks += [rest.remark, weights.remarkOnNorm()].compactMap { $0 }
-    return (Encoder(configuration, network, foreign: parts), remarks)
+    remarks += [weights.remarkOnOthers, rest.remark, weights.remarkOnNorm()].compactMap { $0 }
+    return (Encoder(configuration, network, pretrained: parts), remarks)
   }
-}
-
-/// A parameter's name with `*` for the number of its block, and the number.
-private func split(_ name: String) -> (name: String, block: Int?) {
-  guard let block = blockNumber(name), name.hasPrefix("blocks.") else { return (name, nil) }
-  return ("blocks.*" + name.dropFirst("blocks.\(block)".count), block)
 }
 
 /// A position table as it is stored: [rows, C].
@@ -58,9 +52,9 @@ private struct StoredPositions {
   }
 }
 
-extension ForeignAssembly {
+extension TensorAssembly {
   fileprivate func positionTable(
-    _ sizes: ForeignSizes, _ configuration: ModelConfiguration, _ patch: (channels: Int, side: Int)
+    _ sizes: PretrainedSizes, _ configuration: ModelConfiguration, _ patch: (channels: Int, side: Int)
   ) throws -> StoredPositions? {
     guard let rows = sizes.positionRows else { return nil }
     return try values("pos_embed", shape: [rows, configuration.width], patch: patch).map {
@@ -69,7 +63,7 @@ extension ForeignAssembly {
   }
 
   fileprivate func relativePositions(
-    _ sizes: ForeignSizes, _ configuration: ModelConfiguration, _ patch: (channels: Int, side: Int)
+    _ sizes: PretrainedSizes, _ configuration: ModelConfiguration, _ patch: (channels: Int, side: Int)
   ) throws -> RelativePositions? {
     guard let relative = sizes.relative else { return nil }
     let shape = [relative.entries, configuration.heads]
@@ -86,7 +80,7 @@ extension ForeignAssembly {
   }
 }
 
-extension ForeignWeights {
+extension PretrainedWeights {
   /// Refuses sizes that the file is much too small for, before any memory is taken for them. A tensor or two may be
   /// missing: they are to be named.
   fileprivate func checkSize(_ configuration: ModelConfiguration) throws {
