@@ -85,6 +85,9 @@ extension ModelConfiguration: Configurable {
     }
   }
 
+  /// Equal where all options are: what `numVisible` holds means nothing where masks draw it.
+  public static func == (a: Self, b: Self) -> Bool { a.allOptions == b.allOptions }
+
   /// Every option by its name.
   public var json: JSONValue { allOptions }
 
