@@ -29,8 +29,8 @@ public struct FileSink {
 
 /// Writes a file so that `path` names either what was there before or all of the new bytes, whatever happens in between.
 ///
-/// The bytes go to a hidden file beside it (`.NAME.tmp-PID-RANDOM`), to the disk, and only then under the name; the directory
-/// is flushed after that. A symbolic link is followed: the file it leads to is replaced. What is there and is no regular file (a
+/// The bytes go to a hidden file beside it (`UnfinishedFile`), to the disk, and only then under the name; the directory is flushed
+/// after that. What killed processes left of earlier writing to the same path is removed. A symbolic link is followed: the file it leads to is replaced. What is there and is no regular file (a
 /// device, a pipe, a directory) is refused.
 ///
 /// - Parameter body: writes the content.
@@ -39,23 +39,21 @@ public struct FileSink {
 public func writeAtomically(_ path: String, _ body: (FileSink) throws -> Void) throws {
   guard isUsable(path), !path.hasSuffix("/") else { throw FileError.unusablePath(path) }
   let (directory, name) = split(try destination(of: path))
-  // Random, since the process number is the same (1) in every container, and two threads may save at once.
-  let temporary = "\(directory).\(name).tmp-\(getpid())-\(String(UInt32.random(in: 0 ... .max), radix: 36))"
-  let descriptor = retrying { open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
-  guard descriptor >= 0 else { throw FileError.refused(operation: "create", path: path, code: errno) }
+  let unfinished = try UnfinishedFile(directory: directory, name: name, target: path)
+  defer { unfinished.unlock() }
   do {
     do {
-      try body(FileSink(descriptor: descriptor, path: path))
-      try demand(fsync(descriptor), "flush", path)
+      try body(FileSink(descriptor: unfinished.descriptor, path: path))
+      try demand(fsync(unfinished.descriptor), "flush", path)
     } catch {
-      close(descriptor)
+      close(unfinished.descriptor)
       throw error
     }
     // Network file systems report a full disk only here.
-    try demand(close(descriptor), "close", path)
-    try demand(rename(temporary, directory + name), "rename onto", path)
+    try demand(close(unfinished.descriptor), "close", path)
+    try demand(rename(unfinished.path, directory + name), "rename onto", path)
   } catch {
-    unlink(temporary)
+    unlink(unfinished.path)
     throw error
   }
   try flush(directory: directory, path: path)

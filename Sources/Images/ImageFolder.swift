@@ -26,7 +26,7 @@ public final class ImageFolder: ImageDataset {
   public let classNames: [String]
   public let channels = 3
   private let onError: OnError
-  private let files: [[CChar]]
+  let files: [[CChar]]
   private let unreadable = ForkSafe<[Int: String]>([:])
 
   /// - Parameters:

@@ -68,6 +68,13 @@ public func lm_trainer_configuration(
 }
 
 @c @implementation
+public func lm_trainer_data(
+  _ trainer: OpaquePointer?, _ fingerprint: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> lm_status {
+  attempt { handOut(try object(trainer, Trainer.self).dataFingerprint.json.text(), fingerprint) }
+}
+
+@c @implementation
 public func lm_trainer_precision(
   _ trainer: OpaquePointer?, _ precision: UnsafeMutablePointer<UnsafePointer<CChar>?>?
 ) -> lm_status {

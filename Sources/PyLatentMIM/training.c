@@ -55,6 +55,11 @@ static PyObject *trainer_configuration(PyObject *self, PyObject *args) {
   return configuration_call(args, trainer_handle, CONFIGURATION_FUNCTION(lm_trainer_configuration));
 }
 
+static PyObject *trainer_data(PyObject *self, PyObject *args) {
+  (void)self;
+  return configuration_call(args, trainer_handle, CONFIGURATION_FUNCTION(lm_trainer_data));
+}
+
 static PyObject *trainer_precision(PyObject *self, PyObject *args) {
   (void)self;
   struct handle *trainer;
@@ -111,6 +116,7 @@ PyMethodDef training_methods[] = {
     {"trainer_progress", trainer_progress, METH_VARARGS,
      "trainer_progress(trainer) -> (step, total steps, steps per epoch, peak learning rate, looks collapsed)"},
     {"trainer_configuration", trainer_configuration, METH_VARARGS, "trainer_configuration(trainer) -> json"},
+    {"trainer_data", trainer_data, METH_VARARGS, "trainer_data(trainer) -> json: what a checkpoint remembers the images by"},
     {"trainer_precision", trainer_precision, METH_VARARGS, "trainer_precision(trainer) -> 'float32' or 'bf16'"},
     {"trainer_memory_estimate", trainer_memory_estimate, METH_VARARGS,
      "trainer_memory_estimate(trainer) -> bytes of (weights, moments, step, loader, total)"},

@@ -253,7 +253,10 @@ typedef struct lm_trainer_state {
 
 lm_status lm_trainer_create(lm_model *model, const lm_dataset *dataset, const char *training_options, lm_trainer **trainer);
 void lm_trainer_progress(const lm_trainer *trainer, lm_trainer_state *state);
-/// All training options with their values.
+/// What a checkpoint remembers the images by, as JSON: their number ("images"), digests of their files' names and of a sample of their
+/// content ("names", "content").
+lm_status lm_trainer_data(const lm_trainer *trainer, char **fingerprint);
+/// All training options with their values; the precision is what the run computes with.
 lm_status lm_trainer_configuration(const lm_trainer *trainer, char **options);
 /// The precision that its steps compute with, "float32" or "bf16": what "auto" stands for here.
 lm_status lm_trainer_precision(const lm_trainer *trainer, const char **precision);
@@ -271,7 +274,8 @@ lm_status lm_trainer_memory_estimate(const lm_trainer *trainer, lm_memory_estima
 lm_status lm_trainer_step(lm_trainer *trainer, lm_step_metrics *metrics, bool *done);
 /// Writes everything needed to go on exactly: beside the path, synced, renamed.
 lm_status lm_trainer_save(const lm_trainer *trainer, const char *path);
-/// Goes back to a saved state. Configurations must be the saved ones (workers may differ).
+/// Goes back to a saved state. Configurations (workers may differ) and images must be the saved ones; a precision of "auto" becomes the
+/// saved one.
 lm_status lm_trainer_restore(lm_trainer *trainer, const char *path);
 void lm_trainer_free(lm_trainer *trainer);
 
