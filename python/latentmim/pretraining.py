@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import importlib.util
+import os
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 from latentmim import plot
@@ -85,6 +87,9 @@ def pretrain(
 ) -> LatentMIM:
     """Train a Latent MIM on images, from nothing to files: run it again to go on where it was stopped.
 
+    The first steps tell how long it will take. Ctrl-C ends the step, saves, and raises KeyboardInterrupt, so that
+    nothing behind runs on a half-trained model.
+
     Args:
         data: the path of a folder of JPEG files, a data set, or an array of images.
         out: the folder of the run: config.json, metrics.jsonl, checkpoints/, encoder.safetensors, and pictures/ where
@@ -104,8 +109,10 @@ def pretrain(
         The trained model.
 
     Raises:
-        OSError: the folder cannot be read, or the run not be written.
-        ValueError: an unknown option, one out of its range, a folder without images.
+        OSError: the folder cannot be read, or the run not be written; BlockingIOError: another run writes to `out`.
+        ValueError: an unknown option, one out of its range, a folder without images; the run in `out` has other options
+            or other images.
+        KeyboardInterrupt: after Ctrl-C; its text says what was saved.
 
     """
     if out is None:
@@ -127,8 +134,12 @@ def pretrain(
         model, dataset, out=out, validation=validation, validate_every=every,
         progress=progress, seed=seed, preset=preset, **for_trainer, **training,
     )  # fmt: skip
-    trainer.fit(resume=resume)
-    _draw(trainer)
+    ending = trainer._fitting.run(resume, tells_pace=True)
+    if ending == "interrupted":
+        raise KeyboardInterrupt(trainer._fitting.stopped)
+    assert trainer._run is not None
+    if ending != "finished before" or not os.path.isdir(trainer._run.pictures):
+        _draw(trainer)
     return model
 
 
@@ -141,6 +152,13 @@ def _refuse_unknown(options: dict[str, Any]) -> None:
 
 
 def _draw(trainer: Trainer) -> None:
-    """The pictures of a run, where matplotlib is there."""
-    with contextlib.suppress(ImportError):
+    """The pictures of a run, where matplotlib is there. What cannot be drawn costs a warning, not the run."""
+    if importlib.util.find_spec("matplotlib") is None:
+        return
+    assert trainer._run is not None
+    print(f"drawing pictures in {trainer._run.pictures}", file=sys.stderr)
+    try:
         plot.run(trainer)
+    except Exception as error:
+        kept = "the model is trained and saved all the same"
+        warnings.warn(f"pictures: {type(error).__name__}: {error}; {kept}", RuntimeWarning, stacklevel=3)

@@ -24,6 +24,7 @@ MODULES = [
     importlib.import_module(f"latentmim.{name}")
     for name in ("config", "data", "encoder", "evaluate", "masking", "model", "plot", "pretraining", "pth", "runs",
                  "runtime", "segmentation", "training", "watching", "cli", "interrupts",
+                 "fitting", "history", "progress", "runs.folder", "runs.lock", "runs.log",
                  "reproduce", "reproduce.claims",
                  "reproduce.command", "reproduce.data", "reproduce.figures", "reproduce.planning", "reproduce.report",
                  "reproduce.results", "reproduce.rows", "reproduce.running", "reproduce.scale", "reproduce.study",
