@@ -190,7 +190,7 @@ class Trainer:
 
     def fit(self, resume: Resume = "auto") -> History:
         """Train to the end, or until Ctrl-C: that ends the step, saves, says so and returns as usual (`state` tells how
-        far it came); a second one raises KeyboardInterrupt at once. Where SIGINT is ignored (`nohup`, `&`), it stays so.
+        far it came); a second one raises KeyboardInterrupt at once. A SIGINT that is ignored (`nohup`, `&`) stays so.
 
         Args:
             resume: "auto" goes on with the run in the `out` folder where there is one; True insists on it; False loads
