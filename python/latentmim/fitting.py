@@ -158,11 +158,9 @@ class Fitting:
                 self._save()
                 raise
             self._save()
-        if interrupts.requested and trainer.state.step < trainer.state.total_steps:
-            return "interrupted"
-        if self.folder:
+        if self.folder and trainer.state.step == trainer.state.total_steps:
             trainer.model.encoder.save(self.folder.encoder)
-        return "finished"
+        return "interrupted" if interrupts.requested else "finished"
 
     def after_step(self, metrics: Metrics) -> None:
         """Score, log, checkpoint, in this order: what a checkpoint holds is in the log."""

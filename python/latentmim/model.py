@@ -11,6 +11,7 @@ from latentmim import _arrays
 from latentmim import _latentmim as _native
 from latentmim.config import ModelConfig, ModelOptions, Precision, Preset, TrainingConfig
 from latentmim.encoder import Encoder
+from latentmim.names import refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +57,7 @@ class LatentMIM:
     def __init__(
         self, size: str | None = None, *, preset: Preset = "official", seed: int = 0, **options: Unpack[ModelOptions]
     ) -> None:
+        refuse_unknown("LatentMIM", options, ModelOptions.__annotations__)
         self._adopt(ModelConfig.resolve(size, preset=preset, **options), seed)
 
     def _adopt(self, config: ModelConfig, seed: int) -> None:
@@ -84,6 +86,7 @@ class LatentMIM:
             ValueError: it is damaged, or lacks tensors; all of them are named.
 
         """
+        refuse_unknown("LatentMIM.load", options, ModelOptions.__annotations__)
         model = cls.__new__(cls)
         if _arrays.is_pytorch(path):
             from latentmim import pth

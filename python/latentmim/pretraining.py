@@ -12,6 +12,7 @@ from latentmim import plot
 from latentmim.config import ModelOptions, Preset, TrainingOptions
 from latentmim.data import Arrays, Dataset, as_dataset
 from latentmim.model import LatentMIM
+from latentmim.names import refuse_unknown
 from latentmim.training import Trainer
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ SMALL = {
 }  # fmt: skip
 MEDIUM = {"size": "vit_tiny", "grid": 10, "decoder_width": 256, "decoder_heads": 8, "projector_width": 1024}
 LARGE = {"size": "vit_small"}
+
+OF_TRAINER = ("save_every", "keep_every", "log_every", "on_collapse")
 
 # (images below which it is meant, model, images seen in all, base learning rate, smallest crop)
 RECIPES = (
@@ -124,8 +127,10 @@ def pretrain(
     for_model = {name: options.pop(name) for name in list(options) if name in ModelOptions.__annotations__}
     if "mask_ratio" in for_model or "grid" in for_model:
         chosen_model.pop("num_visible", None)
-    for_trainer = {name: options.pop(name) for name in ("save_every", "keep_every", "log_every") if name in options}
-    _refuse_unknown(options)
+    for_trainer = {name: options.pop(name) for name in OF_TRAINER if name in options}
+    known = ["epochs", "batch_size", *TrainingOptions.__annotations__]
+    if unknown := [name for name in options if name not in known]:
+        refuse_unknown("pretrain", unknown, [*known, *ModelOptions.__annotations__, *OF_TRAINER])
     training = chosen_training | {name: value for name, value in options.items() if value is not None}
     model = LatentMIM(**{"preset": preset, "seed": seed, **chosen_model, **for_model})
     print(f"{dataset!r}\n{model!r}\n{training['epochs']} epochs, batches of {training['batch_size']}", file=sys.stderr)
@@ -141,14 +146,6 @@ def pretrain(
     if ending != "finished before" or not os.path.isdir(trainer._run.pictures):
         _draw(trainer)
     return model
-
-
-def _refuse_unknown(options: dict[str, Any]) -> None:
-    known = ["epochs", "batch_size", *TrainingOptions.__annotations__]
-    unknown = [name for name in options if name not in known]
-    if unknown:
-        both = ", ".join([*known, *ModelOptions.__annotations__])
-        raise ValueError(f"pretrain: unknown {', '.join(map(repr, unknown))}; known are {both}")
 
 
 def _draw(trainer: Trainer) -> None:

@@ -11,6 +11,7 @@ from latentmim.data import Dataset, as_dataset
 from latentmim.fitting import Fitting, Resume
 from latentmim.history import History, Metrics
 from latentmim.model import BATCH_METRICS, LatentMIM
+from latentmim.names import refuse_unknown
 from latentmim.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ class Trainer:
         progress: bool = True,
         **options: Unpack[TrainingOptions],
     ) -> None:
+        refuse_unknown("Trainer", options, TrainingOptions.__annotations__)
         self.model = model
         self.dataset = as_dataset(data)
         self.progress = progress

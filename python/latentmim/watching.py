@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,15 @@ class Reading:
     position: float
     meaning: str
 
+    def _repr_html_(self) -> str:
+        if np.isnan(self.position):
+            return f"<p>{html.escape(str(self))}</p>"
+        place = min(max(self.position, 0), 1)
+        return (
+            f"<p>floor {self.floor:.3f} <meter value={place:.3f} style='width: 16em'></meter> {self.chance:.3f} chance: "
+            f"loss <b>{self.loss:.3f}</b>. {html.escape(self.meaning)}</p>"
+        )
+
     def __str__(self) -> str:
         if np.isnan(self.position):
             return f"loss {self.loss:.3f}: {self.meaning}"
@@ -82,6 +92,12 @@ class Spread:
 
     effective_rank: NDArray[np.float64]
     similarity: NDArray[np.float64]
+
+    def _repr_html_(self) -> str:
+        rows = zip(self.effective_rank, self.similarity, strict=True)
+        cells = (f"<tr><td>{i}</td><td>{rank:.1f}</td><td>{cosine:.3f}</td></tr>" for i, (rank, cosine) in enumerate(rows))
+        head = "<tr><th>layer</th><th>effective rank</th><th>similarity</th></tr>"
+        return f"<table>{head}{''.join(cells)}</table>"
 
     def __str__(self) -> str:
         rows = zip(self.effective_rank, self.similarity, strict=True)

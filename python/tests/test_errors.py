@@ -201,7 +201,7 @@ def test_scores_are_of_all_images(model: lm.LatentMIM, images: np.ndarray) -> No
     """Features of some, or in another order, would meet the wrong labels."""
     data = lm.Arrays(images, np.arange(40) % 2)
     for use in (lm.evaluate.nearest_neighbor, lm.plot.neighbors):
-        with refused(TypeError, "indices"):
+        with refused(ValueError, "unknown option 'indices'"):
             use(model.encoder, data, indices=range(39, -1, -1))
     with refused(ValueError, "3", "40"):
         lm.plot.neighbors(model.encoder, data, features=np.ones((3, 48)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from latentmim import _latentmim as _native
 from latentmim import evaluate
 from latentmim.data import as_dataset
+from latentmim.names import refuse_unknown
 from latentmim.plot.canvas import GREEN, ORANGE, panels, picture, show
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ def neighbors(
         options: how images become vectors, as in `latentmim.evaluate.features`.
 
     """
+    known = inspect.signature(evaluate.features).parameters.keys() - {"encoder", "dataset", "indices"}
+    refuse_unknown("neighbors", options, sorted(known))
     picture()  # where it cannot be drawn, say so before the long part
     data = as_dataset(dataset)
     if features is None:
