@@ -49,7 +49,7 @@ class Reading:
             return f"<p>{html.escape(str(self))}</p>"
         place = min(max(self.position, 0), 1)
         return (
-            f"<p>floor {self.floor:.3f} <meter value={place:.3f} style='width: 16em'></meter> {self.chance:.3f} chance: "
+            f"<p>floor {self.floor:.3f} <meter value={place:.3f}></meter> {self.chance:.3f} chance: "
             f"loss <b>{self.loss:.3f}</b>. {html.escape(self.meaning)}</p>"
         )
 
@@ -73,8 +73,15 @@ def thermometer(model: LatentMIM, metrics: Mapping[str, float]) -> Reading:
         metrics: of a step, as `Trainer.history` and metrics.jsonl hold them, or `model.loss` returns them: "loss",
             "similarity_targets" and "similarity_images" are looked at.
 
+    Raises:
+        ValueError: one of them is missing.
+
     """
-    loss, targets, images = (float(metrics[name]) for name in ("loss", "similarity_targets", "similarity_images"))
+    names = ("loss", "similarity_targets", "similarity_images")
+    if missing := [name for name in names if name not in metrics]:
+        raise ValueError(f"metrics: {', '.join(missing)} missing, wanted the metrics of a step")
+    # metrics.jsonl has null where there was nothing to measure.
+    loss, targets, images = (np.nan if metrics[name] is None else float(metrics[name]) for name in names)
     position, meaning = _native.model_read_loss(model._handle, loss, targets, images)
     return Reading(loss, model.chance_loss, model.floor_loss, position, meaning)
 
@@ -95,7 +102,10 @@ class Spread:
 
     def _repr_html_(self) -> str:
         rows = zip(self.effective_rank, self.similarity, strict=True)
-        cells = (f"<tr><td>{i}</td><td>{rank:.1f}</td><td>{cosine:.3f}</td></tr>" for i, (rank, cosine) in enumerate(rows))
+        cells = [
+            f"<tr><td>{layer}</td><td>{rank:.1f}</td><td>{cosine:.3f}</td></tr>"
+            for layer, (rank, cosine) in enumerate(rows)
+        ]
         head = "<tr><th>layer</th><th>effective rank</th><th>similarity</th></tr>"
         return f"<table>{head}{''.join(cells)}</table>"
 

@@ -22,7 +22,8 @@ extension ModelConfiguration {
 
   private static func meaning(_ position: Double, _ metrics: BatchMetrics) -> String {
     guard metrics.loss.isFinite else {
-      return "The loss is \(metrics.loss): training has diverged. Go back to an earlier checkpoint, with a smaller learning rate."
+      return
+        "The loss is \(metrics.loss): training has diverged. Go back to an earlier checkpoint, with a smaller learning rate."
     }
     if metrics.similarityImages > alike {
       return "Collapse: all images look alike to the encoder (similarity between images \(metrics.similarityImages)), "
