@@ -3,8 +3,8 @@ import Glibc
 
 /// A hidden file `.NAME.tmp-PID-RANDOM` beside a target, which takes the bytes until it takes the name.
 ///
-/// It is locked while somebody writes it. A lock ends with its process, so a file whose lock can be had was left by one that was killed:
-/// whoever writes to the same target next removes it. File systems without locks keep such files.
+/// It is locked while somebody writes it. A lock ends with its process, so a file whose lock can be had was left by one
+/// that was killed: whoever writes to the same target next removes it. File systems without locks keep such files.
 struct UnfinishedFile {
   let path: String
   let descriptor: Int32

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NoReturn
 from latentmim import _latentmim as _native
 from latentmim import runtime
 from latentmim.commands import bench, evaluate, inspect, pretrain, reproduce, segment
+from latentmim.diagnostics import CollapseError
 from latentmim.names import nearest
-from latentmim.watching import CollapseError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

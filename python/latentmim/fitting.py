@@ -11,9 +11,9 @@ import warnings
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from latentmim import _latentmim as _native
+from latentmim.diagnostics import CollapseError
 from latentmim.interrupts import Interrupts
 from latentmim.progress import Bar, Pace
-from latentmim.watching import CollapseError
 
 if TYPE_CHECKING:
     from latentmim._arrays import PathLike

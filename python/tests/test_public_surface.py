@@ -29,7 +29,7 @@ MODULES = [
                  "pretraining", "progress", "pth", "reproduce", "reproduce.claims", "reproduce.data",
                  "reproduce.figures", "reproduce.planning", "reproduce.report", "reproduce.results", "reproduce.rows",
                  "reproduce.running", "reproduce.scale", "reproduce.study", "reproduce.tables", "runs", "runs.folder",
-                 "runs.lock", "runs.log", "runtime", "segmentation", "training", "watching")
+                 "runs.lock", "runs.log", "runtime", "segmentation", "training", "diagnostics")
 ]  # fmt: skip
 
 

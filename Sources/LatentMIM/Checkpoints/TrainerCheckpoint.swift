@@ -12,8 +12,8 @@ public struct CheckpointError: DescribedError, Equatable {
 }
 
 extension Trainer {
-  /// Writes everything needed to go on exactly: weights, target, moments, step and both configurations (random numbers follow from the
-  /// seed and the step). Beside the path, synced, renamed: a crash leaves the old file or the new one.
+  /// Writes everything needed to go on exactly: weights, target, moments, step and both configurations (random numbers
+  /// follow from the seed and the step). Beside the path, synced, renamed: a crash leaves the old file or the new one.
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
   public func save(to path: String) throws {
@@ -30,8 +30,8 @@ extension Trainer {
 
   /// Goes back to a saved state. The run then keeps the precision it was saved with.
   ///
-  /// - Throws: `CheckpointError` where the file was written with other configurations (`workers`, `recompute`, a `precision` of "auto" and what stops a collapsed
-  ///   run aside) or on other images, `FileError`, `SafetensorsError`,
+  /// - Throws: `CheckpointError` where the file was written with other configurations (`workers`, `recompute`, a
+  ///   `precision` of "auto" and what stops a collapsed run aside) or on other images, `FileError`, `SafetensorsError`,
   ///   `WeightsError`. The trainer is unchanged then.
   public func restore(from path: String) throws {
     let file = try SafetensorsFile(path: path)
@@ -54,9 +54,9 @@ extension Trainer {
     guard let training = file.metadata[FileKey.training], let stateText = file.metadata[FileKey.state],
       let savedModel = try file.modelConfiguration(path: path)
     else { throw CheckpointError(path: path, problem: "holds weights, but no state of a training run to resume") }
-    func place(_ text: String, _ key: String) throws -> JSONPlace {
+    func place(_ text: String, _ key: String) throws -> JSONCursor {
       let source = "\(path), metadata '\(key)'"
-      return JSONPlace(try JSONValue(parsing: text, source: source), source: source)
+      return JSONCursor(try JSONValue(parsing: text, source: source), source: source)
     }
     var savedTraining = try TrainingConfiguration(json: place(training, FileKey.training))
     let precision = try precision(of: savedTraining, path: path)
@@ -101,7 +101,7 @@ private struct TrainerState {
     (self.step, self.averagedSteps, self.data) = (step, averagedSteps, data)
   }
 
-  init(json: JSONPlace) throws {
+  init(json: JSONCursor) throws {
     try json.refuseKeys(otherThan: ["step", "averaged_steps", "data"])
     self.init(
       step: try json.member("step").int(), averagedSteps: try json.member("averaged_steps").int(),
@@ -114,7 +114,7 @@ private struct TrainerState {
 }
 
 extension DataFingerprint {
-  init(json: JSONPlace) throws {
+  init(json: JSONCursor) throws {
     try json.refuseKeys(otherThan: ["images", "names", "content"])
     self.init(
       images: try json.member("images").int(), names: try json.member("names").string(),
@@ -127,10 +127,10 @@ extension DataFingerprint {
 
 extension AdamW {
   /// The moments as tensors of a checkpoint.
-  var places: [WeightPlace] {
+  var places: [TensorSlot] {
     slots.flatMap { slot in
       [("mean", slot.mean), ("square", slot.square)].map { moment, buffer in
-        WeightPlace(name: "optimizer.\(moment).\(slot.name)", shape: slot.parameter.shape, buffer: buffer)
+        TensorSlot(name: "optimizer.\(moment).\(slot.name)", shape: slot.parameter.shape, buffer: buffer)
       }
     }
   }

@@ -1,4 +1,4 @@
-"""Watching for collapse: spread behind layers, the thermometer, what the guard does."""
+"""Watching for collapse: spread behind layers, where a loss stands, what the guard does."""
 
 import json
 import math
@@ -65,7 +65,7 @@ def test_spread_refuses(model: lm.LatentMIM, images: np.ndarray) -> None:
 )
 def test_thermometer(model: lm.LatentMIM, position: float, words: str) -> None:
     loss = model.floor_loss + position * (model.chance_loss - model.floor_loss)
-    found = lm.thermometer(model, {"loss": loss, "similarity_targets": 0.3, "similarity_images": 0.2, "step": 3})
+    found = lm.diagnose(model, {"loss": loss, "similarity_targets": 0.3, "similarity_images": 0.2, "step": 3})
     assert found.position == pytest.approx(position)
     assert words in found.meaning
     assert (found.chance, found.floor) == (model.chance_loss, model.floor_loss)
@@ -75,32 +75,32 @@ def test_thermometer(model: lm.LatentMIM, position: float, words: str) -> None:
 
 
 def test_thermometer_sees_collapse(model: lm.LatentMIM) -> None:
-    reading = lm.thermometer(model, {"loss": 0.5, "similarity_targets": 0.3, "similarity_images": 0.999})
-    assert reading.meaning.startswith("Collapse")
+    diagnosis = lm.diagnose(model, {"loss": 0.5, "similarity_targets": 0.3, "similarity_images": 0.999})
+    assert diagnosis.meaning.startswith("Collapse")
     assert (
         "nearly equal"
-        in lm.thermometer(model, {"loss": 0.5, "similarity_targets": 0.99, "similarity_images": 0.2}).meaning
+        in lm.diagnose(model, {"loss": 0.5, "similarity_targets": 0.99, "similarity_images": 0.2}).meaning
     )
     plain = lm.LatentMIM(**(SMALL | NAIVE))
-    reading = lm.thermometer(plain, {"loss": 0.5, "similarity_targets": 0.3, "similarity_images": 0.2})
-    assert math.isnan(reading.position)
-    assert "no chance level" in str(reading)
+    diagnosis = lm.diagnose(plain, {"loss": 0.5, "similarity_targets": 0.3, "similarity_images": 0.2})
+    assert math.isnan(diagnosis.position)
+    assert "no chance level" in str(diagnosis)
 
 
 def test_thermometer_of_what_is_no_loss(model: lm.LatentMIM) -> None:
     metrics: dict[str, Any] = {"loss": math.nan, "similarity_targets": 0.3, "similarity_images": 0.2}
-    for reading in (lm.thermometer(model, metrics), lm.thermometer(model, metrics | {"loss": None})):
-        assert "training has diverged" in str(reading)
-    assert "chance" in lm.thermometer(model, metrics | {"loss": 3.0, "similarity_images": None})._repr_html_()
+    for reading in (lm.diagnose(model, metrics), lm.diagnose(model, metrics | {"loss": None})):
+        assert "training has diverged" in str(diagnosis)
+    assert "chance" in lm.diagnose(model, metrics | {"loss": 3.0, "similarity_images": None})._repr_html_()
     with pytest.raises(ValueError, match="metrics: similarity_targets, similarity_images missing"):
-        lm.thermometer(model, {"loss": 1.0})
+        lm.diagnose(model, {"loss": 1.0})
 
 
 def test_shown_in_notebooks(model: lm.LatentMIM, images: np.ndarray) -> None:
     loss = (model.floor_loss + model.chance_loss) / 2
-    reading = lm.thermometer(model, {"loss": loss, "similarity_targets": 0.3, "similarity_images": 0.2})
-    assert "value=0.500" in reading._repr_html_()
-    assert f"<b>{loss:.3f}</b>. Learning well" in reading._repr_html_()
+    diagnosis = lm.diagnose(model, {"loss": loss, "similarity_targets": 0.3, "similarity_images": 0.2})
+    assert "value=0.500" in diagnosis._repr_html_()
+    assert f"<b>{loss:.3f}</b>. Learning well" in diagnosis._repr_html_()
     spread = lm.spread(model.encoder, images[:3, :40, :48])
     assert spread._repr_html_().count("<tr>") == 4
 
@@ -136,7 +136,7 @@ def test_rolls_back(tmp_path: Path) -> None:
     assert np.array_equal(saved.features(pixels(2)), trainer.model.encoder.features(pixels(2)))
 
 
-def test_watching_changes_no_numbers() -> None:
+def test_diagnostics_changes_no_numbers() -> None:
     plain, watched = naive(), naive(collapse_similarity=0.9999999, collapse_rank=0.1)
     for _ in range(6):
         first, second = plain.step(), watched.step()
