@@ -87,9 +87,9 @@ def test_thermometer_sees_collapse(model: lm.LatentMIM) -> None:
     assert "no chance level" in str(diagnosis)
 
 
-def test_thermometer_of_what_is_no_loss(model: lm.LatentMIM) -> None:
+def test_diagnosis_of_what_is_no_loss(model: lm.LatentMIM) -> None:
     metrics: dict[str, Any] = {"loss": math.nan, "similarity_targets": 0.3, "similarity_images": 0.2}
-    for reading in (lm.diagnose(model, metrics), lm.diagnose(model, metrics | {"loss": None})):
+    for diagnosis in (lm.diagnose(model, metrics), lm.diagnose(model, metrics | {"loss": None})):
         assert "training has diverged" in str(diagnosis)
     assert "chance" in lm.diagnose(model, metrics | {"loss": 3.0, "similarity_images": None})._repr_html_()
     with pytest.raises(ValueError, match="metrics: similarity_targets, similarity_images missing"):
