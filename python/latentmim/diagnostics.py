@@ -81,9 +81,9 @@ def diagnose(model: LatentMIM, metrics: Mapping[str, float]) -> Diagnosis:
     if missing := [name for name in names if name not in metrics]:
         raise ValueError(f"metrics: {', '.join(missing)} missing, wanted the metrics of a step")
     # metrics.jsonl has null where there was nothing to measure.
-    loss, targets, images = (np.nan if metrics[name] is None else float(metrics[name]) for name in names)
-    position, meaning = _native.model_diagnose(model._handle, loss, targets, images)
-    return Diagnosis(loss, model.chance_loss, model.floor_loss, position, meaning)
+    read = {name: np.nan if metrics[name] is None else float(metrics[name]) for name in names}
+    position, meaning = _native.model_diagnose(model._handle, read)
+    return Diagnosis(read["loss"], model.chance_loss, model.floor_loss, position, meaning)
 
 
 @dataclass(frozen=True)

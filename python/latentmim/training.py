@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, Unpack
 
 from latentmim import _latentmim as _native
@@ -10,7 +11,7 @@ from latentmim.config import TrainingConfig, TrainingOptions
 from latentmim.data import Dataset, as_dataset
 from latentmim.fitting import Fitting, Resume
 from latentmim.history import History, Metrics
-from latentmim.model import BATCH_METRICS, LatentMIM
+from latentmim.model import LatentMIM
 from latentmim.names import refuse_unknown
 from latentmim.runs import RunFolder
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from latentmim._arrays import PathLike
 
 __all__ = ["MemoryEstimate", "Metrics", "Trainer", "TrainerState"]
-
-STEP_METRICS = ("step", "epoch", "learning_rate", "target_momentum", "gamma", "gradient_norm", "images_per_second")
 
 
 class TrainerState(NamedTuple):
@@ -126,8 +125,8 @@ class Trainer:
             self, self._run, None if validation is None else as_dataset(validation), on_collapse, log_every,
             save_every=save_every, keep_every=keep_every, validate_every=validate_every,
         )  # fmt: skip
-        config = TrainingConfig.resolve(epochs=epochs, batch_size=batch_size, **options)
-        self._handle = _native.trainer_create(model._handle, self.dataset._handle, config.to_json())
+        self._config = TrainingConfig.resolve(epochs=epochs, batch_size=batch_size, **options)
+        self._handle = _native.trainer_create(model._handle, self.dataset._handle, self._config.to_json())
         self.history = History(
             total=self.state.total_steps, chance=model.chance_loss, folder=None if self._run is None else self._run.path
         )
@@ -137,7 +136,7 @@ class Trainer:
         """All options with their values. `precision` is what the run computes with: "auto" is resolved when a run
         begins, and a resumed run keeps what it began with.
         """
-        return TrainingConfig.from_json(_native.trainer_configuration(self._handle))
+        return replace(self._config, precision=self.precision)
 
     @property
     def state(self) -> TrainerState:
@@ -160,13 +159,9 @@ class Trainer:
             FloatingPointError: the loss is not finite; the weights are those of the step before.
 
         """
-        found = _native.trainer_step(self._handle)
-        if found is None:
-            return None
-        values = dict(zip(STEP_METRICS, found[1:], strict=True))
-        metrics = {"step": values.pop("step"), "epoch": values.pop("epoch")}
-        metrics |= dict(zip(BATCH_METRICS, found[0], strict=True)) | values
-        self.history.append(metrics)
+        metrics = _native.trainer_step(self._handle)
+        if metrics is not None:
+            self.history.append(metrics)
         return metrics
 
     def __iter__(self) -> Iterator[Metrics]:

@@ -67,9 +67,9 @@ def _displayable(image: NDArray[Any], config: ModelConfig) -> NDArray[Any]:
 
 def _corners(cells: NDArray[Any], offsets: NDArray[Any], config: ModelConfig) -> list[tuple[int, int]]:
     """Top and left of patches, in pixels."""
-    side, columns = config.patch_size + config.patch_gap, config.training_grid[1]
+    columns = config.training_grid[1]
     return [
-        (cell // columns * side + offsets[cell, 0], cell % columns * side + offsets[cell, 1])
+        (cell // columns * config.cell + offsets[cell, 0], cell % columns * config.cell + offsets[cell, 1])
         for cell in map(int, cells)
     ]
 
