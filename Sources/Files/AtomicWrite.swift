@@ -30,9 +30,10 @@ public struct FileSink {
 /// Writes a file so that `path` names either what was there before or all of the new bytes, whatever happens in
 /// between.
 ///
-/// The bytes go to a hidden file beside it (`.NAME.tmp-PID-RANDOM`), to the disk, and only then under the name; the
-/// directory is flushed after that. A symbolic link is followed: the file it leads to is replaced. What is there and is
-/// no regular file (a device, a pipe, a directory) is refused.
+/// The bytes go to a hidden file beside it (`UnfinishedFile`), to the disk, and only then under the name; the directory
+/// is flushed after that. What killed processes left of earlier writing to the same path is removed. A symbolic link is
+/// followed: the file it leads to is replaced. What is there and is no regular file (a device, a pipe, a directory) is
+/// refused.
 ///
 /// - Parameter body: writes the content.
 /// - Throws: `FileError` or what `body` throws; the hidden file is then gone and `path` untouched (a directory that
@@ -43,25 +44,22 @@ public func writeAtomically(_ location: some FilePathConvertible, _ body: (FileS
   guard target.isUsable, target.bytes.last != UInt8(ascii: "/") else { throw FileError.unusablePath(path) }
   let destination = try destination(of: target)
   let (directory, name) = split(destination)
-  // Random, since the process number is the same (1) in every container, and two threads may save at once.
-  let ending = ".tmp-\(getpid())-\(String(UInt32.random(in: 0 ... .max), radix: 36))"
-  let temporary = FilePath(bytes: directory + [UInt8(ascii: ".")] + name + Array(ending.utf8))
-  let descriptor = retrying { temporary.withCString { open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) } }
-  guard descriptor >= 0 else { throw FileError.refused(operation: "create", path: path, code: errno) }
+  let unfinished = try UnfinishedFile(directory: directory, name: name, target: path)
+  defer { unfinished.unlock() }
   do {
     do {
-      try body(FileSink(descriptor: descriptor, path: path))
-      try demand(fsync(descriptor), "flush", path)
+      try body(FileSink(descriptor: unfinished.descriptor, path: path))
+      try demand(fsync(unfinished.descriptor), "flush", path)
     } catch {
-      close(descriptor)
+      close(unfinished.descriptor)
       throw error
     }
     // Network file systems report a full disk only here.
-    try demand(close(descriptor), "close", path)
-    let renamed = temporary.withCString { from in destination.withCString { rename(from, $0) } }
+    try demand(close(unfinished.descriptor), "close", path)
+    let renamed = unfinished.path.withCString { from in destination.withCString { rename(from, $0) } }
     try demand(renamed, "rename onto", path)
   } catch {
-    _ = temporary.withCString { unlink($0) }
+    _ = unfinished.path.withCString { unlink($0) }
     throw error
   }
   try flush(directory: FilePath(bytes: directory), path: path)

@@ -10,6 +10,8 @@ public protocol ImageDataset: Sendable {
   var labels: [Int]? { get }
   /// Name of each class; empty where classes have no names.
   var classNames: [String] { get }
+  /// What tells it from another data set of the same size: see `DataFingerprint`.
+  var fingerprint: DataFingerprint { get }
 
   /// The image at `index`.
   ///

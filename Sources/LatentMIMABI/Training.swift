@@ -38,9 +38,13 @@ import Networks
   }
 }
 
+@c @implementation public func lm_trainer_data(_ handle: Handle, _ fingerprint: TextPlace) -> lm_status {
+  attempt(handingOut: fingerprint) { try object(handle, Trainer.self).dataFingerprint.json.text() }
+}
+
 @c @implementation public func lm_trainer_precision(_ handle: Handle, _ precision: TextPlace) -> lm_status {
   attempt(handingOut: precision) {
-    try Precision.named(object(handle, Trainer.self).configuration.precision.arithmetic()).rawValue
+    try object(handle, Trainer.self).configuration.precision.rawValue
   }
 }
 

@@ -34,6 +34,21 @@ import Testing
     #expect(directory.names == ["last"])
   }
 
+  @Test func removesWhatKilledProcessesLeft() throws {
+    // Whatever process number it has: that may be in use again, or be another container's.
+    for name in [".last.tmp-1-a", ".last.tmp-\(getpid())-b", ".other.tmp-1-c", ".last"] {
+      _ = directory.write([1], to: name)
+    }
+    try writeAtomically(directory.path + "/last") { sink in
+      // The file of somebody who is still writing stays.
+      try writeAtomically(directory.path + "/last", [2])
+      #expect(directory.names.count == 4)
+      try sink.write([3])
+    }
+    #expect(directory.read("last") == [3])
+    #expect(directory.names == [".last", ".other.tmp-1-c", "last"])
+  }
+
   @Test func removesTheTemporaryFileWhenRenamingFails() {
     let path = directory.path + "/folder"
     #expect(throws: FileError.refused(operation: "rename onto", path: path, code: EISDIR)) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,15 @@ class Diagnosis:
     position: float
     meaning: str
 
+    def _repr_html_(self) -> str:
+        if np.isnan(self.position):
+            return f"<p>{html.escape(str(self))}</p>"
+        place = min(max(self.position, 0), 1)
+        return (
+            f"<p>floor {self.floor:.3f} <meter value={place:.3f}></meter> {self.chance:.3f} chance: "
+            f"loss <b>{self.loss:.3f}</b>. {html.escape(self.meaning)}</p>"
+        )
+
     def __str__(self) -> str:
         if np.isnan(self.position):
             return f"loss {self.loss:.3f}: {self.meaning}"
@@ -63,8 +73,15 @@ def diagnose(model: LatentMIM, metrics: Mapping[str, float]) -> Diagnosis:
         metrics: of a step, as `Trainer.history` and metrics.jsonl hold them, or `model.loss` returns them: "loss",
             "similarity_targets" and "similarity_images" are looked at.
 
+    Raises:
+        ValueError: one of them is missing.
+
     """
-    read = {name: float(metrics[name]) for name in ("loss", "similarity_targets", "similarity_images")}
+    names = ("loss", "similarity_targets", "similarity_images")
+    if missing := [name for name in names if name not in metrics]:
+        raise ValueError(f"metrics: {', '.join(missing)} missing, wanted the metrics of a step")
+    # metrics.jsonl has null where there was nothing to measure.
+    read = {name: np.nan if metrics[name] is None else float(metrics[name]) for name in names}
     position, meaning = _native.model_diagnose(model._handle, read)
     return Diagnosis(read["loss"], model.chance_loss, model.floor_loss, position, meaning)
 
@@ -82,6 +99,15 @@ class Spread:
 
     effective_rank: NDArray[np.float64]
     similarity: NDArray[np.float64]
+
+    def _repr_html_(self) -> str:
+        rows = zip(self.effective_rank, self.similarity, strict=True)
+        cells = [
+            f"<tr><td>{layer}</td><td>{rank:.1f}</td><td>{cosine:.3f}</td></tr>"
+            for layer, (rank, cosine) in enumerate(rows)
+        ]
+        head = "<tr><th>layer</th><th>effective rank</th><th>similarity</th></tr>"
+        return f"<table>{head}{''.join(cells)}</table>"
 
     def __str__(self) -> str:
         rows = zip(self.effective_rank, self.similarity, strict=True)

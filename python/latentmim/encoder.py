@@ -11,6 +11,7 @@ from latentmim import _arrays
 from latentmim import _latentmim as _native
 from latentmim.config import ModelConfig, ModelOptions, Precision, to_json
 from latentmim.data import resize as resize_images
+from latentmim.names import refuse_unknown
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Encoder", "load_encoder"]
 
 Pooling = Literal["mean", "cls", "max", "topk_mean"]
+OF_WEIGHTS = ("family", "prefix", "antialias", "epsilon")
 
 
 class Encoder:
@@ -221,6 +223,7 @@ def load_encoder(
         TypeError: something in a mapping is no array.
 
     """
+    refuse_unknown("load_encoder", options, [*OF_WEIGHTS, *ModelOptions.__annotations__])
     given = to_json({"family": family, "prefix": prefix, "antialias": antialias, "epsilon": epsilon, **options})
     if isinstance(weights, Mapping):
         handle, remarks = _native.encoder_from_arrays(_arrays.by_name(_arrays.state_of(weights)), "weights", given)

@@ -10,6 +10,7 @@ from latentmim import _arrays
 from latentmim import _latentmim as _native
 from latentmim.config import ModelConfig, ModelOptions, Precision, Preset, TrainingConfig
 from latentmim.encoder import Encoder
+from latentmim.names import refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +47,7 @@ class LatentMIM:
     def __init__(
         self, size: str | None = None, *, preset: Preset = "official", seed: int = 0, **options: Unpack[ModelOptions]
     ) -> None:
+        refuse_unknown("LatentMIM", options, ModelOptions.__annotations__)
         self._adopt(ModelConfig.resolve(size, preset=preset, **options), seed)
 
     def _adopt(self, config: ModelConfig, seed: int) -> None:
@@ -74,6 +76,7 @@ class LatentMIM:
             ValueError: it is damaged, something else, an encoder alone, or lacks tensors; the first are named.
 
         """
+        refuse_unknown("LatentMIM.load", options, ModelOptions.__annotations__)
         path = _arrays.path(path)
         model = cls.__new__(cls)
         if _arrays.is_pytorch(path):

@@ -297,7 +297,10 @@ typedef struct lm_trainer_state {
 lm_status lm_trainer_create(
     lm_model *model, const lm_dataset *dataset, const char *training_options, lm_trainer **trainer);
 lm_status lm_trainer_progress(const lm_trainer *trainer, lm_trainer_state *state);
-/// The precision that its steps compute with, "float32" or "bf16": what "auto" stands for here.
+/// What a checkpoint remembers the images by, as JSON: their number ("images"), digests of their files' names and of a
+/// sample of their content ("names", "content").
+lm_status lm_trainer_data(const lm_trainer *trainer, char **fingerprint);
+/// The precision that its steps compute with, "float32" or "bf16": what "auto" stood for when the run began.
 lm_status lm_trainer_precision(const lm_trainer *trainer, char **precision);
 /// Bytes that a step takes at its fullest, predicted without computing; what the process holds besides is not counted.
 typedef struct lm_memory_estimate {
@@ -313,7 +316,8 @@ lm_status lm_trainer_memory_estimate(const lm_trainer *trainer, lm_memory_estima
 lm_status lm_trainer_step(lm_trainer *trainer, lm_metrics *metrics, bool *done);
 /// Writes everything needed to go on exactly: beside the path, synced, renamed.
 lm_status lm_trainer_save(const lm_trainer *trainer, const char *path);
-/// Goes back to a saved state. Configurations must be the saved ones (workers may differ).
+/// Goes back to a saved state. Configurations (workers may differ) and images must be the saved ones; a precision of
+/// "auto" becomes the saved one.
 lm_status lm_trainer_restore(lm_trainer *trainer, const char *path);
 void lm_trainer_free(lm_trainer *trainer);
 

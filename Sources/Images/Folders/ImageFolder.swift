@@ -63,6 +63,9 @@ public final class ImageFolder: ImageDataset {
   /// Path of the file at `index`, as the folder's path was given; nil where no image has this index.
   public func path(at index: Int) -> FilePath? { 0..<count ~= index ? files[index] : nil }
 
+  /// Its bytes, in place as long as this object lives.
+  func pathBytes(at index: Int) -> UnsafeRawBufferPointer { files.bytes(at: index) }
+
   /// The same in place, zero at the end, for as long as this object lives.
   public func cPath(at index: Int) -> UnsafePointer<CChar>? { 0..<count ~= index ? files.cString(at: index) : nil }
 

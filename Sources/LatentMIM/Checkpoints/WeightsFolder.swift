@@ -1,4 +1,6 @@
+import Compute
 import Files
+import Glibc
 
 /// Where a folder has weights, preferred first: a run's, and a published model's.
 enum RunFiles {
@@ -20,5 +22,6 @@ func weightsFile(at path: some FilePathConvertible, names: [String]) throws -> F
   throw CheckpointError(
     path: folder.text,
     problem: "is a folder, wanted a file, or a folder with \(names.joined(separator: " or "))"
-      + (others.first.map { "; it has \($0), which is none of them" } ?? ""))
+      + (others.first.map { "; it has \($0), which is none of them" } ?? ""),
+    systemError: SystemError(code: EISDIR, path: folder.text))
 }

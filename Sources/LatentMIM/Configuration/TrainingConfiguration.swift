@@ -113,6 +113,10 @@ extension TrainingConfiguration: Configurable {
     guard warmupEpochs < Double(epochs) else {
       throw ConfigurationError("warmup_epochs", "is \(warmupEpochs) of \(epochs) epochs, wanted fewer")
     }
+    if batchSize == 1, collapseSimilarity < 1 || collapseRank > 0 {
+      let name = collapseSimilarity < 1 ? "collapse_similarity" : "collapse_rank"
+      throw ConfigurationError(name, "compares the images of a batch, and batch_size is 1: wanted at least 2")
+    }
     for (name, bounds) in [("crop_area", cropArea), ("crop_ratio", cropRatio)] {
       guard bounds.count == 2, bounds[0] <= bounds[1] else {
         throw ConfigurationError(name, "is \(bounds), wanted its least and its largest value")

@@ -30,7 +30,9 @@ public struct StepMetrics: Sendable {
 /// restored goes on bit by bit as if it had not been stopped.
 public final class Trainer: @unchecked Sendable {
   public let model: LatentMIMModel
-  public let configuration: TrainingConfiguration
+  /// As it was given, but that `precision` is what the run computes with: "auto" is resolved when a run begins, and a
+  /// resumed run keeps what it began with.
+  public internal(set) var configuration: TrainingConfiguration
   public let schedule: Schedule
   /// Optimiser steps of an epoch (a last incomplete batch is left out), and of the whole run.
   public let stepsPerEpoch: Int
@@ -40,6 +42,10 @@ public final class Trainer: @unchecked Sendable {
 
   let optimizer: AdamW
   let dataset: any ImageDataset
+  /// What a checkpoint remembers the images by.
+  public private(set) lazy var dataFingerprint = dataset.fingerprint
+  /// Whether `precision` was left to the machine.
+  let choosesPrecision: Bool
   let batches: TrainingBatches
   /// Steps that the target encoder was averaged for: once for each, also where a step is tried again.
   var averagedSteps = 0
@@ -49,7 +55,9 @@ public final class Trainer: @unchecked Sendable {
   ///   `ImageError` where its channels are not the model's, `OutOfMemory`.
   public init(_ model: LatentMIMModel, dataset: any ImageDataset, configuration: TrainingConfiguration) throws {
     try configuration.validate()
-    _ = try configuration.precision.arithmetic()
+    var configuration = configuration
+    choosesPrecision = configuration.precision == .auto
+    configuration.precision = .named(try configuration.precision.arithmetic())
     self.model = model
     self.dataset = dataset
     self.configuration = configuration

@@ -10,6 +10,7 @@ from latentmim.data import as_dataset
 from latentmim.encoder import Encoder, require_encoder
 from latentmim.evaluate.features import FeatureOptions, Features, feature_options
 from latentmim.evaluate.results import Report, Result
+from latentmim.names import refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 __all__ = ["Bar", "Images", "encoder_of", "entry_text", "run", "score"]
 
 Images: TypeAlias = "Dataset | PathLike | ArrayLike"
+
+# What users call a protocol by.
+FUNCTIONS = {
+    "nn": "nearest_neighbor", "knn": "knn", "knn_uniform": "knn_uniform", "linear": "linear_probe",
+    "few_shot": "few_shot",
+}  # fmt: skip
 
 
 def score(
@@ -40,6 +47,7 @@ def score(
         return _score_features(protocol, options, train, test, progress)
     if isinstance(train, Features):
         raise TypeError("train: is Features, test is a data set; wanted two of a kind")
+    refuse_unknown(FUNCTIONS[protocol], features, [*options, "progress", *FeatureOptions.__annotations__])
     require_encoder(encoder)
     assert encoder is not None
     entry = f"[{entry_text(protocol, options, feature_options(encoder, **features))}]"

@@ -12,10 +12,12 @@ from latentmim.encoder import Encoder, require_encoder
 from latentmim.evaluate.features import FeatureOptions, feature_options
 from latentmim.evaluate.results import Report, Result
 from latentmim.evaluate.running import Bar
+from latentmim.names import refuse_unknown
 
 if TYPE_CHECKING:
     from latentmim.config import Precision
-    from latentmim.evaluate.running import Images
+    from latentmim.names import refuse_unknown
+from latentmim.evaluate.running import Images
 
 __all__ = ["FineTuned", "fine_tune"]
 
@@ -126,6 +128,7 @@ def fine_tune(
         "init_std": init_std, "precision": precision, "recompute": recompute, "evaluate_every": evaluate_every,
         "seed": seed, "crop_area": crop_area,
     }  # fmt: skip
+    refuse_unknown("fine_tune", features, [*options, "progress", *FeatureOptions.__annotations__])
     wanted = feature_options(encoder, **features)
     with Bar(progress) as bar:
         handle, report = _native.fine_tune(

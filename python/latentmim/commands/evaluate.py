@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from latentmim import _arrays
+from latentmim.commands.shared import add_encoder_options, add_settings, read_encoder, settings, sides
 from latentmim.data import ImageFolder
-from latentmim.encoder import load_encoder
+from latentmim.evaluate import protocols
 from latentmim.evaluate.features import FeatureOptions
 from latentmim.evaluate.protocols import pixels_nearest_neighbor
-from latentmim.evaluate.running import score
+from latentmim.evaluate.running import FUNCTIONS, score
 from latentmim.evaluate.suites import suite
 from latentmim.evaluate.tuning import fine_tune
+from latentmim.names import refuse_unknown
 
 if TYPE_CHECKING:
     import argparse
@@ -35,39 +38,40 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pooling", choices=["cls", "mean", "max", "topk_mean"], help="(default: the protocol's)")
     parser.add_argument("--layer", type=int, help="block behind which features are taken (default: the last)")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE",
-        help="any other option of the protocol, e.g. epochs=50 (repeatable)",
-    )  # fmt: skip
+        "--size", type=int, nargs="+", metavar="PIXELS", help="HEIGHT WIDTH that the encoder sees, or one"
+    )
+    add_settings(parser, "epochs=50")
     parser.add_argument("--out", metavar="FILE", help="where fine_tune leaves the trained encoder (safetensors)")
     parser.add_argument("--json", metavar="FILE", help="write everything that was found")
     parser.add_argument("--pixels", action="store_true", help="score raw pixels too (nn)")
+    add_encoder_options(parser)
 
 
-def run(chosen: argparse.Namespace, settings: dict[str, Any]) -> None:
-    """Evaluate as the command line says: `settings` are the options set by name. Prints rows of a table."""
+def run(chosen: argparse.Namespace) -> None:
+    """Evaluate as the command line says. Prints rows of a table."""
     images = ImageFolder(chosen.folder)
     train = None if chosen.train is None else ImageFolder(chosen.train)
     if train is None and chosen.protocol not in ("nn", "suite"):
         raise ValueError(f"--protocol {chosen.protocol} learns from a training set: --train FOLDER is wanted")
     if chosen.out is not None and chosen.protocol != "fine_tune":
         raise ValueError("--out: only --protocol fine_tune trains an encoder to be written")
-    encoder = load_encoder(chosen.weights)
+    encoder = read_encoder(chosen.weights, chosen)
+    options, features = _options(chosen), _features(chosen)
     if chosen.pixels:
         print(pixels_nearest_neighbor(images))
     found: Result | Report
     if chosen.protocol == "suite":
-        if settings or _options(chosen) or _features(chosen):
+        if options or features:
             raise ValueError("--protocol suite takes every protocol with its defaults: no other options go with it")
         found = suite(encoder, train, images)
     elif chosen.protocol == "fine_tune":
         assert train is not None
-        tuned = fine_tune(encoder, train, images, **settings, **_options(chosen), **_features(chosen))
+        tuned = fine_tune(encoder, train, images, **options, **features)
         if chosen.out is not None:
             tuned.encoder.save(chosen.out)
         found = tuned.result
     else:
-        options = settings | _options(chosen)
-        found = score(chosen.protocol, options, encoder, train, images, True, _features(chosen))
+        found = score(chosen.protocol, options, encoder, train, images, True, cast("FeatureOptions", features))
     print(found)
     if chosen.json:
         with open(_arrays.path(chosen.json), "w", encoding="utf-8") as file:
@@ -75,8 +79,11 @@ def run(chosen: argparse.Namespace, settings: dict[str, Any]) -> None:
 
 
 def _options(chosen: argparse.Namespace) -> dict[str, Any]:
+    """The protocol's."""
     several = chosen.protocol in ("knn", "few_shot")
-    options: dict[str, Any] = {}
+    if chosen.protocol != "suite":
+        refuse_unknown(f"--protocol {chosen.protocol}", settings(chosen), _known(chosen.protocol))
+    options = {name: value for name, value in settings(chosen).items() if name not in FeatureOptions.__annotations__}
     if chosen.k is not None:
         options["k"] = chosen.k if several or len(chosen.k) > 1 else chosen.k[0]
     if chosen.seed is not None:
@@ -84,10 +91,21 @@ def _options(chosen: argparse.Namespace) -> dict[str, Any]:
     return options
 
 
-def _features(chosen: argparse.Namespace) -> FeatureOptions:
-    features = FeatureOptions()
+def _known(protocol: str) -> list[str]:
+    """What `--set` may name."""
+    function = fine_tune if protocol == "fine_tune" else getattr(protocols, FUNCTIONS.get(protocol, protocol), None)
+    parameters = [] if function is None else list(inspect.signature(function).parameters.values())
+    own = [item.name for item in parameters if item.kind is item.KEYWORD_ONLY and item.name != "progress"]
+    return [*own, *FeatureOptions.__annotations__]
+
+
+def _features(chosen: argparse.Namespace) -> dict[str, Any]:
+    """How images become vectors; `--set` may name these, too."""
+    features = {name: value for name, value in settings(chosen).items() if name in FeatureOptions.__annotations__}
     if chosen.pooling is not None:
         features["pooling"] = chosen.pooling
     if chosen.layer is not None:
         features["layer"] = chosen.layer
+    if (size := sides(chosen.size)) is not None:
+        features["size"] = size
     return features

@@ -1,4 +1,4 @@
-"""The folder of a run: config.json, metrics.jsonl, checkpoints/, encoder.safetensors."""
+"""The folder of a run: config.json, metrics.jsonl, checkpoints/, encoder.safetensors, pictures/."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import contextlib
 import glob
 import itertools
 import json
-import math
 import os
 import shutil
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from latentmim import _arrays
+from latentmim.runs.lock import RunLock
+from latentmim.runs.log import add_metrics, parse_metrics, replace, without_nan, write_metrics
 
 if TYPE_CHECKING:
     from latentmim._arrays import PathLike
     from latentmim.config import TrainingConfig
     from latentmim.model import LatentMIM
 
-__all__ = ["RunFolder", "read_metrics"]
+__all__ = ["RunFolder"]
 
 
 class RunFolder:
@@ -35,10 +37,39 @@ class RunFolder:
         self.encoder = os.path.join(self.path, "encoder.safetensors")
         self.pictures = os.path.join(self.path, "pictures")
 
+    def lock(self) -> RunLock:
+        """Keeps other trainers out while it is entered."""
+        return RunLock(self.path)
+
     def history(self, until: int) -> list[dict[str, Any]]:
-        """The lines of the log up to a step."""
-        lines = read_metrics(self.metrics) if os.path.exists(self.metrics) else []
+        """The lines of the log up to a step, for `begin` to write. A damaged log is kept beside, with a warning."""
+        if not os.path.exists(self.metrics):
+            return []
+        lines, problem = parse_metrics(self.metrics)
+        if problem is not None:
+            kept = f"{self.metrics}.damaged"
+            shutil.copyfile(self.metrics, kept)
+            warnings.warn(f"{problem}; {kept} keeps the file as it was", RuntimeWarning, stacklevel=4)
         return [line for line in lines if line["step"] <= until]
+
+    def settings(self) -> dict[str, Any] | None:
+        """What config.json holds; None where there is none.
+
+        Raises:
+            OSError: it cannot be read.
+            ValueError: it is damaged; the message names it.
+
+        """
+        try:
+            with open(self.config, encoding="utf-8") as file:
+                found = json.load(file)
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise ValueError(f"{self.config}: no JSON ({error})") from None
+        if not isinstance(found, dict):
+            raise ValueError(f"{self.config}: no JSON object")
+        return found
 
     def holds(self, checkpoint: PathLike) -> bool:
         """Whether a checkpoint is one of this run."""
@@ -55,23 +86,29 @@ class RunFolder:
             with contextlib.suppress(FileNotFoundError):
                 os.rename(path, os.path.join(place, os.path.basename(path)))
 
-    def begin(self, model: LatentMIM, training: TrainingConfig, history: list[dict[str, Any]]) -> None:
+    def begin(
+        self, model: LatentMIM, training: TrainingConfig, data: dict[str, Any], history: list[dict[str, Any]]
+    ) -> None:
         """Make the folder, write the configuration, and bring the log to what has really happened."""
         os.makedirs(self.checkpoints, exist_ok=True)
-        self._remove_unfinished()
         configuration = {
             "model": model.config.to_dict(),
             "training": training.to_dict(),
-            "chance_loss": _known(model.chance_loss),
-            "floor_loss": _known(model.floor_loss),
+            "data": data,
+            "chance_loss": without_nan(model.chance_loss),
+            "floor_loss": without_nan(model.floor_loss),
         }
-        _replace(self.config, json.dumps(configuration, indent=2, allow_nan=False) + "\n")
-        _replace(self.metrics, "".join(map(_line, history)))
+        replace(self.config, json.dumps(configuration, indent=2, allow_nan=False) + "\n")
+        write_metrics(self.metrics, history)
 
     def log(self, metrics: dict[str, Any]) -> None:
-        """Add a line to the log. Closing the file flushes it."""
-        with open(self.metrics, "a", encoding="utf-8") as file:
-            file.write(_line(metrics))
+        """Add a line to the log."""
+        add_metrics(self.metrics, metrics)
+
+    def flush_log(self) -> None:
+        """Bring the log to the disk: a checkpoint never outlasts the lines of its steps."""
+        with contextlib.suppress(FileNotFoundError), open(self.metrics, "rb") as file:
+            os.fsync(file.fileno())
 
     def keep(self, epoch: int) -> None:
         """Keep the last checkpoint under the number of its epoch."""
@@ -83,49 +120,3 @@ class RunFolder:
             os.link(self.last, kept)
         except OSError:
             shutil.copy2(self.last, kept)
-
-    def _remove_unfinished(self) -> None:
-        """Remove what a killed process had begun to write: the core's hidden files beside their targets."""
-        for folder in (self.path, self.checkpoints):
-            for path in glob.glob(os.path.join(glob.escape(folder), ".*.safetensors.tmp-*")):
-                with contextlib.suppress(FileNotFoundError):
-                    os.remove(path)
-
-
-def read_metrics(path: PathLike) -> list[dict[str, Any]]:
-    """The lines of a metrics.jsonl, one dict a step. A last line that a crash cut off is left out.
-
-    Raises:
-        OSError: it cannot be read.
-        ValueError: another line is damaged.
-
-    """
-    path = _arrays.path(path)
-    with open(path, encoding="utf-8") as file:
-        lines = file.readlines()
-    history = []
-    for number, line in enumerate(lines, 1):
-        try:
-            entry = json.loads(line)
-        except ValueError as error:
-            if number == len(lines):
-                break
-            raise ValueError(f"{path}, line {number}: {error}") from None
-        history.append({name: math.nan if value is None else value for name, value in entry.items()})
-    return history
-
-
-def _line(metrics: dict[str, Any]) -> str:
-    return json.dumps({name: _known(value) for name, value in metrics.items()}, allow_nan=False) + "\n"
-
-
-def _known(value: Any) -> Any:
-    """None for nan (the similarity between images of a batch of one, the chance level of MSE), which JSON knows not."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _replace(path: str, text: str) -> None:
-    beside = f"{path}.part"
-    with open(beside, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(beside, path)
