@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import operator
 import os
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -77,7 +76,7 @@ class Dataset:
     def __getitem__(self, index: int | slice) -> FloatArray | Subset:
         if isinstance(index, slice):
             return self.subset(np.arange(len(self))[index])
-        number = operator.index(index)
+        number = _arrays.whole(index, "image")
         place = number + len(self) if number < 0 else number
         if not 0 <= place < len(self):
             raise IndexError(f"image {number} of {len(self)}")

@@ -8,7 +8,8 @@ public func loadImage(_ path: some FilePathConvertible) throws -> Image {
   do {
     return try decodeImage(ReadableFile(path: path).contents())
   } catch let error as FileError {
-    throw DatasetError.unreadable(path: path.filePath.text, problem: error.problem, fileKind: error.kind)
+    throw DatasetError.unreadable(
+      path: path.filePath.text, problem: error.problem, fileKind: error.kind, system: error.systemError)
   } catch let error as DescribedError {
     throw DatasetError.unreadable(path: path.filePath.text, problem: error.description, fileKind: error.kind)
   }

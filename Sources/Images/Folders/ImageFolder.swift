@@ -49,7 +49,7 @@ public final class ImageFolder: ImageDataset {
     do {
       contents = try FolderContents(path)
     } catch let error as FileError {
-      throw DatasetError.folder(path: path.text, problem: error.problem)
+      throw DatasetError.folder(path: path.text, problem: error.problem, system: error.systemError)
     }
     self.path = path
     self.onError = onError
@@ -94,7 +94,7 @@ public final class ImageFolder: ImageDataset {
     if skipReason(at: index) != nil { return nil }
     do {
       return try image(at: index)
-    } catch DatasetError.unreadable(_, let problem, let kind) where kind != .memory {
+    } catch DatasetError.unreadable(_, let problem, let kind, _) where kind != .memory {
       unreadable.withLock { $0[index] = problem }
       return nil
     }

@@ -1,0 +1,136 @@
+import CLatentMIM
+import Compute
+import Evaluation
+import Files
+import Glibc
+import Images
+import LatentMIM
+
+typealias DatasetBox = Box<any ImageDataset>
+
+/// The data set behind a handle.
+func dataset(_ handle: Handle) throws -> any ImageDataset { try object(handle, DatasetBox.self).value }
+
+/// The folder that images come from, or those of which these are some.
+private func folder(_ dataset: any ImageDataset) -> ImageFolder? {
+  (dataset as? ImageSubset)?.base as? ImageFolder ?? dataset as? ImageFolder
+}
+
+/// The number of an image in its folder; nil where there is no such image.
+private func indexInFolder(_ dataset: any ImageDataset, _ index: Int) -> Int? {
+  guard 0..<dataset.count ~= index else { return nil }
+  return (dataset as? ImageSubset)?.indices[index] ?? index
+}
+
+/// [[index, reason], …] of the images that turned out unreadable so far.
+private func skipped(_ dataset: any ImageDataset) -> JSONValue {
+  guard let folder = folder(dataset), !folder.skipped.isEmpty else { return [] }
+  let candidates = dataset is ImageSubset ? Array(0..<dataset.count) : folder.skipped
+  return .array(
+    candidates.compactMap { index in
+      indexInFolder(dataset, index).flatMap { folder.skipReason(at: $0) }.map { [.integer(index), .string($0)] }
+    })
+}
+
+@c @implementation public func lm_dataset_folder(
+  _ path: Text, _ skipUnreadable: Bool, _ dataset: HandlePlace, _ remarks: TextPlace
+) -> lm_status {
+  attempt(handingOut: dataset, remarks) {
+    let folder = try ImageFolder(path: filePath(path, "path"), onError: skipUnreadable ? .skip : .fail)
+    return (DatasetBox(folder), folder.remarks)
+  }
+}
+
+@c @implementation public func lm_dataset_arrays(
+  _ pixels: UnsafePointer<lm_pixels>?, _ labels: Integers, _ dataset: HandlePlace
+) -> lm_status {
+  attempt(handingOut: dataset) {
+    let pixels = try given(pixels, "pixels").pointee
+    return DatasetBox(try pixels.dataset(labels: labels.map { try integers($0, pixels.count, "labels") }))
+  }
+}
+
+@c @implementation public func lm_dataset_subset(
+  _ handle: Handle, _ indices: Integers, _ count: Int64, _ subset: HandlePlace
+) -> lm_status {
+  attempt(handingOut: subset) {
+    DatasetBox(try ImageSubset(of: dataset(handle), indices: integers(indices, count, "indices")))
+  }
+}
+
+@c @implementation public func lm_dataset_count(_ handle: Handle) -> Int64 { Int64((try? dataset(handle))?.count ?? 0) }
+
+@c @implementation public func lm_dataset_channels(_ handle: Handle) -> Int64 {
+  Int64((try? dataset(handle))?.channels ?? 0)
+}
+
+@c @implementation public func lm_dataset_labels(_ handle: Handle, _ labels: IntegerPlace) -> Bool {
+  guard let known = (try? dataset(handle))?.labels else { return false }
+  labels?.update(from: known.map { Int64($0) }, count: known.count)
+  return true
+}
+
+@c @implementation public func lm_dataset_description(_ handle: Handle, _ description: TextPlace) -> lm_status {
+  attempt(handingOut: description) {
+    let dataset = try dataset(handle)
+    let classes = folder(dataset)?.classFolders ?? dataset.classNames.map { FilePath($0) }
+    let names = classes.map(\.jsonText).joined(separator: ",")
+    return "{\"classes\":[\(names)],\"skipped\":\(try skipped(dataset).text())}"
+  }
+}
+
+@c @implementation public func lm_dataset_path(_ handle: Handle, _ index: Int64) -> Text {
+  guard let dataset = try? dataset(handle), let place = indexInFolder(dataset, Int(index)) else { return nil }
+  return folder(dataset)?.cPath(at: place)
+}
+
+@c @implementation public func lm_dataset_left_out_count(_ handle: Handle) -> Int64 {
+  Int64((try? dataset(handle)).flatMap { folder($0) }?.leftOutCount ?? 0)
+}
+
+@c @implementation public func lm_dataset_left_out(
+  _ handle: Handle, _ index: Int64, _ path: TextPlace, _ reason: TextPlace
+) -> lm_status {
+  attempt {
+    let folder = folder(try dataset(handle))
+    guard let file = folder?.leftOut(at: Int(index)) else {
+      throw ArgumentError("index is \(index), wanted 0 ..< \(folder?.leftOutCount ?? 0)")
+    }
+    path?.pointee = file.path.withCString { strdup($0) }
+    handOut(file.reason, reason)
+  }
+}
+
+@c @implementation public func lm_dataset_image(_ handle: Handle, _ index: Int64, _ image: HandlePlace) -> lm_status {
+  attempt(handingOut: image) { try ImageBox(dataset(handle).image(at: Int(index))) }
+}
+
+@c @implementation public func lm_dataset_crops(
+  _ handle: Handle, _ indices: Integers, _ count: Int64, _ modelOptions: Text, _ trainingOptions: Text,
+  _ epoch: Int64, _ crops: FloatPlace
+) -> lm_status {
+  attempt {
+    let training = try trainingConfiguration(trainingOptions)
+    let augmentation = try training.augmentation(for: modelConfiguration(modelOptions))
+    let batch = try loadBatch(
+      dataset(handle), indices: integers(indices, count, "indices"), transform: .train(augmentation),
+      seed: UInt64(training.seed), epoch: Int(epoch))
+    try write(batch.pixels.values, crops, "crops")
+  }
+}
+
+@c @implementation public func lm_dataset_resized(
+  _ handle: Handle, _ indices: Integers, _ count: Int64, _ resize: Int64, _ height: Int64, _ width: Int64,
+  _ images: FloatPlace
+) -> lm_status {
+  attempt {
+    let dataset = try dataset(handle)
+    let framing = try frame(resize: Int(resize), height: Int(height), width: Int(width))
+    let transform = try EvaluationTransform(framing, normalization: .none(channels: dataset.channels))
+    let batch = try loadBatch(
+      dataset, indices: integers(indices, count, "indices"), transform: .evaluate(transform))
+    try write(batch.pixels.values, images, "images")
+  }
+}
+
+@c @implementation public func lm_dataset_free(_ handle: Handle) { release(handle, DatasetBox.self) }
