@@ -4,7 +4,7 @@ import Glibc
 /// Where `writeAtomically` lets its caller write, front to back.
 public struct FileSink {
   fileprivate let descriptor: Int32
-  fileprivate let path: String
+  fileprivate let path: FilePath
 
   /// Appends `bytes`.
   ///
@@ -39,10 +39,9 @@ public struct FileSink {
 /// - Throws: `FileError` or what `body` throws; the hidden file is then gone and `path` untouched (a directory that
 ///   cannot be flushed after the renaming throws too).
 public func writeAtomically(_ location: some FilePathConvertible, _ body: (FileSink) throws -> Void) throws {
-  let target = location.filePath
-  let path = target.text
-  guard target.isUsable, target.bytes.last != UInt8(ascii: "/") else { throw FileError.unusablePath(path) }
-  let destination = try destination(of: target)
+  let path = location.filePath
+  guard path.isUsable, path.bytes.last != UInt8(ascii: "/") else { throw FileError.unusablePath(path.text) }
+  let destination = try destination(of: path)
   let (directory, name) = split(destination)
   let unfinished = try UnfinishedFile(directory: directory, name: name, target: path)
   defer { unfinished.unlock() }
@@ -77,7 +76,7 @@ private func destination(of path: FilePath) throws -> FilePath {
   try path.withCString { cString in
     var status = stat()
     guard stat(cString, &status) == 0 else { return path }
-    guard status.st_mode & S_IFMT == S_IFREG else { throw FileError.notAFile(path: path.text, status) }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw FileError.notAFile(path: path, status) }
     guard lstat(cString, &status) == 0, status.st_mode & S_IFMT == S_IFLNK, let resolved = realpath(cString, nil) else {
       return path
     }
@@ -87,7 +86,7 @@ private func destination(of path: FilePath) throws -> FilePath {
 }
 
 /// Makes the renaming outlast a power cut, where the directory may be opened and its file system can.
-private func flush(directory: FilePath, path: String) throws {
+private func flush(directory: FilePath, path: FilePath) throws {
   let place = directory.bytes.isEmpty ? FilePath(".") : directory
   let descriptor = retrying { place.withCString { open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) } }
   guard descriptor >= 0 else { return }
@@ -104,6 +103,6 @@ private func split(_ path: FilePath) -> (directory: [UInt8], name: [UInt8]) {
   return (Array(path.bytes[...slash]), Array(path.bytes[(slash + 1)...]))
 }
 
-private func demand(_ result: Int32, _ operation: String, _ path: String) throws {
+private func demand(_ result: Int32, _ operation: String, _ path: FilePath) throws {
   guard result == 0 else { throw FileError.refused(operation: operation, path: path, code: errno) }
 }

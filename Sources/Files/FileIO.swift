@@ -4,7 +4,7 @@ import Glibc
 /// What can go wrong between a path and its bytes.
 public enum FileError: DescribedError, Equatable {
   /// The system refused; `code` is its errno. `operation` is a verb: "open", "write", "rename".
-  case refused(operation: String, path: String, code: Int32)
+  case refused(operation: String, path: FilePath, code: Int32)
   /// The path names a directory, a device or a pipe where a file was wanted.
   case notAFile(path: String)
   /// The path is empty, names a directory by its ending, or holds a zero byte.
@@ -21,7 +21,7 @@ public enum FileError: DescribedError, Equatable {
 
   public var description: String {
     switch self {
-    case .refused(let operation, let path, _): "cannot \(operation) '\(path)': \(problem)"
+    case .refused(let operation, let path, _): "cannot \(operation) '\(path.text)': \(problem)"
     case .notAFile(let path): "cannot use '\(path)': \(problem)"
     case .ended(let path, _, _): "cannot read '\(path)': \(problem)"
     case .unusablePath(let path): "'\(path)' \(problem)"
@@ -41,8 +41,8 @@ public enum FileError: DescribedError, Equatable {
 
 extension FileError {
   /// What is there in place of a file: of a directory the system has a word.
-  static func notAFile(path: String, _ status: stat) -> FileError {
-    guard status.st_mode & S_IFMT == S_IFDIR else { return .notAFile(path: path) }
+  static func notAFile(path: FilePath, _ status: stat) -> FileError {
+    guard status.st_mode & S_IFMT == S_IFDIR else { return .notAFile(path: path.text) }
     return .refused(operation: "use", path: path, code: EISDIR)
   }
 }
@@ -51,30 +51,32 @@ extension FileError {
 ///
 /// `pread`, not a mapping: a mapped file that somebody shortens kills the process (SIGBUS), a read one gives an error.
 public final class ReadableFile: Sendable {
-  /// The path it was opened by, for messages.
-  public let path: String
+  /// The path it was opened by.
+  public let location: FilePath
+  /// The same for messages.
+  public var path: String { location.text }
   /// Bytes in the file when it was opened.
   public let size: Int
   private let descriptor: Int32
 
   /// - Throws: `FileError` when the path cannot be opened or is not a regular file.
-  public init(path location: some FilePathConvertible) throws {
-    let path = location.filePath.text
-    guard location.filePath.isUsable else { throw FileError.unusablePath(path) }
+  public init(path: some FilePathConvertible) throws {
+    let location = path.filePath
+    guard location.isUsable else { throw FileError.unusablePath(location.text) }
     // Not blocking: opening a pipe that nobody writes to would wait for ever.
-    let opened = retrying { location.filePath.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) } }
-    guard opened >= 0 else { throw FileError.refused(operation: "open", path: path, code: errno) }
+    let opened = retrying { location.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) } }
+    guard opened >= 0 else { throw FileError.refused(operation: "open", path: location, code: errno) }
     var status = stat()
     guard fstat(opened, &status) == 0 else {
       let code = errno
       close(opened)
-      throw FileError.refused(operation: "examine", path: path, code: code)
+      throw FileError.refused(operation: "examine", path: location, code: code)
     }
     guard status.st_mode & S_IFMT == S_IFREG else {
       close(opened)
-      throw FileError.notAFile(path: path, status)
+      throw FileError.notAFile(path: location, status)
     }
-    self.path = path
+    self.location = location
     size = Int(status.st_size)
     descriptor = opened
   }
@@ -92,7 +94,7 @@ public final class ReadableFile: Sendable {
     while done < buffer.count {
       let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
       let count = retrying { pread(descriptor, rest.baseAddress!, rest.count, off_t(offset + done)) }
-      guard count >= 0 else { throw FileError.refused(operation: "read", path: path, code: errno) }
+      guard count >= 0 else { throw FileError.refused(operation: "read", path: location, code: errno) }
       guard count > 0 else { throw FileError.ended(path: path, offset: offset, wanted: buffer.count) }
       done += count
     }
@@ -117,7 +119,7 @@ public final class ReadableFile: Sendable {
   /// - Parameter limit: the most bytes there may be.
   /// - Throws: `FileError`; a file above `limit` is refused as too large (EFBIG).
   public func contents(limit: Int = 1 << 30) throws -> [UInt8] {
-    guard size <= limit else { throw FileError.refused(operation: "read", path: path, code: EFBIG) }
+    guard size <= limit else { throw FileError.refused(operation: "read", path: location, code: EFBIG) }
     return try bytes(at: 0, count: size)
   }
 }

@@ -75,7 +75,7 @@ public final class SafetensorsFile: Sendable {
     let count = try entry(name).count
     let (bytes, overflows) = count.multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
     // An array that cannot be had kills the process, and a file with holes can claim petabytes.
-    guard !overflows, (try? requireMemory(bytes: bytes)) != nil else {
+    guard !overflows, (try? OutOfMemory.check(bytes: bytes)) != nil else {
       throw SafetensorsError.memory(tensor: name, bytes: overflows ? .max : bytes)
     }
     return try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in

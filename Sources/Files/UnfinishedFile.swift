@@ -15,7 +15,7 @@ struct UnfinishedFile {
   ///   - directory: with its slash; empty where there is none.
   ///   - target: what messages call the file.
   /// - Throws: `FileError`.
-  init(directory: [UInt8], name: [UInt8], target: String) throws {
+  init(directory: [UInt8], name: [UInt8], target: FilePath) throws {
     removeAbandoned(directory: directory, name: name)
     while true {
       // Random, since the process number is the same (1) in every container, and two threads may save at once.

@@ -18,7 +18,7 @@ public final class ImageSubset: ImageDataset {
     if let wrong = indices.first(where: { !(0..<base.count ~= $0) }) {
       throw DatasetError.index(wrong, count: base.count)
     }
-    try requireMemory(for: indices.count, of: (Int, Int).self)
+    try OutOfMemory.check(for: indices.count, of: (Int, Int).self)
     if let subset = base as? ImageSubset {
       self.base = subset.base
       self.indices = indices.map { subset.indices[$0] }

@@ -11,24 +11,25 @@ typealias DatasetBox = Box<any ImageDataset>
 /// The data set behind a handle.
 func dataset(_ handle: Handle) throws -> any ImageDataset { try object(handle, DatasetBox.self).value }
 
-extension ImageDataset {
-  /// The folder that the images, or those of which these are some, come from.
-  var folder: ImageFolder? { (self as? ImageSubset)?.base as? ImageFolder ?? self as? ImageFolder }
+/// The folder that images come from, or those of which these are some.
+private func folder(_ dataset: any ImageDataset) -> ImageFolder? {
+  (dataset as? ImageSubset)?.base as? ImageFolder ?? dataset as? ImageFolder
+}
 
-  /// The number of an image in the folder; nil where there is no such image.
-  func indexInFolder(_ index: Int) -> Int? {
-    guard 0..<count ~= index else { return nil }
-    return (self as? ImageSubset)?.indices[index] ?? index
-  }
+/// The number of an image in its folder; nil where there is no such image.
+private func indexInFolder(_ dataset: any ImageDataset, _ index: Int) -> Int? {
+  guard 0..<dataset.count ~= index else { return nil }
+  return (dataset as? ImageSubset)?.indices[index] ?? index
+}
 
-  /// The images that turned out unreadable so far, and why.
-  var skipped: [(index: Int, reason: String)] {
-    guard let folder, !folder.skipped.isEmpty else { return [] }
-    let candidates = self is ImageSubset ? Array(0..<count) : folder.skipped
-    return candidates.compactMap { index in
-      indexInFolder(index).flatMap { folder.skipReason(at: $0) }.map { (index, $0) }
-    }
-  }
+/// [[index, reason], …] of the images that turned out unreadable so far.
+private func skipped(_ dataset: any ImageDataset) -> JSONValue {
+  guard let folder = folder(dataset), !folder.skipped.isEmpty else { return [] }
+  let candidates = dataset is ImageSubset ? Array(0..<dataset.count) : folder.skipped
+  return .array(
+    candidates.compactMap { index in
+      indexInFolder(dataset, index).flatMap { folder.skipReason(at: $0) }.map { [.integer(index), .string($0)] }
+    })
 }
 
 @c @implementation public func lm_dataset_folder(
@@ -59,6 +60,14 @@ extension ImageDataset {
   }
 }
 
+@c @implementation public func lm_dataset_subset(
+  _ handle: Handle, _ indices: Integers, _ count: Int64, _ subset: HandlePlace
+) -> lm_status {
+  attempt(handingOut: subset) {
+    DatasetBox(try ImageSubset(of: dataset(handle), indices: integers(indices, count, "indices")))
+  }
+}
+
 @c @implementation public func lm_dataset_count(_ handle: Handle) -> Int64 { Int64((try? dataset(handle))?.count ?? 0) }
 
 @c @implementation public func lm_dataset_channels(_ handle: Handle) -> Int64 {
@@ -74,26 +83,26 @@ extension ImageDataset {
 @c @implementation public func lm_dataset_description(_ handle: Handle, _ description: TextPlace) -> lm_status {
   attempt(handingOut: description) {
     let dataset = try dataset(handle)
-    let classes = dataset.folder?.classFolders ?? dataset.classNames.map { FilePath($0) }
-    let skipped = JSONValue.array(dataset.skipped.map { .array([.integer($0.index), .string($0.reason)]) })
-    return "{\"classes\":[\(classes.map(\.jsonText).joined(separator: ","))],\"skipped\":\(try skipped.text())}"
+    let classes = folder(dataset)?.classFolders ?? dataset.classNames.map { FilePath($0) }
+    let names = classes.map(\.jsonText).joined(separator: ",")
+    return "{\"classes\":[\(names)],\"skipped\":\(try skipped(dataset).text())}"
   }
 }
 
 @c @implementation public func lm_dataset_path(_ handle: Handle, _ index: Int64) -> Text {
-  guard let dataset = try? dataset(handle), let place = dataset.indexInFolder(Int(index)) else { return nil }
-  return dataset.folder?.cPath(at: place)
+  guard let dataset = try? dataset(handle), let place = indexInFolder(dataset, Int(index)) else { return nil }
+  return folder(dataset)?.cPath(at: place)
 }
 
 @c @implementation public func lm_dataset_left_out_count(_ handle: Handle) -> Int64 {
-  Int64((try? dataset(handle))?.folder?.leftOutCount ?? 0)
+  Int64((try? dataset(handle)).flatMap { folder($0) }?.leftOutCount ?? 0)
 }
 
 @c @implementation public func lm_dataset_left_out(
   _ handle: Handle, _ index: Int64, _ path: TextPlace, _ reason: TextPlace
 ) -> lm_status {
   attempt {
-    let folder = try dataset(handle).folder
+    let folder = folder(try dataset(handle))
     guard let file = folder?.leftOut(at: Int(index)) else {
       throw ArgumentError("index is \(index), wanted 0 ..< \(folder?.leftOutCount ?? 0)")
     }

@@ -52,7 +52,7 @@ private final class LastError {
     free(message)
     free(path)
     message = strdup(text)
-    path = system.flatMap { strdup($0.path) }
+    path = system.flatMap { $0.path.withCString { strdup($0) } }
     code = system?.code ?? 0
   }
 

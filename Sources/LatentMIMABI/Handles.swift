@@ -72,7 +72,7 @@ func array<Element>(
   _ start: UnsafePointer<Element>?, _ shape: [Int64], _ name: String
 ) throws -> UnsafeBufferPointer<Element> {
   let count = try elementCount(shape, name)
-  try requireMemory(for: count, of: Element.self)
+  try OutOfMemory.check(for: count, of: Element.self)
   return UnsafeBufferPointer(start: try given(start, name), count: count)
 }
 

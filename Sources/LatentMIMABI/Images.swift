@@ -42,21 +42,20 @@ extension lm_pixels {
 }
 
 @c @implementation public func lm_image_load(_ path: Text, _ image: HandlePlace) -> lm_status {
-  attempt(handingOut: image) { ImageBox(try loadImage(filePath(path, "path"))) }
+  attempt(handingOut: image) { try ImageBox(loadImage(filePath(path, "path"))) }
 }
 
 @c @implementation public func lm_image_size(
   _ image: Handle, _ height: IntegerPlace, _ width: IntegerPlace, _ channels: IntegerPlace
 ) {
-  let image = try? object(image, ImageBox.self).value
-  height?.pointee = Int64(image?.height ?? 0)
-  width?.pointee = Int64(image?.width ?? 0)
-  channels?.pointee = Int64(image?.channels ?? 0)
+  let decoded = (try? object(image, ImageBox.self))?.value
+  let shape = decoded.map { [$0.height, $0.width, $0.channels] } ?? [0, 0, 0]
+  for (place, size) in zip([height, width, channels], shape) { place?.pointee = Int64(size) }
 }
 
 @c @implementation public func lm_image_read(_ image: Handle, _ values: FloatPlace) {
-  guard let values, let image = try? object(image, ImageBox.self).value else { return }
-  image.copyFloats(to: values)
+  guard let decoded = (try? object(image, ImageBox.self))?.value, let values else { return }
+  decoded.copyFloats(to: values)
 }
 
 @c @implementation public func lm_image_free(_ image: Handle) { release(image, ImageBox.self) }

@@ -11,7 +11,7 @@ METHOD(dataset_folder, "path, skip_unreadable, /", "-> (data set, remarks or Non
   char *remarks = NULL;
   PARSE("O&p", path_argument, &path, &skip_unreadable);
   CALL(NULL, lm_dataset_folder(path.text, skip_unreadable, &dataset, &remarks));
-  return Py_BuildValue("NN", dataset_new(dataset, NULL), take_text(remarks));
+  return Py_BuildValue("(NN)", dataset_new(dataset, NULL), take_text(remarks));
 }
 
 METHOD(dataset_subset, "dataset, indices, /", "-> data set") {
@@ -62,7 +62,7 @@ METHOD(dataset_description, "dataset, /", "-> JSON of classes and skipped") {
   TEXT(dataset, lm_dataset_description(dataset->raw, &text));
 }
 
-METHOD(dataset_paths, "dataset, /", "-> list of str") {
+METHOD(dataset_paths, "dataset, /", "-> list of str, empty for arrays") {
   ONLY(dataset);
   PyObject *paths = PyList_New(0);
   const char *path;
@@ -74,25 +74,25 @@ METHOD(dataset_paths, "dataset, /", "-> list of str") {
   return paths;
 }
 
-METHOD(dataset_left_out_count, "dataset, /", "-> int") {
-  ONLY(dataset);
-  return PyLong_FromLongLong(lm_dataset_left_out_count(dataset->raw));
-}
-
 METHOD(dataset_left_out, "dataset, /", "-> list of (path, reason)") {
   ONLY(dataset);
-  int64_t count = lm_dataset_left_out_count(dataset->raw);
   PyObject *list = PyList_New(0);
+  int64_t count = lm_dataset_left_out_count(dataset->raw);
   for (int64_t i = 0; list && i < count; ++i) {
     char *path = NULL, *reason = NULL;
     lm_status status = lm_dataset_left_out(dataset->raw, i, &path, &reason);
-    PyObject *pair = status != LM_OK ? fail(status)
-                                     : Py_BuildValue("NN", PyUnicode_DecodeFSDefault(path), take_text(reason));
+    PyObject *pair =
+        status == LM_OK ? Py_BuildValue("(NN)", PyUnicode_DecodeFSDefault(path), take_text(reason)) : fail(status);
     lm_text_free(path);
     if (!pair || PyList_Append(list, pair) < 0) Py_CLEAR(list);
     Py_XDECREF(pair);
   }
   return list;
+}
+
+METHOD(dataset_left_out_count, "dataset, /", "-> int") {
+  ONLY(dataset);
+  return PyLong_FromLongLong(lm_dataset_left_out_count(dataset->raw));
 }
 
 METHOD(dataset_image, "dataset, index, /", "-> image") {
@@ -101,7 +101,7 @@ METHOD(dataset_image, "dataset, index, /", "-> image") {
   lm_image *image = NULL;
   PARSE("O&L", dataset_handle, &dataset, &index);
   CALL(dataset, lm_dataset_image(dataset->raw, index, &image));
-  // Its pixels may lie in the data set's memory.
+  // Images of an array lie in its memory.
   return handle_new(image_kind, image, RELEASE(lm_image_free), PyTuple_GetItem(args, 0), NULL);
 }
 

@@ -51,7 +51,7 @@ import Testing
 
   @Test func removesTheTemporaryFileWhenRenamingFails() {
     let path = directory.path + "/folder"
-    #expect(throws: FileError.refused(operation: "rename onto", path: path, code: EISDIR)) {
+    #expect(throws: FileError.refused(operation: "rename onto", path: path.filePath, code: EISDIR)) {
       // The folder comes while the bytes are written.
       try writeAtomically(path) { _ in mkdir(path, 0o700) }
     }
@@ -60,8 +60,10 @@ import Testing
 
   @Test func saysWhatTheSystemSaid() {
     let path = directory.path + "/missing/file"
-    #expect(throws: FileError.refused(operation: "create", path: path, code: ENOENT)) { try writeAtomically(path, [1]) }
-    let error = FileError.refused(operation: "create", path: "a/b", code: ENOENT)
+    #expect(throws: FileError.refused(operation: "create", path: path.filePath, code: ENOENT)) {
+      try writeAtomically(path, [1])
+    }
+    let error = FileError.refused(operation: "create", path: FilePath("a/b"), code: ENOENT)
     #expect(error.description == "cannot create 'a/b': No such file or directory")
   }
 
@@ -76,10 +78,10 @@ import Testing
     let pipe = directory.path + "/pipe"
     mkfifo(pipe, 0o600)
     #expect(throws: FileError.notAFile(path: pipe)) { try ReadableFile(path: pipe) }
-    #expect(throws: FileError.refused(operation: "use", path: directory.path, code: EISDIR)) {
+    #expect(throws: FileError.refused(operation: "use", path: directory.path.filePath, code: EISDIR)) {
       try ReadableFile(path: directory.path)
     }
-    #expect(throws: FileError.refused(operation: "open", path: "/nowhere", code: ENOENT)) {
+    #expect(throws: FileError.refused(operation: "open", path: FilePath("/nowhere"), code: ENOENT)) {
       try ReadableFile(path: "/nowhere")
     }
   }
@@ -119,7 +121,7 @@ import Testing
     #expect(lstat(link, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
     #expect(throws: FileError.notAFile(path: pipe)) { try writeAtomically(pipe, [4]) }
     #expect(lstat(pipe, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
-    #expect(throws: FileError.refused(operation: "use", path: folder.path, code: EISDIR)) {
+    #expect(throws: FileError.refused(operation: "use", path: folder.path.filePath, code: EISDIR)) {
       try writeAtomically(folder.path, [4])
     }
   }

@@ -12,8 +12,8 @@ import Testing
   }
 
   @Test func memoryThatIsNotThereIsAnError() {
-    #expect(throws: OutOfMemory.self) { try requireMemory(bytes: .max) }
-    #expect(throws: OutOfMemory.self) { try requireMemory(bytes: 1 << 50) }
-    #expect(throws: Never.self) { try requireMemory(bytes: 1 << 20) }
+    #expect(throws: OutOfMemory.self) { try OutOfMemory.check(bytes: .max) }
+    #expect(throws: OutOfMemory.self) { try OutOfMemory.check(bytes: 1 << 50) }
+    #expect(throws: Never.self) { try OutOfMemory.check(bytes: 1 << 20) }
   }
 }

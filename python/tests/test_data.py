@@ -68,6 +68,10 @@ def test_names_that_are_no_utf8(folder: Path, model: lm.LatentMIM) -> None:
     broken.write_bytes(b"no image")
     with pytest.raises(ValueError, match=re.escape(r"caf\xE9")):
         photos[7]
+    missing = os.path.join(photos.path, "caf\udcea.jpg")
+    with pytest.raises(FileNotFoundError) as caught:
+        lm.load_image(missing)
+    assert caught.value.filename == missing
     weights = os.path.join(photos.path, "caf\udce9.safetensors")
     model.save(weights)
     assert os.path.exists(weights)

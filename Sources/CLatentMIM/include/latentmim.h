@@ -8,7 +8,8 @@
 ///   was made from: a trainer its model, an encoder its model's weights.
 /// - Arrays are dense, last index fastest. Images are [count, height, width, channels]; tokens [B, N, C].
 /// - Sizes are checked before memory is taken: LM_VALUE where impossible, LM_MEMORY where the machine has less.
-/// - Text is UTF-8; paths are the bytes of the system, whatever they mean. What arrives in a `char **` is freed with lm_text_free.
+/// - Text is UTF-8, paths are the bytes of the system, whatever they mean. What arrives in a `char **` is freed with
+///   lm_text_free.
 /// - Options travel as JSON text, one object; NULL or "{}" stands for all defaults. Unknown names are refused by name.
 /// - A model shares its weights with the trainers, optimisers and encoders made from it: such handles, and any single
 ///   handle, must not be used by two threads at once. Unrelated handles may.
@@ -186,7 +187,7 @@ lm_status lm_dataset_description(const lm_dataset *dataset, char **description);
 const char *lm_dataset_path(const lm_dataset *dataset, int64_t index);
 /// How many files below a folder are no images of the data set; 0 for arrays.
 int64_t lm_dataset_left_out_count(const lm_dataset *dataset);
-/// One of them, and why it is left out. Free both texts with lm_text_free.
+/// One of them, and why it is left out.
 lm_status lm_dataset_left_out(const lm_dataset *dataset, int64_t index, char **path, char **reason);
 lm_status lm_dataset_image(const lm_dataset *dataset, int64_t index, lm_image **image);
 /// Normalised crops of images, as training sees them in `epoch`: [count, crop height, crop width, channels].

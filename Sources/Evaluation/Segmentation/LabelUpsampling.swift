@@ -33,7 +33,7 @@ public func upsample(
     throw SegmentationError.labelMap(found: labels.count, rows: rows, columns: columns, height: height, width: width)
   }
   // Labels, and where each row and column of pixels falls.
-  try requireMemory(bytes: pixels * MemoryLayout<Int>.stride + (height + width) * MemoryLayout<AxisSample>.stride)
+  try OutOfMemory.check(bytes: pixels * MemoryLayout<Int>.stride + (height + width) * MemoryLayout<AxisSample>.stride)
   let vertical = (0..<height).map { AxisSample($0, of: height, in: rows) }
   let horizontal = (0..<width).map { AxisSample($0, of: width, in: columns) }
   var result: [Int] = []

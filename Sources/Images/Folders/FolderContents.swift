@@ -31,7 +31,7 @@ struct FolderContents {
 
   private mutating func takeClasses(_ walk: FolderWalk, leavingOut loose: Int) throws {
     let total = walk.files.count
-    try requireMemory(for: total - loose, of: Int.self)
+    try OutOfMemory.check(for: total - loose, of: Int.self)
     var labels: [Int] = []
     labels.reserveCapacity(total - loose)
     for index in 0..<total {

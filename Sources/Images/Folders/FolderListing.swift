@@ -60,7 +60,7 @@ struct FolderListing {
       }
     }
     // The order, and what sorting takes beside it.
-    try requireMemory(for: names.count, of: (Int32, Int32).self)
+    try OutOfMemory.check(for: names.count, of: (Int32, Int32).self)
     order = (0..<Int32(names.count)).map { $0 }
     order.sort { [names] in strcmp(names.cString(at: Int($0)), names.cString(at: Int($1))) < 0 }
   }
@@ -75,5 +75,5 @@ struct FolderListing {
 }
 
 private func refused(_ folder: FilePath, _ code: Int32) -> FileError {
-  FileError.refused(operation: "read the folder", path: folder.text, code: code)
+  FileError.refused(operation: "read the folder", path: folder, code: code)
 }

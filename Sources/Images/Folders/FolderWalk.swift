@@ -60,7 +60,7 @@ struct FolderWalk {
     do {
       try enter(path, label: label < 0 ? classes.count : label)
     } catch let error as FileError {
-      throw DatasetError.folder(path: path.text, problem: error.problem)
+      throw DatasetError.folder(path: path.text, problem: error.problem, system: error.systemError)
     }
     if label < 0, files.count + leftOut.count > before { classes.append(FilePath(bytes: name)) }
   }

@@ -23,5 +23,5 @@ func weightsFile(at path: some FilePathConvertible, names: [String]) throws -> F
     path: folder.text,
     problem: "is a folder, wanted a file, or a folder with \(names.joined(separator: " or "))"
       + (others.first.map { "; it has \($0), which is none of them" } ?? ""),
-    systemError: SystemError(code: EISDIR, path: folder.text))
+    systemError: SystemError(code: EISDIR, path: folder))
 }

@@ -37,7 +37,7 @@ public struct Views: Sendable, Equatable {
     try configuration.validate()
     guard 1...mostImages ~= images.count else { throw ViewsError.batch(images.count) }
     // Cells chosen and their offsets, and arrays on the way.
-    try requireMemory(bytes: images.count * (32 * configuration.numPatches + 64))
+    try OutOfMemory.check(bytes: images.count * (32 * configuration.numPatches + 64))
     let mask = configuration.masking
     let streams = images.map { RandomStream(seed: seed, purpose: .views, epoch: epoch, item: $0) }
     let choices = try mask.choose(streams.map { configuration.mask == .random ? $0 : $0.of(purpose: .blocks) })

@@ -28,17 +28,6 @@ public struct FilePath: Sendable, Hashable {
     }.joined()
   }
 
-  /// A JSON string: bytes that are no UTF-8 stand as `\udce9`, as Python's `surrogateescape` has them.
-  public var jsonText: String {
-    let inside = pieces.map { piece in
-      switch piece {
-      case .text(let text): String(quotedJSON(text).dropFirst().dropLast())
-      case .byte(let byte): "\\udc" + String(byte, radix: 16)
-      }
-    }
-    return "\"" + inside.joined() + "\""
-  }
-
   /// Calls `body` with the bytes and a zero behind them.
   public func withCString<Result>(_ body: (UnsafePointer<CChar>) throws -> Result) rethrows -> Result {
     try withUnsafeTemporaryAllocation(of: CChar.self, capacity: bytes.count + 1) { buffer in
@@ -53,13 +42,13 @@ public struct FilePath: Sendable, Hashable {
     FilePath(bytes: bytes + [UInt8(ascii: "/")] + name.bytes)
   }
 
-  private enum Piece {
+  public enum Piece {
     case text(String)
     case byte(UInt8)
   }
 
   /// Stretches of UTF-8, and the bytes between them.
-  private var pieces: [Piece] {
+  public var pieces: [Piece] {
     if let text = String(validating: bytes, as: UTF8.self) { return [.text(text)] }
     var pieces: [Piece] = []
     var decoder = Unicode.UTF8.ForwardParser()
