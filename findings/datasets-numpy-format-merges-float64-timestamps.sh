@@ -14,6 +14,7 @@ python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --no-compile --disable-pip-version-check \
     numpy==2.4.6 datasets==5.2.0
 cd "$work"
+export HF_HOME="$work/cache" HF_HUB_OFFLINE=1
 "$work/venv/bin/python" - <<'PY'
 import sys
 import numpy as np
