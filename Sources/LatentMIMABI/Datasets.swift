@@ -46,17 +46,7 @@ private func skipped(_ dataset: any ImageDataset) -> JSONValue {
 ) -> lm_status {
   attempt(handingOut: dataset) {
     let pixels = try given(pixels, "pixels").pointee
-    // An impossible number of images is told before as many labels are read.
-    let count = Int64(try pixels.dataset().count)
-    return DatasetBox(try pixels.dataset(labels: labels.map { try integers($0, count, "labels") }))
-  }
-}
-
-@c @implementation public func lm_dataset_subset(
-  _ handle: Handle, _ indices: Integers, _ count: Int64, _ subset: HandlePlace
-) -> lm_status {
-  attempt(handingOut: subset) {
-    DatasetBox(try ImageSubset(of: dataset(handle), indices: integers(indices, count, "indices")))
+    return DatasetBox(try pixels.dataset(labels: labels.map { try integers($0, pixels.count, "labels") }))
   }
 }
 
@@ -112,7 +102,7 @@ private func skipped(_ dataset: any ImageDataset) -> JSONValue {
 }
 
 @c @implementation public func lm_dataset_image(_ handle: Handle, _ index: Int64, _ image: HandlePlace) -> lm_status {
-  attempt(handingOut: image) { ImageBox(try dataset(handle).image(at: Int(index))) }
+  attempt(handingOut: image) { try ImageBox(dataset(handle).image(at: Int(index))) }
 }
 
 @c @implementation public func lm_dataset_crops(

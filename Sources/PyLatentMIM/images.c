@@ -19,10 +19,6 @@ METHOD(resize, "images, resized, /", "resized [B, height, width, channels] is wr
   DO(NULL, lm_resize(&pixels, SIZE(resized, 1), SIZE(resized, 2), DATA(resized)));
 }
 
-METHOD(image_formats, "", "-> JSON of the endings of each format") {
-  TEXT(NULL, lm_image_formats(&text));
-}
-
 METHOD(image_load, "path, /", "-> image") {
   PATH path = {0};
   lm_image *image = NULL;
