@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,6 +44,8 @@ def refuse_unknown(function: str, given: Iterable[str], known: Iterable[str]) ->
 
 def _near(name: str, known: list[str]) -> list[str]:
     """By letters, or by a word that both have."""
+    import difflib
+
     words = {word for word in name.split("_") if len(word) > 2}
     shared = [other for other in known if words & set(other.split("_"))]
     found = difflib.get_close_matches(name, known, n=2, cutoff=0.7)
