@@ -61,12 +61,9 @@ public enum JSONError: DescribedError, Equatable {
     case .wrongKind(let path, let found, let wanted): "\(path) is \(found), wanted is \(wanted)"
     case .missing(let path, let key): "\(path) has no '\(key)'"
     case .unknownKeys(let path, let keys, let known):
-      "\(path) has unknown \(quoted(keys)); known are \(quoted(known))"
+      "\(path): unknown \(quoted(keys.prefix(3)))\(keys.count > 3 ? " and others" : ""); "
+        + Compute.known(known, besides: keys.first ?? "")
     }
-  }
-
-  private func quoted(_ keys: [String]) -> String {
-    keys.map { "'\($0)'" }.joined(separator: ", ")
   }
 }
 

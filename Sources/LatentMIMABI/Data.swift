@@ -153,9 +153,11 @@ public func lm_dataset_crops(
   attempt {
     let training = try trainingConfiguration(trainingOptions)
     let augmentation = try training.augmentation(for: modelConfiguration(modelOptions))
+    let asked = try list(indices, count)
     let batch = try loadBatch(
-      object(dataset, DatasetBox.self).dataset, indices: list(indices, count), transform: .train(augmentation),
+      object(dataset, DatasetBox.self).dataset, indices: asked, transform: .train(augmentation),
       seed: UInt64(training.seed), epoch: Int(epoch))
+    batch.blankReplaced(of: asked)
     try given(crops, "crops").update(from: batch.pixels.pointer, count: batch.pixels.count)
   }
 }
@@ -167,9 +169,11 @@ public func lm_dataset_resized(
 ) -> lm_status {
   attempt {
     let dataset = try object(dataset, DatasetBox.self).dataset
-    let framing = try frame(resize: Int(resize), height: Int(height), width: Int(width))
+    let framing = try frame(shortSide: Int(resize), height: Int(height), width: Int(width))
     let transform = try EvaluationTransform(framing, normalization: .none(channels: dataset.channels))
-    let batch = try loadBatch(dataset, indices: list(indices, count), transform: .evaluate(transform))
+    let asked = try list(indices, count)
+    let batch = try loadBatch(dataset, indices: asked, transform: .evaluate(transform))
+    batch.blankReplaced(of: asked)
     try given(images, "images").update(from: batch.pixels.pointer, count: batch.pixels.count)
   }
 }

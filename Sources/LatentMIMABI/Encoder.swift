@@ -111,10 +111,27 @@ public func lm_encoder_dataset_features(
 ) -> lm_status {
   attempt {
     let encoder = try object(encoder, Encoder.self)
-    let wanted = try FeatureProtocol(json: options(optionsText, "feature options"), for: encoder.configuration)
-    let found = try wanted.features(encoder, object(dataset, DatasetBox.self).dataset, indices: list(indices, count))
+    let found = try featureProtocol(optionsText, encoder).features(
+      encoder, object(dataset, DatasetBox.self).dataset, indices: list(indices, count))
     try given(features, "features").update(from: found.pointer, count: found.count)
   }
+}
+
+@c @implementation
+public func lm_encoder_features_width(
+  _ encoder: OpaquePointer?, _ optionsText: UnsafePointer<CChar>?, _ width: UnsafeMutablePointer<Int64>?
+) -> lm_status {
+  attempt {
+    let encoder = try object(encoder, Encoder.self)
+    try given(width, "width").pointee = Int64(featureProtocol(optionsText, encoder).width(of: encoder))
+  }
+}
+
+/// What feature options say over those of `nn`.
+private func featureProtocol(_ text: UnsafePointer<CChar>?, _ encoder: Encoder) throws -> FeatureProtocol {
+  try FeatureProtocol(
+    FeatureOptions(json: options(text, FeatureOptions.name)), for: encoder.configuration,
+    over: .nearestNeighbor(for: encoder.configuration))
 }
 
 @c @implementation

@@ -1,6 +1,7 @@
 import CLatentMIM
 import Compute
 import Evaluation
+import Files
 
 @c @implementation
 public func lm_pool(
@@ -9,24 +10,10 @@ public func lm_pool(
 ) -> lm_status {
   attempt {
     let values = try rows(features, [count, tokens, width], "features")
-    let result = try Pooling(name: text(pooling, "pooling"), k: Int(k))(
+    let result = try Pooling(PoolingKind(named: text(pooling, "pooling"), option: "pooling"), k: Int(k))(
       values, batch: Int(count), patches: Int(tokens) - (hasClassToken ? 1 : 0), width: Int(width),
       hasClassToken: hasClassToken)
-    try given(pooled, "pooled").update(from: result, count: result.count)
-  }
-}
-
-@c @implementation
-public func lm_nearest_neighbor(
-  _ features: UnsafePointer<Float>?, _ count: Int64, _ width: Int64, _ labels: UnsafePointer<Int64>?,
-  _ accuracy: UnsafeMutablePointer<Double>?, _ neighbors: UnsafeMutablePointer<Int64>?
-) -> lm_status {
-  attempt {
-    let result = try leaveOneOutNearestNeighbor(
-      features: rows(features, [count, width], "features"), count: Int(count), width: Int(width),
-      labels: list(labels, count))
-    accuracy?.pointee = result.accuracy
-    neighbors?.update(from: result.neighbors.map { Int64($0) }, count: result.neighbors.count)
+    try given(pooled, "pooled").update(from: result.pointer, count: result.count)
   }
 }
 
@@ -50,7 +37,7 @@ public func lm_tree_build(
       rowCount == 0 && columnCount == 0 ? nil : FeatureGrid(rows: Int(rowCount), columns: Int(columnCount))
     let built = try agglomerate(
       features: rows(features, [count, width], "features"), count: Int(count), width: Int(width),
-      linkage: Linkage(named: text(linkage, "linkage")), grid: grid)
+      linkage: Linkage(named: text(linkage, "linkage"), option: "linkage"), grid: grid)
     try handOut(TreeBox(built), tree)
   }
 }
@@ -98,7 +85,7 @@ public func lm_upsample_labels(
     let map = try rows(labels, [rowCount, columnCount], "labels").map { Int($0) }
     let result = try upsample(
       labels: map, rows: Int(rowCount), columns: Int(columnCount), toHeight: Int(height), width: Int(width),
-      mode: LabelUpsampling(named: text(method, "method")))
+      mode: LabelUpsampling(named: text(method, "method"), option: "method"))
     try write(result, upsampled)
   }
 }
@@ -111,17 +98,4 @@ private func rows<Element>(
 
 private func write(_ labels: [Int], _ place: UnsafeMutablePointer<Int32>?) throws {
   try given(place, "labels").update(from: labels.map { Int32($0) }, count: labels.count)
-}
-
-extension RawRepresentable<String> where Self: CaseIterable {
-  /// The choice with this name.
-  ///
-  /// - Throws: `ArgumentError` listing the names there are.
-  init(named name: String) throws {
-    guard let choice = Self(rawValue: name) else {
-      let known = Self.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")
-      throw ArgumentError("\(Self.self): '\(name)' is unknown, wanted one of \(known)")
-    }
-    self = choice
-  }
 }

@@ -15,12 +15,16 @@ public func lm_evaluate(
     let encoder = try object(encoder, Encoder.self)
     let training = try train.map { try object($0, DatasetBox.self).dataset }
     let tested = try object(test, DatasetBox.self).dataset
-    guard entriesText != nil else {
+    let list = try options(entriesText, "entries")
+    if case .object = list.value {
+      try list.refuseKeys(otherThan: ["suite"])
+      let names = try list.optionalMember("suite")?.elements().map { try $0.string() }
       let found = try evaluationSuite(
-        encoder, train: training, test: tested, progress: evaluationProgress(progress, context))
+        encoder, train: training, test: tested, protocols: names ?? suiteProtocols,
+        progress: evaluationProgress(progress, context))
       return handOut(try found.json.text(), report)
     }
-    let entries = try options(entriesText, "entries").elements().map {
+    let entries = try list.elements().map {
       try EvaluationEntry(json: $0, for: encoder.configuration, hasClassToken: encoder.hasClassToken)
     }
     let results = try evaluate(
@@ -59,10 +63,11 @@ public func lm_fine_tune(
     let encoder = try object(encoder, Encoder.self)
     let configuration = encoder.configuration
     let features = try FeatureProtocol(
-      json: options(featuresText, "features"), for: configuration, over: FineTuning.features(for: configuration))
+      FeatureOptions(json: options(featuresText, FineTuning.name)), for: configuration,
+      over: FineTuning.features(for: configuration))
     let found = try fineTune(
       encoder, train: object(train, DatasetBox.self).dataset, test: object(test, DatasetBox.self).dataset,
-      FineTuning(json: options(optionsText, "options")), features: features,
+      FineTuning(json: options(optionsText, FineTuning.name)), features: features,
       progress: evaluationProgress(progress, context))
     let text = try EvaluationReport(results: [found.result]).json.text()
     try handOut(found.encoder, tuned)

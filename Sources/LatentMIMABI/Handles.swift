@@ -95,7 +95,7 @@ func options(_ json: UnsafePointer<CChar>?, _ name: String) throws -> JSONPlace 
 
 /// The precision of that name; float32 where none is given.
 func precision(_ name: UnsafePointer<CChar>?) throws -> Precision {
-  try name.map { try Precision(named: String(cString: $0)) } ?? .float32
+  try name.map { try Precision(named: String(cString: $0), option: "precision") } ?? .float32
 }
 
 func modelConfiguration(_ json: UnsafePointer<CChar>?) throws -> ModelConfiguration {

@@ -1,6 +1,7 @@
 import Files
 import CLatentMIM
 import Compute
+import Evaluation
 import Glibc
 import LatentMIM
 
@@ -66,12 +67,26 @@ public func lm_training_options(
 }
 
 @c @implementation
+public func lm_options(
+  _ name: UnsafePointer<CChar>?, _ list: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> lm_status {
+  attempt {
+    let lists = configurationLists.merging(evaluationLists) { first, _ in first }
+    let name = try text(name, "name")
+    guard let found = lists[name] else {
+      throw ArgumentError("options: there is no list \(quoted([name])), wanted \(oneOf(lists.keys.sorted()))")
+    }
+    handOut(try found.text(), list)
+  }
+}
+
+@c @implementation
 public func lm_model_options_difference(
   _ options: UnsafePointer<CChar>?, _ preset: UnsafePointer<CChar>?,
   _ difference: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> lm_status {
   attempt {
-    let list = try modelConfiguration(options).differences(from: Preset(named: text(preset, "preset")))
+    let list = try modelConfiguration(options).differences(from: Preset(named: text(preset, "preset"), option: "preset"))
     let pairs = list.map { ($0.name, JSONValue.array([$0.here, $0.there])) }
     handOut(try JSONValue.object(Dictionary(uniqueKeysWithValues: pairs)).text(), difference)
   }

@@ -20,6 +20,15 @@ static PyObject *training_options(PyObject *self, PyObject *args) {
   return text_or_fail(status, resolved);
 }
 
+static PyObject *options(PyObject *self, PyObject *args) {
+  (void)self;
+  const char *name;
+  if (!PyArg_ParseTuple(args, "s", &name)) return NULL;
+  char *list = NULL;
+  lm_status status = lm_options(name, &list);
+  return text_or_fail(status, list);
+}
+
 static PyObject *model_options_difference(PyObject *self, PyObject *args) {
   (void)self;
   const char *options, *preset;
@@ -78,6 +87,7 @@ static PyObject *views_sample(PyObject *self, PyObject *args) {
 PyMethodDef configuration_methods[] = {
     {"model_options", model_options, METH_VARARGS, "model_options(json) -> json, complete"},
     {"training_options", training_options, METH_VARARGS, "training_options(json) -> json, complete"},
+    {"options", options, METH_VARARGS, "options(name of a list) -> json"},
     {"model_options_difference", model_options_difference, METH_VARARGS, "model_options_difference(json, preset) -> json"},
     {"views_sizes", views_sizes, METH_VARARGS,
      "views_sizes(json, seed, epoch, images) -> (visible, targets, patches of an image, target blocks)"},

@@ -107,12 +107,23 @@ static PyObject *encoder_dataset_features(PyObject *self, PyObject *args) {
   }
   ARRAY indices = {0}, features = {0};
   if (!array_in(index_array, "indices", INT64, 1, SHAPE(-1), &indices)) return NULL;
-  int64_t count = indices.view.shape[0];
-  if (!array_out(feature_array, "features", FLOAT32, 2, SHAPE(count, encoder->geometry.width), &features)) return NULL;
-  lm_status status;
+  int64_t count = indices.view.shape[0], width;
+  lm_status status = lm_encoder_features_width(encoder->raw, options, &width);
+  if (status != LM_OK) return fail(status);
+  if (!array_out(feature_array, "features", FLOAT32, 2, SHAPE(count, width), &features)) return NULL;
   WITH(encoder, status = lm_encoder_dataset_features(encoder->raw, dataset->raw, indices.view.buf, count, options,
                                                      features.view.buf));
   return none_or_fail(status);
+}
+
+static PyObject *encoder_features_width(PyObject *self, PyObject *args) {
+  (void)self;
+  struct handle *encoder;
+  const char *options;
+  if (!PyArg_ParseTuple(args, "O&s", encoder_handle, &encoder, &options)) return NULL;
+  int64_t width;
+  lm_status status = lm_encoder_features_width(encoder->raw, options, &width);
+  return status == LM_OK ? PyLong_FromLongLong(width) : fail(status);
 }
 
 PyObject *encoder_new(lm_status status, lm_encoder *encoder) {
@@ -132,6 +143,7 @@ PyMethodDef encoder_methods[] = {
      "encoder_features(encoder, images, layer, norm, projector, extend_positions, precision, features): features are written"},
     {"encoder_spread", encoder_spread, METH_VARARGS,
      "encoder_spread(encoder, images, precision, ranks, similarities): the last two are written"},
+    {"encoder_features_width", encoder_features_width, METH_VARARGS, "encoder_features_width(encoder, json) -> number"},
     {"encoder_dataset_features", encoder_dataset_features, METH_VARARGS,
      "encoder_dataset_features(encoder, dataset, indices, json, features): features are written"},
     {NULL, NULL, 0, NULL},

@@ -17,24 +17,6 @@ static PyObject *pool(PyObject *self, PyObject *args) {
   return none_or_fail(status);
 }
 
-static PyObject *nearest_neighbor(PyObject *self, PyObject *args) {
-  (void)self;
-  PyObject *feature_array, *label_array, *neighbor_array;
-  if (!PyArg_ParseTuple(args, "OOO", &feature_array, &label_array, &neighbor_array)) return NULL;
-  ARRAY features = {0}, labels = {0}, neighbors = {0};
-  if (!array_in(feature_array, "features", FLOAT32, 2, SHAPE(-1, -1), &features)) return NULL;
-  const Py_ssize_t *shape = features.view.shape;
-  if (!array_in(label_array, "labels", INT64, 1, SHAPE(shape[0]), &labels) ||
-      !array_out(neighbor_array, "neighbors", INT64, 1, SHAPE(shape[0]), &neighbors)) {
-    return NULL;
-  }
-  double accuracy;
-  lm_status status;
-  WITHOUT_GIL(status = lm_nearest_neighbor(features.view.buf, shape[0], shape[1], labels.view.buf, &accuracy,
-                                           neighbors.view.buf));
-  return status == LM_OK ? PyFloat_FromDouble(accuracy) : fail(status);
-}
-
 /// The library's lm_progress over a Python callable (what, done, total). What it raises ends the evaluation and arrives.
 static bool told(void *context, const char *what, int64_t done, int64_t total) {
   PyGILState_STATE state = PyGILState_Ensure();
@@ -127,8 +109,6 @@ PyMethodDef evaluation_methods[] = {
     {"fine_tune", fine_tune, METH_VARARGS,
      "fine_tune(encoder, train, test, json, json of features, progress or None) -> (encoder, json)"},
     {"pool", pool, METH_VARARGS, "pool(features, has_class_token, pooling, k, pooled): pooled is written"},
-    {"nearest_neighbor", nearest_neighbor, METH_VARARGS,
-     "nearest_neighbor(features, labels, neighbors) -> accuracy; neighbors are written"},
     {"evaluate", evaluate, METH_VARARGS,
      "evaluate(encoder, train or None, test, json or None, progress or None) -> json"},
     {"evaluate_features", evaluate_features, METH_VARARGS,

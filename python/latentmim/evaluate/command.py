@@ -9,7 +9,7 @@ from latentmim.data import ImageFolder
 from latentmim.encoder import load_encoder
 from latentmim.evaluate.features import FeatureOptions
 from latentmim.evaluate.protocols import pixels_nearest_neighbor
-from latentmim.evaluate.running import score
+from latentmim.evaluate.running import PROTOCOLS, score
 from latentmim.evaluate.suites import suite
 from latentmim.evaluate.tuning import fine_tune
 
@@ -20,15 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["add_options", "run"]
 
-PROTOCOLS = ["nn", "knn", "knn_uniform", "linear", "few_shot", "fine_tune", "suite"]
-
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to its parser."""
     parser.add_argument("weights", help="encoder.safetensors, a checkpoint, or the authors' .pth")
     parser.add_argument("folder", help="images scored: a sub-folder for each class")
     parser.add_argument("--train", metavar="FOLDER", help="images that protocols learn from; all but nn need it")
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="nn", help="(default: nn)")
+    parser.add_argument("--protocol", choices=[*PROTOCOLS, "suite"], default="nn", help="(default: nn)")
     parser.add_argument("--k", type=int, nargs="+", help="numbers of neighbours of knn and knn_uniform")
     parser.add_argument("--seed", type=int, nargs="+", help="of linear and fine_tune; of few_shot one for each run")
     parser.add_argument("--pooling", choices=["cls", "mean", "max", "topk_mean"], help="(default: the protocol's)")
@@ -60,7 +58,8 @@ def run(chosen: argparse.Namespace, settings: dict[str, Any]) -> None:
         found = suite(encoder, train, images)
     elif chosen.protocol == "fine_tune":
         assert train is not None
-        tuned = fine_tune(encoder, train, images, **settings, **_options(chosen), **_features(chosen))
+        options = settings | _options(chosen) | dict(_features(chosen))
+        tuned = fine_tune(encoder, train, images, **options)
         if chosen.out is not None:
             tuned.encoder.save(chosen.out)
         found = tuned.result

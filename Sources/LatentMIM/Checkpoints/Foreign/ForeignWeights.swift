@@ -1,3 +1,6 @@
+import Compute
+import Files
+
 /// The tensors of an encoder somewhere in a source, under its family's names.
 struct ForeignWeights {
   let reader: WeightReader
@@ -19,8 +22,7 @@ struct ForeignWeights {
     if name == ForeignOptions.own || (name == nil && isOwn) { return nil }
     let families = EncoderFamily.all.filter { name == nil || $0.name == name }
     guard !families.isEmpty else {
-      let known = ([ForeignOptions.own] + EncoderFamily.all.map(\.name)).map { "'\($0)'" }.joined(separator: ", ")
-      throw ConfigurationError("family", "is '\(name ?? "")', wanted one of \(known)")
+      throw ConfigurationError("family", "is \(quoted([name ?? ""])), wanted \(oneOf(ForeignOptions.families))")
     }
     for family in families {
       for prefix in prefix.map({ [$0] }) ?? family.prefixes {

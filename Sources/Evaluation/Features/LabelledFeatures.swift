@@ -42,13 +42,6 @@ public struct LabelledFeatures: Sendable {
     self.images = images ?? Array(0..<count)
   }
 
-  /// The row of each image with its length divided out: [count, width].
-  func directions() throws -> Buffer {
-    let unit = try Buffer(vectors.values)
-    try l2Normalize(UnsafeMutableBufferPointer(start: unit.pointer, count: unit.count), count: count, width: width)
-    return unit
-  }
-
   /// Copies rows one after the other.
   func gather(_ rows: [Int], into place: UnsafeMutablePointer<Float>) {
     for (index, row) in rows.enumerated() {
@@ -118,6 +111,4 @@ public struct ClassificationTask: Sendable {
     (self.train, self.test, self.classes) = (train, test, classes)
     trainClasses = train.labels.map { classes.number(ofTraining: $0) }
   }
-
-  func accuracy(of predictions: [Int]) -> Double { classes.accuracy(of: predictions) }
 }
