@@ -53,7 +53,8 @@ let package = Package(
     .target(
       name: "LatentMIM", dependencies: ["Networks", "Images", "Tensors", "Files", "Compute"], swiftSettings: optimised),
     .target(
-      name: "Evaluation", dependencies: ["LatentMIM", "Networks", "Images", "Tensors", "Files", "Compute"], swiftSettings: optimised
+      name: "Evaluation", dependencies: ["LatentMIM", "Networks", "Images", "Tensors", "Files", "Compute"],
+      swiftSettings: optimised
     ),
     .target(name: "CLatentMIM"),
     .target(name: "LatentMIMABI", dependencies: ["CLatentMIM"] + rooms),

@@ -43,7 +43,8 @@ public let scoringProtocols: [any ScoringProtocol.Type] = [
 
 /// The options of evaluation, by the name of their list, for other languages: see `Configurable.listing`.
 public let evaluationLists: [String: JSONValue] = Dictionary(
-  uniqueKeysWithValues: scoringProtocols.map { ($0.name, $0.listing) } + [(FeatureOptions.name, FeatureOptions.listing)])
+  uniqueKeysWithValues: scoringProtocols.map { ($0.name, $0.listing) } + [(FeatureOptions.name, FeatureOptions.listing)]
+)
 
 /// The protocol of that name.
 ///

@@ -86,7 +86,8 @@ public func lm_model_options_difference(
   _ difference: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> lm_status {
   attempt {
-    let list = try modelConfiguration(options).differences(from: Preset(named: text(preset, "preset"), option: "preset"))
+    let list = try modelConfiguration(options).differences(
+      from: Preset(named: text(preset, "preset"), option: "preset"))
     let pairs = list.map { ($0.name, JSONValue.array([$0.here, $0.there])) }
     handOut(try JSONValue.object(Dictionary(uniqueKeysWithValues: pairs)).text(), difference)
   }

@@ -1,4 +1,4 @@
-"""The lists of options are the core's: names, choices and kinds in Python are checked against them; defaults stand there alone."""
+"""The lists of options are the core's: names, kinds and choices in Python are checked against them."""
 
 import inspect
 import json
@@ -70,10 +70,7 @@ def test_protocols_have_the_cores_options(name: str) -> None:
         check_type(option, types_there[option], core[option])
     documented = inspect.getdoc(FUNCTIONS[name])
     assert documented is not None
-    for option in own:
-        default = core[option]["default"]
-        text = documented.split(f"  {option}: ", 1)[1].split("\n    ", 1)[0] if default is not None else ""
-        assert default is None or option in documented, text
+    assert all(f"\n    {option}: " in documented for option in own)
 
 
 def test_feature_options_are_the_cores() -> None:
@@ -129,19 +126,16 @@ def test_every_range_is_checked(name: str) -> None:
 
 def test_unknown_options_are_explained(model: lm.LatentMIM, tmp_path: Any, capsys: Any) -> None:
     rows = lm.evaluate.Features(np.eye(8, dtype=np.float32), np.arange(8) % 2)
-    with pytest.raises(
-        ValueError, match=r"^knn: unknown 'neighbours', known are 'k', 'temperature'$".replace(",", "[,;]")
-    ):
+    with pytest.raises(ValueError, match=r"^knn: unknown 'neighbours'; known are 'k', 'temperature'$"):
         lm.evaluate.knn(None, rows, rows, neighbours=5)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="nn: unknown 'k'; there are none"):
         lm.evaluate.nearest_neighbor(None, rows, k=5)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match=r"unknown 'num_heads'; nearest are 'heads', 'decoder_heads'") as caught:
         lm.LatentMIM(num_heads=3)
     assert len(str(caught.value)) < 120
+    images = np.zeros((2, 8, 8, 3), np.float32)
     with pytest.raises(ValueError, match=r"fine_tune: unknown 'epoch'; nearest are 'epochs'"):
-        lm.evaluate.fine_tune(model.encoder, [], [], epoch=3) if False else lm.evaluate.fine_tune(
-            model.encoder, np.zeros((2, 8, 8, 3), np.float32), np.zeros((2, 8, 8, 3), np.float32), epoch=3
-        )
+        lm.evaluate.fine_tune(model.encoder, images, images, epoch=3)  # type: ignore[call-arg]
     weights = tmp_path / "encoder.safetensors"
     model.encoder.save(weights)
     folder = tmp_path / "photos"
