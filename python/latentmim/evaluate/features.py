@@ -95,7 +95,8 @@ def features(
 ) -> FloatArray:
     """One vector for each image of a data set, in its order.
 
-    The defaults are those of the paper's nearest-neighbour score. An image that the data set skips because it cannot be read has a row of NaN, and a warning names it.
+    The defaults are those of the paper's nearest-neighbour score. An image that the data set skips because it cannot be
+    read has a row of NaN, and a warning names it.
 
     Args:
         encoder: whose features.
