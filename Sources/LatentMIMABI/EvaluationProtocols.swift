@@ -76,13 +76,13 @@ public func lm_fine_tune(
 }
 
 extension lm_labelled_features {
-  /// A copy as the library's own.
+  /// The features where they lie, for the length of a call.
   fileprivate func features(set: String) throws -> LabelledFeatures {
     let size = try elementCount([count, width], "features of the \(set) set")
     let values = UnsafeBufferPointer(start: try given(values, "values of the \(set) set"), count: size)
     let labels = labels.map { UnsafeBufferPointer(start: $0, count: Int(max(count, 0))).map { Int($0) } }
     return try LabelledFeatures(
-      set: set, vectors: Buffer(values), count: Int(count), width: Int(width), labels: labels)
+      set: set, borrowing: values, count: Int(count), width: Int(width), labels: labels)
   }
 }
 

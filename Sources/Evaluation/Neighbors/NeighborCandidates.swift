@@ -59,21 +59,27 @@ struct NeighborCandidates: @unchecked Sendable {
     (counts[query], thresholds[query]) = (Int32(found), threshold)
   }
 
-  /// Drops what cannot be among the k nearest; of more ties than fit, all but the k nearest so far.
+  /// Makes room among as many candidates as fit; of more ties than fit, the k nearest so far stay.
   private func prune(_ query: Int, _ direction: UnsafePointer<Float>) -> (count: Int, threshold: Float) {
-    let (rows, rounded) = (rows + query * capacity, rounded + query * capacity)
-    // The place of exact cosines is free here: the k-th largest is found in a copy.
-    let copy = UnsafeMutableRawPointer(exact + query * capacity).assumingMemoryBound(to: Float.self)
-    copy.update(from: rounded, count: capacity)
-    let threshold = kthLargest(copy, capacity, k) - margin
-    var kept = 0
-    for index in 0..<capacity where rounded[index] >= threshold {
-      (rows[kept], rounded[kept]) = (rows[index], rounded[index])
-      kept += 1
-    }
+    let (kept, threshold) = dropFar(query, capacity)
     guard kept > capacity / 2 else { return (kept, threshold) }
     settle(query, kept, direction)
     return (k, threshold)
+  }
+
+  /// Drops those of `count` candidates, k or more, that cannot be among the k nearest.
+  private func dropFar(_ query: Int, _ count: Int) -> (count: Int, threshold: Float) {
+    let (rows, rounded) = (rows + query * capacity, rounded + query * capacity)
+    // The place of exact cosines is free here: the k-th largest is found in a copy.
+    let copy = UnsafeMutableRawPointer(exact + query * capacity).assumingMemoryBound(to: Float.self)
+    copy.update(from: rounded, count: count)
+    let threshold = kthLargest(copy, count, k) - margin
+    var kept = 0
+    for index in 0..<count where rounded[index] >= threshold {
+      (rows[kept], rounded[kept]) = (rows[index], rounded[index])
+      kept += 1
+    }
+    return (kept, threshold)
   }
 
   /// Orders `count` candidates by exact cosine, then by row; the k nearest come first.
@@ -83,7 +89,7 @@ struct NeighborCandidates: @unchecked Sendable {
     for index in 0..<count {
       let (row, score) = (rows[index], rounded[index])
       let cosine = unitDotProduct(
-        direction, bank.vectors.pointer + Int(row) * bank.width, norms[Int(row)], bank.width)
+        direction, bank.start + Int(row) * bank.width, norms[Int(row)], bank.width)
       var place = min(index, k)
       func isBehind(_ other: Int) -> Bool {
         exact[other] < cosine || (exact[other] == cosine && rows[other] > row)
@@ -105,13 +111,14 @@ struct NeighborCandidates: @unchecked Sendable {
     _ query: Int, _ direction: UnsafePointer<Float>, rows: UnsafeMutablePointer<Int32>,
     cosines: UnsafeMutablePointer<Double>
   ) {
-    settle(query, Int(counts[query]), direction)
+    settle(query, dropFar(query, Int(counts[query])).count, direction)
     rows.update(from: self.rows + query * capacity, count: k)
     cosines.update(from: exact + query * capacity, count: k)
   }
 }
 
-/// Σ a·b of a row of length 1 and a row whose length is divided out first, in double precision and in an order that depends on the width alone.
+/// Σ a·b of a row of length 1 and a row whose length is divided out first: in double precision, and in an order that depends on the width
+/// alone.
 private func unitDotProduct(
   _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ inverse: Double, _ width: Int
 ) -> Double {

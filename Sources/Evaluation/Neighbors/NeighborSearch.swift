@@ -46,10 +46,10 @@ private struct NeighborSearch {
     table = try NeighborTable(queries: queries.count, k: k)
     (sought, held) = (try Buffer(count: most * width), try Buffer(count: columns * width))
     scores = try Buffer(count: most * columns)
-    bankNorms = try InverseNorms(bank.vectors.pointer, count: bank.count, width: width)
+    bankNorms = try InverseNorms(bank.start, count: bank.count, width: width)
     queryNorms =
       isWithinOneSet
-      ? bankNorms : try InverseNorms(queries.vectors.pointer, count: queries.count, width: width)
+      ? bankNorms : try InverseNorms(queries.start, count: queries.count, width: width)
     candidates = try NeighborCandidates(queries: most, k: k, bank, bankNorms)
   }
 
@@ -58,12 +58,12 @@ private struct NeighborSearch {
     for first in stride(from: 0, to: queries.count, by: Self.queriesAtOnce) {
       let count = min(Self.queriesAtOnce, queries.count - first)
       writeUnitRows(
-        queries.vectors.pointer, queryNorms, from: first, count: count, width: width, to: sought.pointer)
+        queries.start, queryNorms, from: first, count: count, width: width, to: sought.pointer)
       candidates.clear()
       for start in stride(from: 0, to: bank.count, by: Self.bankRowsAtOnce) {
         try Interruption.check()
         let columns = min(Self.bankRowsAtOnce, bank.count - start)
-        writeUnitRows(bank.vectors.pointer, bankNorms, from: start, count: columns, width: width, to: held.pointer)
+        writeUnitRows(bank.start, bankNorms, from: start, count: columns, width: width, to: held.pointer)
         try parallelProduct(
           count, columns, width, MatrixView(sought.pointer, stride: width),
           .view(MatrixView(held.pointer, stride: width, transposed: true)),

@@ -9,7 +9,7 @@ import Testing
   private func ranking(_ bank: LabelledFeatures, _ queries: LabelledFeatures, _ query: Int) -> [Int] {
     let width = bank.width
     func row(_ set: LabelledFeatures, _ index: Int) -> [Double] {
-      let values = Array(set.vectors.values[(index * width)..<((index + 1) * width)]).rowsOfUnitLength(width: width)
+      let values = Array(set.values[(index * width)..<((index + 1) * width)]).rowsOfUnitLength(width: width)
       return values.doubled
     }
     let sought = row(queries, query)
