@@ -27,6 +27,8 @@ public func evaluate(
   progress: EvaluationProgress = { _, _, _ in }
 ) throws -> EvaluationResult {
   try scoring.check(training: train?.count)
+  // Labels, classes, predictions and the report's text.
+  try requireMemory(forArrays: 256 * (test.count + (train?.count ?? 0)) + 4 << 20)
   switch scoring.scoring {
   case .test(let score): return EvaluationResult(scoring, tap: tap, trainCount: nil, score: try score(test, progress))
   case .sets(let score):
