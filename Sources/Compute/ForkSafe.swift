@@ -1,7 +1,7 @@
 import Glibc
 
-/// A value behind a lock that works in forked children, too. The standard library's `Mutex` does not: it remembers the thread's number,
-/// which is another one there, and stops the process when two threads meet at it.
+/// A value behind a lock that works in forked children, too. The standard library's `Mutex` does not: it remembers the
+/// thread's number, which is another one there, and stops the process when two threads meet at it.
 public final class ForkSafe<Value>: @unchecked Sendable {
   private var value: Value
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)

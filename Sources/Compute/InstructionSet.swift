@@ -7,7 +7,7 @@ public enum InstructionSet: String, Sendable, CaseIterable {
   case avx512
   /// AVX-512 with the conversions and dot products of bfloat16.
   case avx512bf16
-  /// That and Intel's matrix unit, AMX, which multiplies bfloat16.
+  /// That and Intel's AMX, which multiplies bfloat16.
   case amx
 
   private var number: Int32 {

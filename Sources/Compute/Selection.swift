@@ -1,5 +1,5 @@
-/// Calls `body` with place and value of the k largest of some values, the largest first; of equal ones the first count, and NaN is larger
-/// than any number.
+/// Calls `body` with place and value of the k largest of some values, the largest first; of equal ones the first count,
+/// and NaN is larger than any number.
 ///
 /// Most values are below the k-th largest so far and cost one comparison.
 ///

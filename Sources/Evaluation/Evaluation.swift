@@ -2,8 +2,8 @@ import Compute
 import Images
 import LatentMIM
 
-/// Scores an encoder by several protocols. Every image goes through the encoder once for each framing and tap, however many
-/// protocols and poolings share them.
+/// Scores an encoder by several protocols. Every image goes through the encoder once for each framing and tap, however
+/// many protocols and poolings share them.
 ///
 /// - Parameters:
 ///   - train: what protocols learn from; nil where none does.

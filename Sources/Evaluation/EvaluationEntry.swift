@@ -22,7 +22,7 @@ public struct EvaluationEntry: Sendable {
   ///
   /// - Parameter hasClassToken: whether the encoder has one; its protocols' own features make do without.
   /// - Throws: `JSONError`, `ConfigurationError`, `EvaluationError`, `ShapeError`, `PrecisionError`.
-  public init(json: JSONPlace, for model: ModelConfiguration, hasClassToken: Bool = true) throws {
+  public init(json: JSONCursor, for model: ModelConfiguration, hasClassToken: Bool = true) throws {
     try json.refuseKeys(otherThan: ["protocol", "options", "features"])
     scoring = try scoringProtocol(json)
     let usual = type(of: scoring).features(for: model).adapted(hasClassToken: hasClassToken)
@@ -30,7 +30,7 @@ public struct EvaluationEntry: Sendable {
       features = usual
       return
     }
-    let options = try FeatureOptions(json: JSONPlace(given.value, source: type(of: scoring).name))
+    let options = try FeatureOptions(json: JSONCursor(given.value, source: type(of: scoring).name))
     features = try FeatureProtocol(options, for: model, over: usual)
   }
 }
@@ -59,9 +59,9 @@ func scoringProtocol(named name: String) throws -> any ScoringProtocol.Type {
 /// The protocol that {"protocol": name, "options": {…}} names.
 ///
 /// - Throws: `JSONError`, `ConfigurationError`, `EvaluationError`.
-public func scoringProtocol(_ json: JSONPlace) throws -> any ScoringProtocol {
+public func scoringProtocol(_ json: JSONCursor) throws -> any ScoringProtocol {
   let type = try scoringProtocol(named: json.member("protocol").string())
   guard let options = try json.optionalMember("options") else { return type.init() }
   // Messages name the protocol, not the place in a list that no user wrote.
-  return try type.init(json: JSONPlace(options.value, source: type.name))
+  return try type.init(json: JSONCursor(options.value, source: type.name))
 }

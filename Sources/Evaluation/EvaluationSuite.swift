@@ -12,8 +12,8 @@ public let suiteProtocols = scoringProtocols.map { $0.name }.filter { $0 != Fine
 ///   - train: what protocols learn from; without one, those are left out.
 ///   - test: what they are scored on.
 ///   - protocols: their names.
-/// - Throws: `EvaluationError.unknownProtocol`, errors of the data sets (labels missing above all) and of the encoder, `Interrupted`, what
-///   `progress` throws.
+/// - Throws: `EvaluationError.unknownProtocol`, errors of the data sets (labels missing above all) and of the encoder,
+///   `Interrupted`, what `progress` throws.
 public func evaluationSuite(
   _ encoder: Encoder, train: (any ImageDataset)?, test: any ImageDataset, protocols: [String] = suiteProtocols,
   progress: EvaluationProgress = { _, _, _ in }

@@ -37,7 +37,7 @@ public struct FeatureOptions: Configurable {
 
   /// - Parameter json: what messages begin with is its source.
   /// - Throws: `JSONError`, `ConfigurationError`.
-  public init(json: JSONPlace) throws { try apply(json) }
+  public init(json: JSONCursor) throws { try apply(json) }
 }
 
 extension FeatureProtocol {
@@ -59,7 +59,8 @@ extension FeatureProtocol {
   }
 }
 
-/// The framing that a short side asks for: it becomes so many pixels, and the centre of height × width is seen; 0: the whole image.
+/// The framing that a short side asks for: it becomes so many pixels, and the centre of height × width is seen; 0: the
+/// whole image.
 ///
 /// - Throws: `ShapeError` where it is negative, or the centre not square.
 public func frame(shortSide: Int, height: Int, width: Int) throws -> EvaluationTransform.Framing {

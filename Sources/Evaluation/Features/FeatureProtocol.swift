@@ -3,7 +3,8 @@ import LatentMIM
 import Networks
 import Tensors
 
-/// How an image becomes one vector: how it is framed, where features are taken and how exactly, how its tokens are pooled.
+/// How an image becomes one vector: how it is framed, where features are taken and how exactly, how its tokens are
+/// pooled.
 public struct FeatureProtocol: Sendable, Equatable {
   public var framing: EvaluationTransform.Framing
   public var tap: FeatureTap
@@ -11,8 +12,8 @@ public struct FeatureProtocol: Sendable, Equatable {
   public var precision = Precision.float32
   public var scaling = PositionScaling.span
 
-  /// The paper's nearest-neighbour protocol (`nn`): short side to g·P/.875, centre crop g·P (the whole image brought to the grid's
-  /// size where the grid is not square), mean of the patch tokens before the final norm.
+  /// The paper's nearest-neighbour protocol (`nn`): short side to g·P/.875, centre crop g·P (the whole image brought to
+  /// the grid's size where the grid is not square), mean of the patch tokens before the final norm.
   public static func nearestNeighbor(for model: ModelConfiguration) -> FeatureProtocol {
     let side = model.imageHeight
     let framing: EvaluationTransform.Framing =
@@ -38,7 +39,8 @@ public struct FeatureProtocol: Sendable, Equatable {
   /// Features of images of a data set, in inference mode.
   ///
   /// - Parameter indices: which images.
-  /// - Returns: [count, width], in the order of `indices`; NaN in the row of an image that the data set skips because it cannot be read.
+  /// - Returns: [count, width], in the order of `indices`; NaN in the row of an image that the data set skips because
+  ///   it cannot be read.
   /// - Throws: errors of the data set and of `Encoder.features`, `PoolingError`, `Interrupted`.
   public func features(_ encoder: Encoder, _ dataset: any ImageDataset, indices: [Int]) throws -> Tensor {
     let found = try pass.features(encoder, dataset, indices: indices, poolings: [pooling])

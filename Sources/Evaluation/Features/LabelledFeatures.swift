@@ -37,7 +37,8 @@ public struct LabelledFeatures: @unchecked Sendable {
 
   /// Features that lie elsewhere and are not copied.
   ///
-  /// - Parameter vectors: [count, width], row-major, finite, at least one row. They must stay as they are while this is in use.
+  /// - Parameter vectors: [count, width], row-major, finite, at least one row. They must stay as they are while this is
+  ///   in use.
   /// - Throws: `EvaluationError`.
   public init(
     set: String, borrowing vectors: UnsafeBufferPointer<Float>, count: Int, width: Int, labels: [Int]?

@@ -40,7 +40,8 @@ public enum Pooling: Equatable, Sendable, CustomStringConvertible {
   case cls
   /// Each channel's largest value over the patch tokens.
   case max
-  /// Each channel's mean of its k largest values over the patch tokens (k = 1 is `max`, k = N is `mean`; paper, A.2: k = 10).
+  /// Each channel's mean of its k largest values over the patch tokens (k = 1 is `max`, k = N is `mean`; paper, A.2: k
+  /// = 10).
   case topKMean(k: Int)
   /// The patch tokens one behind the other: nothing is pooled.
   case patches
@@ -87,11 +88,13 @@ public enum Pooling: Equatable, Sendable, CustomStringConvertible {
   /// Pools a batch.
   ///
   /// - Parameters:
-  ///   - tokens: [batch, patches + 1, width], row-major, the class token first; [batch, patches, width] where there is none.
+  ///   - tokens: [batch, patches + 1, width], row-major, the class token first; [batch, patches, width] where there is
+  ///     none.
   ///   - patches: patch tokens an image has, N.
   ///   - hasClassToken: whether there is one.
   /// - Returns: [batch, width], or as wide as `width(patches:channels:hasClassToken:)` says.
-  /// - Throws: `PoolingError` when sizes do not agree, k is not 1 … N, or a class token is wanted and there is none; `OutOfMemory`.
+  /// - Throws: `PoolingError` when sizes do not agree, k is not 1 … N, or a class token is wanted and there is none;
+  ///   `OutOfMemory`.
   public func callAsFunction(
     _ tokens: UnsafeBufferPointer<Float>, batch: Int, patches: Int, width: Int, hasClassToken: Bool = true
   ) throws -> Buffer {

@@ -45,8 +45,8 @@ func writeUnitRows(
   }
 }
 
-/// The Euclidean norm of a row, or 1e-12 where that is larger. In double precision: squares of large or small floats leave the range of
-/// floats.
+/// The Euclidean norm of a row, or 1e-12 where that is larger. In double precision: squares of large or small floats
+/// leave the range of floats.
 private func norm(_ row: UnsafePointer<Float>, _ width: Int) -> Double {
   typealias Lanes = SIMD8<Float>
   let bytes = UnsafeRawPointer(row)

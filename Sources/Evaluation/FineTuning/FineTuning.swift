@@ -8,14 +8,14 @@ public enum FineTuningPreset: String, Sendable, CaseIterable {
   case in100
   /// Table 8c, ImageNet-1k: base rate 5e-4, batches of 1024, 100 epochs, 10 of them warm-up.
   case in1k
-  /// Milder, for small sets and encoders, which the published regularisation keeps from learning in the time there is: crops of half the area at
-  /// least, no RandAugment, no mixing; batches of a sixteenth of the set (16 … 128), a peak rate of 1e-3 with layer-wise decay .75, and some
-  /// 3000 steps in 10 … 100 epochs.
+  /// Milder, for small sets and encoders, which the published regularisation keeps from learning in the time there is:
+  /// crops of half the area at least, no RandAugment, no mixing; batches of a sixteenth of the set (16 … 128), a peak
+  /// rate of 1e-3 with layer-wise decay .75, and some 3000 steps in 10 … 100 epochs.
   case small
 }
 
-/// Fine-tuning (`fine_tune`, Table 8c): a copy of the encoder and a linear classifier on its pooled, normalised tokens are trained by AdamW
-/// on augmented and mixed images; the last epoch's accuracy.
+/// Fine-tuning (`fine_tune`, Table 8c): a copy of the encoder and a linear classifier on its pooled, normalised tokens
+/// are trained by AdamW on augmented and mixed images; the last epoch's accuracy.
 public struct FineTuning: ScoringProtocol {
   public static let name = "fine_tune"
 
@@ -37,16 +37,17 @@ public struct FineTuning: ScoringProtocol {
   /// Of the last block; it grows linearly from 0.
   public var dropPath = 0.1
   public var labelSmoothing = 0.1
-  /// α of mixup and of cutmix, 0: without (nil: 0.8 and 1, or the preset's); and how often a batch is mixed the second way where there are both.
+  /// α of mixup and of cutmix, 0: without (nil: 0.8 and 1, or the preset's); and how often a batch is mixed the second
+  /// way where there are both.
   public var mixup: Double?
   public var cutmix: Double?
   public var switchProbability = 0.5
   /// Whether crops go through `rand-m9-mstd0.5-inc1`.
   public var randAugment: Bool?
   /// The share of images of which a part is replaced by noise.
-  public var erasing = 0.0
+  public var erasingProbability = 0.0
   /// Of the classifier's first weights.
-  public var deviation = 2e-5
+  public var initStd = 2e-5
   public var precision = Precision.auto
   /// Whether blocks are computed again for gradients: less memory, a third more time.
   public var recompute = false
@@ -75,8 +76,8 @@ public struct FineTuning: ScoringProtocol {
       Option("cutmix", \.cutmix, .optional(.number(0...1000))),
       Option("switch_probability", \.switchProbability, .number(0...1)),
       Option("rand_augment", \.randAugment, .optional(.flag)),
-      Option("erasing", \.erasing, .number(0...1)),
-      Option("deviation", \.deviation, .number(0...1)),
+      Option("erasing_probability", \.erasing, .number(0...1)),
+      Option("init_std", \.deviation, .number(0...1)),
       Option("precision", \.precision, .choice),
       Option("recompute", \.recompute, .flag),
       Option("evaluate_every", \.evaluateEvery, .optional(.integer(1...1_000_000))),

@@ -1,13 +1,14 @@
 import Compute
 
-/// The rows that may be among the k nearest of some queries. In memory that is there from the start: in parallel regions nothing is
-/// allocated.
+/// The rows that may be among the k nearest of some queries. In memory that is there from the start: in parallel
+/// regions nothing is allocated.
 struct NeighborCandidates: @unchecked Sendable {
   private let k: Int
   private let bank: LabelledFeatures
   private let norms: InverseNorms
   private let capacity: Int
-  /// Twice the largest rounding error of a product of two rows of length 1: |error| ≤ width · 2⁻²⁴ · Σ|x·y| ≤ width · 2⁻²⁴.
+  /// Twice the largest rounding error of a product of two rows of length 1: |error| ≤ width · 2⁻²⁴ · Σ|x·y| ≤ width ·
+  /// 2⁻²⁴.
   private let margin: Float
   private let memory: Buffer
   /// [queries], how many there are, and the rounded cosine that others must reach.
@@ -117,8 +118,8 @@ struct NeighborCandidates: @unchecked Sendable {
   }
 }
 
-/// Σ a·b of a row of length 1 and a row whose length is divided out first: in double precision, and in an order that depends on the width
-/// alone.
+/// Σ a·b of a row of length 1 and a row whose length is divided out first: in double precision, and in an order that
+/// depends on the width alone.
 private func unitDotProduct(
   _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ inverse: Double, _ width: Int
 ) -> Double {

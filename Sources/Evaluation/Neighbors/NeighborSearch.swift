@@ -1,8 +1,10 @@
 import Compute
 
-/// The `k` rows of `bank` with the largest cosine to each row of `queries`; the lowest index first where cosines are equal.
+/// The `k` rows of `bank` with the largest cosine to each row of `queries`; the lowest index first where cosines are
+/// equal.
 ///
-/// - Throws: `EvaluationError.neighbors` where k is not 1 … bank rows, `EvaluationError.widths`, `OutOfMemory`, `Interrupted`.
+/// - Throws: `EvaluationError.neighbors` where k is not 1 … bank rows, `EvaluationError.widths`, `OutOfMemory`,
+///   `Interrupted`.
 public func nearestNeighbors(
   of queries: LabelledFeatures, in bank: LabelledFeatures, k: Int
 ) throws -> NeighborTable {
@@ -19,9 +21,9 @@ public func nearestNeighbors(among features: LabelledFeatures, k: Int) throws ->
   return try NeighborSearch(features, features, k: k, isWithinOneSet: true).run()
 }
 
-/// Rows that may belong to the nearest are found by float32 matrix products, whose last bits depend on where a row lies; their cosines are
-/// then computed again, in double precision and in one order, so that copies of a row tie exactly. Both sets are normalised block by block:
-/// a copy of either may be more than the memory there is.
+/// Rows that may belong to the nearest are found by float32 matrix products, whose last bits depend on where a row
+/// lies; their cosines are then computed again, in double precision and in one order, so that copies of a row tie
+/// exactly. Both sets are normalised block by block: a copy of either may be more than the memory there is.
 private struct NeighborSearch {
   private static let queriesAtOnce = 1024
   private static let bankRowsAtOnce = 2048
@@ -67,7 +69,7 @@ private struct NeighborSearch {
         try parallelProduct(
           count, columns, width, MatrixView(sought.pointer, stride: width),
           .view(MatrixView(held.pointer, stride: width, transposed: true)),
-          into: MatrixPlace(scores.pointer, stride: columns))
+          into: MatrixOutput(scores.pointer, stride: columns))
         let (scores, sought, isWithinOneSet) = (scores.pointer, sought.pointer, isWithinOneSet)
         parallel(count) { query in
           candidates.take(

@@ -22,7 +22,8 @@ final class FeatureNorm {
   var mean: [Double] { Array(UnsafeBufferPointer(start: means.values, count: width)) }
   var variance: [Double] { Array(UnsafeBufferPointer(start: variances.values, count: width)) }
 
-  /// Normalises a training batch [rows, width] in place by its own mean and (biased) variance, and adds them to the running ones.
+  /// Normalises a training batch [rows, width] in place by its own mean and (biased) variance, and adds them to the
+  /// running ones.
   func train(_ x: UnsafeMutablePointer<Float>, rows: Int) {
     let (width, momentum, epsilon) = (width, momentum, epsilon)
     let (means, variances) = (means.values, variances.values)

@@ -2,11 +2,12 @@ import Compute
 import Files
 import LatentMIM
 
-/// 16-shot transfer (`few_shot`, Table 7): a few images of each class are drawn, a linear classifier is trained on their frozen
-/// features by SGD with momentum, and scored on the whole test set; mean and sample standard deviation over the seeds.
+/// 16-shot transfer (`few_shot`, Table 7): a few images of each class are drawn, a linear classifier is trained on
+/// their frozen features by SGD with momentum, and scored on the whole test set; mean and sample standard deviation
+/// over the seeds.
 ///
-/// The paper leaves open what is an option here: the schedule (cosine), weight decay (none), normalisation (batch normalisation
-/// without affine parameters), the deviation of the first weights and, in `features`, the pooling (mean).
+/// The paper leaves open what is an option here: the schedule (cosine), weight decay (none), normalisation (batch
+/// normalisation without affine parameters), the deviation of the first weights and, in `features`, the pooling (mean).
 public struct FewShotTransfer: ScoringProtocol {
   public static let name = "few_shot"
 
@@ -27,7 +28,7 @@ public struct FewShotTransfer: ScoringProtocol {
   public var iterations = 2500
   public var schedule = Schedule.cosine
   public var batchNorm = true
-  public var deviation = 0.01
+  public var initStd = 0.01
 
   public init() {}
 
@@ -42,7 +43,7 @@ public struct FewShotTransfer: ScoringProtocol {
       Option("iterations", \.iterations, .integer(1...1_000_000_000)),
       Option("schedule", \.schedule, .choice),
       Option("batch_norm", \.batchNorm, .flag),
-      Option("deviation", \.deviation, .number(0...1)),
+      Option("init_std", \.deviation, .number(0...1)),
     ]
   }
 
@@ -66,7 +67,7 @@ public struct FewShotTransfer: ScoringProtocol {
         task.train, rows: rows, targets: rows.map { task.trainClasses[$0] }, batchSize: min(batchSize, rows.count),
         seed: UInt64(seed))
       let training = ProbeTraining(
-        name: Self.name, rule: .sgd, momentum: momentum, weightDecay: weightDecay, deviation: deviation,
+        name: Self.name, rule: .sgd, momentum: momentum, weightDecay: weightDecay, initStd: initStd,
         seed: UInt64(seed), normalizes: batchNorm, steps: iterations, rate: learningRate(step:))
       let probe = try training.fit(batches, classes: task.classCount) {
         try progress(Self.name, run * iterations + $0, seeds.count * iterations)

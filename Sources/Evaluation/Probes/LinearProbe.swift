@@ -3,8 +3,8 @@ import Files
 import Images
 import LatentMIM
 
-/// MAE's linear probe (`linear`, Table 8b): frozen features → batch normalisation without affine parameters → linear classifier,
-/// LARS, linear warm-up from 0 and a half cosine to 0 by iteration; the last step's accuracy.
+/// MAE's linear probe (`linear`, Table 8b): frozen features → batch normalisation without affine parameters → linear
+/// classifier, LARS, linear warm-up from 0 and a half cosine to 0 by iteration; the last step's accuracy.
 ///
 /// On cached features, the quick variant, or on augmented images: a random part and flip of every image in every epoch.
 public struct LinearProbe: ScoringProtocol {
@@ -24,9 +24,9 @@ public struct LinearProbe: ScoringProtocol {
   public var momentum = 0.9
   public var weightDecay = 0.0
   /// LARS: the share of its length by which a weight matrix changes at rate 1.
-  public var trust = 0.001
+  public var trustCoefficient = 0.001
   /// Of the first weights.
-  public var deviation = 0.01
+  public var initStd = 0.01
   public var seed = 0
 
   public init() {}
@@ -43,8 +43,8 @@ public struct LinearProbe: ScoringProtocol {
       Option("warmup_epochs", \.warmupEpochs, .optional(.number(0...1e6))),
       Option("momentum", \.momentum, .number(0...0.999999)),
       Option("weight_decay", \.weightDecay, .number(0...1e6)),
-      Option("trust", \.trust, .number(0...1e6)),
-      Option("deviation", \.deviation, .number(0...1)),
+      Option("trust_coefficient", \.trust, .number(0...1e6)),
+      Option("init_std", \.deviation, .number(0...1)),
       Option("seed", \.seed, .integer(0...Int.max)),
     ]
   }
@@ -109,7 +109,8 @@ public struct LinearProbe: ScoringProtocol {
   ) throws -> ClassificationScore {
     guard classes.count > 1 else { throw EvaluationError.oneClass(scoring: Self.name) }
     let training = ProbeTraining(
-      name: Self.name, rule: .lars(trust: trust), momentum: momentum, weightDecay: weightDecay, deviation: deviation,
+      name: Self.name, rule: .lars(trustCoefficient: trustCoefficient), momentum: momentum, weightDecay: weightDecay,
+      initStd: initStd,
       seed: UInt64(seed), normalizes: true, steps: recipe.steps, rate: recipe.learningRate(step:))
     let probe = try training.fit(batches, classes: classes.count) { try progress(Self.name, $0, recipe.steps) }
     let predictions = try probe.predictions(test)

@@ -3,7 +3,8 @@ import Files
 import Images
 import LatentMIM
 
-/// Told now and then, on the caller's thread, what a long evaluation does: `done` of `total`. Throwing ends the evaluation.
+/// Told now and then, on the caller's thread, what a long evaluation does: `done` of `total`. Throwing ends the
+/// evaluation.
 public typealias EvaluationProgress = (_ what: String, _ done: Int, _ total: Int) throws -> Void
 
 /// What describes a way to score an encoder: its name and options, and what a table's row says of it.
@@ -12,7 +13,8 @@ public protocol EvaluationProtocol: Configurable {
   var label: String { get }
   /// The seeds its random numbers come from.
   var seeds: [Int] { get }
-  /// Refuses options that do not go together, or not with a training set of this size: asked before features are computed.
+  /// Refuses options that do not go together, or not with a training set of this size: asked before features are
+  /// computed.
   ///
   /// - Throws: `ConfigurationError`, `EvaluationError`.
   func check(trainingCount: Int) throws
@@ -28,8 +30,8 @@ public protocol ScoringProtocol: EvaluationProtocol {
   var scoring: Scoring { get }
 }
 
-/// What a protocol needs, and how it scores that. Scoring throws `EvaluationError`, `OutOfMemory`, `Interrupted`, what `progress` throws,
-/// and errors of images and encoder where it sees them.
+/// What a protocol needs, and how it scores that. Scoring throws `EvaluationError`, `OutOfMemory`, `Interrupted`, what
+/// `progress` throws, and errors of images and encoder where it sees them.
 public enum Scoring {
   /// The features of the test set.
   case test((LabelledFeatures, EvaluationProgress) throws -> any EvaluationScore)
@@ -48,7 +50,7 @@ extension EvaluationProtocol {
   /// Reads options over the defaults.
   ///
   /// - Throws: `JSONError`, `ConfigurationError`.
-  public init(json: JSONPlace) throws {
+  public init(json: JSONCursor) throws {
     self.init()
     try apply(json)
   }

@@ -49,7 +49,8 @@ public struct WeightedNeighbors: ScoringProtocol {
 
   public var scoring: Scoring { .sets { task, _ in try score(task) } }
 
-  /// - Returns: the accuracy with 20 neighbours where they are among `k`, else with the first number of `k`; all of them by name.
+  /// - Returns: the accuracy with 20 neighbours where they are among `k`, else with the first number of `k`; all of
+  ///   them by name.
   private func score(_ task: ClassificationTask) throws -> ClassificationScore {
     let k = resolved(forTraining: task.train.count).k ?? []
     let table = try nearestNeighbors(of: task.test, in: task.train, k: k.max() ?? 1)
@@ -63,7 +64,8 @@ public struct WeightedNeighbors: ScoringProtocol {
       images: task.test.images, of: task.classes)
   }
 
-  /// The class with the most weight. Weights are relative to the nearest's, which keeps them in range at any temperature.
+  /// The class with the most weight. Weights are relative to the nearest's, which keeps them in range at any
+  /// temperature.
   private func weightedVote(
     _ task: ClassificationTask, rows: Slice<UnsafeBufferPointer<Int32>>, _ cosines: UnsafeBufferPointer<Double>
   ) -> Int {

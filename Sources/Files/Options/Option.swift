@@ -2,13 +2,13 @@ import Compute
 
 /// One option of a list: its name in files and in other languages, and how it is read, checked and written.
 ///
-/// A type lists its options once; reading, writing, range checks, refusal of unknown names, the comparison of two configurations and what
-/// other languages are told all follow from that list.
+/// A type lists its options once; reading, writing, range checks, refusal of unknown names, the comparison of two
+/// configurations and what other languages are told all follow from that list.
 public struct Option<Root> {
   public let name: String
   public let values: OptionValues
   let read: (Root) -> JSONValue
-  let write: (inout Root, JSONPlace) throws -> Void
+  let write: (inout Root, JSONCursor) throws -> Void
 
   /// - Parameters:
   ///   - kind: which values it takes.
@@ -54,8 +54,8 @@ extension Configurable {
     .object(Dictionary(uniqueKeysWithValues: Self.options.map { ($0.name, $0.read(self)) }))
   }
 
-  /// What other languages are told of the list: of each option "type", "least" and "largest" or "choices", whether it is "optional" or a
-  /// "list", and its "default".
+  /// What other languages are told of the list: of each option "type", "least" and "largest" or "choices", whether it
+  /// is "optional" or a "list", and its "default".
   public static var listing: JSONValue {
     let usual = Self()
     return .object(
@@ -65,8 +65,9 @@ extension Configurable {
   /// Sets the options that `json` names.
   ///
   /// - Parameter also: names that are read elsewhere.
-  /// - Throws: `ConfigurationError` for a value that is not taken, `JSONError` for one of another kind or a name that is no option.
-  public mutating func apply(_ json: JSONPlace, also: Set<String> = []) throws {
+  /// - Throws: `ConfigurationError` for a value that is not taken, `JSONError` for one of another kind or a name that
+  ///   is no option.
+  public mutating func apply(_ json: JSONCursor, also: Set<String> = []) throws {
     try json.refuseKeys(otherThan: Self.options.map(\.name) + also.sorted())
     for option in Self.options {
       if let place = try json.optionalMember(option.name) { try set(option, place) }
@@ -78,7 +79,7 @@ extension Configurable {
   /// - Throws: `ConfigurationError` for the first option outside its range.
   public func checkRanges() throws {
     var copy = self
-    for option in Self.options { try copy.set(option, JSONPlace(option.read(self), source: option.name)) }
+    for option in Self.options { try copy.set(option, JSONCursor(option.read(self), source: option.name)) }
   }
 
   /// The options in which this differs from `other`: (name, value here, value there).
@@ -89,7 +90,7 @@ extension Configurable {
     }
   }
 
-  private mutating func set(_ option: Option<Self>, _ place: JSONPlace) throws {
+  private mutating func set(_ option: Option<Self>, _ place: JSONCursor) throws {
     do {
       try option.write(&self, place)
     } catch var error as ConfigurationError {

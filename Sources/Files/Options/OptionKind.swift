@@ -29,7 +29,7 @@ public struct OptionValues: Sendable, Equatable {
 public struct OptionKind<Value> {
   let values: OptionValues
   /// Throws `JSONError` for another kind of value; nil for one that is not among those taken.
-  let parse: (JSONPlace) throws -> Value?
+  let parse: (JSONCursor) throws -> Value?
   let json: (Value) -> JSONValue
 }
 

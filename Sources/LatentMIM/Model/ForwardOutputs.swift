@@ -1,6 +1,7 @@
 import Tensors
 
-/// What one forward pass leaves: the loss, projected visible tokens (with a gradient where crops are contrasted), and [B] similarities within images.
+/// What one forward pass leaves: the loss, projected visible tokens (with a gradient where crops are contrasted), and
+/// [B] similarities within images.
 struct ForwardOutputs {
   let loss: Tensor
   let visible: Tensor

@@ -88,12 +88,12 @@ import Testing
   @Test func entriesAreReadFromJSON() throws {
     let model = try smallEncoder().configuration
     func entry(_ text: String) throws -> EvaluationEntry {
-      try EvaluationEntry(json: JSONPlace(JSONValue(parsing: text, source: "test"), source: "test"), for: model)
+      try EvaluationEntry(json: JSONCursor(JSONValue(parsing: text, source: "test"), source: "test"), for: model)
     }
     for type in scoringProtocols {
       let found = try entry(#"{"protocol": "\#(type.name)"}"#)
       #expect(found.features == type.features(for: model))
-      let again = try type.init(json: JSONPlace(found.scoring.allOptions, source: "test"))
+      let again = try type.init(json: JSONCursor(found.scoring.allOptions, source: "test"))
       #expect(again.allOptions == found.scoring.allOptions)
     }
     let knn = try entry(#"{"protocol": "knn", "options": {"k": 3}, "features": {"layer": 1, "pooling": "max"}}"#)

@@ -68,8 +68,8 @@ def fine_tune(
     cutmix: float | None = None,
     switch_probability: float | None = None,
     rand_augment: bool | None = None,
-    erasing: float | None = None,
-    deviation: float | None = None,
+    erasing_probability: float | None = None,
+    init_std: float | None = None,
     precision: Precision | None = None,
     recompute: bool | None = None,
     evaluate_every: int | None = None,
@@ -105,8 +105,8 @@ def fine_tune(
         cutmix: α of cutmix; 0: without; 1 as published.
         switch_probability: how often a batch is mixed by cutmix where there are both; 0.5 if not given.
         rand_augment: whether crops go through `rand-m9-mstd0.5-inc1`.
-        erasing: the share of images of which a part is replaced by noise; 0 if not given, .25 is usual.
-        deviation: of the classifier's first weights; 2e-5 if not given.
+        erasing_probability: the share of images of which a part is replaced by noise; 0 if not given, .25 is usual.
+        init_std: standard deviation of the classifier's first weights; 2e-5 if not given.
         precision: what the operands of products are rounded to: "float32", "bf16" or "auto" (if not given),
             bf16 where there is.
         recompute: less memory, a third more time.
@@ -126,8 +126,9 @@ def fine_tune(
         "preset": preset, "base_learning_rate": base_learning_rate, "batch_size": batch_size, "epochs": epochs,
         "warmup_epochs": warmup_epochs, "min_learning_rate": min_learning_rate, "weight_decay": weight_decay,
         "layer_decay": layer_decay, "drop_path": drop_path, "label_smoothing": label_smoothing, "mixup": mixup,
-        "cutmix": cutmix, "switch_probability": switch_probability, "rand_augment": rand_augment, "erasing": erasing,
-        "deviation": deviation, "precision": precision, "recompute": recompute, "evaluate_every": evaluate_every,
+        "cutmix": cutmix, "switch_probability": switch_probability, "rand_augment": rand_augment,
+        "erasing_probability": erasing_probability,
+        "init_std": init_std, "precision": precision, "recompute": recompute, "evaluate_every": evaluate_every,
         "seed": seed, "crop_area": crop_area,
     }  # fmt: skip
     options, framing = split("fine_tune", options | features)

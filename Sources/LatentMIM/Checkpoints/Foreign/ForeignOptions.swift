@@ -11,7 +11,7 @@ struct ForeignOptions: Configurable {
   /// ε of layer normalisation.
   var epsilon = 1e-6
   /// The options of a model among them: `modelOptions`.
-  private(set) var model = JSONPlace(.object([:]), source: ForeignOptions.name)
+  private(set) var model = JSONCursor(.object([:]), source: ForeignOptions.name)
 
   static var options: [Option<Self>] {
     [
@@ -31,17 +31,17 @@ struct ForeignOptions: Configurable {
   init() {}
 
   /// - Throws: `JSONError` for options that weights of another project have not, `ConfigurationError`.
-  init(_ options: JSONPlace) throws {
+  init(_ options: JSONCursor) throws {
     try apply(options, also: Set(Self.modelOptions))
     let members = try options.object().filter { Self.modelOptions.contains($0.key) }
-    model = JSONPlace(.object(members), source: options.path)
+    model = JSONCursor(.object(members), source: options.path)
   }
 
   /// The option `grid` alone.
   func grid() throws -> [String: JSONValue] { try model.object().filter { $0.key == "grid" } }
 
   /// Options with the family taken out, for this project's own names.
-  static func withoutFamily(_ options: JSONPlace) throws -> JSONPlace {
-    JSONPlace(.object(try options.object().filter { $0.key != "family" }), source: options.path)
+  static func withoutFamily(_ options: JSONCursor) throws -> JSONCursor {
+    JSONCursor(.object(try options.object().filter { $0.key != "family" }), source: options.path)
   }
 }
