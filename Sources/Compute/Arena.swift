@@ -115,7 +115,7 @@ public final class Arena: Sendable {
     return doesFit()
   }
 
-  private static let physicalBytes = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+  static let physicalBytes = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
 
   private func kept(_ state: State) -> Int {
     state.smallKept + state.segments.reduce(0) { $0 + $1.touched - $1.bytesInUse }

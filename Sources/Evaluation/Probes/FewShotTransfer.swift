@@ -43,7 +43,7 @@ public struct FewShotTransfer: ScoringProtocol {
       Option("iterations", \.iterations, .integer(1...1_000_000_000)),
       Option("schedule", \.schedule, .choice),
       Option("batch_norm", \.batchNorm, .flag),
-      Option("init_std", \.deviation, .number(0...1)),
+      Option("init_std", \.initStd, .number(0...1)),
     ]
   }
 

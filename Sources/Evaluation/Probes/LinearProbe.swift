@@ -43,8 +43,8 @@ public struct LinearProbe: ScoringProtocol {
       Option("warmup_epochs", \.warmupEpochs, .optional(.number(0...1e6))),
       Option("momentum", \.momentum, .number(0...0.999999)),
       Option("weight_decay", \.weightDecay, .number(0...1e6)),
-      Option("trust_coefficient", \.trust, .number(0...1e6)),
-      Option("init_std", \.deviation, .number(0...1)),
+      Option("trust_coefficient", \.trustCoefficient, .number(0...1e6)),
+      Option("init_std", \.initStd, .number(0...1)),
       Option("seed", \.seed, .integer(0...Int.max)),
     ]
   }

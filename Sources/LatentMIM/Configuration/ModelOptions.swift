@@ -13,7 +13,10 @@ extension ModelConfiguration: Configurable {
       Option("gap_offset", \.gapOffset, .choice),
       Option("positions", \.positions, .choice),
       Option("learn_positions", \.learnPositions, .flag),
-      Option("num_visible", \.numVisible, .integer(1...65536)),
+      // Null where masks draw it, and for what `mask_ratio` says.
+      Option(
+        "num_visible", .optional(.integer(1...65536)), get: { $0.patchCounts == nil ? nil : $0.numVisible },
+        set: { $0.numVisible = $1 ?? $0.numVisible }),
       Option("mask", \.mask, .choice),
       Option("mask_block", \.maskBlock, .integer(1...64)),
       Option("masked_input", \.maskedInput, .choice),
@@ -101,7 +104,7 @@ extension ModelConfiguration: Configurable {
   /// - Throws: `ConfigurationError`, `JSONError`.
   mutating func setVisible(_ json: JSONCursor, preset: Preset) throws {
     let ratio = try json.optionalMember("mask_ratio")?.double()
-    let isNumberGiven = try json.optionalMember("num_visible") != nil
+    let isNumberGiven = try json.optionalMember("num_visible").map { $0.value != .null } ?? false
     if isNumberGiven, ratio != nil {
       throw ConfigurationError("mask_ratio", "and num_visible are both given, wanted one of them")
     }

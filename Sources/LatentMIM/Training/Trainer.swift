@@ -13,6 +13,15 @@ public struct StepMetrics: Sendable {
   /// √Σg² over all trained parameters.
   public let gradientNorm: Double
   public let imagesPerSecond: Double
+
+  /// Everything by name, as logs have it.
+  public var named: [Metric] {
+    [Metric("step", count: step), Metric("epoch", count: epoch)] + batch.named + [
+      Metric("learning_rate", values.learningRate), Metric("target_momentum", values.targetMomentum),
+      Metric("gamma", values.gamma), Metric("gradient_norm", gradientNorm),
+      Metric("images_per_second", imagesPerSecond),
+    ]
+  }
 }
 
 /// Trains a model on a data set, step by step: schedules, target average, loss, gradients, AdamW.
@@ -91,7 +100,7 @@ public final class Trainer: @unchecked Sendable {
     let parts = configuration.accumulationSteps
     for part in 0..<parts {
       let batch = try Profile.measure("waiting for images") { try batches.next(from: nextPart) }
-      averageTarget(values.targetMomentum)
+      try averageTarget(values.targetMomentum)
       let crops = try batch.crops(of: model.configuration, seed: configuration.randomSeed, epoch: epoch)
       var dropoutPlan = model.configuration.dropoutPlan(seed: configuration.randomSeed, step: step)
       dropoutPlan?.firstImage = part * batch.count
@@ -128,9 +137,9 @@ public final class Trainer: @unchecked Sendable {
 
   /// Before targets are computed, once a step: here where the step before has not done it. At the very first the target
   /// is a copy and stays one.
-  private func averageTarget(_ momentum: Double) {
+  private func averageTarget(_ momentum: Double) throws {
     guard averagedSteps <= step else { return }
-    model.updateTarget(momentum: momentum)
+    try model.updateTarget(momentum: momentum)
     averagedSteps = step + 1
   }
 
