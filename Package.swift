@@ -55,7 +55,8 @@ let package = Package(
     .target(
       name: "LatentMIM", dependencies: ["Networks", "Images", "Tensors", "Files", "Compute"], swiftSettings: optimised),
     .target(
-      name: "Evaluation", dependencies: ["LatentMIM", "Images", "Tensors", "Files", "Compute"], swiftSettings: optimised
+      name: "Evaluation", dependencies: ["LatentMIM", "Networks", "Images", "Tensors", "Files", "Compute"],
+      swiftSettings: optimised
     ),
     .target(name: "CLatentMIM"),
     .target(name: "LatentMIMABI", dependencies: ["CLatentMIM"] + rooms),

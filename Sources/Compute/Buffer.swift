@@ -1,3 +1,5 @@
+import Glibc
+
 /// Memory for values, taken from the arena and given back when the last reference goes. Its contents start undefined.
 public final class Buffer: @unchecked Sendable {
   public let raw: UnsafeMutableRawPointer
@@ -54,4 +56,14 @@ public struct OutOfMemory: DescribedError {
   public init(bytes: Int, bytesInUse: Int = Arena.shared.statistics.bytesInUse) {
     (self.bytes, self.bytesInUse) = (bytes, bytesInUse)
   }
+}
+
+/// Asks whether the system would give so many bytes: where an array of the language gets none, the process ends.
+///
+/// - Throws: `OutOfMemory`.
+public func requireMemory(forArrays bytes: Int) throws {
+  guard let memory = malloc(bytes) else {
+    throw OutOfMemory(bytes: bytes, bytesInUse: Arena.shared.statistics.bytesInUse)
+  }
+  free(memory)
 }

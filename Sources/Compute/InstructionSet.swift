@@ -49,7 +49,7 @@ public struct InstructionSetError: DescribedError {
   public let kind = ErrorKind.value
   public let name: String
   public var description: String {
-    let there = InstructionSet.allCases.filter(\.isAvailable).map { "'\($0.rawValue)'" }.joined(separator: ", ")
-    return "instruction set '\(name)' is not available here, wanted one of \(there)"
+    let there = InstructionSet.allCases.filter(\.isAvailable).map(\.rawValue)
+    return "instruction set \(quoted([name])) is not available here, wanted \(oneOf(there))"
   }
 }

@@ -63,12 +63,9 @@ public enum JSONError: DescribedError, Equatable {
       "\(shortened(path, to: 1000)) is \(shortened(found)), wanted \(wanted)"
     case .missing(let path, let key): "\(shortened(path, to: 1000)) has no '\(shortened(key))'"
     case .unknownKeys(let path, let keys, let known):
-      "\(shortened(path, to: 1000)) has unknown \(listed(keys.map { "'\(shortened($0))'" })); known are \(quoted(known))"
+      "\(shortened(path, to: 1000)): unknown \(quoted(keys.prefix(3)))\(keys.count > 3 ? " and others" : ""); "
+        + Compute.known(known, besides: keys.first ?? "")
     }
-  }
-
-  private func quoted(_ keys: [String]) -> String {
-    keys.map { "'\($0)'" }.joined(separator: ", ")
   }
 }
 

@@ -112,9 +112,10 @@ private func skipped(_ dataset: any ImageDataset) -> JSONValue {
   attempt {
     let training = try trainingConfiguration(trainingOptions)
     let augmentation = try training.augmentation(for: modelConfiguration(modelOptions))
+    let asked = try integers(indices, count, "indices")
     let batch = try loadBatch(
-      dataset(handle), indices: integers(indices, count, "indices"), transform: .train(augmentation),
-      seed: UInt64(training.seed), epoch: Int(epoch))
+      dataset(handle), indices: asked, transform: .train(augmentation), seed: UInt64(training.seed), epoch: Int(epoch))
+    batch.blankReplaced(of: asked)
     try write(batch.pixels.values, crops, "crops")
   }
 }
@@ -125,10 +126,11 @@ private func skipped(_ dataset: any ImageDataset) -> JSONValue {
 ) -> lm_status {
   attempt {
     let dataset = try dataset(handle)
-    let framing = try frame(resize: Int(resize), height: Int(height), width: Int(width))
+    let framing = try frame(shortSide: Int(resize), height: Int(height), width: Int(width))
     let transform = try EvaluationTransform(framing, normalization: .none(channels: dataset.channels))
-    let batch = try loadBatch(
-      dataset, indices: integers(indices, count, "indices"), transform: .evaluate(transform))
+    let asked = try integers(indices, count, "indices")
+    let batch = try loadBatch(dataset, indices: asked, transform: .evaluate(transform))
+    batch.blankReplaced(of: asked)
     try write(batch.pixels.values, images, "images")
   }
 }

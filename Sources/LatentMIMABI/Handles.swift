@@ -101,14 +101,9 @@ func precision(_ name: Text) throws -> Precision { try name == nil ? .float32 : 
 
 /// The choice with this name.
 ///
-/// - Throws: `ArgumentError` listing the names there are.
+/// - Throws: `ConfigurationError` listing the names there are.
 func choice<Choice: RawRepresentable<String> & CaseIterable>(_ name: Text, _ argument: String) throws -> Choice {
-  let name = try text(name, argument)
-  guard let choice = Choice(rawValue: name) else {
-    let known = Choice.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")
-    throw ArgumentError("\(argument) is '\(name)', wanted one of \(known)")
-  }
-  return choice
+  try Choice(named: text(name, argument), option: argument)
 }
 
 /// Remarks as one text, a line each; nil where there are none.

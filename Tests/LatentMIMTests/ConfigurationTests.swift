@@ -33,7 +33,7 @@ import Testing
   }
 
   @Test(arguments: [
-    (#"{"wdith": 3}"#, "'wdith'"), (#"{"temperature": 0}"#, "temperature is 0.0, wanted 0.001 … 100.0"),
+    (#"{"wdith": 3}"#, "'wdith'"), (#"{"temperature": 0}"#, "model: temperature is 0, wanted 0.001 … 100.0"),
     (#"{"width": 768, "heads": 7}"#, "width is 768, not divisible by heads = 7"),
     (#"{"num_visible": 195}"#, "num_visible is 195 of 196"), (#"{"num_visible": 0}"#, "num_visible is 0"),
     (#"{"positions": "learned"}"#, "'linspace', 'index'"), (#"{"depth": 2.5}"#, "depth is 2.5"),

@@ -155,7 +155,8 @@ class Dataset:
             epoch: zero-based.
 
         Returns:
-            [n, crop height, crop width, channels] float32.
+            [n, crop height, crop width, channels] float32. NaN for images that are skipped because they cannot be read;
+            training takes another in their place.
 
         """
         chosen = self._indices(indices)
@@ -176,7 +177,7 @@ class Dataset:
                 the whole image is brought to `size`, whatever its ratio.
 
         Returns:
-            [n, height, width, channels] float32 in 0 … 1.
+            [n, height, width, channels] float32 in 0 … 1. NaN for images that are skipped because they cannot be read.
 
         """
         chosen = self._indices(indices)

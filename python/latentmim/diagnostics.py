@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,14 @@ import numpy as np
 
 from latentmim import _arrays
 from latentmim import _latentmim as _native
+from latentmim.data import Arrays, Dataset, as_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
+    from latentmim._arrays import PathLike
     from latentmim.config import Precision
     from latentmim.encoder import Encoder
     from latentmim.model import LatentMIM
@@ -100,14 +103,15 @@ class Spread:
     effective_rank: NDArray[np.float64]
     similarity: NDArray[np.float64]
 
-    def _repr_html_(self) -> str:
+    def _repr_markdown_(self) -> str:
         rows = zip(self.effective_rank, self.similarity, strict=True)
-        cells = [
-            f"<tr><td>{layer}</td><td>{rank:.1f}</td><td>{cosine:.3f}</td></tr>"
-            for layer, (rank, cosine) in enumerate(rows)
-        ]
-        head = "<tr><th>layer</th><th>effective rank</th><th>similarity</th></tr>"
-        return f"<table>{head}{''.join(cells)}</table>"
+        return "\n".join(
+            [
+                "| layer | effective rank | similarity |",
+                "|---|---|---|",
+                *(f"| {i} | {rank:.1f} | {cosine:.3f} |" for i, (rank, cosine) in enumerate(rows)),
+            ]
+        )
 
     def __str__(self) -> str:
         rows = zip(self.effective_rank, self.similarity, strict=True)
@@ -119,20 +123,25 @@ class Spread:
         )
 
 
-def spread(encoder: Encoder, images: ArrayLike, *, precision: Precision = "float32") -> Spread:
+def spread(encoder: Encoder, images: Dataset | PathLike | ArrayLike, *, precision: Precision = "float32") -> Spread:
     """How far apart images lie behind every layer, before the final norm.
 
     Args:
         encoder: to look into.
         images: [B, H, W, channels], at least two, uint8 in 0 … 255 or float in 0 … 1, not normalised; sides divisible
-            by the patch size.
+            by the patch size. Or a data set or the path of a folder, whose images are brought to the trained size (all
+            at once: take some hundreds); those that cannot be read are left out.
         precision: what the operands of products are rounded to.
 
     Raises:
         ValueError: fewer than two images, sides that do not divide, numbers that are not finite.
 
     """
-    pixels, _ = _arrays.batch(images)
+    if isinstance(images, str | os.PathLike | Dataset) and not isinstance(images, Arrays):
+        pixels = as_dataset(images).resized(encoder.config.image_size)
+        pixels = pixels[np.isfinite(pixels[:, 0, 0, 0])]
+    else:
+        pixels = _arrays.pixels(images.images if isinstance(images, Arrays) else images, "images")
     ranks, similarities = (np.empty(encoder.config.depth + 1) for _ in range(2))
     _native.encoder_spread(encoder._handle, pixels, precision, ranks, similarities)
     return Spread(ranks, similarities)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 import numpy as np
 
-from latentmim import _arrays
+from latentmim import _arrays, _rows
 from latentmim import _latentmim as _native
 from latentmim.config import ModelConfig, ModelOptions, Precision, to_json
+from latentmim.data import Arrays, Dataset, ImageFolder, load_image
 from latentmim.data import resize as resize_images
 from latentmim.names import refuse_unknown
 
@@ -53,7 +55,7 @@ class Encoder:
 
     def features(
         self,
-        images: ArrayLike,
+        images: Dataset | PathLike | ArrayLike,
         *,
         layer: int | None = None,
         norm: bool = True,
@@ -70,20 +72,23 @@ class Encoder:
 
         Args:
             images: [B, H, W, channels], or one image [H, W, channels]: uint8 in 0 … 255 or float in 0 … 1, not
-                normalised.
+                normalised. Or a data set, or the path of a folder or of one image.
             layer: behind which block they are taken: 0 (before the first) … depth, or counted from the end, −1 the
                 last; the last if not given.
             norm: with the final norm.
             projector: through the projector, behind the norm.
             class_token: with the class token, as the first of N + 1.
             resize: how sides that the patch size does not divide are dealt with: None refuses them; "nearest" takes the
-                nearest that it does divide; a number or (height, width) is the size to compute at.
+                nearest that it does divide; a number or (height, width) is the size to compute at. The images of a
+                data set or folder, which may differ, are all brought to that size, or to the trained one for None;
+                `latentmim.evaluate.features` can cut them instead.
             extend_positions: larger images reach further than the trained grid, instead of spanning its range.
             precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with
                 AVX512-BF16) or "auto", bf16 where there is.
 
         Returns:
-            [B, N, C] float32, patches row by row; [N, C] for one image.
+            [B, N, C] float32, patches row by row; [N, C] for one image. NaN for images that a data set skips because
+            they cannot be read.
 
         Raises:
             ValueError: sides that do not divide (the nearest that do are named), wrong channels, NaN, no such layer, no
@@ -91,16 +96,22 @@ class Encoder:
             TypeError: pixels neither uint8 nor float.
 
         """
-        pixels, is_single = _arrays.batch(images)
-        tokens = self._tokens(self._resized(pixels, resize), layer, norm, projector, extend_positions, precision)
         if class_token and not self.has_class_token:
             raise ValueError("class_token: this encoder has none")
+        source = _source(images)
+        if isinstance(source, Dataset):
+            return self._of_dataset(
+                source, resize, layer=layer, norm=norm, projector=projector, precision=precision,
+                pooling="tokens" if class_token else "patches", extend_positions=extend_positions,
+            )  # fmt: skip
+        pixels, is_single = _arrays.batch(source)
+        tokens = self._tokens(self._resized(pixels, resize), layer, norm, projector, extend_positions, precision)
         tokens = tokens if class_token or not self.has_class_token else tokens[:, 1:]
         return tokens[0] if is_single else tokens
 
     def pool(
         self,
-        images: ArrayLike,
+        images: Dataset | PathLike | ArrayLike,
         pooling: Pooling = "mean",
         *,
         k: int = 10,
@@ -124,7 +135,13 @@ class Encoder:
             precision: see `features`.
 
         """
-        pixels, is_single = _arrays.batch(images)
+        source = _source(images)
+        if isinstance(source, Dataset):
+            return self._of_dataset(
+                source, resize, layer=layer, norm=norm, projector=projector, precision=precision, pooling=pooling,
+                pooling_k=k,
+            )  # fmt: skip
+        pixels, is_single = _arrays.batch(source)
         tokens = self._tokens(self._resized(pixels, resize), layer, norm, projector, False, precision)
         pooled = np.empty((len(tokens), tokens.shape[2]), np.float32)
         _native.pool(tokens, self.has_class_token, pooling, k, pooled)
@@ -159,6 +176,20 @@ class Encoder:
             size = self.nearest_size(*pixels.shape[1:3])
         return pixels if _arrays.sides(size) == pixels.shape[1:3] else resize_images(pixels, size)
 
+    def _of_dataset(
+        self, data: Dataset, resize: Literal["nearest"] | int | tuple[int, int] | None, **options: Any
+    ) -> FloatArray:
+        """Features of the images of a data set, whole images brought to one size."""
+        if isinstance(resize, str):
+            raise ValueError(
+                f"resize: is '{resize}', but the images of a data set become one size: wanted a number of pixels, "
+                "(height, width), or None for the trained size"
+            )
+        size = self.config.image_size if resize is None else _arrays.sides(resize)
+        text = to_json(options | {"size": size, "short_side": 0, "layer": self._layer(options["layer"])})
+        is_dense = options["pooling"] in ("patches", "tokens")
+        return _rows.features(self, data, data._indices(None), text, is_dense)
+
     def _tokens(
         self, pixels: NDArray[Any], layer: int | None, norm: bool, projector: bool, extend: bool, precision: Precision
     ) -> FloatArray:
@@ -182,6 +213,13 @@ class Encoder:
             f"{config.patch_size}×{config.patch_size}×{config.channels}, trained on {config.grid[0]}×{config.grid[1]}"
             f"{'' if self.family == 'latentmim' else f'; {self.family}'})"
         )
+
+
+def _source(images: Dataset | PathLike | ArrayLike) -> Dataset | ArrayLike:
+    """A data set, or pixels: those of `Arrays` and of a single file are at hand."""
+    if isinstance(images, str | os.PathLike):
+        return ImageFolder(images) if os.path.isdir(images) else load_image(images)
+    return images.images if isinstance(images, Arrays) else images
 
 
 def require_encoder(encoder: object) -> None:

@@ -74,3 +74,33 @@ def test_recomputing_and_accumulating_save_memory() -> None:
     assert parts[2] < 0.8 * plain[2]
     for total, peak, *_ in (thrifty, parts):
         assert peak <= 1.02 * total
+
+
+LIMITED = """
+import resource
+import numpy as np
+import latentmim as lm
+
+lm.set_thread_count(2)
+rows = np.random.default_rng(0).random((20_000, 256), np.float32)
+data = lm.evaluate.Features(rows, np.arange(20_000) % 10)
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + ({room} << 20),) * 2)
+try:
+    print(float(lm.evaluate.{call}, progress=False)))
+except MemoryError:
+    print("MemoryError")
+"""
+
+
+@pytest.mark.parametrize("room", [1, 12, 60])
+@pytest.mark.parametrize(
+    "call",
+    ["nearest_neighbor(None, data", "knn(None, data, data, k=20", "linear_probe(None, data, data, epochs=1",
+     "few_shot(None, data, data, iterations=5"],
+)  # fmt: skip
+def test_a_limit_on_memory_is_an_error(call: str, room: int) -> None:
+    """Not the end of the process."""
+    found = execute(LIMITED.format(call=call, room=room)).strip()
+    assert found == "MemoryError" if room == 1 else found == "MemoryError" or 0 <= float(found) <= 1

@@ -93,6 +93,12 @@ lm_status lm_training_options(const char *options, char **resolved);
 /// The options in which a model's differ from a preset: {"name": [value, preset's value], …}.
 lm_status lm_model_options_difference(const char *options, const char *preset, char **difference);
 
+/// What options there are: {"name": {"type": "integer" | "number" | "flag" | "text" | "choice" | "sides", "least",
+/// "largest" or "choices", "optional": null is taken, "list": several are, "default"}, …}. `name` of the list: "model",
+/// "training", "features" (how images become vectors), "pretrained" (what is said about weights of other projects), or a
+/// protocol of lm_evaluate.
+lm_status lm_options(const char *name, char **list);
+
 /// The sizes of what a model sees, predicts and gives.
 typedef struct lm_sizes {
   int64_t rows, columns;              ///< the grid of training crops
@@ -190,7 +196,8 @@ int64_t lm_dataset_left_out_count(const lm_dataset *dataset);
 /// One of them, and why it is left out.
 lm_status lm_dataset_left_out(const lm_dataset *dataset, int64_t index, char **path, char **reason);
 lm_status lm_dataset_image(const lm_dataset *dataset, int64_t index, lm_image **image);
-/// Normalised crops of images, as training sees them in `epoch`: [count, crop height, crop width, channels].
+/// Normalised crops of images, as training sees them in `epoch`: [count, crop height, crop width, channels]. NaN for images
+/// that are skipped because they cannot be read, here and in lm_dataset_resized.
 lm_status lm_dataset_crops(
     const lm_dataset *dataset, const int64_t *indices, int64_t count, const char *model_options,
     const char *training_options, int64_t epoch, float *crops);
@@ -363,9 +370,12 @@ lm_status lm_encoder_spread(
     lm_encoder *encoder, const lm_pixels *pixels, const char *precision, double *effective_ranks,
     double *similarities);
 
-/// One vector per image of a data set, [count, C]. `options`: {"resize": pixels or 0, "height", "width", "layer",
-/// "norm", "projector", "pooling": "cls" | "mean" | "max" | "topk_mean", "k"}; defaults are the `nn` protocol: resize
-/// to side/.875, centre crop, mean of patch tokens before the final norm.
+/// Numbers in the vector of an image: C, and N·C or (N + 1)·C for the poolings "patches" and "tokens", which leave
+/// tokens as they are. `options`: as below.
+lm_status lm_encoder_features_width(const lm_encoder *encoder, const char *options, int64_t *width);
+/// One vector per image of a data set, [count, width], in the order of `indices`. NaN in the row of an image that the
+/// data set skips because it cannot be read. `options`: lm_options("features"); defaults are those of `nn`: short side
+/// to side/.875, centre crop, mean of the patch tokens before the final norm.
 lm_status lm_encoder_dataset_features(
     const lm_encoder *encoder, const lm_dataset *dataset, const int64_t *indices, int64_t count, const char *options,
     float *features);
@@ -391,16 +401,15 @@ typedef struct lm_labelled_features {
 /// Scores an encoder by several protocols; images go through it once for each framing and tap.
 ///
 /// - `train`: what protocols learn from, NULL where none does. `test`: what they are scored on.
-/// - `entries`: [{"protocol": "nn" | "knn" | "knn_uniform" | "linear" | "few_shot", "options": {…}, "features": {…}},
-///   …]; `features` as in lm_encoder_dataset_features, its defaults the protocol's. NULL: all protocols that apply.
-/// - `options` of knn: "k" (a number or several), "temperature"; of knn_uniform: "k"; of linear: "preset" ("in100",
-///   "in1k", "small"), "augment", "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "momentum",
-///   "weight_decay", "trust_coefficient", "init_std", "seed"; of few_shot: "shots", "seeds", "learning_rate",
-///   "momentum", "weight_decay", "batch_size", "iterations", "schedule", "batch_norm", "init_std".
+/// - `entries`: [{"protocol": "nn" | "knn" | "knn_uniform" | "linear" | "few_shot" | "fine_tune", "options": {…},
+///   "features": {…}}, …]; `options` as lm_options(protocol) lists them, `features` as lm_options("features"), its
+///   defaults the protocol's. NULL: the suite, every protocol that applies but fine_tune; {"suite": [protocol, …]}: a
+///   suite of these.
 /// - `progress` may be NULL; `context` is handed to it.
 /// - `*report`: {"results": [{"protocol", "label", "options", "tap", "train", "test", "classes", "seeds", "accuracy",
 ///   "deviation", "scores": [[name, accuracy], …], "history": [[name, accuracy], …], "images", "predictions",
-///   "neighbors", "losses", "row"}, …], "left_out": [[protocol, reason], …], "markdown"}.
+///   "neighbors", "losses", "row", "markdown"}, …], "left_out": [[protocol, reason], …], "markdown"}; "images" are the
+///   indices of those scored.
 lm_status lm_evaluate(
     const lm_encoder *encoder, const lm_dataset *train, const lm_dataset *test, const char *entries,
     lm_progress progress, void *context, char **report);
@@ -411,10 +420,7 @@ lm_status lm_evaluate_features(
 
 /// Fine-tunes a copy of an encoder with a linear classifier on `train`, and scores it on `test` (Table 8c).
 ///
-/// - `options`: "preset" ("in100", "in1k", "small"), "base_learning_rate", "batch_size", "epochs", "warmup_epochs",
-///   "min_learning_rate", "weight_decay", "layer_decay", "crop_area", "drop_path", "label_smoothing", "mixup",
-///   "cutmix", "switch_probability", "rand_augment", "erasing_probability", "init_std", "precision", "recompute",
-///   "evaluate_every", "seed".
+/// - `options`: lm_options("fine_tune").
 /// - `features`: as in lm_encoder_dataset_features: framing and pooling count; NULL: the mean of the patch tokens.
 /// - `progress`, `context`: as for lm_evaluate.
 /// - `*tuned`: the trained encoder, without a projector. `*report`: one result in the form of lm_evaluate's; its

@@ -1,4 +1,7 @@
 import Compute
+import Files
+
+import Compute
 
 extension PretrainedWeights {
   /// Finds the encoder in a source.
@@ -15,8 +18,7 @@ extension PretrainedWeights {
     if name == PretrainedOptions.own || (name == nil && isOwn) { return nil }
     let families = EncoderFamily.all.filter { name == nil || $0.name == name }
     guard !families.isEmpty else {
-      let known = ([PretrainedOptions.own] + EncoderFamily.all.map(\.name)).map { "'\($0)'" }.joined(separator: ", ")
-      throw ConfigurationError("family", "is '\(shortened(name ?? ""))', wanted one of \(known)")
+      throw ConfigurationError("family", "is \(quoted([name ?? ""])), wanted \(oneOf(PretrainedOptions.families))")
     }
     let there = reader.encoderPlaces()
     let candidates = prefix.map { [withoutWrappers($0)] } ?? there

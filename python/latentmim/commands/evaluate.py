@@ -7,12 +7,12 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 from latentmim import _arrays
-from latentmim.commands.shared import add_encoder_options, add_settings, read_encoder, settings, sides
+from latentmim.commands.shared import add_encoder_options, add_precision, add_settings, read_encoder, settings, sides
 from latentmim.data import ImageFolder
 from latentmim.evaluate import protocols
 from latentmim.evaluate.features import FeatureOptions
 from latentmim.evaluate.protocols import pixels_nearest_neighbor
-from latentmim.evaluate.running import FUNCTIONS, score
+from latentmim.evaluate.running import FUNCTIONS, PROTOCOLS, score
 from latentmim.evaluate.suites import suite
 from latentmim.evaluate.tuning import fine_tune
 from latentmim.names import refuse_unknown
@@ -24,15 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = ["add_options", "run"]
 
-PROTOCOLS = ["nn", "knn", "knn_uniform", "linear", "few_shot", "fine_tune", "suite"]
-
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to its parser."""
     parser.add_argument("weights", help="encoder.safetensors, a checkpoint, or the authors' .pth")
     parser.add_argument("folder", help="images scored: a sub-folder for each class")
     parser.add_argument("--train", metavar="FOLDER", help="images that protocols learn from; all but nn need it")
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="nn", help="(default: nn)")
+    parser.add_argument("--protocol", choices=[*PROTOCOLS, "suite"], default="nn", help="(default: nn)")
     parser.add_argument("--k", type=int, nargs="+", help="numbers of neighbours of knn and knn_uniform")
     parser.add_argument("--seed", type=int, nargs="+", help="of linear and fine_tune; of few_shot one for each run")
     parser.add_argument("--pooling", choices=["cls", "mean", "max", "topk_mean"], help="(default: the protocol's)")
@@ -40,6 +38,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=int, nargs="+", metavar="PIXELS", help="HEIGHT WIDTH that the encoder sees, or one"
     )
+    add_precision(parser)
     add_settings(parser, "epochs=50")
     parser.add_argument("--out", metavar="FILE", help="where fine_tune leaves the trained encoder (safetensors)")
     parser.add_argument("--json", metavar="FILE", help="write everything that was found")
@@ -93,7 +92,7 @@ def _options(chosen: argparse.Namespace) -> dict[str, Any]:
 
 def _known(protocol: str) -> list[str]:
     """What `--set` may name."""
-    function = fine_tune if protocol == "fine_tune" else getattr(protocols, FUNCTIONS.get(protocol, protocol), None)
+    function = fine_tune if protocol == "fine_tune" else getattr(protocols, FUNCTIONS[protocol], None)
     parameters = [] if function is None else list(inspect.signature(function).parameters.values())
     own = [item.name for item in parameters if item.kind is item.KEYWORD_ONLY and item.name != "progress"]
     return [*own, *FeatureOptions.__annotations__]
@@ -106,6 +105,8 @@ def _features(chosen: argparse.Namespace) -> dict[str, Any]:
         features["pooling"] = chosen.pooling
     if chosen.layer is not None:
         features["layer"] = chosen.layer
+    if chosen.precision is not None:
+        features["precision"] = chosen.precision
     if (size := sides(chosen.size)) is not None:
         features["size"] = size
     return features

@@ -63,8 +63,10 @@ def neighbors(
         raise ValueError(f"neighbors: there are features of {len(vectors)} images, wanted those of all {len(data)}")
     _native.normalize_rows(vectors)
     if isinstance(queries, int | np.integer):
-        queries = sorted(np.random.default_rng(seed).choice(len(data), min(queries, len(data)), replace=False))
-    count = min(count, len(data) - 1)
+        # Images that cannot be read have rows of NaN.
+        there = np.flatnonzero(np.isfinite(vectors[:, 0]))
+        queries = sorted(np.random.default_rng(seed).choice(there, min(queries, len(there)), replace=False))
+    count = min(count, int(np.isfinite(vectors[:, 0]).sum()) - 1)
     figure, grid = panels(len(queries), count + 1, 1.45 * (count + 1), 1.62 * len(queries))
     for row, query in zip(grid, queries, strict=True):
         cosines = vectors @ vectors[query]

@@ -3,11 +3,11 @@ import Images
 import LatentMIM
 
 /// Feature vectors of images whose classes are known.
-public struct LabelledFeatures: Sendable {
+public struct LabelledFeatures: @unchecked Sendable {
   /// What messages call the set: "training" or "test".
   public let set: String
   /// [count, width], row-major, finite.
-  public let vectors: Buffer
+  public let start: UnsafePointer<Float>
   public let count: Int
   public let width: Int
   /// [count], at least 0.
@@ -16,6 +16,10 @@ public struct LabelledFeatures: Sendable {
   public let classNames: [String]
   /// [count], the index of each row's image in its data set.
   public let images: [Int]
+  /// What the rows lie in; nil where they are borrowed.
+  private let memory: Buffer?
+
+  public var values: UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: start, count: count * width) }
 
   /// - Parameters:
   ///   - vectors: [count, width], row-major, finite, at least one row.
@@ -26,7 +30,28 @@ public struct LabelledFeatures: Sendable {
     set: String, vectors: Buffer, count: Int, width: Int, labels: [Int]?, classNames: [String] = [],
     images: [Int]? = nil
   ) throws {
-    guard count >= 1, width >= 1, elementCount([count, width]) == vectors.count else {
+    try self.init(
+      set: set, vectors.values, memory: vectors, count: count, width: width, labels: labels, classNames: classNames,
+      images: images)
+  }
+
+  /// Features that lie elsewhere and are not copied.
+  ///
+  /// - Parameter vectors: [count, width], row-major, finite, at least one row. They must stay as they are while this is
+  ///   in use.
+  /// - Throws: `EvaluationError`.
+  public init(
+    set: String, borrowing vectors: UnsafeBufferPointer<Float>, count: Int, width: Int, labels: [Int]?
+  ) throws {
+    try self.init(
+      set: set, vectors, memory: nil, count: count, width: width, labels: labels, classNames: [], images: nil)
+  }
+
+  private init(
+    set: String, _ vectors: UnsafeBufferPointer<Float>, memory: Buffer?, count: Int, width: Int, labels: [Int]?,
+    classNames: [String], images: [Int]?
+  ) throws {
+    guard count >= 1, width >= 1, elementCount([count, width]) == vectors.count, let start = vectors.baseAddress else {
       throw EvaluationError.features(set: set, found: vectors.count, count: count, width: width)
     }
     guard let labels else { throw EvaluationError.noLabels(set: set) }
@@ -34,25 +59,18 @@ public struct LabelledFeatures: Sendable {
     if let row = labels.firstIndex(where: { $0 < 0 }) {
       throw EvaluationError.label(labels[row], set: set, row: row)
     }
-    if let bad = vectors.values.firstIndex(where: { !$0.isFinite }) {
+    if let bad = vectors.firstIndex(where: { !$0.isFinite }) {
       throw EvaluationError.notFinite(set: set, row: bad / width, channel: bad % width)
     }
-    (self.set, self.vectors, self.count, self.width) = (set, vectors, count, width)
+    (self.set, self.start, self.memory, self.count, self.width) = (set, start, memory, count, width)
     (self.labels, self.classNames) = (labels, classNames)
     self.images = images ?? Array(0..<count)
-  }
-
-  /// The row of each image with its length divided out: [count, width].
-  func directions() throws -> Buffer {
-    let unit = try Buffer(vectors.values)
-    try l2Normalize(UnsafeMutableBufferPointer(start: unit.pointer, count: unit.count), count: count, width: width)
-    return unit
   }
 
   /// Copies rows one after the other.
   func gather(_ rows: [Int], into place: UnsafeMutablePointer<Float>) {
     for (index, row) in rows.enumerated() {
-      (place + index * width).update(from: vectors.pointer + row * width, count: width)
+      (place + index * width).update(from: start + row * width, count: width)
     }
   }
 
@@ -118,6 +136,4 @@ public struct ClassificationTask: Sendable {
     (self.train, self.test, self.classes) = (train, test, classes)
     trainClasses = train.labels.map { classes.number(ofTraining: $0) }
   }
-
-  func accuracy(of predictions: [Int]) -> Double { classes.accuracy(of: predictions) }
 }
