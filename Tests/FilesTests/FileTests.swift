@@ -1,3 +1,4 @@
+import Compute
 import Glibc
 import Files
 import Testing
