@@ -13,7 +13,7 @@ import latentmim as lm
 from latentmim import _latentmim as native
 from latentmim import cli, config
 from latentmim.data import Dataset
-from latentmim.encoder import Family, Pooling
+from latentmim.encoder import Pooling
 from latentmim.evaluate.features import FeatureOptions, ImageOptions
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -89,7 +89,6 @@ def test_feature_options_are_the_cores() -> None:
 def test_options_of_other_projects_weights_are_the_cores() -> None:
     signature, core = inspect.signature(lm.load_encoder), listed("pretrained")
     assert signature.parameters.keys() - {"weights", "options"} == core.keys()
-    assert set(get_args(Family)) == set(core["family"]["choices"])
     assert all(signature.parameters[option].default is None for option in core)
 
 
