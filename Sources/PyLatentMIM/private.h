@@ -80,6 +80,7 @@ struct handle {
   struct handle *root;  ///< the handle whose lock covers this one: a model's for its trainer, optimiser and encoder
   PyThread_type_lock lock;
   unsigned long owner;  ///< the thread that holds the lock
+  long process;         ///< in which the lock is known to work: a fork may have left it locked by a thread of the parent
   struct geometry geometry;
 };
 

@@ -26,7 +26,9 @@ static PyObject *set_instruction_set(PyObject *self, PyObject *args) {
   (void)self;
   const char *name;
   if (!PyArg_ParseTuple(args, "s", &name)) return NULL;
-  return none_or_fail(lm_set_instruction_set(name));
+  lm_status status;
+  WITHOUT_GIL(status = lm_set_instruction_set(name));  // it waits for computations, which may want the GIL
+  return none_or_fail(status);
 }
 
 static PyObject *memory_statistics(PyObject *self, PyObject *args) {

@@ -46,7 +46,7 @@ extension Precision {
     self = precision
   }
 
-  /// Runs `body` at this precision.
+  /// Runs `body` at this precision, with one instruction set from beginning to end.
   ///
   /// - Parameters:
   ///   - keepsPackedWeights: whether weights are used again before they change.
@@ -56,9 +56,11 @@ extension Precision {
   public func compute<Result>(
     keepsPackedWeights: Bool = false, recomputesBlocks: Bool = false, noise: Noise? = nil, _ body: () throws -> Result
   ) throws -> Result {
-    var computation = Computation(
-      try arithmetic(), keepsPackedWeights: keepsPackedWeights, recomputesBlocks: recomputesBlocks)
-    computation.noise = noise
-    return try Computation.$current.withValue(computation) { try body() }
+    try InstructionSet.held {
+      var computation = Computation(
+        try arithmetic(), keepsPackedWeights: keepsPackedWeights, recomputesBlocks: recomputesBlocks)
+      computation.noise = noise
+      return try Computation.$current.withValue(computation) { try body() }
+    }
   }
 }

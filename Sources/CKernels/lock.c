@@ -1,0 +1,42 @@
+// Locks that know their process. A forked child keeps one thread of its parent's: a lock that another one held at the fork would never
+// be given back. Such a lock names the parent as its owner, so the child takes it over.
+#define _GNU_SOURCE
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "CKernels.h"
+
+// Counted along a line of forks: no ancestor has the number of its descendant.
+static uint32_t process = 1;
+
+static void count_fork(void) { __atomic_fetch_add(&process, 1, __ATOMIC_RELAXED); }
+
+__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(NULL, NULL, count_fork); }
+
+uint32_t lmk_process_number(void) { return __atomic_load_n(&process, __ATOMIC_RELAXED); }
+
+static int replace(struct lmk_lock *lock, uint32_t *word, uint32_t with) {
+  return __atomic_compare_exchange_n(&lock->word, word, with, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+// The word is 0 while nobody holds the lock, else twice its owner's process number, plus 1 while somebody may wait.
+int lmk_lock(struct lmk_lock *lock) {
+  uint32_t mine = 2 * lmk_process_number(), word = 0;
+  if (replace(lock, &word, mine)) return 1;
+  for (;;) {
+    if ((word & ~1u) != mine) {
+      int is_whole = word == 0;
+      if (replace(lock, &word, mine | 1)) return is_whole;
+    } else if ((word & 1) || replace(lock, &word, mine | 1)) {
+      syscall(SYS_futex, &lock->word, FUTEX_WAIT_PRIVATE, mine | 1, NULL, NULL, 0);
+      word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+    }
+  }
+}
+
+void lmk_unlock(struct lmk_lock *lock) {
+  if (__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) & 1)
+    syscall(SYS_futex, &lock->word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
