@@ -11,9 +11,17 @@
 // Counted along a line of forks: no ancestor has the number of its descendant.
 static uint32_t process = 1;
 
-static void count_fork(void) { __atomic_fetch_add(&process, 1, __ATOMIC_RELAXED); }
+// Where Swift's runtime remembers the number of a thread for its own locks (of generic types and of globals' first use). The thread that
+// forks keeps its parent's number in the child: threads that wait for a lock it holds would wait for a thread that is not theirs. A weak
+// definition: linked with the static runtime it is the runtime's own variable, elsewhere nobody's.
+__attribute__((weak)) _Thread_local pid_t runtime_thread __asm__("_ZZN5swift14threading_impl5linux13ulock_get_tidEvE3tid");
 
-__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(NULL, NULL, count_fork); }
+static void enter_child(void) {
+  __atomic_fetch_add(&process, 1, __ATOMIC_RELAXED);
+  runtime_thread = 0;  // asked for again
+}
+
+__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(NULL, NULL, enter_child); }
 
 uint32_t lmk_process_number(void) { return __atomic_load_n(&process, __ATOMIC_RELAXED); }
 
