@@ -21,7 +21,7 @@ extension Trainer {
   public func memoryEstimate() throws -> MemoryEstimate {
     let batch = configuration.batchSize / configuration.accumulationSteps
     let step = try configuration.precision.compute(recomputesBlocks: configuration.recompute) {
-      try model.peakBytes(batch: batch, accumulates: configuration.accumulationSteps > 1)
+      try model.peakBytes(batch: batch, parts: configuration.accumulationSteps)
     }
     let pixels = model.configuration.cropHeight * model.configuration.cropWidth * model.configuration.channels
     return MemoryEstimate(

@@ -87,18 +87,16 @@ public final class Trainer: @unchecked Sendable {
     var metrics = BatchMetrics()
     var pooled = PooledTokens()
     model.clearGradients()  // what somebody looked at between steps is not part of this one
-    let parts = configuration.accumulationSteps
-    for part in 0..<parts {
-      let batch = try Profile.measure("waiting for images") { try batches.next(from: nextPart) }
-      averageTarget(values.targetMomentum)
-      let crops = try batch.crops(of: model.configuration, seed: configuration.randomSeed, epoch: epoch)
-      var noise = model.configuration.noise(seed: configuration.randomSeed, step: step)
-      noise?.firstImage = part * batch.count
-      let found = try configuration.precision.compute(recomputesBlocks: configuration.recompute, noise: noise) {
-        try model.loss(crops, gamma: values.gamma, share: 1 / Float(parts), pooled: &pooled)
-      }
-      metrics.add(found, share: 1 / Double(parts))
+    let count = configuration.accumulationSteps
+    let batch = try count > 1 && model.needsWholeBatch ? wholeBatch(count, epoch) : nil
+    averageTarget(values.targetMomentum)
+    let mixed = try batch.flatMap { try mixedTerms($0, gamma: values.gamma) }
+    for index in 0..<count {
+      let part = try batch?[index] ?? nextPart(index, of: count, epoch)
+      let found = try compute(part) { try model.loss(part, gamma: values.gamma, mixed: mixed, pooled: &pooled) }
+      metrics.add(found, share: 1 / Double(count))
     }
+    metrics.loss += mixed?.value ?? 0
     (metrics.similarityImages, metrics.effectiveRank) = try pooled.similarityAndRank()
     let norm = Profile.measure("gradient norm") { optimizer.gradientNorm() }
     guard norm.isFinite else { throw NonFiniteError(what: "the gradient's norm", value: norm) }
@@ -108,6 +106,36 @@ public final class Trainer: @unchecked Sendable {
     return StepMetrics(
       batch: metrics, step: step, epoch: epoch, values: values, gradientNorm: norm,
       imagesPerSecond: Double(configuration.batchSize) / max(monotonicSeconds() - start, 1e-9))
+  }
+
+  /// All parts of a step's batch.
+  private func wholeBatch(_ parts: Int, _ epoch: Int) throws -> [BatchPart] {
+    try (0..<parts).map { _ in try nextCrops() }
+      .parts(of: model.configuration, seed: configuration.randomSeed, epoch: epoch)
+  }
+
+  private func nextPart(_ index: Int, of parts: Int, _ epoch: Int) throws -> BatchPart {
+    let loaded = try nextCrops()
+    return BatchPart(
+      crops: try loaded.crops(of: model.configuration, seed: configuration.randomSeed, epoch: epoch),
+      images: index * loaded.count..<(index + 1) * loaded.count, share: 1 / Float(parts))
+  }
+
+  private func nextCrops() throws -> LoadedCrops {
+    try Profile.measure("waiting for images") { try batches.next(from: loadingStart) }
+  }
+
+  /// The terms of the loss that mix images, of a batch that is computed in parts; nil where there are none.
+  private func mixedTerms(_ batch: [BatchPart], gamma: Double) throws -> MixedTerms? {
+    guard model.mixesImages else { return nil }
+    let values = try batch.map { part in try compute(part) { try model.mixedValues(part.crops) } }
+    return try configuration.precision.compute { try model.mixedTerms(values, gamma: gamma) }
+  }
+
+  private func compute<Result>(_ part: BatchPart, _ body: () throws -> Result) throws -> Result {
+    var noise = model.configuration.noise(seed: configuration.randomSeed, step: step)
+    noise?.firstImage = part.images.lowerBound
+    return try configuration.precision.compute(recomputesBlocks: configuration.recompute, noise: noise, body)
   }
 
   /// Moves the weights, and in the same pass the target encoder as the next step will want it.
@@ -132,7 +160,7 @@ public final class Trainer: @unchecked Sendable {
   }
 
   /// Where loading begins: the epoch and the number of the part in it.
-  private var nextPart: (epoch: Int, part: Int) {
+  private var loadingStart: (epoch: Int, part: Int) {
     (step / stepsPerEpoch, step % stepsPerEpoch * configuration.accumulationSteps)
   }
 
