@@ -1,5 +1,5 @@
-// GELU, x·Φ(x), and its slope Φ(x) + x·φ(x): as exact as float32 allows, or as bfloat16 wants it at half the cost. Included once per
-// instruction set, behind vector_math.h.
+// GELU, x·Φ(x), and its slope Φ(x) + x·φ(x): as exact as float32 allows, or as bfloat16 wants it at half the cost.
+// Included once per instruction set, behind vector_math.h.
 struct LMK_NAME(gelu_both) {
   float value, slope;
 };

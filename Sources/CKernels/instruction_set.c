@@ -19,8 +19,8 @@ static int remembered(_Atomic int *place, int (*find)(void)) {
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// Whether the processor has the matrix unit and the system lets this process use it: Linux wants to be asked, because the unit's registers
-// make every thread's saved state larger.
+// Whether the processor has AMX and the system lets this process use it: Linux wants to be asked, because the unit's
+// registers make every thread's saved state larger.
 static int has_amx(void) {
 #if defined(__linux__)
   enum { request_permission = 0x1023, tile_data = 18, bit_tile = 1 << 24, bit_bfloat16 = 1 << 22 };

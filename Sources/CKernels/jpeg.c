@@ -8,7 +8,8 @@
 
 #include "CKernels.h"
 
-// Scans after which a progressive file is taken for an attack on the reader's time (libjpeg-turbo's own fuzzers' limit).
+// Scans after which a progressive file is taken for an attack on the reader's time (libjpeg-turbo's own fuzzers'
+// limit).
 enum { most_scans = 500 };
 
 struct decoder {

@@ -3,14 +3,14 @@
 
 void lmk_layer_norm(
     long rows, long width, const void *x, int x_type, const float *weight, const float *bias, float epsilon, void *y,
-    int y_type, float *mean, float *inverse_deviation) {
-  LMK_DISPATCH(layer_norm, rows, width, x, x_type, weight, bias, epsilon, y, y_type, mean, inverse_deviation)
+    int y_type, float *mean, float *rstd) {
+  LMK_DISPATCH(layer_norm, rows, width, x, x_type, weight, bias, epsilon, y, y_type, mean, rstd)
 }
 
 void lmk_layer_norm_gradient(
     long rows, long width, const void *x, int x_type, const float *weight, const float *mean,
-    const float *inverse_deviation, const void *dy, int dy_type, void *dx, int dx_type, float *dweight, float *dbias) {
+    const float *rstd, const void *dy, int dy_type, void *dx, int dx_type, float *dweight, float *dbias) {
   LMK_DISPATCH(
-      layer_norm_gradient, rows, width, x, x_type, weight, mean, inverse_deviation, dy, dy_type, dx, dx_type, dweight,
+      layer_norm_gradient, rows, width, x, x_type, weight, mean, rstd, dy, dy_type, dx, dx_type, dweight,
       dbias)
 }

@@ -1,5 +1,5 @@
-// Locks that know their process. A forked child keeps one thread of its parent's: a lock that another one held at the fork would never
-// be given back. Such a lock names the parent as its owner, so the child takes it over.
+// Locks that know their process. A forked child keeps one thread of its parent's: a lock that another one held at the
+// fork would never be given back. Such a lock names the parent as its owner, so the child takes it over.
 #define _GNU_SOURCE
 #include <linux/futex.h>
 #include <pthread.h>
@@ -11,9 +11,10 @@
 // Counted along a line of forks: no ancestor has the number of its descendant.
 static uint32_t process = 1;
 
-// Where Swift's runtime remembers the number of a thread for its own locks (of generic types and of globals' first use). The thread that
-// forks keeps its parent's number in the child: threads that wait for a lock it holds would wait for a thread that is not theirs. A weak
-// definition: linked with the static runtime it is the runtime's own variable, elsewhere nobody's.
+// Where Swift's runtime remembers the number of a thread for its own locks (of generic types and of globals' first
+// use). The thread that forks keeps its parent's number in the child: threads that wait for a lock it holds would wait
+// for a thread that is not theirs. A weak definition: linked with the static runtime it is the runtime's own variable,
+// elsewhere nobody's.
 __attribute__((weak)) _Thread_local pid_t runtime_thread __asm__("_ZZN5swift14threading_impl5linux13ulock_get_tidEvE3tid");
 
 static void enter_child(void) {

@@ -33,17 +33,17 @@ static void LMK_NAME(normalize_gradient)(
   }
 }
 
-// Columns treated together, so that their sums stay in registers or the first cache.
+// Columns treated together, so that their sums stay in registers or L1.
 enum { LMK_NAME(columns_together) = 64 };
 
-// Down the rows of each column: y = (x - mean) / (std + epsilon), std over rows - 1. inverse_deviation is 1 / (std + epsilon).
+// Down the rows of each column: y = (x - mean) / (std + epsilon), std over rows - 1. rstd is 1 / (std + epsilon).
 // Sums are double: an error of the mean is the same in every row and would add up in whatever is summed over them.
 static void LMK_NAME(standardize)(
-    long rows, long width, const float *restrict x, float epsilon, float *restrict y, float *restrict inverse_deviation) {
+    long rows, long width, const float *restrict x, float epsilon, float *restrict y, float *restrict rstd) {
   for (long first = 0; first < width; first += LMK_NAME(columns_together)) {
     const long columns = width - first < LMK_NAME(columns_together) ? width - first : LMK_NAME(columns_together);
     const float *from = x + first;
-    float *to = y + first, *inverse = inverse_deviation + first;
+    float *to = y + first, *inverse = rstd + first;
     double mean[LMK_NAME(columns_together)] = {0}, squares[LMK_NAME(columns_together)] = {0};
     for (long r = 0; r < rows; r++)
       for (long i = 0; i < columns; i++) mean[i] += from[r * width + i];
@@ -62,14 +62,14 @@ static void LMK_NAME(standardize)(
   }
 }
 
-// With q = 1 / (std + ε), std = 1/q - ε: dx = q·(dy - mean(dy)) - y · Σ(dy·y) / ((rows - 1)·std). A constant column has no
-// direction to move its deviation in: the second term is 0 there.
+// With q = 1 / (std + ε), std = 1/q - ε: dx = q·(dy - mean(dy)) - y · Σ(dy·y) / ((rows - 1)·std). A constant column has
+// no direction to move its deviation in: the second term is 0 there.
 static void LMK_NAME(standardize_gradient)(
-    long rows, long width, const float *restrict y, const float *restrict inverse_deviation, float epsilon,
+    long rows, long width, const float *restrict y, const float *restrict rstd, float epsilon,
     const float *restrict dy, float *restrict dx) {
   for (long first = 0; first < width; first += LMK_NAME(columns_together)) {
     const long columns = width - first < LMK_NAME(columns_together) ? width - first : LMK_NAME(columns_together);
-    const float *inverse = inverse_deviation + first;
+    const float *inverse = rstd + first;
     double mean[LMK_NAME(columns_together)] = {0}, product[LMK_NAME(columns_together)] = {0};
     for (long r = 0; r < rows; r++) {
       for (long i = 0; i < columns; i++) {

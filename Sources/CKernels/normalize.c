@@ -10,11 +10,11 @@ void lmk_normalize_gradient(long rows, long width, const float *y, const float *
 }
 
 void lmk_standardize(
-    long rows, long width, const float *x, float epsilon, float *y, float *inverse_deviation) {
-  LMK_DISPATCH(standardize, rows, width, x, epsilon, y, inverse_deviation)
+    long rows, long width, const float *x, float epsilon, float *y, float *rstd) {
+  LMK_DISPATCH(standardize, rows, width, x, epsilon, y, rstd)
 }
 
 void lmk_standardize_gradient(
-    long rows, long width, const float *y, const float *inverse_deviation, float epsilon, const float *dy, float *dx) {
-  LMK_DISPATCH(standardize_gradient, rows, width, y, inverse_deviation, epsilon, dy, dx)
+    long rows, long width, const float *y, const float *rstd, float epsilon, const float *dy, float *dx) {
+  LMK_DISPATCH(standardize_gradient, rows, width, y, rstd, epsilon, dy, dx)
 }

@@ -1,6 +1,6 @@
 LMK_INLINED void LMK_NAME(adamw_step)(
     long n, float *restrict parameter, const float *restrict gradient, float *restrict mean, float *restrict square,
-    const struct lmk_adamw_factors *factors, float *restrict target, float keep, int averages) {
+    const struct lmk_adamw_factors *factors, float *restrict target, float momentum, int averages) {
   const struct lmk_adamw_factors f = *factors;
   for (long i = 0; i < n; i++) {
     LMK_FUSES
@@ -9,25 +9,25 @@ LMK_INLINED void LMK_NAME(adamw_step)(
     const float v = f.beta2 * square[i] + (1.0f - f.beta2) * g * g;
     mean[i] = m;
     square[i] = v;
-    const float decayed = parameter[i] * f.keep;
+    const float decayed = parameter[i] * f.decay;
     const float updated = decayed - f.rate * m / (sqrtf(v * f.square_correction) + f.epsilon);
     parameter[i] = updated;
-    if (averages) target[i] = keep * target[i] + (1.0f - keep) * updated;
+    if (averages) target[i] = momentum * target[i] + (1.0f - momentum) * updated;
   }
 }
 
 static void LMK_NAME(adamw)(
     long n, float *parameter, const float *gradient, float *mean, float *square,
-    const struct lmk_adamw_factors *factors, float *target, float keep) {
+    const struct lmk_adamw_factors *factors, float *target, float momentum) {
   if (target)
-    LMK_NAME(adamw_step)(n, parameter, gradient, mean, square, factors, target, keep, 1);
+    LMK_NAME(adamw_step)(n, parameter, gradient, mean, square, factors, target, momentum, 1);
   else
-    LMK_NAME(adamw_step)(n, parameter, gradient, mean, square, factors, target, keep, 0);
+    LMK_NAME(adamw_step)(n, parameter, gradient, mean, square, factors, target, momentum, 0);
 }
 
-static void LMK_NAME(average)(long n, float keep, const float *restrict online, float *restrict target) {
+static void LMK_NAME(average)(long n, float momentum, const float *restrict online, float *restrict target) {
   for (long i = 0; i < n; i++) {
     LMK_FUSES
-    target[i] = keep * target[i] + (1.0f - keep) * online[i];
+    target[i] = momentum * target[i] + (1.0f - momentum) * online[i];
   }
 }

@@ -3,10 +3,10 @@
 
 void lmk_adamw(
     long n, float *parameter, const float *gradient, float *mean, float *square, const struct lmk_adamw_factors *factors,
-    float *target, float keep) {
-  LMK_DISPATCH(adamw, n, parameter, gradient, mean, square, factors, target, keep)
+    float *target, float momentum) {
+  LMK_DISPATCH(adamw, n, parameter, gradient, mean, square, factors, target, momentum)
 }
 
-void lmk_average(long n, float keep, const float *online, float *target) {
-  LMK_DISPATCH(average, n, keep, online, target)
+void lmk_average(long n, float momentum, const float *online, float *target) {
+  LMK_DISPATCH(average, n, momentum, online, target)
 }

@@ -37,8 +37,8 @@ LMK_LOOP(
     pairs_avx512, __m512, _mm512_setzero_ps(), sum[i] = _mm512_dpbf16_ps(sum[i], (__m512bh)sum[i], (__m512bh)sum[i]),
     "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")
 
-// Four independent sums hide the latency of the matrix unit. Its operands are loaded from memory, as those of products are: with registers
-// that were only set to zero it was measured to keep a rate that products never have.
+// Four independent sums hide the latency of AMX. Its operands are loaded from memory, as those of products are: with
+// registers that were only set to zero it was measured to keep a rate that products never have.
 __attribute__((target("avx512f,amx-tile,amx-bf16"), noinline)) static void amx(long steps) {
   _Alignas(64) uint16_t operand[LMK_AMX_SIDE][2 * LMK_AMX_SIDE];
   for (int i = 0; i < LMK_AMX_SIDE; i++)

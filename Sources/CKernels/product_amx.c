@@ -1,5 +1,5 @@
-// Tiles by Intel's matrix unit, AMX (product_tile.h): its registers hold sixteen rows of sixteen words. Four of them are the sums of 32 rows
-// and 32 columns; with each step of sixteen words two of a and two of b meet.
+// Tiles by Intel's AMX (product_tile.h): its registers hold sixteen rows of sixteen words. Four of them are the sums of
+// 32 rows and 32 columns; with each step of sixteen words two of a and two of b meet.
 #include "product_tile.h"
 
 #if defined(__x86_64__)

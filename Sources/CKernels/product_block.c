@@ -27,7 +27,7 @@ static void expand(long words, const uint32_t *pairs, float *to) {
 // The way of a whole tile whose sums are done; of others, sums are stored first.
 static enum lmk_destination straight_way(const struct lmk_block *p) {
   const struct lmk_epilogue *e = &p->epilogue;
-  if (!p->ends || e->kind != LMK_STORE || e->scale != 1 || e->residual || e->keep != 0) return LMK_TO_SUMS;
+  if (!p->ends || e->kind != LMK_STORE || e->alpha != 1 || e->residual || e->beta != 0) return LMK_TO_SUMS;
   const bool is_amx = p->arithmetic == LMK_PRODUCT_AMX;
   if (e->type == LMK_FLOAT32) return is_amx && e->bias ? LMK_TO_SUMS : LMK_TO_FLOATS;
   return is_amx ? LMK_TO_SUMS : LMK_TO_BFLOAT16;
@@ -64,7 +64,8 @@ static struct plan make_plan(const struct lmk_block *p) {
 
 // Computes one tile: `t` of the rows, the columns of a panel.
 //
-// `here` has room for its sums where they are not kept. Returns the sums that are still to be stored: of no rows where there are none.
+// `here` has room for its sums where they are not kept. Returns the sums that are still to be stored: of no rows where
+// there are none.
 static inline struct lmk_sums compute_tile(
     const struct plan *plan, long t, long panel, const uint32_t *b, const char *ahead, float *here) {
   static const float no_bias[LMK_TILE_COLUMNS];
@@ -92,13 +93,13 @@ static inline struct lmk_sums compute_tile(
   return sums;
 }
 
-// A panel of b stays in the first cache while the rows of a pass by.
+// A panel of b stays in L1 while the rows of a pass by.
 static void compute_by_panels(const struct lmk_block *p) {
   const struct plan plan = make_plan(p);
   _Alignas(64) float here[LMK_TILE_ROWS * LMK_TILE_COLUMNS];
   for (long panel = 0; panel * LMK_TILE_COLUMNS < p->columns; panel++) {
     const uint32_t *b = p->b + panel * p->panel_stride;
-    // The next panel is brought near meanwhile, a part of it with each tile.
+    // The next panel is prefetched meanwhile, a part of it with each tile.
     const char *next_b = (const char *)(b + p->panel_stride);
     if (p->arithmetic == LMK_PRODUCT_ROUNDED) {
       expand(plan.words / 2, b, p->expanded);
@@ -111,9 +112,9 @@ static void compute_by_panels(const struct lmk_block *p) {
   }
 }
 
-// Rows of a stay in the first cache while panels pass by, and c is written row after row: the matrix unit is so fast that stores of a few
-// numbers in each of many rows would keep it waiting. Sums are stored some tiles later, which was measured to be a little faster than one
-// tile at a time.
+// Rows of a stay in L1 while panels pass by, and c is written row after row: AMX is so fast that stores of a few
+// numbers in each of many rows would keep it waiting. Sums are stored some tiles later, which was measured to be a
+// little faster than one tile at a time.
 enum { panels_together = 8 };
 
 static void compute_by_rows(const struct lmk_block *p) {

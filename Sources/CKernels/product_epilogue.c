@@ -72,9 +72,9 @@ static inline struct row scaled_plus(float factor, struct row a, struct row b) {
 
 static inline struct row plain(
     const struct lmk_epilogue *e, int type, struct row sum, struct row bias, long row, long column, struct columns there) {
-  struct row value = scaled_plus(e->scale, sum, bias);
+  struct row value = scaled_plus(e->alpha, sum, bias);
   if (e->residual) value = plus(value, load_floats(e->residual + row * e->residual_stride + column, there));
-  if (e->keep != 0) value = scaled_plus(e->keep, load(type, e->c, row * e->stride + column, there), value);
+  if (e->beta != 0) value = scaled_plus(e->beta, load(type, e->c, row * e->stride + column, there), value);
   return value;
 }
 
@@ -139,8 +139,8 @@ static inline struct row derived(
   return (struct row){_mm512_mul_ps(sum.left, slope.left), _mm512_mul_ps(sum.right, slope.right)};
 }
 
-// Kind, type and whether all columns are there are constants where this is inlined. The epilogue is a copy of the caller's: stores cannot
-// change it.
+// Kind, type and whether all columns are there are constants where this is inlined. The epilogue is a copy of the
+// caller's: stores cannot change it.
 static inline __attribute__((always_inline)) void store_rows(
     const struct lmk_epilogue e, int kind, int type, bool is_whole, const struct lmk_sums t) {
   const struct columns there = {first_lanes(is_whole ? 16 : t.columns), first_lanes(is_whole ? 16 : t.columns - 16)};
@@ -173,7 +173,7 @@ void lmk_store_sums(const struct lmk_epilogue *e, const struct lmk_sums *t) {
 }
 
 void lmk_bring_near(const struct lmk_epilogue *e, const struct lmk_sums *t) {
-  const bool reads_c = e->keep != 0, reads_before = e->kind == LMK_STORE_GELU_GRADIENT;
+  const bool reads_c = e->beta != 0, reads_before = e->kind == LMK_STORE_GELU_GRADIENT;
   if (!e->residual && !reads_c && !reads_before) return;
   const long size = e->type == LMK_FLOAT32 ? 4 : 2;
   for (long r = t->row; r < t->row + t->rows; r++) {

@@ -4,7 +4,7 @@
 
 #include "lmk_product.h"
 
-// Words of whole steps of the matrix unit that `depth` bfloat16 take.
+// Words of whole steps of AMX that `depth` bfloat16 take.
 static long whole_steps(long depth) { return (depth + 2 * LMK_AMX_SIDE - 1) / (2 * LMK_AMX_SIDE) * LMK_AMX_SIDE; }
 
 long lmk_tile_rows(int arithmetic) { return arithmetic == LMK_PRODUCT_AMX ? LMK_AMX_TILE_ROWS : LMK_TILE_ROWS; }
@@ -27,7 +27,7 @@ static int packs_by_rows(int arithmetic, int transposed) { return !transposed ||
 
 long lmk_a_tile_words(int arithmetic, int transposed, long depth) {
   if (packs_by_rows(arithmetic, transposed)) return lmk_tile_rows(arithmetic) * LMK_ROW_WORDS;
-  // A little more than there are: tiles a power of two apart would meet in the same places of the first cache.
+  // A little more than there are: tiles a power of two apart would meet in the same sets of L1.
   return lmk_a_words(arithmetic, depth) * LMK_TILE_ROWS + 16;
 }
 
@@ -38,7 +38,7 @@ long lmk_a_tile_words(int arithmetic, int transposed, long depth) {
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"))), apply_to = function)
 
 enum { lanes = 16 };
-// How far ahead of the rows that are packed others are brought near.
+// How far ahead of the rows that are packed others are prefetched.
 enum { rows_ahead = 32 };
 
 static inline const char *element(const struct lmk_matrix *m, long row, long column) {
@@ -119,8 +119,8 @@ static void pack_a_rows(
   }
 }
 
-// How columns that lie beside each other in rows are packed: groups of `columns` (at most 16 · vectors), each `group` words behind the one
-// before, each of its steps `step` words long.
+// How columns that lie beside each other in rows are packed: groups of `columns` (at most 16 · vectors), each `group`
+// words behind the one before, each of its steps `step` words long.
 struct groups {
   long columns, vectors, step, group;
 };
@@ -138,8 +138,9 @@ static inline __attribute__((always_inline)) void pack_step(
   }
 }
 
-// Rows `row` bytes apart, `columns` wide, `depth` of them (two a step for pairs). Row after row, so that memory is read in its order; rows
-// that come later are brought near, because those a power of two apart meet in the same places of a cache and cannot be kept.
+// Rows `row` bytes apart, `columns` wide, `depth` of them (two a step for pairs). Row after row, so that memory is read
+// in its order; rows that come later are prefetched, because those a power of two apart share the same cache sets and
+// cannot be kept.
 static inline __attribute__((always_inline)) void pack_steps(
     int arithmetic, int type, const char *from, long row, long depth, long columns, struct groups g, uint32_t *to) {
   const long each = arithmetic == LMK_PRODUCT_PAIRS ? 2 : 1, size = type == LMK_FLOAT32 ? 4 : 2;
@@ -269,7 +270,7 @@ static void pack_b_columns(
 void lmk_pack_b(
     int arithmetic, const struct lmk_matrix *b, long column, long count, long first, long depth, uint32_t *packed,
     long panel_stride) {
-  // Kept the same way for all ways of computing with bfloat16: zeros up to whole steps of the matrix unit.
+  // Kept the same way for all ways of computing with bfloat16: zeros up to whole steps of AMX.
   const int kept = arithmetic == LMK_PRODUCT_FLOAT32 ? LMK_PRODUCT_FLOAT32 : LMK_PRODUCT_PAIRS;
   const long words = lmk_a_words(kept, depth), rest = lmk_b_words(kept, depth) - words;
   for (long c = 0, place = words * LMK_TILE_COLUMNS; rest > 0 && c < count; c += LMK_TILE_COLUMNS, place += panel_stride)

@@ -1,4 +1,4 @@
-// The piece of c that stays in registers while the depth passes by, computed by vectors or by the processor's matrix unit.
+// The piece of c that stays in registers while the depth passes by, computed by vectors or by AMX.
 #ifndef LMK_PRODUCT_TILE_H
 #define LMK_PRODUCT_TILE_H
 #include <stdbool.h>
@@ -19,7 +19,7 @@ struct lmk_tile {
   const uint32_t *a;
   long a_row;  ///< words from one row of a to the next; of no meaning for a packed by columns
   const uint32_t *b;
-  const char *ahead;  ///< brought near meanwhile, a line every few steps; of no meaning for AMX
+  const char *ahead;  ///< prefetched meanwhile, a line every few steps; of no meaning for AMX
   float *sums;        ///< [rows][LMK_TILE_COLUMNS]
   void *c;
   long c_row;         ///< elements
@@ -31,7 +31,7 @@ typedef void (*lmk_tile_function)(const struct lmk_tile *);
 /// `starts`: sums begin with zero, otherwise with what is in their buffer.
 lmk_tile_function lmk_vector_tile(bool in_pairs, bool by_rows, bool starts, enum lmk_destination destination);
 
-/// Tiles of the matrix unit go to sums, or to floats without a bias; between its beginning and its end on the same thread.
+/// Tiles of AMX go to sums, or to floats without a bias; between its beginning and its end on the same thread.
 lmk_tile_function lmk_amx_tile(bool starts, enum lmk_destination destination);
 void lmk_amx_begin(void);
 void lmk_amx_end(void);

@@ -64,7 +64,8 @@ static inline __attribute__((always_inline)) void compute_tile(
   long k = 0;
   for (; k + 3 < words; k += 4) {
     _mm_prefetch(ahead + LMK_AHEAD_BYTES * k, _MM_HINT_T1);
-    // Registers for these, and for nothing that could be computed from them: there are not enough for all rows' addresses.
+    // Registers for these, and for nothing that could be computed from them: there are not enough for all rows'
+    // addresses.
     if (by_rows) __asm__("" : "+r"(row), "+r"(a[0]), "+r"(a[1]), "+r"(a[2]), "+r"(a[3]), "+r"(a[4]));
     UNROLLED for (int i = 0; i < 4; i++) step(in_pairs, by_rows, row, i * next, a, b + i * LMK_TILE_COLUMNS, c);
     UNROLLED for (int g = 0; g < row_groups; g++) a[g] += 4 * next;

@@ -1,4 +1,5 @@
-// Rows end at a multiple of sixteen: loops have no remainder. What lies behind `columns` is made to count for nothing first.
+// Rows end at a multiple of sixteen: loops have no remainder. What lies behind `columns` is made to count for nothing
+// first.
 #define LMK_WHOLE_VECTORS _Pragma("clang loop vectorize_width(16) interleave_count(1)")
 
 static long LMK_NAME(fill_behind)(long columns, float *x, float filler) {
@@ -23,7 +24,7 @@ static float LMK_NAME(largest_of)(long end, const float *restrict x) {
 }
 
 static void LMK_NAME(softmax)(
-    long rows, long columns, long stride, float scale, float *restrict x, float *restrict log_sum) {
+    long rows, long columns, long stride, float scale, float *restrict x, float *restrict log_sum_exp) {
   for (long r = 0; r < rows; r++, x += stride) {
     const long end = LMK_NAME(fill_behind)(columns, x, -INFINITY);
     const float largest = LMK_NAME(largest_of)(end, x);
@@ -38,15 +39,15 @@ static void LMK_NAME(softmax)(
     const float inverse = 1.0f / sum;
     LMK_WHOLE_VECTORS
     for (long i = 0; i < end; i++) x[i] *= inverse;
-    log_sum[r] = scale * largest + logf(sum);
+    log_sum_exp[r] = scale * largest + logf(sum);
   }
 }
 
-static void LMK_NAME(softmax_again)(
-    long rows, long columns, long stride, float scale, float *restrict x, const float *restrict log_sum) {
+static void LMK_NAME(softmax_from_log_sum_exp)(
+    long rows, long columns, long stride, float scale, float *restrict x, const float *restrict log_sum_exp) {
   for (long r = 0; r < rows; r++, x += stride) {
     const long end = LMK_NAME(fill_behind)(columns, x, -INFINITY);
-    const float shift = log_sum[r];
+    const float shift = log_sum_exp[r];
     LMK_WHOLE_VECTORS
     for (long i = 0; i < end; i++) {
       LMK_FUSES

@@ -11,9 +11,9 @@ public struct ArenaStatistics: Sendable, Equatable {
   public internal(set) var bytesKept = 0
 }
 
-/// Where buffers come from. Memory that was touched once is used again, from step to step: on a fresh page the first touch costs more
-/// than the work done on it. Small blocks are kept by size; large ones are cut out of a few segments and joined again when they are given
-/// back, so that the memory taken stays close to the most that was ever in use.
+/// Where buffers come from. Memory that was touched once is used again, from step to step: on a fresh page the first
+/// touch costs more than the work done on it. Small blocks are kept by size; large ones are cut out of a few segments
+/// and joined again when they are given back, so that the memory taken stays close to the most that was ever in use.
 public final class Arena: Sendable {
   public static let shared: Arena = {
     // A child forked while another thread holds the lock would wait for ever.
@@ -45,7 +45,8 @@ public final class Arena: Sendable {
   private static let large = 256 << 10
   private static let page = 4096
 
-  /// The size of block that serves `bytes`: of small ones up to an eighth more, so that near sizes share blocks; of large ones whole pages.
+  /// The size of block that serves `bytes`: of small ones up to an eighth more, so that near sizes share blocks; of
+  /// large ones whole pages.
   static func blockSize(bytes: Int) -> Int {
     guard bytes > 512 else { return 512 }
     guard bytes < large else { return (bytes + page - 1) / page * page }
@@ -103,8 +104,8 @@ public final class Arena: Sendable {
     return best.map { ($0.segment, $0.fresh) }
   }
 
-  /// Whether the machine could hold `bytes` more; if not, once kept memory is given back. The system promises more memory than there is and
-  /// kills whoever uses it: an error beforehand is kinder.
+  /// Whether the machine could hold `bytes` more; if not, once kept memory is given back. The system promises more
+  /// memory than there is and kills whoever uses it: an error beforehand is kinder.
   private func fits(_ bytes: Int, _ state: inout State) -> Bool {
     func doesFit() -> Bool {
       state.dryRuns > 0 || bytes <= Self.physicalBytes - state.bytesInUse - kept(state)

@@ -1,6 +1,7 @@
 import CKernels
 
-/// Where the heads of queries, keys and values lie: row r of head h starts r · stride + h · headWidth numbers behind the pointer.
+/// Where the heads of queries, keys and values lie: row r of head h starts r · stride + h · headWidth numbers behind
+/// the pointer.
 public struct AttentionOperand {
   public let pointer: UnsafeMutableRawPointer
   public let rowStride: Int
@@ -46,7 +47,7 @@ public struct AttentionShape: Sendable {
   /// Heads handed out together: enough work to be worth it, the same for any number of threads.
   var unitsPerChunk: Int { max(1, min(8, 65536 / max(queries * keys, 1))) }
 
-  /// Queries whose scores are held at once: what fits the second cache, whole tiles of vectors and whole registers of AMX.
+  /// Queries whose scores are held at once: what fits L2, whole tiles of vectors and whole registers of AMX.
   private static let scoresPerBlock = 1 << 17
   private static let rowsTogether = Int(LMK_TILE_ROWS * LMK_AMX_SIDE / 2)
   var queriesPerBlock: Int {
@@ -54,15 +55,16 @@ public struct AttentionShape: Sendable {
     return min(max(fitting, Self.rowsTogether), max(queries, 1))
   }
 
-  /// Ranges of queries treated together. To be made outside parallel regions: in a forked child, threads that meet at the first array of a
-  /// kind wait for ever (see `ForkSafe`).
+  /// Ranges of queries treated together. To be made outside parallel regions: in a forked child, threads that meet at
+  /// the first array of a kind wait for ever (see `ForkSafe`).
   var blocks: [Range<Int>] {
     stride(from: 0, to: queries, by: queriesPerBlock).map { $0..<min($0 + queriesPerBlock, queries) }
   }
 }
 
-/// What is added to the scores of every image before their softmax, [heads, queries, `stride`] with the `keys` first numbers of a row in
-/// use. It is given in multiples of 1/√headWidth, the unit of q·kᵀ: products then add it while they store.
+/// What is added to the scores of every image before their softmax, [heads, queries, `stride`] with the `keys` first
+/// numbers of a row in use. It is given in multiples of 1/√headWidth, the unit of q·kᵀ: products then add it while they
+/// store.
 public struct AttentionBias {
   public let pointer: UnsafePointer<Float>
 
@@ -72,8 +74,8 @@ public struct AttentionBias {
   public static func stride(keys: Int) -> Int { wholeVectors(keys) }
 }
 
-/// output = softmax(q·kᵀ/√width + bias)·v for every image and head. Scores are held for a block of queries at a time and not kept: the gradient
-/// computes them again from `logSums` [images, heads, queries].
+/// output = softmax(q·kᵀ/√width + bias)·v for every image and head. Scores are held for a block of queries at a time
+/// and not kept: the gradient computes them again from `logSumExp` [images, heads, queries].
 ///
 /// - Parameters:
 ///   - bias: none where nil.
@@ -81,7 +83,7 @@ public struct AttentionBias {
 /// - Throws: `OutOfMemory`, `Interrupted`.
 public func attention(
   _ shape: AttentionShape, q: AttentionOperand, k: AttentionOperand, v: AttentionOperand, bias: AttentionBias? = nil,
-  output: AttentionOperand, logSums: UnsafeMutablePointer<Float>, arithmetic: Arithmetic
+  output: AttentionOperand, logSumExp: UnsafeMutablePointer<Float>, arithmetic: Arithmetic
 ) throws {
   let products = AttentionProducts(shape, arithmetic)
   let blocks = shape.blocks
@@ -92,13 +94,13 @@ public func attention(
     for block in blocks {
       let rows = block.count
       let query = MatrixView(q, head: head, image: image, rows: shape.queries, shape, first: block.lowerBound)
-      let place = MatrixPlace(output, head: head, image: image, rows: shape.queries, shape, first: block.lowerBound)
+      let place = MatrixOutput(output, head: head, image: image, rows: shape.queries, shape, first: block.lowerBound)
       products.scoring(rows)(
-        query, key, into: MatrixPlace(scores, stride: products.stride),
+        query, key, into: MatrixOutput(scores, stride: products.stride),
         Epilogue(residual: bias?.rows(shape, head: head, first: block.lowerBound)), scratch: rest)
       lmk_softmax(
         rows, shape.keys, products.stride, shape.scale, scores,
-        logSums + shape.row(head, image: image, block.lowerBound))
+        logSumExp + shape.row(head, image: image, block.lowerBound))
       products.mixing(rows)(MatrixView(scores, stride: products.stride), value, into: place, scratch: rest)
     }
   }
@@ -109,7 +111,7 @@ public func attention(
 /// - Throws: `OutOfMemory`, `Interrupted`.
 public func attentionGradient(
   _ shape: AttentionShape, q: AttentionOperand, k: AttentionOperand, v: AttentionOperand, bias: AttentionBias? = nil,
-  logSums: UnsafePointer<Float>, dOutput: AttentionOperand, dq: AttentionOperand, dk: AttentionOperand,
+  logSumExp: UnsafePointer<Float>, dOutput: AttentionOperand, dq: AttentionOperand, dk: AttentionOperand,
   dv: AttentionOperand, arithmetic: Arithmetic
 ) throws {
   let products = AttentionProducts(shape, arithmetic)
@@ -124,28 +126,29 @@ public func attentionGradient(
     let key = MatrixView(k, head: head, image: image, rows: keys, shape)
     let keyTransposed = MatrixView(k, head: head, image: image, rows: keys, shape, transposed: true)
     let valueTransposed = MatrixView(v, head: head, image: image, rows: keys, shape, transposed: true)
-    let dKey = MatrixPlace(dk, head: head, image: image, rows: keys, shape)
-    let dValue = MatrixPlace(dv, head: head, image: image, rows: keys, shape)
+    let dKey = MatrixOutput(dk, head: head, image: image, rows: keys, shape)
+    let dValue = MatrixOutput(dv, head: head, image: image, rows: keys, shape)
     for block in blocks {
       let (first, rows) = (block.lowerBound, block.count)
       let query = MatrixView(q, head: head, image: image, rows: shape.queries, shape, first: first)
       let dOut = MatrixView(dOutput, head: head, image: image, rows: shape.queries, shape, first: first)
-      let collect = Epilogue(keep: first == 0 ? 0 : 1)
+      let collect = Epilogue(beta: first == 0 ? 0 : 1)
       products.scoring(rows)(
-        query, keyTransposed, into: MatrixPlace(weights, stride: stride),
+        query, keyTransposed, into: MatrixOutput(weights, stride: stride),
         Epilogue(residual: bias?.rows(shape, head: head, first: first)), scratch: rest)
-      lmk_softmax_again(rows, keys, stride, shape.scale, weights, logSums + shape.row(head, image: image, first))
+      lmk_softmax_from_log_sum_exp(
+        rows, keys, stride, shape.scale, weights, logSumExp + shape.row(head, image: image, first))
       products.collecting(rows)(
         MatrixView(weights, stride: stride, transposed: true), dOut,
-        into: isWhole ? dValue : MatrixPlace(valueSums, stride: width), collect, scratch: rest)
-      products.scoring(rows)(dOut, valueTransposed, into: MatrixPlace(dScores, stride: stride), scratch: rest)
+        into: isWhole ? dValue : MatrixOutput(valueSums, stride: width), collect, scratch: rest)
+      products.scoring(rows)(dOut, valueTransposed, into: MatrixOutput(dScores, stride: stride), scratch: rest)
       lmk_softmax_gradient(rows, keys, stride, shape.scale, weights, dScores)
       products.mixing(rows)(
         MatrixView(dScores, stride: stride), key,
-        into: MatrixPlace(dq, head: head, image: image, rows: shape.queries, shape, first: first), scratch: rest)
+        into: MatrixOutput(dq, head: head, image: image, rows: shape.queries, shape, first: first), scratch: rest)
       products.collecting(rows)(
         MatrixView(dScores, stride: stride, transposed: true), query,
-        into: isWhole ? dKey : MatrixPlace(keySums, stride: width), collect, scratch: rest)
+        into: isWhole ? dKey : MatrixOutput(keySums, stride: width), collect, scratch: rest)
     }
     guard !isWhole else { return }
     store(keySums, rows: keys, width: width, in: dKey)
@@ -153,7 +156,7 @@ public func attentionGradient(
   }
 }
 
-private func store(_ sums: UnsafePointer<Float>, rows: Int, width: Int, in place: MatrixPlace) {
+private func store(_ sums: UnsafePointer<Float>, rows: Int, width: Int, in place: MatrixOutput) {
   for row in 0..<rows {
     convert(
       sums + row * width, .float32, count: width, to: place.pointer + row * place.stride * place.element.size,
@@ -217,7 +220,7 @@ extension MatrixView {
   }
 }
 
-extension MatrixPlace {
+extension MatrixOutput {
   fileprivate init(
     _ operand: AttentionOperand, head: Int, image: Int, rows: Int, _ shape: AttentionShape, first: Int = 0
   ) {

@@ -13,44 +13,44 @@ struct BLASProduct {
   private var code: Int32 { Element.float32.code }
 
   /// On the caller's thread.
-  func runAlone(_ a: MatrixView, _ b: MatrixView, into c: MatrixPlace, _ epilogue: Epilogue) {
+  func runAlone(_ a: MatrixView, _ b: MatrixView, into c: MatrixOutput, _ epilogue: Epilogue) {
     prepare(c, epilogue, rows: 0..<m)
-    sgemm(m, n, k, a, b, into: c.floats, stride: c.stride, scale: epilogue.scale, keep: starts(epilogue))
+    sgemm(m, n, k, a, b, into: c.floats, stride: c.stride, alpha: epilogue.alpha, beta: starts(epilogue))
     finish(c, epilogue, rows: 0..<m)
   }
 
   /// With all threads. The cut depends on the sizes alone, so the result has the same bits for any number of threads.
   ///
   /// - Throws: `OutOfMemory`.
-  func run(_ a: MatrixView, _ b: MatrixView, into c: MatrixPlace, _ epilogue: Epilogue) throws {
+  func run(_ a: MatrixView, _ b: MatrixView, into c: MatrixOutput, _ epilogue: Epilogue) throws {
     parallelRows(m, cost: n) { prepare(c, epilogue, rows: $0) }
-    let keep = starts(epilogue)
-    try multiply(a, b, into: c.floats, stride: c.stride, scale: epilogue.scale, keep: keep)
+    let beta = starts(epilogue)
+    try multiply(a, b, into: c.floats, stride: c.stride, alpha: epilogue.alpha, beta: beta)
     parallelRows(m, cost: n) { finish(c, epilogue, rows: $0) }
   }
 
   /// What of c the product is added to.
   private func starts(_ epilogue: Epilogue) -> Float {
-    epilogue.bias != nil || epilogue.residual != nil ? 1 : epilogue.kind == .store ? epilogue.keep : 0
+    epilogue.bias != nil || epilogue.residual != nil ? 1 : epilogue.kind == .store ? epilogue.beta : 0
   }
 
-  /// Puts bias + residual + keep · c in place, where there is a bias or residual.
-  private func prepare(_ c: MatrixPlace, _ epilogue: Epilogue, rows: Range<Int>) {
+  /// Puts bias + residual + beta · c in place, where there is a bias or residual.
+  private func prepare(_ c: MatrixOutput, _ epilogue: Epilogue, rows: Range<Int>) {
     guard epilogue.bias != nil || epilogue.residual != nil else { return }
     for row in rows {
       let place = c.floats + row * c.stride
       let residual = epilogue.residual.map { $0 + row * c.stride }
-      if epilogue.keep == 0 {
+      if epilogue.beta == 0 {
         lmk_fill_rows(1, n, epilogue.bias, residual, place)
       } else {
-        lmk_scale(n, epilogue.keep, place, place)
+        lmk_scale(n, epilogue.beta, place, place)
         if let bias = epilogue.bias { lmk_add(n, place, bias, place, code) }
         if let residual { lmk_add(n, place, residual, place, code) }
       }
     }
   }
 
-  private func finish(_ c: MatrixPlace, _ epilogue: Epilogue, rows: Range<Int>) {
+  private func finish(_ c: MatrixOutput, _ epilogue: Epilogue, rows: Range<Int>) {
     guard epilogue.kind != .store else { return }
     for row in rows {
       let place = c.floats + row * c.stride
@@ -69,21 +69,21 @@ struct BLASProduct {
   }
 }
 
-/// c = scale · a·b + keep · c on the caller's thread.
+/// c = alpha · a·b + beta · c on the caller's thread.
 private func sgemm(
   _ m: Int, _ n: Int, _ k: Int, _ a: MatrixView, _ b: MatrixView, into c: UnsafeMutablePointer<Float>, stride: Int,
-  scale: Float, keep: Float
+  alpha: Float, beta: Float
 ) {
   _ = configuredBLAS
   cblas_sgemm(
     CblasRowMajor, a.isTransposed ? CblasTrans : CblasNoTrans, b.isTransposed ? CblasTrans : CblasNoTrans,
-    blasint(m), blasint(n), blasint(k), scale, a.floats, blasint(a.stride), b.floats, blasint(b.stride),
-    keep, c, blasint(stride))
+    blasint(m), blasint(n), blasint(k), alpha, a.floats, blasint(a.stride), b.floats, blasint(b.stride),
+    beta, c, blasint(stride))
 }
 
 extension BLASProduct {
   private func multiply(
-    _ a: MatrixView, _ b: MatrixView, into c: UnsafeMutablePointer<Float>, stride: Int, scale: Float, keep: Float
+    _ a: MatrixView, _ b: MatrixView, into c: UnsafeMutablePointer<Float>, stride: Int, alpha: Float, beta: Float
   ) throws {
     switch ProductCut(m, n, k) {
     case .rows(let size):
@@ -91,17 +91,17 @@ extension BLASProduct {
         let first = block * size
         sgemm(
           min(size, m - first), n, k, a.from(row: first, column: 0), b, into: c + first * stride, stride: stride,
-          scale: scale, keep: keep)
+          alpha: alpha, beta: beta)
       }
     case .columns(let size):
       parallel((n + size - 1) / size) { block in
         let first = block * size
         sgemm(
-          m, min(size, n - first), k, a, b.from(row: 0, column: first), into: c + first, stride: stride, scale: scale,
-          keep: keep)
+          m, min(size, n - first), k, a, b.from(row: 0, column: first), into: c + first, stride: stride, alpha: alpha,
+          beta: beta)
       }
     case .depth(let size):
-      try sumOfPartialProducts(m, n, k, size, a, b, into: c, stride: stride, scale: scale, keep: keep)
+      try sumOfPartialProducts(m, n, k, size, a, b, into: c, stride: stride, alpha: alpha, beta: beta)
     }
   }
 }
@@ -137,7 +137,7 @@ enum ProductCut: Equatable {
 
 private func sumOfPartialProducts(
   _ m: Int, _ n: Int, _ k: Int, _ size: Int, _ a: MatrixView, _ b: MatrixView, into c: UnsafeMutablePointer<Float>,
-  stride: Int, scale: Float, keep: Float
+  stride: Int, alpha: Float, beta: Float
 ) throws {
   let pieces = (k + size - 1) / size
   let partial = try Buffer(count: pieces * m * n)
@@ -145,12 +145,12 @@ private func sumOfPartialProducts(
     let first = piece * size
     sgemm(
       m, n, min(size, k - first), a.from(row: 0, column: first), b.from(row: first, column: 0),
-      into: partial.pointer + piece * m * n, stride: n, scale: scale, keep: 0)
+      into: partial.pointer + piece * m * n, stride: n, alpha: alpha, beta: 0)
   }
   parallelRows(m, cost: n * pieces) { rows in
     for row in rows {
       let sum = c + row * stride
-      if keep != 1 { keep == 0 ? sum.update(repeating: 0, count: n) : lmk_scale(n, keep, sum, sum) }
+      if beta != 1 { beta == 0 ? sum.update(repeating: 0, count: n) : lmk_scale(n, beta, sum, sum) }
       for piece in 0..<pieces { lmk_add_scaled(n, 1, partial.pointer + (piece * m + row) * n, sum) }
     }
   }

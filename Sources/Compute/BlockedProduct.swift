@@ -1,7 +1,7 @@
 import CKernels
 
-/// This library's own product, for processors with AVX-512: c [m, n] = a [m, k] · b [k, n], b packed. Every number of c is summed in the
-/// order of the depth whatever the cut, so results have the same bits for any number of threads.
+/// This library's own product, for processors with AVX-512: c [m, n] = a [m, k] · b [k, n], b packed. Every number of c
+/// is summed in the order of the depth whatever the cut, so results have the same bits for any number of threads.
 struct BlockedProduct: Sendable {
   let m: Int
   let n: Int
@@ -71,8 +71,8 @@ struct BlockedProduct: Sendable {
     return Double((cut.count + threads - 1) / threads) * (rows * columns + 0.3 * rows + 0.2 * columns)
   }
 
-  /// The words of a from a row and depth on, where they can be multiplied as they lie in memory: rows of the numbers that are multiplied,
-  /// whole words of them.
+  /// The words of a from a row and depth on, where they can be multiplied as they lie in memory: rows of the numbers
+  /// that are multiplied, whole words of them.
   private func wordsInPlace(_ a: MatrixView, row: Int, depth: Int, length: Int) -> UnsafePointer<UInt32>? {
     let stride = a.stride * a.element.size
     let isWord = arithmetic == .float32 && a.element == .float32
@@ -91,7 +91,7 @@ struct BlockedProduct: Sendable {
   ///   - scratch: `scratchCount` floats.
   func compute(
     _ index: Int, of cut: Cut, _ a: MatrixView, _ b: PackedPanels, first: Int = 0, depth: Int,
-    into c: MatrixPlace, _ epilogue: Epilogue, scratch: UnsafeMutablePointer<Float>
+    into c: MatrixOutput, _ epilogue: Epilogue, scratch: UnsafeMutablePointer<Float>
   ) {
     let (rowBlock, columnBlock) =
       blocking.isAMX
@@ -129,7 +129,7 @@ extension BlockedProduct {
   /// The whole product with all threads.
   ///
   /// - Throws: `OutOfMemory`.
-  func run(_ a: MatrixView, _ b: RightOperand, into c: MatrixPlace, _ epilogue: Epilogue) throws {
+  func run(_ a: MatrixView, _ b: RightOperand, into c: MatrixOutput, _ epilogue: Epilogue) throws {
     switch b {
     case .packed(let packed): try run(a, packed.panels, into: c, epilogue)
     case .view(let view):
@@ -142,7 +142,7 @@ extension BlockedProduct {
     }
   }
 
-  private func run(_ a: MatrixView, _ b: PackedPanels, into c: MatrixPlace, _ epilogue: Epilogue) throws {
+  private func run(_ a: MatrixView, _ b: PackedPanels, into c: MatrixOutput, _ epilogue: Epilogue) throws {
     let cut = cut(threads: threadCount)
     let columns = (panels + cut.columnBlocks - 1) / cut.columnBlocks * PackedPanels.columns
     try parallelWithScratch(cut.count, scratchCount: scratchCount(columns: columns)) { index, scratch in
@@ -154,13 +154,13 @@ extension BlockedProduct {
   /// A packed b up to this size stays near as a whole.
   private static let wordsKeptWhole = 3 << 19
 
-  private func canSumInPlace(_ c: MatrixPlace, _ epilogue: Epilogue) -> Bool {
+  private func canSumInPlace(_ c: MatrixOutput, _ epilogue: Epilogue) -> Bool {
     c.element == .float32 && epilogue.kind == .store
   }
 
-  /// A weight's gradient, as deep as there are tokens: part by part of the depth, so that the packed part of b stays near; sums are kept
-  /// in c.
-  private func runByParts(_ a: MatrixView, _ b: MatrixView, into c: MatrixPlace, _ epilogue: Epilogue) throws {
+  /// A weight's gradient, as deep as there are tokens: part by part of the depth, so that the packed part of b stays
+  /// near; sums are kept in c.
+  private func runByParts(_ a: MatrixView, _ b: MatrixView, into c: MatrixOutput, _ epilogue: Epilogue) throws {
     // The longer a part, the less often sums are fetched and stored.
     let deep = BlockedProduct(m: m, n: n, k: k, arithmetic: arithmetic, wordsTogether: Int(LMK_DEPTH_WORDS))
     let partDepth = deep.partDepth
@@ -180,7 +180,7 @@ extension BlockedProduct {
           index, of: cut, a, slice, first: first, depth: depth, into: c, epilogue, scratch: scratch)
         pool.giveBack(scratch)
       }
-      epilogue = Epilogue(scale: epilogue.scale, keep: 1)
+      epilogue = Epilogue(alpha: epilogue.alpha, beta: 1)
     }
   }
 }
@@ -191,7 +191,7 @@ extension BlockedProduct {
 
   /// The whole product on the caller's thread.
   func runAlone(
-    _ a: MatrixView, _ b: MatrixView, into c: MatrixPlace, _ epilogue: Epilogue, scratch: UnsafeMutablePointer<Float>
+    _ a: MatrixView, _ b: MatrixView, into c: MatrixOutput, _ epilogue: Epilogue, scratch: UnsafeMutablePointer<Float>
   ) {
     let panels = PackedPanels(scratch, k: k, n: n, arithmetic: arithmetic)
     panels.pack(b, panels: 0..<panels.count, first: 0, depth: k)

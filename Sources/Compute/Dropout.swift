@@ -1,7 +1,8 @@
 import CKernels
 
 extension RandomStream {
-  /// y = x/(1 − rate) of the elements that stay, 0 of the others: which ones follows from the stream and the row's number alone.
+  /// y = x/(1 − rate) of the elements that stay, 0 of the others: which ones follows from the stream and the row's
+  /// number alone.
   ///
   /// - Parameters:
   ///   - x, y: [rows, width], stored as `element`.

@@ -19,7 +19,8 @@ public enum Arithmetic: Sendable, Equatable {
   /// Whether the instruction set in use can compute this way.
   public var isAvailable: Bool { self == .float32 || InstructionSet.hasBFloat16 }
 
-  /// The kernels' number for it. The ways of multiplying bfloat16 differ in the last bits of sums: a machine always takes the same.
+  /// The kernels' number for it. The ways of multiplying bfloat16 differ in the last bits of sums: a machine always
+  /// takes the same.
   var code: Int32 {
     switch self {
     case .float32: Int32(LMK_PRODUCT_FLOAT32)

@@ -1,10 +1,10 @@
 import CKernels
 
-/// A value behind a lock that works in forked children, too. The standard library's `Mutex` does not: it remembers the thread's number,
-/// which is another one there, and stops the process when two threads meet at it.
+/// A value behind a lock that works in forked children, too. The standard library's `Mutex` does not: it remembers the
+/// thread's number, which is another one there, and stops the process when two threads meet at it.
 ///
-/// A child that finds the lock held by a thread of its parent, which it does not have, takes it over and begins with the first value again:
-/// the one it finds may be half changed.
+/// A child that finds the lock held by a thread of its parent, which it does not have, takes it over and begins with
+/// the first value again: the one it finds may be half changed.
 public final class ForkSafe<Value>: @unchecked Sendable {
   private let initial: Value
   private let place = UnsafeMutablePointer<Value>.allocate(capacity: 1)

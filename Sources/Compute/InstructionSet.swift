@@ -7,7 +7,7 @@ public enum InstructionSet: String, Sendable, CaseIterable {
   case avx512
   /// AVX-512 with the conversions and dot products of bfloat16.
   case avx512bf16
-  /// That and Intel's matrix unit, AMX, which multiplies bfloat16.
+  /// That and Intel's AMX, which multiplies bfloat16.
   case amx
 
   private var number: Int32 {
@@ -36,7 +36,8 @@ public enum InstructionSet: String, Sendable, CaseIterable {
 
   /// Computes with it from now on. Waits until no other thread is in a computation (see `held`).
   ///
-  /// - Throws: `InstructionSetError` where the machine does not have it, or inside a computation of this thread; `Interrupted`.
+  /// - Throws: `InstructionSetError` where the machine does not have it, or inside a computation of this thread;
+  ///   `Interrupted`.
   public static func use(_ name: String) throws {
     guard let set = InstructionSet(rawValue: name), set.isAvailable else { throw InstructionSetError.unavailable(name) }
     guard !isHeld else { throw InstructionSetError.inUse(name) }

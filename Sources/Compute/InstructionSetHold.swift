@@ -1,8 +1,8 @@
 import CKernels
 import Glibc
 
-/// Who computes, and who waits for the end of that to change the instruction set. Counts of an earlier process of a line of forks say
-/// nothing: its threads are not here.
+/// Who computes, and who waits for the end of that to change the instruction set. Counts of an earlier process of a
+/// line of forks say nothing: its threads are not here.
 private struct Holds {
   var process: UInt32 = 0
   var computing = 0
@@ -20,7 +20,8 @@ extension InstructionSet {
   /// Whether this thread is inside `held`.
   @TaskLocal static var isHeld = false
 
-  /// Runs `body`, during which the instruction set stays what it is: sizes of scratch memory and the kernels that use it must agree.
+  /// Runs `body`, during which the instruction set stays what it is: sizes of scratch memory and the kernels that use
+  /// it must agree.
   ///
   /// - Throws: what `body` throws.
   public static func held<Result>(_ body: () throws -> Result) rethrows -> Result {

@@ -1,10 +1,10 @@
-/// Computes c [m, n] = a [m, k] · b [k, n] with all threads and stores what the epilogue makes of it. Results have the same bits for any
-/// number of threads.
+/// Computes c [m, n] = a [m, k] · b [k, n] with all threads and stores what the epilogue makes of it. Results have the
+/// same bits for any number of threads.
 ///
 /// - Parameter arithmetic: what a and b are rounded to; a packed b must have been packed for it.
 /// - Throws: `OutOfMemory`.
 public func parallelProduct(
-  _ m: Int, _ n: Int, _ k: Int, _ a: MatrixView, _ b: RightOperand, into c: MatrixPlace,
+  _ m: Int, _ n: Int, _ k: Int, _ a: MatrixView, _ b: RightOperand, into c: MatrixOutput,
   _ epilogue: Epilogue = Epilogue(), arithmetic: Arithmetic = .float32
 ) throws {
   guard m > 0, n > 0 else { return }
@@ -31,8 +31,8 @@ public struct LocalProduct: Sendable {
     self.init(m, n, k, arithmetic: arithmetic, isOwn: usesOwnKernels(arithmetic))
   }
 
-  /// For products made one after another, whose scratch memory is shared: all are computed the same way, whatever becomes of the
-  /// instruction set in between.
+  /// For products made one after another, whose scratch memory is shared: all are computed the same way, whatever
+  /// becomes of the instruction set in between.
   init(_ m: Int, _ n: Int, _ k: Int, arithmetic: Arithmetic, isOwn: Bool) {
     blocked = BlockedProduct(m: m, n: n, k: k, arithmetic: arithmetic)
     self.isOwn = isOwn
@@ -43,7 +43,7 @@ public struct LocalProduct: Sendable {
 
   /// - Parameter scratch: `scratchCount` floats at an address divisible by 64.
   public func callAsFunction(
-    _ a: MatrixView, _ b: MatrixView, into c: MatrixPlace, _ epilogue: Epilogue = Epilogue(),
+    _ a: MatrixView, _ b: MatrixView, into c: MatrixOutput, _ epilogue: Epilogue = Epilogue(),
     scratch: UnsafeMutablePointer<Float>
   ) {
     guard blocked.m > 0, blocked.n > 0 else { return }

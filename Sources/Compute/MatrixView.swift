@@ -1,6 +1,7 @@
 import CKernels
 
-/// A matrix in memory: `rows` × `columns` after the optional transposition, rows of the stored one `stride` elements apart.
+/// A matrix in memory: `rows` × `columns` after the optional transposition, rows of the stored one `stride` elements
+/// apart.
 public struct MatrixView {
   public let pointer: UnsafeRawPointer
   public let element: Element
@@ -29,7 +30,7 @@ public struct MatrixView {
 }
 
 /// Where a matrix is written: rows `stride` elements apart.
-public struct MatrixPlace {
+public struct MatrixOutput {
   public let pointer: UnsafeMutableRawPointer
   public let element: Element
   public let stride: Int
@@ -47,7 +48,7 @@ public struct MatrixPlace {
 /// What becomes of a product's sums before they are stored.
 public struct Epilogue {
   public enum Kind: Sendable {
-    /// c = scale · sum + bias + residual + keep · c
+    /// c = alpha · sum + bias + residual + beta · c
     case store
     /// before = sum + bias, where wanted; c = gelu(sum + bias)
     case gelu
@@ -64,8 +65,8 @@ public struct Epilogue {
   }
 
   public var kind = Kind.store
-  public var scale: Float = 1
-  public var keep: Float = 0
+  public var alpha: Float = 1
+  public var beta: Float = 0
   /// A number per column.
   public var bias: UnsafePointer<Float>?
   /// The shape and stride of the result.
@@ -74,22 +75,22 @@ public struct Epilogue {
   public var before: UnsafeMutableRawPointer?
 
   public init(
-    _ kind: Kind = .store, scale: Float = 1, keep: Float = 0, bias: UnsafePointer<Float>? = nil,
+    _ kind: Kind = .store, alpha: Float = 1, beta: Float = 0, bias: UnsafePointer<Float>? = nil,
     residual: UnsafePointer<Float>? = nil, before: UnsafeMutableRawPointer? = nil
   ) {
     self.kind = kind
-    self.scale = scale
-    self.keep = keep
+    self.alpha = alpha
+    self.beta = beta
     self.bias = bias
     self.residual = residual
     self.before = before
   }
 
   /// The same for the block that starts at a row and column of `c`.
-  func kernel(_ c: MatrixPlace, row: Int, column: Int) -> lmk_epilogue {
+  func kernel(_ c: MatrixOutput, row: Int, column: Int) -> lmk_epilogue {
     let place = row * c.stride + column
     return lmk_epilogue(
-      kind: kind.code, scale: scale, keep: keep, bias: bias.map { $0 + column }, residual: residual.map { $0 + place },
+      kind: kind.code, alpha: alpha, beta: beta, bias: bias.map { $0 + column }, residual: residual.map { $0 + place },
       residual_stride: c.stride, before: before.map { $0 + place * c.element.size },
       c: c.pointer + place * c.element.size, stride: c.stride, type: c.element.code)
   }

@@ -1,7 +1,8 @@
 import CKernels
 import Glibc
 
-/// What the machine and this library's products reach, for benchmarks: floating-point operations a second with all threads.
+/// What the machine and this library's products reach, for benchmarks: floating-point operations a second with all
+/// threads.
 public enum Measurement {
   /// The three products of a linear map of `rows` tokens from `inWidth` to `outWidth`.
   public enum ProductKind: String, CaseIterable, Sendable {
@@ -75,20 +76,20 @@ public enum Measurement {
       run = {
         try parallelProduct(
           rows, outWidth, inWidth, MatrixView(x.raw, stride: inWidth, element: element), packed,
-          into: MatrixPlace(dy.raw, stride: outWidth, element: element), arithmetic: arithmetic)
+          into: MatrixOutput(dy.raw, stride: outWidth, element: element), arithmetic: arithmetic)
       }
     case .inputGradient:
       run = {
         try parallelProduct(
           rows, inWidth, outWidth, MatrixView(dy.raw, stride: outWidth, element: element),
-          .view(MatrixView(weight.raw, stride: inWidth)), into: MatrixPlace(x.raw, stride: inWidth, element: element),
+          .view(MatrixView(weight.raw, stride: inWidth)), into: MatrixOutput(x.raw, stride: inWidth, element: element),
           arithmetic: arithmetic)
       }
     case .weightGradient:
       run = {
         try parallelProduct(
           outWidth, inWidth, rows, MatrixView(dy.raw, stride: outWidth, transposed: true, element: element),
-          .view(MatrixView(x.raw, stride: inWidth, element: element)), into: MatrixPlace(weight.raw, stride: inWidth),
+          .view(MatrixView(x.raw, stride: inWidth, element: element)), into: MatrixOutput(weight.raw, stride: inWidth),
           arithmetic: arithmetic)
       }
     }

@@ -1,6 +1,7 @@
 import CKernels
 
-/// The right operand of a product, b [k, n], in the order the kernels read it: panels of 32 columns, somewhere in memory.
+/// The right operand of a product, b [k, n], in the order the kernels read it: panels of 32 columns, somewhere in
+/// memory.
 struct PackedPanels {
   let n: Int
   let arithmetic: Arithmetic

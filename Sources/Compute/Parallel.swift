@@ -1,6 +1,7 @@
 import CKernels
 
-/// How many threads compute, the caller's included. Results do not depend on it: work is cut the same way for any number.
+/// How many threads compute, the caller's included. Results do not depend on it: work is cut the same way for any
+/// number.
 public var threadCount: Int {
   get { Int(lmk_thread_count()) }
   set { lmk_set_thread_count(Int32(clamping: newValue)) }
@@ -8,8 +9,8 @@ public var threadCount: Int {
 
 /// Calls `body(i)` once for every i in 0 ..< `count`, on the pool's threads, in any order. Returns when all are done.
 ///
-/// Nothing is called in a dry run. Bodies must write to disjoint memory. A call inside another, or from a second thread while one runs, is done by its caller
-/// alone.
+/// Nothing is called in a dry run. Bodies must write to disjoint memory. A call inside another, or from a second thread
+/// while one runs, is done by its caller alone.
 public func parallel(_ count: Int, _ body: (Int) -> Void) {
   // Initialised before threads could meet at it: the language's way of doing that hangs in forked children.
   _ = configuredBLAS
@@ -34,8 +35,8 @@ private struct ParallelContext {
   let body: (Int) -> Void
 }
 
-/// Cuts 0 ..< `rows` into ranges and calls `body` for each, in parallel. The cut depends on the sizes alone, never on the number
-/// of threads, so that partial sums of a chunk are the same on every machine.
+/// Cuts 0 ..< `rows` into ranges and calls `body` for each, in parallel. The cut depends on the sizes alone, never on
+/// the number of threads, so that partial sums of a chunk are the same on every machine.
 ///
 /// - Parameters:
 ///   - rows: how many rows there are.

@@ -1,12 +1,13 @@
-/// Where the time of a computation goes: for each kind of operation its time, its floating-point operations and the bytes it must move.
-/// Nothing is measured until `start`; one computation is profiled at a time.
+/// Where the time of a computation goes: for each kind of operation its time, its floating-point operations and the
+/// bytes it must move. Nothing is measured until `start`; one computation is profiled at a time.
 public enum Profile {
   public struct Entry: Sendable {
     public var calls = 0
     public var seconds = 0.0
     /// Additions and multiplications of products; what else is computed is not counted.
     public var flops = 0.0
-    /// Operands read and results written, each once: the least that memory must move if caches hold nothing between operations.
+    /// Operands read and results written, each once: the least that memory must move if caches hold nothing between
+    /// operations.
     public var bytes = 0.0
   }
 

@@ -6,7 +6,7 @@ public enum RandomPurpose: UInt32, Sendable {
   case shuffle = 2
   case crop = 3
   case views = 4
-  case noise = 5
+  case dropout = 5
   case mixing = 6
   case operations = 7
   case erasing = 8
@@ -14,11 +14,11 @@ public enum RandomPurpose: UInt32, Sendable {
   case secondCrop = 10
 }
 
-/// Random numbers that depend on nothing but what they are for: a counter-based generator (Philox4x32-10, Salmon et al.,
-/// "Parallel random numbers: as easy as 1, 2, 3", 2011) keyed by (seed, purpose, epoch, item).
+/// Random numbers that depend on nothing but what they are for: a counter-based generator (Philox4x32-10, Salmon et
+/// al., "Parallel random numbers: as easy as 1, 2, 3", 2011) keyed by (seed, purpose, epoch, item).
 ///
-/// Draw `i` of a stream is the same whatever was drawn before it, on which thread, in which batch. That is what makes runs
-/// repeatable for any batch size, thread count or resume point.
+/// Draw `i` of a stream is the same whatever was drawn before it, on which thread, in which batch. That is what makes
+/// runs repeatable for any batch size, thread count or resume point.
 public struct RandomStream: Sendable, Equatable {
   let key: (UInt32, UInt32)
   private(set) var purpose: UInt32

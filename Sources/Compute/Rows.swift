@@ -11,11 +11,13 @@ public func elementCount(_ shape: [Int]) -> Int? {
   return count
 }
 
-/// The least number of whole vectors that hold `count` values: how far apart rows lie that loops without a remainder run over.
+/// The least number of whole vectors that hold `count` values: how far apart rows lie that loops without a remainder
+/// run over.
 public func wholeVectors(_ count: Int) -> Int { (count + 15) / 16 * 16 }
 
-/// Sums that run over all rows: `body(range, partial)` adds a chunk's share to `partial` [width], zero at first; the shares are then
-/// added to `sums` [width] in the order of the chunks, so that the result does not depend on the number of threads.
+/// Sums that run over all rows: `body(range, partial)` adds a chunk's share to `partial` [width], zero at first; the
+/// shares are then added to `sums` [width] in the order of the chunks, so that the result does not depend on the number
+/// of threads.
 ///
 /// - Throws: `OutOfMemory`.
 public func addPartialSums(

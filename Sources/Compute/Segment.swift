@@ -1,6 +1,7 @@
 import Glibc
 
-/// A stretch of address space that large blocks are cut out of. The system gives memory to it where it is first touched.
+/// A stretch of address space that large blocks are cut out of. The system gives memory to it where it is first
+/// touched.
 struct Segment {
   private let start: UnsafeMutableRawPointer
   private let size: Int

@@ -4,7 +4,8 @@ import COpenBLAS
 ///
 /// - Parameters:
 ///   - matrix: rows × columns values, one row after the other.
-/// - Returns: min(rows, columns) values; nil where a value is not finite, the sizes do not fit or the iteration does not converge.
+/// - Returns: min(rows, columns) values; nil where a value is not finite, the sizes do not fit or the iteration does
+///   not converge.
 public func singularValues(_ matrix: [Double], rows: Int, columns: Int) -> [Double]? {
   _ = configuredBLAS
   let count = min(rows, columns)

@@ -24,7 +24,7 @@ public struct EvaluationEntry: Sendable {
   ///
   /// - Parameter hasClassToken: whether the encoder has one; its protocols' own features make do without.
   /// - Throws: `JSONError`, `EvaluationError`, `PoolingError`, `ShapeError`.
-  public init(json: JSONPlace, for model: ModelConfiguration, hasClassToken: Bool = true) throws {
+  public init(json: JSONCursor, for model: ModelConfiguration, hasClassToken: Bool = true) throws {
     try json.refuseKeys(otherThan: ["protocol", "options", "features"])
     scoring = try scoringProtocol(json)
     let usual = type(of: scoring).features(for: model).adapted(hasClassToken: hasClassToken)
@@ -43,19 +43,20 @@ public let scoringProtocols: [any ScoringProtocol.Type] = [
 /// The protocol that {"protocol": name, "options": {…}} names.
 ///
 /// - Throws: `JSONError`, `EvaluationError`.
-public func scoringProtocol(_ json: JSONPlace) throws -> any ScoringProtocol {
+public func scoringProtocol(_ json: JSONCursor) throws -> any ScoringProtocol {
   let name = try json.member("protocol").string()
   let options = try json.optionalMember("options")
   for type in scoringProtocols where type.name == name { return try read(type, options) }
   throw EvaluationError.unknownProtocol(name, known: scoringProtocols.map { $0.name })
 }
 
-private func read<Scoring: ScoringProtocol>(_ type: Scoring.Type, _ options: JSONPlace?) throws -> any ScoringProtocol {
+private func read<Scoring: ScoringProtocol>(_ type: Scoring.Type, _ options: JSONCursor?) throws -> any ScoringProtocol
+{
   if let options { try Scoring(json: options) } else { Scoring() }
 }
 
-/// Scores an encoder by several protocols. Every image goes through the encoder once for each framing and tap, however many
-/// protocols and poolings share them.
+/// Scores an encoder by several protocols. Every image goes through the encoder once for each framing and tap, however
+/// many protocols and poolings share them.
 ///
 /// - Parameters:
 ///   - train: what protocols learn from; nil where none does.

@@ -44,16 +44,16 @@ public enum EvaluationError: DescribedError, Equatable {
       "\(set) set: \(found) values do not make features [\(count), \(width)] with a row and a channel at least"
     case .labels(let set, let found, let count):
       "\(found) labels do not go with the \(count) features of the \(set) set"
-    case .label(let label, let set, let row): "row \(row) of the \(set) set has label \(label), wanted is at least 0"
+    case .label(let label, let set, let row): "row \(row) of the \(set) set has label \(label), wanted at least 0"
     case .widths(let train, let test):
-      "features of the training set are \(train) wide, those of the test set \(test): wanted is the same"
+      "features of the training set are \(train) wide, those of the test set \(test): wanted the same"
     case .notFinite(let set, let row, let channel):
       "the feature in row \(row), channel \(channel) of the \(set) set is not finite"
     case .unknownClass(let name): "the test set has the class \(name), of which the training set has no image"
-    case .oneClass(let scoring): "\(scoring): all training images are of one class, wanted are two classes or more"
-    case .neighbors(let k, let bank): "k is \(k), but the training set holds \(bank) images: wanted is 1 … \(bank)"
+    case .oneClass(let scoring): "\(scoring): all training images are of one class, wanted two classes or more"
+    case .neighbors(let k, let bank): "k is \(k), but the training set holds \(bank) images: wanted 1 … \(bank)"
     case .tooFewImages(let name, let count, let wanted):
-      "few_shot: class \(name) has \(count) training images, wanted are \(wanted) or more"
+      "few_shot: class \(name) has \(count) training images, wanted \(wanted) or more"
     case .option(let scoring, let name, let problem): "\(scoring): \(name) \(problem)"
     case .unknownProtocol(let name, let known):
       "protocol: '\(name)' is unknown, wanted one of \(known.map { "'\($0)'" }.joined(separator: ", "))"

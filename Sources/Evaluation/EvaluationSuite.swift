@@ -7,7 +7,8 @@ import LatentMIM
 /// - Parameters:
 ///   - train: what protocols learn from; without one, those are left out.
 ///   - test: what they are scored on.
-/// - Throws: errors of the data sets (labels missing above all) and of the encoder, `Interrupted`, what `progress` throws.
+/// - Throws: errors of the data sets (labels missing above all) and of the encoder, `Interrupted`, what `progress`
+///   throws.
 public func evaluationSuite(
   _ encoder: Encoder, train: (any ImageDataset)?, test: any ImageDataset,
   progress: EvaluationProgress = { _, _, _ in }

@@ -13,8 +13,8 @@ struct FeaturePass: Equatable {
 
   /// Features of images of a data set, in inference mode.
   ///
-  /// - Returns: for each pooling [count, C]; and the index of the image that each row really is, another than was asked for where
-  ///   the data set replaces what cannot be read.
+  /// - Returns: for each pooling [count, C]; and the index of the image that each row really is, another than was asked
+  ///   for where the data set replaces what cannot be read.
   /// - Throws: errors of the data set and of `Encoder.features`, `PoolingError`, `Interrupted`, what `progress` throws.
   func features(
     _ encoder: Encoder, _ dataset: any ImageDataset, indices: [Int], poolings: [Pooling],

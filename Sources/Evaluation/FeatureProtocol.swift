@@ -10,8 +10,8 @@ public struct FeatureProtocol: Sendable, Equatable {
   public var tap: FeatureTap
   public var pooling: Pooling
 
-  /// The paper's nearest-neighbour protocol (`nn`): short side to g·P/.875, centre crop g·P (the whole image brought to the grid's
-  /// size where the grid is not square), mean of the patch tokens before the final norm.
+  /// The paper's nearest-neighbour protocol (`nn`): short side to g·P/.875, centre crop g·P (the whole image brought to
+  /// the grid's size where the grid is not square), mean of the patch tokens before the final norm.
   public static func nearestNeighbor(for model: ModelConfiguration) -> FeatureProtocol {
     let side = model.imageHeight
     let framing: EvaluationTransform.Framing =
@@ -24,11 +24,11 @@ public struct FeatureProtocol: Sendable, Equatable {
 }
 
 extension FeatureProtocol {
-  /// Reads options over `defaults` (`nn` where not given): `resize` (pixels of the short side, 0: no crop, the whole image),
-  /// `height`, `width`, `layer`, `norm`, `projector`, `pooling`, `k`.
+  /// Reads options over `defaults` (`nn` where not given): `resize` (pixels of the short side, 0: no crop, the whole
+  /// image), `height`, `width`, `layer`, `norm`, `projector`, `pooling`, `k`.
   ///
   /// - Throws: `JSONError`, `PoolingError`, `ShapeError`.
-  public init(json: JSONPlace, for model: ModelConfiguration, over defaults: FeatureProtocol? = nil) throws {
+  public init(json: JSONCursor, for model: ModelConfiguration, over defaults: FeatureProtocol? = nil) throws {
     self = defaults ?? .nearestNeighbor(for: model)
     try json.refuseKeys(otherThan: ["resize", "height", "width", "layer", "norm", "projector", "pooling", "k"])
     tap = FeatureTap(
@@ -47,8 +47,8 @@ extension FeatureProtocol {
 
   /// Features of images of a data set, in inference mode.
   ///
-  /// - Parameter indices: which images. Where the data set replaces one that cannot be read, the row is its replacement's: leave
-  ///   out what `ImageFolder.skipped` lists before labels are compared.
+  /// - Parameter indices: which images. Where the data set replaces one that cannot be read, the row is its
+  ///   replacement's: leave out what `ImageFolder.skipped` lists before labels are compared.
   /// - Returns: [count, C].
   /// - Throws: errors of the data set and of `Encoder.features`, `PoolingError`, `Interrupted`.
   public func features(_ encoder: Encoder, _ dataset: any ImageDataset, indices: [Int]) throws -> Tensor {
@@ -74,7 +74,8 @@ extension FeatureProtocol {
   }
 }
 
-/// The framing that `resize` asks for: short side to `resize` pixels and the centre of height × width; 0: the whole image.
+/// The framing that `resize` asks for: short side to `resize` pixels and the centre of height × width; 0: the whole
+/// image.
 ///
 /// - Throws: `ShapeError` where a centre crop is not square.
 public func frame(resize: Int, height: Int, width: Int) throws -> EvaluationTransform.Framing {

@@ -48,8 +48,8 @@ public func l2Normalize(_ rows: UnsafeMutableBufferPointer<Float>, count: Int, w
   }
 }
 
-/// Leave-one-out nearest neighbours by cosine, the paper's `nn` protocol: each row's neighbour is the other row (told apart by
-/// index, not by content) with the largest cosine, the lowest index on ties.
+/// Leave-one-out nearest neighbours by cosine, the paper's `nn` protocol: each row's neighbour is the other row (told
+/// apart by index, not by content) with the largest cosine, the lowest index on ties.
 ///
 /// - Parameters:
 ///   - features: [count, width], row-major, finite, at least two rows; need not be normalised.

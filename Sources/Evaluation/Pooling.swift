@@ -20,7 +20,7 @@ public enum PoolingError: DescribedError, Equatable {
       "pooling: \(found) values do not make tokens [\(batch), \(patches) + 1, \(width)] with sides of at least 1"
     case .noClassToken: "pooling: 'cls' of an encoder without class token; wanted mean, max or topk_mean"
     case .topK(let k, let patches):
-      "pooling: topk_mean with k = \(k) on \(patches) patch tokens; wanted is 1 to \(patches)"
+      "pooling: topk_mean with k = \(k) on \(patches) patch tokens; wanted 1 to \(patches)"
     }
   }
 }
@@ -33,7 +33,8 @@ public enum Pooling: Equatable, Sendable, CustomStringConvertible {
   case mean
   /// Each channel's largest value over the patch tokens.
   case max
-  /// Each channel's mean of its k largest values over the patch tokens (k = 1 is `max`, k = N is `mean`; paper, A.2: k = 10).
+  /// Each channel's mean of its k largest values over the patch tokens (k = 1 is `max`, k = N is `mean`; paper, A.2: k
+  /// = 10).
   case topKMean(k: Int)
 
   /// The pooling of a configuration: `cls`, `mean`, `max` or `topk_mean`, which takes `k`.
@@ -62,7 +63,8 @@ public enum Pooling: Equatable, Sendable, CustomStringConvertible {
   /// Pools a batch.
   ///
   /// - Parameters:
-  ///   - tokens: [batch, patches + 1, width], row-major, the class token first; [batch, patches, width] where there is none.
+  ///   - tokens: [batch, patches + 1, width], row-major, the class token first; [batch, patches, width] where there is
+  ///     none.
   ///   - patches: patch tokens an image has, N.
   ///   - hasClassToken: whether there is one.
   /// - Returns: [batch, width].
@@ -122,8 +124,8 @@ private struct ChannelOfTokens {
     return Float(sum / Double(patches))
   }
 
-  /// Keeps the k largest in descending order: most values are below the last of them and cost one comparison. NaN where one
-  /// of the values is.
+  /// Keeps the k largest in descending order: most values are below the last of them and cost one comparison. NaN where
+  /// one of the values is.
   func meanOfLargest(_ k: Int) -> Float {
     withUnsafeTemporaryAllocation(of: Float.self, capacity: k) { largest in
       for patch in 0..<patches {

@@ -27,15 +27,16 @@ public struct FileSink {
   }
 }
 
-/// Writes a file so that `path` names either what was there before or all of the new bytes, whatever happens in between.
+/// Writes a file so that `path` names either what was there before or all of the new bytes, whatever happens in
+/// between.
 ///
-/// The bytes go to a hidden file beside it (`.NAME.tmp-PID-RANDOM`), to the disk, and only then under the name; the directory
-/// is flushed after that. A symbolic link is followed: the file it leads to is replaced. What is there and is no regular file (a
-/// device, a pipe, a directory) is refused.
+/// The bytes go to a hidden file beside it (`.NAME.tmp-PID-RANDOM`), to the disk, and only then under the name; the
+/// directory is flushed after that. A symbolic link is followed: the file it leads to is replaced. What is there and is
+/// no regular file (a device, a pipe, a directory) is refused.
 ///
 /// - Parameter body: writes the content.
-/// - Throws: `FileError` or what `body` throws; the hidden file is then gone and `path` untouched (a directory that cannot be
-///   flushed after the renaming throws too).
+/// - Throws: `FileError` or what `body` throws; the hidden file is then gone and `path` untouched (a directory that
+///   cannot be flushed after the renaming throws too).
 public func writeAtomically(_ path: String, _ body: (FileSink) throws -> Void) throws {
   guard isUsable(path), !path.hasSuffix("/") else { throw FileError.unusablePath(path) }
   let (directory, name) = split(try destination(of: path))

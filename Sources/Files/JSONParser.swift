@@ -4,8 +4,8 @@ extension JSONValue {
   /// - Parameters:
   ///   - bytes: UTF-8.
   ///   - source: what messages call it: the file's name.
-  /// - Throws: `JSONError.syntax` where it is not JSON (RFC 8259), repeats a key, nests deeper than 64 levels or holds a number
-  ///   that neither 64-bit integers nor finite doubles can hold.
+  /// - Throws: `JSONError.syntax` where it is not JSON (RFC 8259), repeats a key, nests deeper than 64 levels or holds
+  ///   a number that neither 64-bit integers nor finite doubles can hold.
   public init(parsing bytes: [UInt8], source: String) throws {
     var parser = JSONParser(bytes: bytes, source: source)
     self = try parser.document()
@@ -17,7 +17,8 @@ extension JSONValue {
   }
 }
 
-/// A recursive-descent parser over bytes. Each function starts at the first byte of what it reads and ends behind its last.
+/// A recursive-descent parser over bytes. Each function starts at the first byte of what it reads and ends behind its
+/// last.
 private struct JSONParser {
   let bytes: [UInt8]
   let source: String

@@ -17,7 +17,8 @@ extension JSONValue {
     case .integer(let value): out += value.description
     case .number(let value):
       guard value.isFinite else { throw JSONError.notFinite(value) }
-      // Always with a point or an exponent, so that it is read back as a floating number; shortest digits that are exact.
+      // Always with a point or an exponent, so that it is read back as a floating number; shortest digits that are
+      // exact.
       out += value.description
     case .string(let value): writeQuoted(value, to: &out)
     case .array(let elements):

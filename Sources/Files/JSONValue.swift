@@ -2,8 +2,8 @@ import Compute
 
 /// A JSON document (RFC 8259). Integers stay apart from floating numbers: `1` and `1.0` come back as they were written.
 ///
-/// Written here rather than taken from Foundation: its decoder reads `1.0` as the integer 1, its encoder writes 1.0 as `1`, and
-/// it accepts repeated keys, which a hostile file can use to say two things at once.
+/// Written here rather than taken from Foundation: its decoder reads `1.0` as the integer 1, its encoder writes 1.0 as
+/// `1`, and it accepts repeated keys, which a hostile file can use to say two things at once.
 public enum JSONValue: Equatable, Sendable {
   case null
   case bool(Bool)
@@ -15,7 +15,8 @@ public enum JSONValue: Equatable, Sendable {
   case array([JSONValue])
   case object([String: JSONValue])
 
-  /// A 32-bit float, by its shortest decimal digits: `0.1`, not `0.10000000149011612`. Reading it back gives the same bits.
+  /// A 32-bit float, by its shortest decimal digits: `0.1`, not `0.10000000149011612`. Reading it back gives the same
+  /// bits.
   public init(_ value: Float) {
     guard let short = Double(value.description), Float(short) == value else {
       self = .number(Double(value))
@@ -58,7 +59,7 @@ public enum JSONError: DescribedError, Equatable {
     case .syntax(let source, let line, let column, let problem):
       "\(source), line \(line), column \(column): \(problem)"
     case .notFinite(let value): "JSON cannot hold \(value): a finite number is wanted"
-    case .wrongKind(let path, let found, let wanted): "\(path) is \(found), wanted is \(wanted)"
+    case .wrongKind(let path, let found, let wanted): "\(path) is \(found), wanted \(wanted)"
     case .missing(let path, let key): "\(path) has no '\(key)'"
     case .unknownKeys(let path, let keys, let known):
       "\(path) has unknown \(quoted(keys)); known are \(quoted(known))"

@@ -34,7 +34,7 @@ public enum SafetensorsError: DescribedError, Equatable {
   public var description: String {
     switch self {
     case .headerLength(let path, let length, let fileBytes):
-      "'\(path)' is no safetensors file: it has \(fileBytes) bytes and begins with a header length of \(length); wanted are 2 "
+      "'\(path)' is no safetensors file: it has \(fileBytes) bytes and begins with a header length of \(length); wanted 2 "
         + "to \(SafetensorsHeader.longest), within the file"
     case .header(let path, let problem): "'\(path)' is no safetensors file: \(problem)"
     case .shape(let path, let tensor, let shape):
@@ -42,7 +42,7 @@ public enum SafetensorsError: DescribedError, Equatable {
     case .unknownType(let path, let tensor, let type):
       "'\(path)', tensor '\(tensor)': unknown element type '\(type)'"
     case .offsets(let path, let tensor, let begin, let end, let wantedBegin, let dataBytes):
-      "'\(path)', tensor '\(tensor)': its bytes are \(begin) to \(end), wanted is a range that begins at \(wantedBegin) and "
+      "'\(path)', tensor '\(tensor)': its bytes are \(begin) to \(end), wanted a range that begins at \(wantedBegin) and "
         + "ends within \(dataBytes)"
     case .byteCount(let path, let tensor, let needed, let found):
       "'\(path)', tensor '\(tensor)': shape and type need \(needed) bytes, its range has \(found)"
@@ -50,7 +50,7 @@ public enum SafetensorsError: DescribedError, Equatable {
       "'\(path)' has \(dataBytes) bytes of data, its header describes \(described)"
     case .missing(let path, let tensor): "'\(path)' has no tensor '\(tensor)'"
     case .notFloating(let path, let tensor, let type):
-      "'\(path)', tensor '\(tensor)': its elements are \(type), wanted are F32, F64, F16 or BF16"
+      "'\(path)', tensor '\(tensor)': its elements are \(type), wanted F32, F64, F16 or BF16"
     case .count(let tensor, let shape, let count):
       "tensor '\(tensor)': shape \(shape) does not go with \(count) values"
     case .memory(let tensor, let bytes): "tensor '\(tensor)': no memory for its \(bytes) bytes"

@@ -14,7 +14,8 @@ public final class SafetensorsFile: Sendable {
 
   /// Opens a file and checks its header against its size.
   ///
-  /// - Throws: `FileError` when it cannot be read, `SafetensorsError` when it is not a whole, consistent safetensors file.
+  /// - Throws: `FileError` when it cannot be read, `SafetensorsError` when it is not a whole, consistent safetensors
+  ///   file.
   public init(path: String) throws {
     file = try ReadableFile(path: path)
     guard file.size >= 8 else {
@@ -42,8 +43,8 @@ public final class SafetensorsFile: Sendable {
   /// Reads a tensor of F32, F64, F16 or BF16 as 32-bit floats, row-major. F64 is rounded, the others are exact.
   ///
   /// - Parameter buffer: takes the values; its count is the product of the tensor's shape.
-  /// - Throws: `SafetensorsError` when the name is missing, the type no floating one or the count another; `FileError` when the
-  ///   file cannot be read.
+  /// - Throws: `SafetensorsError` when the name is missing, the type no floating one or the count another; `FileError`
+  ///   when the file cannot be read.
   public func read(_ name: String, into buffer: UnsafeMutableBufferPointer<Float>) throws {
     let entry = try entry(name)
     guard buffer.count == entry.count else {

@@ -64,7 +64,7 @@ struct SafetensorsHeader: Sendable {
     var entries: [String: Entry] = [:]
     var metadata: [String: String] = [:]
     do {
-      let root = JSONPlace(try JSONValue(parsing: json, source: "header"), source: "header")
+      let root = JSONCursor(try JSONValue(parsing: json, source: "header"), source: "header")
       for key in try root.keys() {
         let place = try root.member(key)
         if key == Self.metadataKey {
@@ -81,7 +81,7 @@ struct SafetensorsHeader: Sendable {
     self.metadata = metadata
   }
 
-  private static func entry(_ place: JSONPlace, name: String, dataBytes: Int, path: String) throws -> Entry {
+  private static func entry(_ place: JSONCursor, name: String, dataBytes: Int, path: String) throws -> Entry {
     let typeName = try place.member("dtype").string()
     guard let type = SafetensorsType(rawValue: typeName) else {
       throw SafetensorsError.unknownType(path: path, tensor: name, type: typeName)
@@ -95,7 +95,7 @@ struct SafetensorsHeader: Sendable {
 
     let offsets = try place.member("data_offsets").elements().map { try $0.int() }
     guard offsets.count == 2 else {
-      throw SafetensorsError.header(path: path, problem: "tensor '\(name)' has \(offsets.count) offsets, wanted are 2")
+      throw SafetensorsError.header(path: path, problem: "tensor '\(name)' has \(offsets.count) offsets, wanted 2")
     }
     let (begin, end) = (offsets[0], offsets[1])
     guard 0 <= begin, begin <= end, end <= dataBytes else {

@@ -57,7 +57,8 @@ public struct SafetensorsWriter {
     tensors[name] = (shape, values)
   }
 
-  /// Writes the file: `path` then names all of it or, after an error, what was there before. Equal content gives equal bytes.
+  /// Writes the file: `path` then names all of it or, after an error, what was there before. Equal content gives equal
+  /// bytes.
   ///
   /// - Throws: `FileError` when the system refuses, `SafetensorsError` when the header grows beyond the format's limit.
   public func write(to path: String) throws {
@@ -69,7 +70,8 @@ public struct SafetensorsWriter {
     }
   }
 
-  /// Everything before the data: length, JSON, and spaces up to a multiple of eight bytes, so that the data lies aligned.
+  /// Everything before the data: length, JSON, and spaces up to a multiple of eight bytes, so that the data lies
+  /// aligned.
   private func headerBytes(_ inOrder: [(name: String, shape: [Int], count: Int)], path: String) throws -> [UInt8] {
     var members: [String: JSONValue] = [:]
     if !metadata.isEmpty {

@@ -35,7 +35,7 @@ public struct Augmentation: Sendable {
   ) throws {
     guard 1...65536 ~= height, 1...65536 ~= width else { throw ImageError.size(height: height, width: width) }
     guard 0...1 ~= flipProbability else {
-      throw ImageError.option("flip probability \(flipProbability): wanted is a number in 0 … 1")
+      throw ImageError.option("flip probability \(flipProbability): wanted a number in 0 … 1")
     }
     (self.height, self.width) = (height, width)
     self.crop = crop
@@ -44,7 +44,8 @@ public struct Augmentation: Sendable {
     self.normalization = normalization
   }
 
-  /// The crop and flip of image `index` in `epoch`: they depend on nothing else but the seed and the image's size in pixels.
+  /// The crop and flip of image `index` in `epoch`: they depend on nothing else but the seed and the image's size in
+  /// pixels.
   ///
   /// - Throws: `ImageError.size` for a height or width below 1 or above 2²⁴.
   public func sample(height: Int, width: Int, seed: UInt64, epoch: Int, index: Int) throws -> CropParameters {

@@ -1,5 +1,5 @@
-/// The weights that resample `inputs` values along an axis to `outputs`: cubic convolution with a = −½, widened by the factor of
-/// reduction, as images are resized.
+/// The weights that resample `inputs` values along an axis to `outputs`: cubic convolution with a = −½, widened by the
+/// factor of reduction, as images are resized.
 ///
 /// - Returns: [outputs, inputs]; every row sums to 1.
 public func antialiasedBicubic(inputs: Int, outputs: Int) -> [Float] {

@@ -30,7 +30,8 @@ struct AxisWeights {
   let stride: Int
 
   /// - Parameters:
-  ///   - inputs: pixels along the axis; those outside do not exist, and the weights of those inside are scaled to sum 1.
+  ///   - inputs: pixels along the axis; those outside do not exist, and the weights of those inside are scaled to sum
+  ///     1.
   ///   - low: where the part to resize begins, in pixels, within 0 … inputs.
   ///   - high: where it ends.
   ///   - outputs: pixels to make of it.

@@ -51,7 +51,8 @@ struct ImageLoading: Sendable {
   /// Floats an image takes in a batch.
   let imageSize: Int
 
-  /// - Throws: `ImageError` where the normalisation does not go with the data set's channels, or no memory could hold an image.
+  /// - Throws: `ImageError` where the normalisation does not go with the data set's channels, or no memory could hold
+  ///   an image.
   init(_ dataset: any ImageDataset, _ transform: ImageTransform, seed: UInt64) throws {
     guard transform.normalization.channels == dataset.channels else {
       throw ImageError.channels(dataset.channels, wanted: transform.normalization.channels)
@@ -90,7 +91,8 @@ struct ImageLoading: Sendable {
   }
 }
 
-/// Loads the images with these indices at once, on the compute pool's threads: what a loader would make of them in `epoch`.
+/// Loads the images with these indices at once, on the compute pool's threads: what a loader would make of them in
+/// `epoch`.
 ///
 /// - Parameters:
 ///   - indices: of the data set, in any order, at least one.

@@ -19,7 +19,7 @@ public struct BatchPlan: Sendable, Equatable {
 
   /// - Throws: `LoaderError.plan` where there would be no batch.
   public init(count: Int, batchSize: Int, order: Order, seed: UInt64, batchesPerStep: Int = 1) throws {
-    guard batchSize > 0 else { throw LoaderError.plan("batch size is \(batchSize), wanted is at least 1") }
+    guard batchSize > 0 else { throw LoaderError.plan("batch size is \(batchSize), wanted at least 1") }
     guard count > 0 else { throw LoaderError.plan("the data set is empty") }
     guard batchesPerStep > 0, order == .sequential || batchSize <= count / batchesPerStep else {
       throw LoaderError.plan(

@@ -22,7 +22,7 @@ public struct EvaluationTransform: Sendable {
     guard 1...65536 ~= height, 1...65536 ~= width else { throw ImageError.size(height: height, width: width) }
     if case .centerCrop(let resize, let crop) = framing, !(crop...65536 ~= resize) {
       throw ImageError.option(
-        "centre crop of \(crop) pixels: the short side is resized to \(resize), wanted is at least \(crop)")
+        "centre crop of \(crop) pixels: the short side is resized to \(resize), wanted at least \(crop)")
     }
   }
 

@@ -2,7 +2,8 @@ import Compute
 import Files
 import Glibc
 
-/// What an entry of a folder is; links count as what they lead to, and broken ones as files, so that somebody hears of them.
+/// What an entry of a folder is; links count as what they lead to, and broken ones as files, so that somebody hears of
+/// them.
 enum EntryKind {
   case file
   case folder(device: UInt, inode: UInt)

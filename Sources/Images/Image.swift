@@ -1,6 +1,7 @@
 import Compute
 
-/// One image [H, W, C]: channels interleaved, uint8 (0 … 255) or float32 (0 … 1). A cropped image shares its source's memory.
+/// One image [H, W, C]: channels interleaved, uint8 (0 … 255) or float32 (0 … 1). A cropped image shares its source's
+/// memory.
 public struct Image: Sendable {
   public let height: Int
   public let width: Int
@@ -37,7 +38,8 @@ public struct Image: Sendable {
 
   /// An image with a copy of `floats` [height, width, channels], each in 0 … 1.
   ///
-  /// - Throws: `ImageError.shape` where the counts differ, `ImageError.value` for a value outside 0 … 1 or not a number.
+  /// - Throws: `ImageError.shape` where the counts differ, `ImageError.value` for a value outside 0 … 1 or not a
+  ///   number.
   public init(floats: [Float], height: Int, width: Int, channels: Int) throws {
     guard pixelCount([height, width, channels]) == floats.count else {
       throw ImageError.shape([height, width, channels], count: floats.count)
@@ -107,7 +109,8 @@ public struct PixelRectangle: Sendable, Equatable {
   }
 }
 
-/// How many values an image or batch of these sizes holds; nil where a size is not positive or no memory could hold them.
+/// How many values an image or batch of these sizes holds; nil where a size is not positive or no memory could hold
+/// them.
 func pixelCount(_ sizes: [Int]) -> Int? {
   guard sizes.allSatisfy({ $0 > 0 }), let count = elementCount(sizes), count < 1 << 61 else { return nil }
   return count
@@ -138,11 +141,11 @@ public enum ImageError: DescribedError, Equatable {
     switch self {
     case .shape(let shape, let count):
       "shape \(shape) does not go with \(count) elements: dimensions must be positive, their product that count"
-    case .value(let value): "a float32 pixel is \(value), wanted are values in 0 … 1 (uint8 images have 0 … 255)"
+    case .value(let value): "a float32 pixel is \(value), wanted values in 0 … 1 (uint8 images have 0 … 255)"
     case .box(let box, let height, let width): "\(box) is empty or not within the image of \(height)×\(width) pixels"
     case .size(let height, let width): "cannot resize to \(height)×\(width) pixels: sides are wanted in 1 … 65536"
     case .channels(let channels, let wanted):
-      "the image has \(channels) channels, wanted are \(wanted): does the normalisation have a mean for each?"
+      "the image has \(channels) channels, wanted \(wanted): does the normalisation have a mean for each?"
     case .option(let problem): problem
     case .memory(let bytes): "out of memory: \(bytes) bytes wanted for pixels"
     }

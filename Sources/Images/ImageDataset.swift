@@ -16,8 +16,8 @@ public protocol ImageDataset: Sendable {
   /// - Throws: where it cannot be read, or the index is out of range; the error names the image.
   func image(at index: Int) throws -> Image
 
-  /// What the loader takes for `index`: the image, and the index it really has. They differ where a data set replaces images
-  /// that cannot be read.
+  /// What the loader takes for `index`: the image, and the index it really has. They differ where a data set replaces
+  /// images that cannot be read.
   func readableImage(at index: Int) throws -> (index: Int, image: Image)
 }
 
@@ -62,7 +62,7 @@ public enum DatasetError: DescribedError, Equatable {
     case .index(let index, let count): "image \(index) was asked for, the data set has images 0 ..< \(count)"
     case .labels(let problem): problem
     case .value(let value, let image):
-      "image \(image) has a pixel of \(value), wanted are float32 values in 0 … 1 (or uint8 in 0 … 255)"
+      "image \(image) has a pixel of \(value), wanted float32 values in 0 … 1 (or uint8 in 0 … 255)"
     }
   }
 

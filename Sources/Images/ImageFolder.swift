@@ -3,15 +3,16 @@ import Compute
 
 /// The JPEG files below a folder (.jpg and .jpeg in any case; hidden files and folders are left out), as RGB images.
 ///
-/// Where all files lie in sub-folders, each sub-folder that has any is a class, numbered in the order of the names' bytes, and
-/// `labels` are known. Where files lie in the folder itself, there are no classes. Files are sorted folder by folder. Another
-/// split of the same data may lack a class: compare class names, not numbers.
+/// Where all files lie in sub-folders, each sub-folder that has any is a class, numbered in the order of the names'
+/// bytes, and `labels` are known. Where files lie in the folder itself, there are no classes. Files are sorted folder
+/// by folder. Another split of the same data may lack a class: compare class names, not numbers.
 public final class ImageFolder: ImageDataset {
   /// What to do about a file that cannot be read.
   public enum OnError: String, Sendable {
     /// Throw an error that names it.
     case fail
-    /// Take the next readable one in cyclic order in its place, as if its index had been drawn, and note it in `skipped`.
+    /// Take the next readable one in cyclic order in its place, as if its index had been drawn, and note it in
+    /// `skipped`.
     case skip
   }
 

@@ -16,8 +16,8 @@ public enum JPEGError: DescribedError, Equatable {
 
   public var description: String {
     switch self {
-    case .empty: "it is empty, wanted is a JPEG image"
-    case .notJPEG(let looksLike): "it looks like \(looksLike ?? "no image"), wanted is JPEG"
+    case .empty: "it is empty, wanted a JPEG image"
+    case .notJPEG(let looksLike): "it looks like \(looksLike ?? "no image"), wanted JPEG"
     case .unreadable(let problem): "it is no whole JPEG image: \(problem)"
     case .tooLarge(let width, let height):
       "its header says \(width)×\(height) pixels, more than \(mostPixels) are refused"
@@ -30,9 +30,9 @@ private let mostPixels = 1 << 28
 
 /// Decodes a JPEG image to uint8 RGB [H, W, 3], turned upright as its EXIF orientation says.
 ///
-/// Decoding is libjpeg's accurate integer transform with smooth chroma upsampling, as in Pillow. Grey is repeated in the three
-/// channels; CMYK and YCCK are converted as Pillow does. A file that is damaged or ends early is an error even where most of its
-/// pixels could be read.
+/// Decoding is libjpeg's accurate integer transform with smooth chroma upsampling, as in Pillow. Grey is repeated in
+/// the three channels; CMYK and YCCK are converted as Pillow does. A file that is damaged or ends early is an error
+/// even where most of its pixels could be read.
 ///
 /// - Throws: `JPEGError`, `ImageError.memory`.
 public func decodeJPEG(_ file: [UInt8]) throws -> Image {

@@ -3,12 +3,13 @@ import Glibc
 
 /// Loads batches ahead of their use, on threads of its own, beside the computation.
 ///
-/// The batches are the same for any number of workers and for any start. An image that cannot be loaded makes `next()` throw
-/// when its batch is due; the call after that goes on with the following batch. Letting the loader go ends its threads, which
-/// waits for the images they are at: a data set's code must not need a lock that the releasing thread holds.
+/// The batches are the same for any number of workers and for any start. An image that cannot be loaded makes `next()`
+/// throw when its batch is due; the call after that goes on with the following batch. Letting the loader go ends its
+/// threads, which waits for the images they are at: a data set's code must not need a lock that the releasing thread
+/// holds.
 ///
-/// A process that was forked has none of its parent's threads: its `next()` on the parent's loader throws. Make loaders after
-/// the fork.
+/// A process that was forked has none of its parent's threads: its `next()` on the parent's loader throws. Make loaders
+/// after the fork.
 public final class Loader: Sendable {
   public let plan: BatchPlan
   private let queue: LoaderQueue
@@ -36,9 +37,9 @@ public final class Loader: Sendable {
     let batches = try Self.batches(plan, epochs, firstBatch)
     let workers = workers ?? min(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1), Self.mostWorkers)
     guard 1...Self.mostWorkers ~= workers else {
-      throw LoaderError.plan("workers is \(workers), wanted is 1 … \(Self.mostWorkers)")
+      throw LoaderError.plan("workers is \(workers), wanted 1 … \(Self.mostWorkers)")
     }
-    guard 1...1024 ~= prefetch else { throw LoaderError.plan("prefetch is \(prefetch), wanted is 1 … 1024 batches") }
+    guard 1...1024 ~= prefetch else { throw LoaderError.plan("prefetch is \(prefetch), wanted 1 … 1024 batches") }
     let loading = try ImageLoading(dataset, transform, seed: seed)
     queue = LoaderQueue(plan: plan, loading: loading, batches: batches, ahead: prefetch)
     threads = startThreads(workers, queue)
@@ -49,8 +50,8 @@ public final class Loader: Sendable {
 
   /// The next batch; nil after the last one of the last epoch.
   ///
-  /// - Throws: the error of the first image of the batch that could not be loaded; `OutOfMemory`; `Interrupted`, after which the
-  ///   same batch is still to come; `LoaderError.closed`, `.forked`.
+  /// - Throws: the error of the first image of the batch that could not be loaded; `OutOfMemory`; `Interrupted`, after
+  ///   which the same batch is still to come; `LoaderError.closed`, `.forked`.
   public func next() throws -> Batch? {
     guard getpid() == process else { throw LoaderError.forked }
     return try queue.next()
@@ -69,7 +70,7 @@ public final class Loader: Sendable {
 
   private static func batches(_ plan: BatchPlan, _ epochs: Range<Int>, _ firstBatch: Int) throws -> Range<Int> {
     guard epochs.lowerBound >= 0, epochs.upperBound <= 1 << 31 else {
-      throw LoaderError.plan("epochs \(epochs): wanted is a range within 0 ..< 2³¹")
+      throw LoaderError.plan("epochs \(epochs): wanted a range within 0 ..< 2³¹")
     }
     guard 0..<plan.batchesPerEpoch ~= firstBatch else {
       throw LoaderError.plan("first batch is \(firstBatch), an epoch has batches 0 ..< \(plan.batchesPerEpoch)")

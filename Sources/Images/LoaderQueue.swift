@@ -2,8 +2,8 @@ import Compute
 
 /// What a loader and its threads share: which image is to be loaded next, and the batches under way.
 ///
-/// Threads take images one by one in the order of the batches, so that all work at the batch that is needed first. What a batch
-/// holds depends on the plan alone.
+/// Threads take images one by one in the order of the batches, so that all work at the batch that is needed first. What
+/// a batch holds depends on the plan alone.
 final class LoaderQueue: @unchecked Sendable {
   /// A batch under way.
   private final class Pending {

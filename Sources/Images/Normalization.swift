@@ -1,33 +1,33 @@
-/// Per channel: (x − mean) / deviation, for x in 0 … 1.
+/// Per channel: (x − mean) / std, for x in 0 … 1.
 public struct Normalization: Sendable, Equatable {
   public let mean: [Float]
-  public let deviation: [Float]
+  public let std: [Float]
 
   /// - Parameters:
   ///   - mean: one value a channel.
-  ///   - deviation: one positive value a channel.
+  ///   - std: one positive value a channel.
   /// - Throws: `ImageError.option`.
-  public init(mean: [Float], deviation: [Float]) throws {
-    guard !mean.isEmpty, mean.count == deviation.count else {
+  public init(mean: [Float], std: [Float]) throws {
+    guard !mean.isEmpty, mean.count == std.count else {
       throw ImageError.option(
-        "normalisation: \(mean.count) means and \(deviation.count) deviations, wanted is one of each a channel")
+        "normalisation: \(mean.count) means and \(std.count) standard deviations, wanted one of each a channel")
     }
-    guard mean.allSatisfy(\.isFinite), deviation.allSatisfy({ $0.isFinite && $0 > 0 }) else {
+    guard mean.allSatisfy(\.isFinite), std.allSatisfy({ $0.isFinite && $0 > 0 }) else {
       throw ImageError.option(
-        "normalisation: mean \(mean), deviation \(deviation): deviations must be positive numbers")
+        "normalisation: mean \(mean), std \(std): standard deviations must be positive numbers")
     }
-    self.init(unchecked: mean, deviation)
+    self.init(unchecked: mean, std)
   }
 
-  private init(unchecked mean: [Float], _ deviation: [Float]) {
+  private init(unchecked mean: [Float], _ std: [Float]) {
     self.mean = mean
-    self.deviation = deviation
+    self.std = std
   }
 
-  /// The mean and deviation of ImageNet's photographs, for RGB.
+  /// The mean and std of ImageNet's photographs, for RGB.
   public static let imageNet = Normalization(unchecked: [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 
-  /// ImageNet's for three channels, mean 0.5 and deviation 0.5 (values −1 … 1) for any other number.
+  /// ImageNet's for three channels, mean 0.5 and std 0.5 (values −1 … 1) for any other number.
   public static func standard(channels: Int) -> Normalization {
     guard channels != 3 else { return imageNet }
     let half = [Float](repeating: 0.5, count: max(channels, 1))

@@ -1,10 +1,11 @@
 import Compute
 
-/// RandAugment (Cubuk et al. 2019) as timm's `rand-m9-mstd0.5-inc1`: operations drawn with replacement from fifteen, each done with a
-/// probability, at a normally distributed magnitude that is clipped to 0 … 10; the larger, the stronger.
+/// RandAugment (Cubuk et al. 2019) as timm's `rand-m9-mstd0.5-inc1`: operations drawn with replacement from fifteen,
+/// each done with a probability, at a normally distributed magnitude that is clipped to 0 … 10; the larger, the
+/// stronger.
 public struct RandAugment: LevelAugmentation, Equatable {
   public let magnitude: Double
-  public let deviation: Double
+  public let std: Double
   /// Operations drawn for an image.
   public let count: Int
   public let probability: Double
@@ -15,31 +16,31 @@ public struct RandAugment: LevelAugmentation, Equatable {
   public static let standard = RandAugment(9, 0.5, 2, 0.5, ImageOperation.Sampling.allCases)
 
   private init(
-    _ magnitude: Double, _ deviation: Double, _ count: Int, _ probability: Double,
+    _ magnitude: Double, _ std: Double, _ count: Int, _ probability: Double,
     _ samplings: [ImageOperation.Sampling]
   ) {
-    (self.magnitude, self.deviation, self.count, self.probability) = (magnitude, deviation, count, probability)
+    (self.magnitude, self.std, self.count, self.probability) = (magnitude, std, count, probability)
     self.samplings = samplings
   }
 
   /// - Parameters:
   ///   - magnitude: 0 … 10, its mean.
-  ///   - deviation: of the magnitude, at least 0.
+  ///   - std: of the magnitude, at least 0.
   ///   - probability: 0 … 1, of each operation drawn.
   ///   - samplings: at least one.
   /// - Throws: `ImageError.option`.
   public init(
-    magnitude: Double = 9, deviation: Double = 0.5, count: Int = 2, probability: Double = 0.5,
+    magnitude: Double = 9, std: Double = 0.5, count: Int = 2, probability: Double = 0.5,
     samplings: [ImageOperation.Sampling] = ImageOperation.Sampling.allCases
   ) throws {
-    guard 0...10 ~= magnitude, deviation >= 0, deviation.isFinite, 0...1000 ~= count, 0...1 ~= probability,
+    guard 0...10 ~= magnitude, std >= 0, std.isFinite, 0...1000 ~= count, 0...1 ~= probability,
       !samplings.isEmpty
     else {
       throw ImageError.option(
-        "RandAugment: magnitude \(magnitude) (wanted 0 … 10), deviation \(deviation) (at least 0), \(count) operations "
+        "RandAugment: magnitude \(magnitude) (wanted 0 … 10), std \(std) (at least 0), \(count) operations "
           + "(0 … 1000), probability \(probability) (0 … 1), \(samplings.count) ways of sampling (at least 1)")
     }
-    self.init(magnitude, deviation, count, probability, samplings)
+    self.init(magnitude, std, count, probability, samplings)
   }
 
   public func sample(_ random: RandomStream) -> [ImageOperation] {
@@ -48,7 +49,7 @@ public struct RandAugment: LevelAugmentation, Equatable {
       // Two draws an operation: which, whether, sign and sampling; the magnitude.
       let words = random.words(at: 2 * number)
       guard Double(words.1) * 0x1p-32 < probability else { continue }
-      let level = min(max(magnitude + deviation * Double(random.normal(at: 2 * number + 1)), 0), 10)
+      let level = min(max(magnitude + std * Double(random.normal(at: 2 * number + 1)), 0), 10)
       let sampling = samplings[Int((UInt64(words.3) * UInt64(samplings.count)) >> 32)]
       let kind = Kind.allCases[Int((UInt64(words.0) * UInt64(Kind.allCases.count)) >> 32)]
       operations.append(kind.operation(level / 10, isNegative: words.2 >> 31 == 1, sampling))

@@ -1,8 +1,8 @@
 import Compute
 import Glibc
 
-/// Random erasing (Zhong et al. 2020), each pixel by noise: a part of 2 … 33 % of the area and a ratio of 0.3 … 3.3, both sides smaller than
-/// the image's; ten draws, nothing where none fits.
+/// Random erasing (Zhong et al. 2020), each pixel by noise: a part of 2 … 33 % of the area and a ratio of 0.3 … 3.3,
+/// both sides smaller than the image's; ten draws, nothing where none fits.
 public struct RandomErasing: Sendable, Equatable {
   public let probability: Double
 
@@ -10,7 +10,7 @@ public struct RandomErasing: Sendable, Equatable {
   /// - Throws: `ImageError.option`.
   public init(probability: Double) throws {
     guard 0...1 ~= probability else {
-      throw ImageError.option("random erasing: probability \(probability), wanted is a number in 0 … 1")
+      throw ImageError.option("random erasing: probability \(probability), wanted a number in 0 … 1")
     }
     self.probability = probability
   }

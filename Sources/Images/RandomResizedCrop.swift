@@ -4,7 +4,7 @@ import Glibc
 /// A random part of an image: torchvision's RandomResizedCrop (Szegedy et al., "Going deeper with convolutions", 2015).
 public struct RandomResizedCrop: Sendable, Equatable {
   /// What happens to a part that does not fit into the image.
-  public enum Misfit: String, Sendable {
+  public enum Mismatch: String, Sendable {
     /// Ten draws; if none fits, the largest centre crop within the range of ratios (torchvision).
     case drawAgain = "draw_again"
     /// One draw, its sides cut to the image's (MAE's linear probe).
@@ -15,28 +15,28 @@ public struct RandomResizedCrop: Sendable, Equatable {
   public let area: ClosedRange<Double>
   /// Width / height, log-uniform in this range.
   public let ratio: ClosedRange<Double>
-  public let misfit: Misfit
+  public let mismatch: Mismatch
 
   static let draws = 10
 
   /// - Throws: `ImageError.option` for ranges that are not within 0 < area ≤ 1 and 0 < ratio < ∞.
   public init(
-    area: ClosedRange<Double> = 0.2...1, ratio: ClosedRange<Double> = 3 / 4...4 / 3, misfit: Misfit = .drawAgain
+    area: ClosedRange<Double> = 0.2...1, ratio: ClosedRange<Double> = 3 / 4...4 / 3, mismatch: Mismatch = .drawAgain
   )
     throws
   {
     guard area.lowerBound > 0, area.upperBound <= 1 else {
       throw ImageError.option(
-        "crop area \(area.lowerBound) … \(area.upperBound): wanted is a range within 0 < area ≤ 1")
+        "crop area \(area.lowerBound) … \(area.upperBound): wanted a range within 0 < area ≤ 1")
     }
     guard ratio.lowerBound > 0, ratio.upperBound.isFinite else {
-      throw ImageError.option("crop ratio \(ratio.lowerBound) … \(ratio.upperBound): wanted are positive numbers")
+      throw ImageError.option("crop ratio \(ratio.lowerBound) … \(ratio.upperBound): wanted positive numbers")
     }
-    self.init(unchecked: area, ratio, misfit)
+    self.init(unchecked: area, ratio, mismatch)
   }
 
-  private init(unchecked area: ClosedRange<Double>, _ ratio: ClosedRange<Double>, _ misfit: Misfit) {
-    (self.area, self.ratio, self.misfit) = (area, ratio, misfit)
+  private init(unchecked area: ClosedRange<Double>, _ ratio: ClosedRange<Double>, _ mismatch: Mismatch) {
+    (self.area, self.ratio, self.mismatch) = (area, ratio, mismatch)
   }
 
   /// Area 0.2 … 1, ratio ¾ … 4⁄3.
@@ -44,14 +44,14 @@ public struct RandomResizedCrop: Sendable, Equatable {
 
   /// The crop for an image of `height` × `width` pixels (both at least 1): draw i takes its numbers at position i.
   func sample(height: Int, width: Int, _ random: RandomStream) -> PixelRectangle {
-    for draw in 0..<(misfit == .drawAgain ? Self.draws : 1) {
+    for draw in 0..<(mismatch == .drawAgain ? Self.draws : 1) {
       let numbers = random.words(at: draw)
       let target = Double(height * width) * (area.lowerBound + unit(numbers.0) * (area.upperBound - area.lowerBound))
       let (low, high) = (log(ratio.lowerBound), log(ratio.upperBound))
       let aspect = exp(low + unit(numbers.1) * (high - low))
       var w = pixels((target * aspect).squareRoot())
       var h = pixels((target / aspect).squareRoot())
-      if misfit == .clip { (w, h) = (min(max(w, 1), width), min(max(h, 1), height)) }
+      if mismatch == .clip { (w, h) = (min(max(w, 1), width), min(max(h, 1), height)) }
       guard 1...width ~= w, 1...height ~= h else { continue }
       return PixelRectangle(
         top: choice(numbers.2, of: height - h + 1), left: choice(numbers.3, of: width - w + 1), height: h, width: w)

@@ -1,7 +1,8 @@
 import Compute
 
-/// Changed colours, as self-supervised methods see one of two views: colour jitter (brightness, contrast, saturation and hue by random
-/// factors, in random order: torchvision's on Pillow images), then grey, then solarised, each with a probability.
+/// Changed colours, as self-supervised methods see one of two views: colour jitter (brightness, contrast, saturation
+/// and hue by random factors, in random order: torchvision's on Pillow images), then grey, then solarised, each with a
+/// probability.
 public struct Recoloring: LevelAugmentation, Equatable {
   /// Factors are uniform in 1 ± these, not below 0.
   public var brightness = 0.4

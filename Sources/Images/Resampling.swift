@@ -26,8 +26,8 @@ public struct Resampling: Sendable {
   public var width: Int
   public var interpolation: Interpolation
   public var normalization: Normalization
-  /// The part to resize; nil means all. Pixels outside it but in the image count at its edges (Pillow's `box`); to forbid
-  /// that, crop the image first.
+  /// The part to resize; nil means all. Pixels outside it but in the image count at its edges (Pillow's `box`); to
+  /// forbid that, crop the image first.
   public var box: SourceBox?
   /// Left and right exchanged.
   public var isFlipped = false
@@ -55,8 +55,8 @@ public struct Resampling: Sendable {
 
   /// Writes the resized image [height, width, C], float32, to `output`.
   ///
-  /// Sums are float32 and not rounded to 8 bits between the axes, as Pillow does with 8-bit images (up to a level apart).
-  /// Values beyond black and white, where a bicubic filter overshoots, are clipped before normalisation.
+  /// Sums are float32 and not rounded to 8 bits between the axes, as Pillow does with 8-bit images (up to a level
+  /// apart). Values beyond black and white, where a bicubic filter overshoots, are clipped before normalisation.
   ///
   /// - Throws: `ImageError` for a size, box or number of channels that does not go with the image; `OutOfMemory`.
   public func callAsFunction(_ image: Image, into output: UnsafeMutablePointer<Float>) throws {
@@ -70,8 +70,8 @@ public struct Resampling: Sendable {
     across.shift(by: columns.lowerBound)
 
     let highest: Float = image.element == .uint8 ? 255 : 1
-    let scale = normalization.deviation.map { 1 / (highest * $0) }
-    let shift = zip(normalization.mean, normalization.deviation).map { -$0 / $1 }
+    let scale = normalization.std.map { 1 / (highest * $0) }
+    let shift = zip(normalization.mean, normalization.std).map { -$0 / $1 }
     let row = try Buffer(count: columns.count * image.channels + 4, repeating: 0)
     withAxis(down) { down in
       withAxis(across) { across in

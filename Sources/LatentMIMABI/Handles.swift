@@ -88,9 +88,9 @@ func elementCount(_ sizes: [Int64], _ name: String) throws -> Int {
 }
 
 /// Options given as JSON text; NULL: none.
-func options(_ json: UnsafePointer<CChar>?, _ name: String) throws -> JSONPlace {
+func options(_ json: UnsafePointer<CChar>?, _ name: String) throws -> JSONCursor {
   let parsed = try json.map { try JSONValue(parsing: String(cString: $0), source: name) } ?? .object([:])
-  return JSONPlace(parsed, source: name)
+  return JSONCursor(parsed, source: name)
 }
 
 /// The precision of that name; float32 where none is given.

@@ -171,7 +171,7 @@ public func lm_model_loss(
   attempt {
     let model = try object(model, ModelBox.self).model
     let crops = try TrainingCrops(given(crops, "crops").pointee, model.configuration)
-    let found = try precision(precisionName).compute(noise: model.configuration.noise(seed: seed)) {
+    let found = try precision(precisionName).compute(dropoutPlan: model.configuration.dropoutPlan(seed: seed)) {
       try model.loss(crops, gamma: gamma)
     }
     metrics?.pointee = lm_batch_metrics(found)
@@ -222,15 +222,15 @@ extension lm_batch_metrics {
 }
 
 @c @implementation
-public func lm_model_read_loss(
+public func lm_model_diagnose(
   _ model: OpaquePointer?, _ metrics: UnsafePointer<lm_batch_metrics>?, _ position: UnsafeMutablePointer<Double>?,
   _ meaning: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> lm_status {
   attempt {
-    let reading = try object(model, ModelBox.self).model.configuration.reading(
+    let diagnosis = try object(model, ModelBox.self).model.configuration.diagnosis(
       of: BatchMetrics(given(metrics, "metrics").pointee))
-    position?.pointee = reading.position
-    handOut(reading.meaning, meaning)
+    position?.pointee = diagnosis.position
+    handOut(diagnosis.meaning, meaning)
   }
 }
 

@@ -5,7 +5,8 @@ import Tensors
 
 /// Adam with decoupled weight decay (Loshchilov & Hutter 2019): decay first, p −= lr·decay·p, bias-corrected moments.
 ///
-/// Unless told otherwise decay falls on every parameter of two or more dimensions except those whose name contains `bias`, `norm` or `embed`.
+/// Unless told otherwise decay falls on every parameter of two or more dimensions except those whose name contains
+/// `bias`, `norm` or `embed`.
 public final class AdamW: @unchecked Sendable {
   /// One parameter with its moments.
   public struct Slot: Sendable {
@@ -78,7 +79,7 @@ public final class AdamW: @unchecked Sendable {
     for slot in slots {
       let learningRate = learningRate * slot.rateFactor
       var factors = lmk_adamw_factors(
-        beta1: beta1, beta2: beta2, epsilon: epsilon, keep: 1 - (slot.decays ? learningRate * weightDecay : 0),
+        beta1: beta1, beta2: beta2, epsilon: epsilon, decay: 1 - (slot.decays ? learningRate * weightDecay : 0),
         rate: Float(Double(learningRate) / corrections.0), square_correction: Float(1 / corrections.1))
       let follower = average?.network.follower(of: slot.parameter.tensor)
       guard let gradient = slot.parameter.tensor.gradient?.value else {

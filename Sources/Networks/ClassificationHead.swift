@@ -6,11 +6,12 @@ public final class ClassificationHead: Layer {
   let norm: LayerNorm
   let linear: Linear
 
-  /// - Parameter deviation: of the first weights. Truncation at ±2 would lie so far out that no draw meets it.
+  /// - Parameter initStd: standard deviation of the first weights. Truncation at ±2 would lie so far out that no draw
+  ///   meets it.
   /// - Throws: `ShapeError`, `OutOfMemory`.
-  public init(width: Int, classes: Int, deviation: Float = 2e-5) throws {
+  public init(width: Int, classes: Int, initStd: Float = 2e-5) throws {
     norm = try LayerNorm(width)
-    linear = try Linear(width, classes, initialization: .normal(deviation: deviation))
+    linear = try Linear(width, classes, initialization: .normal(std: initStd))
   }
 
   public var members: [Member] { [.layer("norm", norm), .layer("linear", linear)] }

@@ -1,6 +1,7 @@
 import Tensors
 
-/// MoCo v3's predictor: Linear, BatchNorm, ReLU, Linear, BatchNorm without parameters; linears without bias, statistics of the batch.
+/// MoCo v3's predictor: Linear, BatchNorm, ReLU, Linear, BatchNorm without parameters; linears without bias, statistics
+/// of the batch.
 public final class ContrastPredictor: Layer {
   let linears: [Linear]
   /// Scale and shift of the first BatchNorm: named as a norm, so they do not decay.

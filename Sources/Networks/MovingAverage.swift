@@ -8,7 +8,8 @@ public final class MovingAverage: @unchecked Sendable {
   private let pairs: [ObjectIdentifier: (online: Tensor, target: Tensor)]
 
   /// - Parameters:
-  ///   - target: the parameters that follow; each must have a namesake of its shape among `online`, which may hold more.
+  ///   - target: the parameters that follow; each must have a namesake of its shape among `online`, which may hold
+  ///     more.
   ///   - online: the parameters that are trained.
   /// - Throws: `ShapeError` naming the first without a partner.
   public init(target: [NamedParameter], online: [NamedParameter]) throws {

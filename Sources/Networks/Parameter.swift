@@ -5,8 +5,8 @@ import Tensors
 public enum Initialization: Sendable {
   case zeros
   case ones
-  /// Normal with the deviation given.
-  case normal(deviation: Float)
+  /// Normal with the std given.
+  case normal(std: Float)
   /// Uniform in ±√(6/(in + out)) of the stored matrix [out, in].
   case xavierUniform
   /// These values.
@@ -39,8 +39,8 @@ public final class Parameter: @unchecked Sendable {
     switch initialization {
     case .zeros: values.update(repeating: 0)
     case .ones: values.update(repeating: 1)
-    case .normal(let deviation):
-      for index in values.indices { values[index] = deviation * stream.normal(at: index) }
+    case .normal(let std):
+      for index in values.indices { values[index] = std * stream.normal(at: index) }
     case .values(let start): for (index, value) in zip(values.indices, start) { values[index] = value }
     case .xavierUniform:
       let bound = (6 / Float(shape.reduce(0, +))).squareRoot()

@@ -26,8 +26,8 @@ public enum PositionScaling: String, Sendable, CaseIterable {
   case extend
 }
 
-/// Fixed two-dimensional sin-cos positions, evaluated at any grid: for coordinate p the frequencies ω_k = 10000^(−4k/C), k < C/4, an
-/// axis; layout [sin x, cos x, sin y, cos y], x the column, y the row.
+/// Fixed two-dimensional sin-cos positions, evaluated at any grid: for coordinate p the frequencies ω_k =
+/// 10000^(−4k/C), k < C/4, an axis; layout [sin x, cos x, sin y, cos y], x the column, y the row.
 public struct SinCosPositions: Sendable, Equatable {
   public let rows: Int
   public let columns: Int

@@ -48,8 +48,8 @@ public struct ProjectorShape: Sendable, Equatable {
   }
 }
 
-/// A vision transformer over any set of patches: linear embedding + position, class token (and registers) in front, pre-norm blocks, final norm, and
-/// the projector behind it.
+/// A vision transformer over any set of patches: linear embedding + position, class token (and registers) in front,
+/// pre-norm blocks, final norm, and the projector behind it.
 public final class VisionTransformer: Layer {
   public let shape: EncoderShape
   let classToken: Parameter?
@@ -67,7 +67,7 @@ public final class VisionTransformer: Layer {
     self.shape = shape
     self.positions = positions
     func tokens(_ count: Int) throws -> Parameter? {
-      count == 0 ? nil : try Parameter([1, count, shape.width], .normal(deviation: 0.02))
+      count == 0 ? nil : try Parameter([1, count, shape.width], .normal(std: 0.02))
     }
     classToken = try tokens(shape.hasClassToken ? 1 : 0)
     registerTokens = try tokens(shape.registers)
@@ -77,7 +77,7 @@ public final class VisionTransformer: Layer {
       (0..<shape.depth).map {
         try Block(
           shape.width, heads: shape.heads, hidden: shape.hidden, epsilon: shape.epsilon,
-          place: BlockPlace($0, of: shape.depth))
+          place: BlockIndex($0, of: shape.depth))
       })
     norm = try LayerNorm(shape.width, epsilon: shape.epsilon)
     projector = try shape.projector.map { try Projector(shape.width, hidden: $0.width, depth: $0.depth) }
@@ -112,7 +112,8 @@ public final class VisionTransformer: Layer {
   ///   - masked: numbers in 0 ..< N of patches that the mask token stands for, the same count for each image.
   ///   - layer: 0 (the embedded patches) … depth.
   ///   - bias: gives what is added to the scores of a block's attention, by the block's number.
-  /// - Returns: [B, N + 1, C], class token first; the class token is missing and R registers follow it where the shape says so.
+  /// - Returns: [B, N + 1, C], class token first; the class token is missing and R registers follow it where the shape
+  ///   says so.
   /// - Throws: `ShapeError`, `OutOfMemory`, `Interrupted`, what `bias` throws.
   public func tokens(
     _ patches: Tensor, positions: Tensor, masked: [Int32] = [], layer: Int? = nil,

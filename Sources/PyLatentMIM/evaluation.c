@@ -35,7 +35,8 @@ static PyObject *nearest_neighbor(PyObject *self, PyObject *args) {
   return status == LM_OK ? PyFloat_FromDouble(accuracy) : fail(status);
 }
 
-/// The library's lm_progress over a Python callable (what, done, total). What it raises ends the evaluation and arrives.
+/// The library's lm_progress over a Python callable (what, done, total). What it raises ends the evaluation and
+/// arrives.
 static bool told(void *context, const char *what, int64_t done, int64_t total) {
   PyGILState_STATE state = PyGILState_Ensure();
   PyObject *answer = PyObject_CallFunction(context, "sLL", what, (long long)done, (long long)total);

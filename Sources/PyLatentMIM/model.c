@@ -178,7 +178,7 @@ static PyObject *model_loss(PyObject *self, PyObject *args) {
                        m.similarity_images, m.effective_rank);
 }
 
-static PyObject *model_read_loss(PyObject *self, PyObject *args) {
+static PyObject *model_diagnose(PyObject *self, PyObject *args) {
   (void)self;
   struct handle *model;
   lm_batch_metrics m = {0};
@@ -188,7 +188,7 @@ static PyObject *model_read_loss(PyObject *self, PyObject *args) {
   double position;
   char *meaning = NULL;
   lm_status status;
-  WITH(model, status = lm_model_read_loss(model->raw, &m, &position, &meaning));
+  WITH(model, status = lm_model_diagnose(model->raw, &m, &position, &meaning));
   if (status != LM_OK) return fail(status);
   return Py_BuildValue("dN", position, take_text(meaning));
 }
@@ -227,8 +227,8 @@ PyMethodDef model_methods[] = {
     {"model_loss", model_loss, METH_VARARGS,
      "model_loss(model, images, views, target images or None, second images or None, their views, gamma, seed, precision) -> (loss, similarity of predictions, of visible tokens, of "
      "targets, between images, effective rank)"},
-    {"model_read_loss", model_read_loss, METH_VARARGS,
-     "model_read_loss(model, loss, similarity of targets, between images) -> (position, meaning)"},
+    {"model_diagnose", model_diagnose, METH_VARARGS,
+     "model_diagnose(model, loss, similarity of targets, between images) -> (position, meaning)"},
     {"model_clear_gradients", model_clear_gradients, METH_VARARGS, "model_clear_gradients(model)"},
     {"model_update_target", model_update_target, METH_VARARGS, "model_update_target(model, momentum)"},
     {NULL, NULL, 0, NULL},

@@ -14,7 +14,8 @@
 
 // ---- errors.c ------------------------------------------------------------------------------------------------------
 
-/// Sets the Python exception that goes with a status; returns NULL. An exception already set (by a signal handler) stays.
+/// Sets the Python exception that goes with a status; returns NULL. An exception already set (by a signal handler)
+/// stays.
 PyObject *fail(lm_status status);
 /// None, or `fail`.
 PyObject *none_or_fail(lm_status status);
@@ -47,7 +48,8 @@ void array_release(struct array *array);
 /// Arrays let go of what they hold at the end of their scope.
 #define ARRAY __attribute__((cleanup(array_release))) struct array
 
-/// Holds an array of `dimensions` sizes; −1 in `shape` leaves one open. Sets TypeError or ValueError and returns false otherwise.
+/// Holds an array of `dimensions` sizes; −1 in `shape` leaves one open. Sets TypeError or ValueError and returns false
+/// otherwise.
 bool array_in(PyObject *object, const char *name, element type, int dimensions, const int64_t *shape, struct array *array);
 /// The same for an array that is written to.
 bool array_out(PyObject *object, const char *name, element type, int dimensions, const int64_t *shape, struct array *array);

@@ -6,12 +6,14 @@ public struct Computation: Sendable {
 
   /// What the operands of products are rounded to.
   public var arithmetic: Arithmetic
-  /// Whether the packed form of a weight is kept for later products: worth its memory where a weight is used again before it changes.
+  /// Whether the packed form of a weight is kept for later products: worth its memory where a weight is used again
+  /// before it changes.
   public var keepsPackedWeights: Bool
-  /// Whether what blocks compute inside is given up and computed again for the gradient: less memory, a third more time.
+  /// Whether what blocks compute inside is given up and computed again for the gradient: less memory, a third more
+  /// time.
   public var recomputesBlocks: Bool
   /// What training drops at random; nil: nothing, as in inference.
-  public var noise: Noise?
+  public var dropoutPlan: DropoutPlan?
 
   public init(_ arithmetic: Arithmetic = .float32, keepsPackedWeights: Bool = false, recomputesBlocks: Bool = false) {
     self.arithmetic = arithmetic

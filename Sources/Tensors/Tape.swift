@@ -31,11 +31,11 @@ public final class GradientSlot: @unchecked Sendable {
     buffer = sum
   }
 
-  /// Lets `write(place, keep)` put keep · place + contribution into the collected gradient of `count` values.
+  /// Lets `write(place, beta)` put beta · place + contribution into the collected gradient of `count` values.
   ///
   /// - Throws: `OutOfMemory`, and what `write` throws.
   func accumulate(
-    count: Int, element: Element, _ write: (UnsafeMutableRawPointer, _ keep: Float) throws -> Void
+    count: Int, element: Element, _ write: (UnsafeMutableRawPointer, _ beta: Float) throws -> Void
   ) throws {
     if isKnownUniquelyReferenced(&buffer), let buffer {
       try write(buffer.raw, 1)
@@ -47,7 +47,7 @@ public final class GradientSlot: @unchecked Sendable {
   }
 
   /// The same for float32 values.
-  func accumulate(count: Int, _ write: (UnsafeMutablePointer<Float>, _ keep: Float) throws -> Void) throws {
+  func accumulate(count: Int, _ write: (UnsafeMutablePointer<Float>, _ beta: Float) throws -> Void) throws {
     try accumulate(count: count, element: .float32) { try write($0.assumingMemoryBound(to: Float.self), $1) }
   }
 
@@ -79,12 +79,12 @@ public final class Tape: @unchecked Sendable {
     try $current.withValue(nil) { try body() }
   }
 
-  /// Adds scale · ∂output/∂leaf to the slot of every leaf that `output` was computed from. Memory is given back on the way; a
-  /// tape can be walked once.
+  /// Adds scale · ∂output/∂leaf to the slot of every leaf that `output` was computed from. Memory is given back on the
+  /// way; a tape can be walked once.
   ///
   /// - Parameter output: a tensor of one element.
-  /// - Throws: `ShapeError` where `output` has more elements or was not recorded; `OutOfMemory`; `Interrupted`, which leaves some leaves
-  ///   without their share.
+  /// - Throws: `ShapeError` where `output` has more elements or was not recorded; `OutOfMemory`; `Interrupted`, which
+  ///   leaves some leaves without their share.
   public func backward(from output: Tensor, scale: Float = 1) throws {
     guard output.count == 1 else {
       throw ShapeError("backward", "output has shape \(output.shape), wanted a single number")
@@ -119,8 +119,8 @@ func isRecorded(_ inputs: [Tensor?]) -> Bool {
 /// - Parameters:
 ///   - inputs: the tensors a gradient could flow to.
 ///   - again: computes the result once more, where that is cheap: its memory is given back until then.
-///   - gradient: given ∂loss/∂result, adds to the inputs' slots. It holds on to what it captures until it has run: capture buffers
-///     and slots, not tensors that are not needed.
+///   - gradient: given ∂loss/∂result, adds to the inputs' slots. It holds on to what it captures until it has run:
+///     capture buffers and slots, not tensors that are not needed.
 func recorded(
   shape: [Int], buffer: Buffer, inputs: [Tensor?], again: (() throws -> Buffer)? = nil,
   gradient: @escaping (_ dy: Buffer) throws -> Void

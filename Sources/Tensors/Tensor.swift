@@ -1,10 +1,11 @@
 import Compute
 
-/// A dense array, rows one after another, last dimension fastest. Its values are not changed once an operation has made it;
-/// parameters, which an optimiser changes in place, are the exception.
+/// A dense array, rows one after another, last dimension fastest. Its values are not changed once an operation has made
+/// it; parameters, which an optimiser changes in place, are the exception.
 ///
-/// Shape letters, everywhere: B images, N tokens of a sequence, C channels of a token, V visible and T target patches, L grid
-/// cells, P patch side. A tensor of shape [] is a single number. Values are float32; what passes between products may be bfloat16.
+/// Shape letters, everywhere: B images, N tokens of a sequence, C channels of a token, V visible and T target patches,
+/// L grid cells, P patch side. A tensor of shape [] is a single number. Values are float32; what passes between
+/// products may be bfloat16.
 public struct Tensor {
   public let shape: [Int]
   public let buffer: Buffer

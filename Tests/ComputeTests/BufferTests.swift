@@ -41,7 +41,8 @@ import Glibc
     #expect(arena.statistics.bytesKept == 0)
   }
 
-  /// Large blocks that were given back serve larger and smaller ones: together they take what the most in use at once took.
+  /// Large blocks that were given back serve larger and smaller ones: together they take what the most in use at once
+  /// took.
   @Test func largeBlocksAreJoinedAndCut() throws {
     let arena = Arena()
     let mebibyte = 1 << 20

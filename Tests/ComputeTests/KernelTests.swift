@@ -14,7 +14,7 @@ import Testing
   func exponential(_ x: [Float]) -> [Float] {
     let length = wholeVectors(x.count)
     var y = x + [Float](repeating: 0, count: length - x.count)
-    lmk_softmax_again(1, x.count, length, 1, &y, [0])
+    lmk_softmax_from_log_sum_exp(1, x.count, length, 1, &y, [0])
     return Array(y.prefix(x.count))
   }
 
@@ -87,8 +87,8 @@ import Testing
   func weightsAndLogSums(columns: Int, scale: Float) {
     let x = randomValues(3 * columns, seed: columns)
     let rows = stride(from: 0, to: x.count, by: columns).map { x.doubled[$0..<$0 + columns].map { Double(scale) * $0 } }
-    let logSums = rows.map { row in row.max()! + log(row.reduce(0) { $0 + exp($1 - row.max()!) }) }
-    let weights = zip(rows, logSums).flatMap { row, sum in row.map { exp($0 - sum) } }
+    let logSumExp = rows.map { row in row.max()! + log(row.reduce(0) { $0 + exp($1 - row.max()!) }) }
+    let weights = zip(rows, logSumExp).flatMap { row, sum in row.map { exp($0 - sum) } }
     // The exponent, up to 2·scale large, is rounded; its error is relative in the weights.
     let tolerance = roundingError(terms: columns, magnitude: 1) + 4 * roundoff * Double(scale)
     Machine.onEachInstructionSet { set in
@@ -97,9 +97,9 @@ import Testing
       lmk_softmax(3, columns, stride, scale, &y, &sums)
       expectClose(
         joined(y, columns: columns), weights, absolute: roundoff * 1e-3, relative: tolerance, "softmax, \(set)")
-      expectClose(sums, logSums, absolute: tolerance, "log sums, \(set)")
+      expectClose(sums, logSumExp, absolute: tolerance, "log sums, \(set)")
       var again = spread(x, columns: columns)
-      lmk_softmax_again(3, columns, stride, scale, &again, sums)
+      lmk_softmax_from_log_sum_exp(3, columns, stride, scale, &again, sums)
       expectClose(
         joined(again, columns: columns), weights, absolute: roundoff * 1e-3, relative: 2 * tolerance,
         "softmax again, \(set)")
@@ -145,7 +145,7 @@ import Testing
       for (step, gradient) in gradients.enumerated() {
         let t = Float(step + 1)
         var factors = lmk_adamw_factors(
-          beta1: beta1, beta2: beta2, epsilon: epsilon, keep: 1 - rate * decay, rate: rate / (1 - pow(beta1, t)),
+          beta1: beta1, beta2: beta2, epsilon: epsilon, decay: 1 - rate * decay, rate: rate / (1 - pow(beta1, t)),
           square_correction: 1 / (1 - pow(beta2, t)))
         lmk_adamw(count, &parameter, gradient, &mean, &square, &factors, nil, 1)
       }
@@ -157,18 +157,18 @@ import Testing
   }
 
   @Test(arguments: [Float(0), 0.5, 0.996, 1])
-  func movingAverage(keep: Float) {
+  func movingAverage(momentum: Float) {
     let (online, start) = (randomValues(177, seed: 1), randomValues(177, seed: 2))
-    let expected = zip(online.doubled, start.doubled).map { Double(keep) * $1 + (1 - Double(keep)) * $0 }
+    let expected = zip(online.doubled, start.doubled).map { Double(momentum) * $1 + (1 - Double(momentum)) * $0 }
     Machine.onEachInstructionSet { set in
       var target = start
-      lmk_average(177, keep, online, &target)
+      lmk_average(177, momentum, online, &target)
       expectClose(target, expected, absolute: roundingError(terms: 2, magnitude: 1), "\(set)")
       // In the optimiser's pass: a step of length 0 leaves the parameter, and the target follows it.
       var (parameter, mean, square) = (online, [Float](repeating: 0, count: 177), [Float](repeating: 0, count: 177))
-      var factors = lmk_adamw_factors(beta1: 0, beta2: 0, epsilon: 1, keep: 1, rate: 0, square_correction: 1)
+      var factors = lmk_adamw_factors(beta1: 0, beta2: 0, epsilon: 1, decay: 1, rate: 0, square_correction: 1)
       var together = start
-      lmk_adamw(177, &parameter, online, &mean, &square, &factors, &together, keep)
+      lmk_adamw(177, &parameter, online, &mean, &square, &factors, &together, momentum)
       expectClose(together, expected, absolute: roundingError(terms: 2, magnitude: 1), "in one pass, \(set)")
     }
   }

@@ -7,13 +7,13 @@ import Testing
 /// Products of float32 operands: OpenBLAS's and this library's own, against double precision.
 @Suite struct MatrixProductTests {
   /// Every transposition of a product on every instruction set, then the bits of one, two and three threads.
-  func check(_ m: Int, _ n: Int, _ k: Int, scale: Float = 1, keep: Float = 0) throws {
+  func check(_ m: Int, _ n: Int, _ k: Int, scale: Float = 1, beta: Float = 0) throws {
     for (turnA, turnB) in [(false, false), (false, true), (true, false), (true, true)] {
       let trial = try ProductTrial(m, n, k, turnA: turnA, turnB: turnB)
-      let epilogue = Epilogue(scale: scale, keep: keep)
-      let expected = trial.expected(scale: scale, keep: keep)
+      let epilogue = Epilogue(alpha: scale, beta: beta)
+      let expected = trial.expected(scale: scale, beta: beta)
       // Σ|a·b| of k numbers below 1 is below k; k/4 on average, and no partial sum is larger.
-      let tolerance = roundingError(terms: k, magnitude: Double(abs(scale)) * Double(k) / 4 + Double(abs(keep)))
+      let tolerance = roundingError(terms: k, magnitude: Double(abs(scale)) * Double(k) / 4 + Double(abs(beta)))
       try Machine.onEachInstructionSet { set in
         expectClose(
           try trial.run(epilogue), expected, absolute: tolerance, "\(m)×\(n)×\(k), \(turnA), \(turnB), \(set)")
@@ -34,8 +34,8 @@ import Testing
   @Test(arguments: [(700, 17, 3), (1300, 3, 17), (17, 700, 3), (3, 1300, 17), (17, 3, 1100), (3, 17, 5000)])
   func everyCut(m: Int, n: Int, k: Int) throws {
     try check(m, n, k)
-    try check(m, n, k, scale: 0.5, keep: 1)
-    try check(m, n, k, scale: -2, keep: 0.25)
+    try check(m, n, k, scale: 0.5, beta: 1)
+    try check(m, n, k, scale: -2, beta: 0.25)
   }
 
   @Test func cutsDependOnTheSizes() {
@@ -47,10 +47,11 @@ import Testing
     #expect(ProductCut(100_000, 100_000, 100_000) == .rows(1568))
   }
 
-  /// A weight's gradient whose right operand is too large to stay near as a whole: it is summed part by part of the depth.
-  @Test func sumsByParts() throws { try check(17, 400, 4200, scale: 0.5, keep: 1) }
+  /// A weight's gradient whose right operand is too large to stay near as a whole: it is summed part by part of the
+  /// depth.
+  @Test func sumsByParts() throws { try check(17, 400, 4200, scale: 0.5, beta: 1) }
 
-  /// keep = 0 means written: what was there, nan included, does not count.
+  /// beta = 0 means written: what was there, nan included, does not count.
   @Test(arguments: [(700, 3, 3), (3, 700, 3), (3, 3, 1100), (3, 3, 3)])
   func oldValuesDoNotCount(m: Int, n: Int, k: Int) throws {
     let a = try Buffer(count: m * k, repeating: 1)
@@ -58,7 +59,8 @@ import Testing
     try Machine.onEachInstructionSet { set in
       let c = try Buffer(count: m * n, repeating: .nan)
       try parallelProduct(
-        m, n, k, MatrixView(a.raw, stride: k), .view(MatrixView(b.raw, stride: n)), into: MatrixPlace(c.raw, stride: n))
+        m, n, k, MatrixView(a.raw, stride: k), .view(MatrixView(b.raw, stride: n)), into: MatrixOutput(c.raw, stride: n)
+      )
       #expect(c.values.allSatisfy { $0 == Float(k) }, "\(set)")
     }
   }
@@ -68,8 +70,8 @@ import Testing
     let view = MatrixView(nothing.raw, stride: 3)
     try Machine.onEachInstructionSet { set in
       let c = try Buffer(count: 6, repeating: 2)
-      let place = MatrixPlace(c.raw, stride: 3)
-      try parallelProduct(2, 3, 0, view, .view(view), into: place, Epilogue(keep: 1))
+      let place = MatrixOutput(c.raw, stride: 3)
+      try parallelProduct(2, 3, 0, view, .view(view), into: place, Epilogue(beta: 1))
       #expect(Array(c.values) == [2, 2, 2, 2, 2, 2], "\(set)")
       try parallelProduct(2, 3, 0, view, .view(view), into: place)
       #expect(Array(c.values) == [0, 0, 0, 0, 0, 0], "\(set)")
@@ -102,7 +104,7 @@ struct BFloat16ProductTests {
     }
   }
 
-  /// Only the set that has the matrix unit uses it; a way chosen by hand ends with the set it was chosen for.
+  /// Only the set that has AMX uses it; a way chosen by hand ends with the set it was chosen for.
   @Test func theWayFollowsTheInstructionSet() {
     Machine.onEachInstructionSet { set in
       let isAMX = lmk_instruction_set() == LMK_AMX
@@ -114,7 +116,8 @@ struct BFloat16ProductTests {
     }
   }
 
-  /// Operands of both types; the reference rounds them first. The processor's dot product rounds each product once more.
+  /// Operands of both types; the reference rounds them first. The processor's dot product rounds each product once
+  /// more.
   @Test(arguments: [
     (1, 1, 1), (3, 17, 2), (17, 33, 3), (15, 31, 65), (177, 177, 64), (200, 40, 2100), (14, 2100, 33), (33, 3, 5000),
     (17, 800, 4200),
@@ -123,13 +126,13 @@ struct BFloat16ProductTests {
     for (turnA, turnB) in [(false, false), (false, true), (true, false), (true, true)] {
       for element in [Element.float32, .bfloat16] {
         let trial = try ProductTrial(m, n, k, turnA: turnA, turnB: turnB, element: element, rounds: true)
-        let expected = trial.expected(scale: 0.5, keep: 0.25)
+        let expected = trial.expected(scale: 0.5, beta: 0.25)
         let tolerance = roundingError(terms: 2 * k, magnitude: Double(k) / 4 + 1)
         try inEveryWay { way in
-          let c = try trial.run(Epilogue(scale: 0.5, keep: 0.25), arithmetic: .bfloat16)
+          let c = try trial.run(Epilogue(alpha: 0.5, beta: 0.25), arithmetic: .bfloat16)
           expectClose(c, expected, absolute: tolerance, "\(m)×\(n)×\(k), \(turnA), \(turnB), \(way)")
           try expectSameBitsForAnyThreadCount {
-            try trial.run(Epilogue(scale: 0.5, keep: 0.25), arithmetic: .bfloat16)
+            try trial.run(Epilogue(alpha: 0.5, beta: 0.25), arithmetic: .bfloat16)
           }
         }
       }
@@ -149,7 +152,8 @@ struct BFloat16ProductTests {
     }
   }
 
-  /// A packed operand gives the bits of one that is packed on the way, a result stored as bfloat16 those of one rounded afterwards.
+  /// A packed operand gives the bits of one that is packed on the way, a result stored as bfloat16 those of one rounded
+  /// afterwards.
   @Test(arguments: [(17, 33, 3), (200, 40, 2100)])
   func packedAndStored(m: Int, n: Int, k: Int) throws {
     let trial = try ProductTrial(m, n, k, turnA: false, turnB: true, rounds: true)
@@ -196,7 +200,7 @@ struct BFloat16ProductTests {
       let c = try Buffer(count: count, element: .bfloat16)
       try parallelProduct(
         count, 1, 1, MatrixView(sums.raw, stride: 1), .view(MatrixView(one.raw, stride: 1)),
-        into: MatrixPlace(c.raw, stride: 1, element: .bfloat16), epilogue)
+        into: MatrixOutput(c.raw, stride: 1, element: .bfloat16), epilogue)
       return floats(c)
     }
     let before = try Buffer(count: count, element: .bfloat16)

@@ -35,8 +35,8 @@ struct ProductTrial {
 
   private func operand(_ value: Float) -> Double { Double(isRounded ? rounded(value) : value) }
 
-  /// scale · a·b + keep · what was there, the gaps as they were.
-  func expected(scale: Float = 1, keep: Float = 0) -> [Double] {
+  /// alpha · a·b + beta · what was there, the gaps as they were.
+  func expected(scale: Float = 1, beta: Float = 0) -> [Double] {
     let (left, right) = (a.map(operand), b.map(operand))
     var expected = before.map(Double.init)
     for i in 0..<m {
@@ -46,7 +46,7 @@ struct ProductTrial {
           sum += left[turnA ? l * strideA + i : i * strideA + l] * right[turnB ? j * strideB + l : l * strideB + j]
         }
         let place = i * stride + j
-        expected[place] = Double(scale) * sum + Double(keep) * expected[place]
+        expected[place] = Double(scale) * sum + Double(beta) * expected[place]
       }
     }
     return expected
@@ -73,7 +73,7 @@ struct ProductTrial {
     let operand: RightOperand =
       packs ? .packed(try PackedMatrix(right, k: k, n: n, arithmetic: arithmetic)) : .view(right)
     try parallelProduct(
-      m, n, k, left, operand, into: MatrixPlace(c.raw, stride: stride, element: result), epilogue,
+      m, n, k, left, operand, into: MatrixOutput(c.raw, stride: stride, element: result), epilogue,
       arithmetic: arithmetic)
     var values = [Float](repeating: 0, count: c.count)
     convert(c.raw, result, count: c.count, to: &values, .float32)
@@ -87,7 +87,7 @@ struct ProductTrial {
     let (left, right) = views(a, b)
     let product = LocalProduct(m, n, k)
     let scratch = try Buffer(count: product.scratchCount)
-    product(left, right, into: MatrixPlace(c.raw, stride: stride), scratch: scratch.pointer)
+    product(left, right, into: MatrixOutput(c.raw, stride: stride), scratch: scratch.pointer)
     return Array(c.values)
   }
 }
@@ -100,8 +100,8 @@ func rounded(_ value: Float) -> Float {
 }
 
 func gelu(_ x: Double) -> Double { x * 0.5 * erfc(-x / 2.0.squareRoot()) }
-/// Values stored as bfloat16 against double precision: half a unit in the last of eight places, and the bound of gelu_math.h, 2⁻¹² of
-/// the value or, where that is less, a millionth of x.
+/// Values stored as bfloat16 against double precision: half a unit in the last of eight places, and the bound of
+/// gelu_math.h, 2⁻¹² of the value or, where that is less, a millionth of x.
 func expectGELU(_ values: [Float], of x: [Float], _ comment: String) {
   for (value, x) in zip(values, x.map(Double.init)) {
     let wanted = gelu(x)

@@ -26,7 +26,7 @@ import Testing
       let float = Float(bitPattern: random.words(at: position).0)
       guard float.isFinite else { continue }
       let text = try JSONValue(float).text()
-      #expect(try JSONPlace(JSONValue(parsing: text, source: ""), source: "").float().bitPattern == float.bitPattern)
+      #expect(try JSONCursor(JSONValue(parsing: text, source: ""), source: "").float().bitPattern == float.bitPattern)
     }
     #expect(try JSONValue(Float(0.1)).text() == "0.1")
   }
@@ -56,7 +56,7 @@ import Testing
 
   @Test func placesSayWhere() throws {
     let document = try JSONValue(parsing: #"{"model": {"depth": 1.5, "sizes": [3, "x"]}}"#, source: "")
-    let root = JSONPlace(document, source: "config.json")
+    let root = JSONCursor(document, source: "config.json")
     let model = try root.member("model")
     #expect(try model.member("depth").double() == 1.5)
     #expect(try model.member("sizes").elements()[0].double() == 3)
@@ -65,11 +65,11 @@ import Testing
       do { try body() } catch { return "\(error)" }
       return "no error"
     }
-    #expect(message { _ = try model.member("depth").int() } == "config.json: model.depth is 1.5, wanted is an integer")
+    #expect(message { _ = try model.member("depth").int() } == "config.json: model.depth is 1.5, wanted an integer")
     #expect(
       message { _ = try model.member("sizes").elements()[1].int() }
-        == "config.json: model.sizes[1] is \"x\", wanted is an integer")
-    #expect(message { _ = try model.bool() } == "config.json: model is an object, wanted is true or false")
+        == "config.json: model.sizes[1] is \"x\", wanted an integer")
+    #expect(message { _ = try model.bool() } == "config.json: model is an object, wanted true or false")
     #expect(message { _ = try root.member("seed") } == "config.json has no 'seed'")
     #expect(
       message { try model.refuseKeys(otherThan: ["depth"]) }
@@ -77,6 +77,6 @@ import Testing
     #expect(
       message { _ = try JSONValue(parsing: "{\n \"a\": x}", source: "c.json") }
         == "c.json, line 2, column 7: a value is wanted")
-    #expect(message { _ = try JSONPlace(1e300, source: "c").float() } != "no error")
+    #expect(message { _ = try JSONCursor(1e300, source: "c").float() } != "no error")
   }
 }

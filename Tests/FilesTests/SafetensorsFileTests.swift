@@ -8,7 +8,7 @@ import Testing
     #expect(
       file.names == ["brain", "counter", "double", "empty", "encoder.norm.weight", "half", "mask", "scalar"])
     #expect(file.metadata == ["format": "np", "städte": "a \"b\"\n\\"])
-    let expected = JSONPlace(
+    let expected = JSONCursor(
       try JSONValue(parsing: ReadableFile(path: fixturePath("python_safetensors.json")).contents(), source: "fixture"),
       source: "fixture")
     for name in try expected.keys() {

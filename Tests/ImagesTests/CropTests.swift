@@ -44,7 +44,7 @@ import Testing
   }
 
   @Test func clippingDrawsOnce() throws {
-    let boxes = crops(try RandomResizedCrop(area: 0.9...1, misfit: .clip), height: 100, width: 1000, count: 50)
+    let boxes = crops(try RandomResizedCrop(area: 0.9...1, mismatch: .clip), height: 100, width: 1000, count: 50)
     #expect(boxes.allSatisfy { $0.height == 100 && $0.width > 200 })
   }
 
@@ -98,7 +98,7 @@ import Testing
     #expect(throws: ImageError.self) { try RandomResizedCrop(ratio: 0...1) }
     #expect(throws: ImageError.self) { try Augmentation(height: 0, width: 8) }
     #expect(throws: ImageError.self) { try Augmentation(height: 8, width: 8, flipProbability: .nan) }
-    #expect(throws: ImageError.self) { try Normalization(mean: [0], deviation: [0]) }
+    #expect(throws: ImageError.self) { try Normalization(mean: [0], std: [0]) }
     #expect(throws: ImageError.self) { try EvaluationTransform(.centerCrop(resize: 100, crop: 101)) }
     #expect(throws: ImageError.self) {
       try Augmentation(height: 8, width: 8).sample(height: 0, width: 8, seed: 0, epoch: 0, index: 0)

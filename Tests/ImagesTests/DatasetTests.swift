@@ -62,7 +62,7 @@ import Testing
     #expect(throws: DatasetError.self) { try dataset.readableImage(at: 0) }
     #expect(
       message { try dataset.image(at: 0) }
-        == "cannot read '\(folder.path)/bad.jpg': it looks like no image, wanted is JPEG")
+        == "cannot read '\(folder.path)/bad.jpg': it looks like no image, wanted JPEG")
   }
 
   @Test func skipTakesTheNextReadable() throws {
@@ -99,7 +99,7 @@ import Testing
     #expect(throws: DatasetError.self) { try ImageArrays(memory, shape: [3, 2, 2, 1], labels: [0, 1, -1]) }
     #expect(
       message { try ImageArrays(memory, shape: [3, 2, 2, 1], labels: [0, 2, 1], classNames: ["a", "b"]) }
-        == "image 1 has label 2, wanted is a label in 0 ..< 2, the number of class names")
+        == "image 1 has label 2, wanted a label in 0 ..< 2, the number of class names")
   }
 
   @Test(arguments: [Float.nan, .infinity, -0.1, 1.5, 255])

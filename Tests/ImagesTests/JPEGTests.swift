@@ -65,7 +65,7 @@ import Testing
 
   @Test func saysWhatOtherFilesAre() {
     #expect(throws: JPEGError.empty) { try decodeJPEG([]) }
-    #expect(message { try decodeJPEG([0x89, 0x50, 0x4E, 0x47, 13, 10]) } == "it looks like PNG, wanted is JPEG")
+    #expect(message { try decodeJPEG([0x89, 0x50, 0x4E, 0x47, 13, 10]) } == "it looks like PNG, wanted JPEG")
     #expect(message { try decodeJPEG(Array("GIF89a".utf8)) }.contains("GIF"))
     #expect(message { try decodeJPEG(Array("RIFF0000WEBPVP8 ".utf8)) }.contains("WebP"))
     #expect(message { try decodeJPEG([1, 2, 3]) }.contains("no image"))

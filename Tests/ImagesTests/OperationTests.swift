@@ -7,16 +7,16 @@ import Testing
 
 /// What timm and torchvision make of a picture: see Fixtures/make_operations.py.
 @Suite struct OperationTests {
-  private let fixture: JSONPlace
+  private let fixture: JSONCursor
   private let fill: [UInt8] = [124, 116, 104]
 
   init() throws {
     let folder = "/" + #filePath.split(separator: "/").dropLast().joined(separator: "/")
     let bytes = try ReadableFile(path: folder + "/Fixtures/operations.json").contents()
-    fixture = JSONPlace(try JSONValue(parsing: bytes, source: "fixture"), source: "fixture")
+    fixture = JSONCursor(try JSONValue(parsing: bytes, source: "fixture"), source: "fixture")
   }
 
-  private func bytes(_ place: JSONPlace) throws -> [UInt8] {
+  private func bytes(_ place: JSONCursor) throws -> [UInt8] {
     let digits = Array(try place.string().utf8)
     func value(_ digit: UInt8) -> UInt8 { digit < 58 ? digit - 48 : digit - 87 }
     return stride(from: 0, to: digits.count, by: 2).map { value(digits[$0]) << 4 | value(digits[$0 + 1]) }

@@ -35,7 +35,7 @@ private func reference(_ image: Image, _ resampling: Resampling) -> [Float] {
         }
         let clipped = min(max(sum, 0), highest) / highest
         output.append(
-          Float((clipped - Double(resampling.normalization.mean[c])) / Double(resampling.normalization.deviation[c])))
+          Float((clipped - Double(resampling.normalization.mean[c])) / Double(resampling.normalization.std[c])))
       }
     }
   }

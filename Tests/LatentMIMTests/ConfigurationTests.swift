@@ -4,11 +4,11 @@ import Testing
 
 @Suite struct ConfigurationTests {
   private func model(_ text: String) throws -> ModelConfiguration {
-    try ModelConfiguration(json: JSONPlace(JSONValue(parsing: text, source: "test"), source: "test"))
+    try ModelConfiguration(json: JSONCursor(JSONValue(parsing: text, source: "test"), source: "test"))
   }
 
   private func training(_ text: String) throws -> TrainingConfiguration {
-    try TrainingConfiguration(json: JSONPlace(JSONValue(parsing: text, source: "test"), source: "test"))
+    try TrainingConfiguration(json: JSONCursor(JSONValue(parsing: text, source: "test"), source: "test"))
   }
 
   @Test func defaultsAreThePublishedOnes() throws {

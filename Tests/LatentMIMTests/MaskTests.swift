@@ -146,6 +146,6 @@ import Testing
   }
 }
 
-private func place(_ text: String) throws -> JSONPlace {
-  JSONPlace(try JSONValue(parsing: text, source: "test"), source: "test")
+private func place(_ text: String) throws -> JSONCursor {
+  JSONCursor(try JSONValue(parsing: text, source: "test"), source: "test")
 }

@@ -107,7 +107,7 @@ import Testing
     } _: {
       try ModelConfiguration(
         inferredFrom: WeightReader($0, title: "arrays"),
-        options: JSONPlace(["heads": 1, "decoder_heads": 2], source: "options"))
+        options: JSONCursor(["heads": 1, "decoder_heads": 2], source: "options"))
     }
     #expect((inferred.rows, inferred.columns, inferred.patchSize) == (4, 4, 4))
     #expect((inferred.width, inferred.depth, inferred.heads) == (64, 2, 1))

@@ -9,7 +9,7 @@ private final class Bag: Layer {
   let members: [Member]
 
   init(_ shapes: [(String, [Int])]) throws {
-    members = try shapes.map { .parameter($0.0, try Parameter($0.1, .normal(deviation: 1))) }
+    members = try shapes.map { .parameter($0.0, try Parameter($0.1, .normal(std: 1))) }
     initialize(prefix: "bag", seed: 7)
   }
 }

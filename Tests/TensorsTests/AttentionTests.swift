@@ -4,7 +4,8 @@ import Tensors
 import Testing
 
 @Suite struct AttentionTests {
-  /// With one key its weight is 1 and the gradient of its score P·(dP − P·dP) = 0: of the two terms, of size 1, a rounding stays.
+  /// With one key its weight is 1 and the gradient of its score P·(dP − P·dP) = 0: of the two terms, of size 1, a
+  /// rounding stays.
   func gradientFloor(terms: Int) -> Double { roundingError(terms: terms, magnitude: 1) }
 
   @Test(arguments: [

@@ -11,8 +11,9 @@ struct BFloat16Tests {
 
   /// Runs at both arithmetics and compares value and gradients: the error's length against the float32 result's.
   ///
-  /// - Parameter roundings: how many roundings to bfloat16 lie one behind the other. Each moves what it touches by at most `coarse` in
-  ///   proportion; errors of different elements are independent, so that lengths grow by at most so much each.
+  /// - Parameter roundings: how many roundings to bfloat16 lie one behind the other. Each moves what it touches by at
+  ///   most `coarse` in proportion; errors of different elements are independent, so that lengths grow by at most so
+  ///   much each.
   private func check(
     _ shapes: [[Int]], gives output: [Int], roundings: Int, sourceLocation: SourceLocation = #_sourceLocation,
     _ operation: ([Tensor]) throws -> Tensor

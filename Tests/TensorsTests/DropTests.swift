@@ -4,7 +4,7 @@ import Tensors
 import Testing
 
 @Suite struct DropPathTests {
-  private let stream = RandomStream(seed: 5, purpose: .noise, epoch: 3, item: 9)
+  private let stream = RandomStream(seed: 5, purpose: .dropout, epoch: 3, item: 9)
 
   @Test(arguments: [[1, 1, 1], [3, 17, 3], [8, 3, 177], [40, 100, 30]])
   func leavesOutWholeImages(shape: [Int]) throws {
@@ -33,7 +33,7 @@ import Testing
 }
 
 @Suite struct DropoutTests {
-  private let stream = RandomStream(seed: 5, purpose: .noise, epoch: 3, item: 9)
+  private let stream = RandomStream(seed: 5, purpose: .dropout, epoch: 3, item: 9)
 
   /// 0 or 1/(1 − rate) of every element: element i of 256 neighbours of a row has word i/64 of draw i % 64.
   private func factors(_ shape: [Int], rate: Double, firstRow: Int) -> [Double] {

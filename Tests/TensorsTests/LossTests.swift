@@ -10,7 +10,8 @@ import Testing
     let temperature: Float = 0.2
     let shape = [images, patches, width]
     let inputs = (1...2).map { randomValues(shape.reduce(1, *), seed: $0).rowsOfUnitLength(width: width) }
-    // Logits are up to 1/τ large, and cancel; their gradient is carried back by vectors of length 1/τ, over all patches.
+    // Logits are up to 1/τ large, and cancel; their gradient is carried back by vectors of length 1/τ, over all
+    // patches.
     let logitError = roundingError(terms: width + patches, magnitude: 1 / Double(temperature))
     try checkOperation(
       [shape, shape], gives: [], terms: width + patches, inputs: inputs, valueFloor: logitError,

@@ -11,7 +11,8 @@ import Testing
 
   @Test(arguments: shapes, deviations)
   func everyDeviation(shape: [Int], deviation: Deviation) throws {
-    // Numbers in steps of 1/64 apart by an odd number of 1/128: no difference is at a kink, and steps of a numerical gradient reach none.
+    // Numbers in steps of 1/64 apart by an odd number of 1/128: no difference is at a kink, and steps of a numerical
+    // gradient reach none.
     let count = shape.reduce(1, *)
     let inputs = (0..<2).map { part in
       randomValues(count, seed: 1 + part).map { ($0 * 64).rounded() / 64 + Float(part) / 128 }

@@ -20,7 +20,8 @@ import Testing
   func selfAttentionWithBias(images: Int, tokens: Int, width: Int, heads: Int) throws {
     let bias = try made(heads: heads, tokens: tokens, headWidth: width / heads)
     let terms = width / heads + tokens
-    // Scores reach 2 besides q·k: their rounding is twice that of a score of 1, in the value and in every weight of the gradient.
+    // Scores reach 2 besides q·k: their rounding is twice that of a score of 1, in the value and in every weight of the
+    // gradient.
     let floor = roundingError(terms: terms, magnitude: 2)
     try checkOperation(
       [[images, tokens, 3 * width]], gives: [images, tokens, width], terms: terms, valueFloor: floor,

@@ -23,7 +23,8 @@ import Testing
   @Test(arguments: [[1, 3, 17], [17, 3, 3], [2, 177, 1], [1, 17, 177], [3, 2, 1]])
   func everyShape(shape: [Int]) throws {
     let (tokens, width) = (shape[1], shape[2])
-    // Two tokens are ±1/√2 whatever they were: what remains of the gradient is the rounding of dy over a deviation ≥ 0.1.
+    // Two tokens are ±1/√2 whatever they were: what remains of the gradient is the rounding of dy over a deviation ≥
+    // 0.1.
     let x =
       tokens == 2 ? [0.5, -0.5, 0.25, 0.75, -1, 1] : randomValues(shape.reduce(1, *), seed: 1)
     try checkOperation(

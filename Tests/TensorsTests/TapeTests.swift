@@ -17,7 +17,8 @@ import Testing
     #expect(gradient(x) == [3, 30, 300])
   }
 
-  /// y = x·Wᵀ + (x + other), walked backwards: x and other first hold the same buffer; the product must not be added in it.
+  /// y = x·Wᵀ + (x + other), walked backwards: x and other first hold the same buffer; the product must not be added in
+  /// it.
   @Test func sharedBuffersAreNotWrittenTo() throws {
     let x = try leaf([1, 2], [1, 2])
     let other = try leaf([5, 6], [1, 2])

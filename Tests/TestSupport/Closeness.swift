@@ -3,11 +3,13 @@ import Testing
 /// Half the distance from 1 to the next float32: the largest relative error of one rounding.
 public let roundoff = 0x1p-24
 
-/// How far a float32 result may lie from the exact one after a sum of `terms` whose partial sums are at most `magnitude`.
+/// How far a float32 result may lie from the exact one after a sum of `terms` whose partial sums are at most
+/// `magnitude`.
 ///
-/// Roundings are independent and of either sign, so that the error of n of them grows with √n: below λ·√n·roundoff·magnitude but
-/// with probability 2·exp(−λ²/2) (Higham and Mary, "A new approach to probabilistic rounding error analysis", 2019); λ = 6 makes
-/// that 3e-8. Sixteen stands for the roundings beside the sum: products, divisions, an exponential of relative error 2e-7.
+/// Roundings are independent and of either sign, so that the error of n of them grows with √n: below
+/// λ·√n·roundoff·magnitude but with probability 2·exp(−λ²/2) (Higham and Mary, "A new approach to probabilistic
+/// rounding error analysis", 2019); λ = 6 makes that 3e-8. Sixteen stands for the roundings beside the sum: products,
+/// divisions, an exponential of relative error 2e-7.
 public func roundingError(terms: Int, magnitude: Double) -> Double {
   6 * (Double(terms) + 16).squareRoot() * roundoff * magnitude
 }

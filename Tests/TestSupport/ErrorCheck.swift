@@ -1,7 +1,8 @@
 import Tensors
 import Testing
 
-/// Expects a `ShapeError` of `operation` whose text holds all of `parts`: the offending shape or value, and what was wanted.
+/// Expects a `ShapeError` of `operation` whose text holds all of `parts`: the offending shape or value, and what was
+/// wanted.
 public func expectShapeError(
   _ operation: String, _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation,
   _ body: () throws -> Void

@@ -2,7 +2,8 @@ import CKernels
 import Compute
 import Glibc
 
-/// What of the machine a test may choose. It belongs to the whole process, and tests run side by side: one chooses at a time.
+/// What of the machine a test may choose. It belongs to the whole process, and tests run side by side: one chooses at a
+/// time.
 public enum Machine {
   private static let choice = RecursiveLock()
 

@@ -2,19 +2,20 @@ import Compute
 import Tensors
 import Testing
 
-/// Checks shape, value and the gradient of every input of an operation against a reference in double precision, with every
-/// instruction set; then that 1, 2 and 3 threads give the same bits.
+/// Checks shape, value and the gradient of every input of an operation against a reference in double precision, with
+/// every instruction set; then that 1, 2 and 3 threads give the same bits.
 ///
-/// The expected gradient is the central difference of the reference, contracted with a random cotangent: element by element, or,
-/// where there are more than 5000, along three random directions for each input.
+/// The expected gradient is the central difference of the reference, contracted with a random cotangent: element by
+/// element, or, where there are more than 5000, along three random directions for each input.
 ///
 /// - Parameters:
 ///   - shapes: of the inputs.
 ///   - output: the shape wanted.
-///   - terms: how many numbers the longest chain of sums in the operation adds: sets the tolerance, with `roundingError`.
+///   - terms: how many numbers the longest chain of sums in the operation adds: sets the tolerance, with
+///     `roundingError`.
 ///   - inputs: their values; random in −1 … 1 where not given.
-///   - valueFloor, gradientFloor: absolute errors allowed besides, where a result is small because large numbers cancel, or a
-///     kernel states an absolute error.
+///   - valueFloor, gradientFloor: absolute errors allowed besides, where a result is small because large numbers
+///     cancel, or a kernel states an absolute error.
 ///   - reference: from the values of the inputs to those of the output.
 public func checkOperation(
   _ shapes: [[Int]], gives output: [Int], terms: Int, inputs: [[Float]]? = nil, valueFloor: Double = 0,

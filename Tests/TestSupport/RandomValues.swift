@@ -1,4 +1,5 @@
-/// The same `count` float32 numbers for the same seed, uniform in `range` (SplitMix64): independent of the library's own generator.
+/// The same `count` float32 numbers for the same seed, uniform in `range` (SplitMix64): independent of the library's
+/// own generator.
 public func randomValues(_ count: Int, seed: Int, in range: ClosedRange<Float> = -1...1) -> [Float] {
   var state = UInt64(bitPattern: Int64(seed)) &* 0x9E37_79B9_7F4A_7C15 &+ 0x1234_5678
   return (0..<count).map { _ in

@@ -10,9 +10,10 @@ and `segment` use it, `evaluate` scores it, `plot` draws. NumPy arrays go in and
 from __future__ import annotations
 
 from latentmim import _latentmim as _native
-from latentmim import config, data, evaluate, masking, plot, runtime, watching
+from latentmim import config, data, diagnostics, evaluate, masking, plot, runtime
 from latentmim.config import ModelConfig, TrainingConfig
 from latentmim.data import Arrays, ImageFolder, load_image, resize
+from latentmim.diagnostics import CollapseError, diagnose, spread
 from latentmim.encoder import Encoder, load_encoder
 from latentmim.masking import Views
 from latentmim.model import AdamW, LatentMIM
@@ -20,7 +21,6 @@ from latentmim.pretraining import pretrain
 from latentmim.runtime import set_thread_count, thread_count
 from latentmim.segmentation import Segments, segment
 from latentmim.training import Trainer
-from latentmim.watching import CollapseError, spread, thermometer
 
 __version__: str = _native.version()
 
@@ -38,6 +38,8 @@ __all__ = [
     "Views",
     "config",
     "data",
+    "diagnose",
+    "diagnostics",
     "evaluate",
     "load_encoder",
     "load_image",
@@ -49,9 +51,7 @@ __all__ = [
     "segment",
     "set_thread_count",
     "spread",
-    "thermometer",
     "thread_count",
-    "watching",
 ]
 
 

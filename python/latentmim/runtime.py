@@ -39,7 +39,7 @@ def set_thread_count(count: int) -> None:
 def instruction_set() -> str:
     """The instruction set of the inner loops: "portable", "avx2", "avx512", "avx512bf16" or "amx".
 
-    "avx512bf16" is AVX-512 with conversions and dot products of bfloat16, "amx" that and Intel's matrix unit.
+    "avx512bf16" is AVX-512 with conversions and dot products of bfloat16, "amx" that and Intel's AMX.
     """
     return _native.instruction_set()
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, Unpack
 from latentmim import _latentmim as _native
 from latentmim.config import TrainingConfig, TrainingOptions
 from latentmim.data import Dataset, as_dataset
+from latentmim.diagnostics import CollapseError
 from latentmim.interrupts import Interrupts
 from latentmim.model import BATCH_METRICS, LatentMIM
 from latentmim.runs import RunFolder
-from latentmim.watching import CollapseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

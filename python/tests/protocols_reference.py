@@ -29,18 +29,18 @@ def permutation(count: int, seed: int, epoch: int = 0, item: int = 0) -> list[in
     return order
 
 
-def first_weights(classes: int, width: int, deviation: float, seed: int) -> np.ndarray:
+def first_weights(classes: int, width: int, init_std: float, seed: int) -> np.ndarray:
     """Normal numbers by Box–Muller."""
     words = np.array([philox((i, 0, 0, INITIALISATION), seed)[:2] for i in range(classes * width)], np.float64)
     normal = np.sqrt(-2 * np.log((words[:, 0] + 0.5) / 2**32)) * np.cos(2 * np.pi * words[:, 1] / 2**32)
-    return deviation * normal.reshape(classes, width)
+    return init_std * normal.reshape(classes, width)
 
 
 class Probe:
     """Batch normalisation without parameters and softmax regression."""
 
-    def __init__(self, classes: int, width: int, deviation: float, seed: int, batch_norm: bool = True) -> None:
-        self.weight, self.bias = first_weights(classes, width, deviation, seed), np.zeros(classes)
+    def __init__(self, classes: int, width: int, init_std: float, seed: int, batch_norm: bool = True) -> None:
+        self.weight, self.bias = first_weights(classes, width, init_std, seed), np.zeros(classes)
         self.velocities = [np.zeros_like(self.weight), np.zeros_like(self.bias)]
         self.mean, self.variance, self.batch_norm = np.zeros(width), np.ones(width), batch_norm
 
@@ -91,17 +91,19 @@ def batches(count: int, batch: int, steps: int, seed: int) -> Any:
 
 def linear(
     train: tuple[np.ndarray, np.ndarray], test: np.ndarray, *, base: float, batch: int, epochs: int, warmup: float,
-    momentum: float = 0.9, decay: float = 0.0, trust: float = 0.001, deviation: float = 0.01, seed: int = 0,
+    momentum: float = 0.9, decay: float = 0.0, trust_coefficient: float = 0.001, init_std: float = 0.01, seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Losses of every step, and the test set's logits."""
     x, y = train
     per_epoch = len(x) // batch
-    probe, losses = Probe(y.max() + 1, x.shape[1], deviation, seed), []
+    probe, losses = Probe(y.max() + 1, x.shape[1], init_std, seed), []
     for step, rows in batches(len(x), batch, epochs * per_epoch, seed):
         epoch, peak = step / per_epoch, base * batch / 256
         cosine = (1 + np.cos(np.pi * (epoch - warmup) / (epochs - warmup))) / 2
         loss, dw, db = probe.gradients(x[rows], y[rows])
-        probe.lars(dw, db, peak * epoch / warmup if epoch < warmup else peak * cosine, momentum, decay, trust)
+        probe.lars(
+            dw, db, peak * epoch / warmup if epoch < warmup else peak * cosine, momentum, decay, trust_coefficient
+        )
         losses.append(loss)
     return np.array(losses), probe.logits(test)
 

@@ -82,7 +82,7 @@ def test_steps_against_jax(model: lm.LatentMIM, tmp_path: Path) -> None:
     data = one_colour(36, 3)
     options: dict[str, Any] = {
         "base_learning_rate": 0.02, "label_smoothing": 0.1, "layer_decay": 0.6, "batch_size": 36, "epochs": 8,
-        "warmup_epochs": 0, "deviation": 0,
+        "warmup_epochs": 0, "init_std": 0,
     }  # fmt: skip
     found = lm.evaluate.fine_tune(model.encoder, data, data, **options, **PLAIN)
     wanted = reference_losses(model.encoder, data, options | {"path": tmp_path / "encoder.safetensors"}, 8)
@@ -101,7 +101,7 @@ def test_what_it_gives(model: lm.LatentMIM, tmp_path: Path) -> None:
         "epochs": 3,
         "batch_size": 24,
         "seed": 3,
-        "erasing": 0.25,
+        "erasing_probability": 0.25,
         "progress": False,
         "mixup": 0.8,
     }

@@ -91,8 +91,8 @@ def test_ties_of_copies_and_of_votes() -> None:
     [
         {"base_learning_rate": 0.5, "batch_size": 64, "epochs": 6, "warmup_epochs": 2, "seed": 7},
         {"base_learning_rate": 4.0, "batch_size": 50, "epochs": 8, "warmup_epochs": 0, "weight_decay": 0.02},
-        {"base_learning_rate": 2.0, "batch_size": 256, "epochs": 9, "warmup_epochs": 1.5, "trust": 0.01,
-         "momentum": 0.5, "deviation": 0.2, "seed": 2**40},
+        {"base_learning_rate": 2.0, "batch_size": 256, "epochs": 9, "warmup_epochs": 1.5, "trust_coefficient": 0.01,
+         "momentum": 0.5, "init_std": 0.2, "seed": 2**40},
     ],
 )  # fmt: skip
 def test_linear_probe_step_by_step(options: dict[str, Any]) -> None:
@@ -167,7 +167,7 @@ def test_batches_fit_small_sets() -> None:
 def test_augmented_probe(model: lm.LatentMIM) -> None:
     """What the batches are is tested in Swift; here: every epoch sees other parts, and the label says so."""
     train, test = labelled(70, 0), labelled(30, 1)
-    options: Any = {"epochs": 3, "batch_size": 32, "seed": 5, "deviation": 1.0, "progress": False}
+    options: Any = {"epochs": 3, "batch_size": 32, "seed": 5, "init_std": 1.0, "progress": False}
     cached, found, again = (
         lm.evaluate.linear_probe(model.encoder, train, test, augment=augment, **options)
         for augment in (False, True, True)
@@ -366,7 +366,7 @@ def test_results_tell_everything() -> None:
     result = lm.evaluate.few_shot(None, features(train), features(test), iterations=5, shots=3, progress=False)
     assert result.options == {
         "shots": 3, "seeds": [1, 2, 3], "learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0.0, "batch_size": 128,
-        "iterations": 5, "schedule": "cosine", "batch_norm": True, "deviation": 0.01,
+        "iterations": 5, "schedule": "cosine", "batch_norm": True, "init_std": 0.01,
     }  # fmt: skip
     assert str(result).startswith("| few_shot, 3 a class | clusters | 60 train, 20 test images | 1, 2, 3 | ")
     assert f"{100 * result.accuracy:.1f} ± " in str(result)

@@ -23,7 +23,7 @@ from latentmim import cli, config
 MODULES = [
     importlib.import_module(f"latentmim.{name}")
     for name in ("config", "data", "encoder", "evaluate", "masking", "model", "plot", "pretraining", "pth", "runs",
-                 "runtime", "segmentation", "training", "watching", "cli", "interrupts",
+                 "runtime", "segmentation", "training", "diagnostics", "cli", "interrupts",
                  "reproduce", "reproduce.claims",
                  "reproduce.command", "reproduce.data", "reproduce.figures", "reproduce.planning", "reproduce.report",
                  "reproduce.results", "reproduce.rows", "reproduce.running", "reproduce.scale", "reproduce.study",

@@ -11,8 +11,9 @@
 enum { LMK_JPEG_MESSAGE = 200 };
 /// Reads the header. Returns 1, or 0 with libjpeg's complaint in message [LMK_JPEG_MESSAGE].
 int lmk_jpeg_size(const uint8_t *bytes, size_t count, long *width, long *height, char *message);
-/// Decodes into rgb [height, width, 3], sizes as lmk_jpeg_size gave them. Grey is repeated; CMYK and YCCK follow Adobe's
-/// inverted convention. Data that are damaged or end early are failures. Returns 1, or 0 with the complaint in message.
+/// Decodes into rgb [height, width, 3], sizes as lmk_jpeg_size gave them. Grey is repeated; CMYK and YCCK follow
+/// Adobe's inverted convention. Data that are damaged or end early are failures. Returns 1, or 0 with the complaint in
+/// message.
 int lmk_jpeg_decode(const uint8_t *bytes, size_t count, long width, long height, uint8_t *rgb, char *message);
 
 // ---- Resampling ----------------------------------------------------------------------------------------------------

@@ -2,16 +2,18 @@
 ///
 /// The whole C interface, and the only contract between languages. Conventions:
 ///
-/// - Every function that can fail returns an `lm_status`; `lm_last_error()` then says what was wrong, where, and what was wanted.
-///   Results are written only on LM_OK.
-/// - Handles (`lm_model *` …) come from a create, load or open function and go back to the `…_free` of their kind, which takes
-///   NULL too. A handle keeps alive what it was made from: a trainer its model, an encoder its model's weights.
-/// - Arrays are dense, last index fastest. Images are [count, height, width, channels]; tokens [B, N, C]. Text is UTF-8.
+/// - Every function that can fail returns an `lm_status`; `lm_last_error()` then says what was wrong, where, and what
+///   was wanted. Results are written only on LM_OK.
+/// - Handles (`lm_model *` …) come from a create, load or open function and go back to the `…_free` of their kind,
+///   which takes NULL too. A handle keeps alive what it was made from: a trainer its model, an encoder its model's
+///   weights.
+/// - Arrays are dense, last index fastest. Images are [count, height, width, channels]; tokens [B, N, C]. Text is
+///   UTF-8.
 /// - Options travel as JSON text, one object; NULL or "{}" stands for all defaults. Unknown names are refused by name.
-/// - A model shares its weights with the trainers, optimisers and encoders made from it: such handles, and any single handle, must
-///   not be used by two threads at once. Unrelated handles may.
-/// - Memory that a handle only borrows (`lm_arrays`, `lm_dataset_arrays`) must stay where it is until that handle and every handle
-///   made from it are freed: a trainer keeps its data set.
+/// - A model shares its weights with the trainers, optimisers and encoders made from it: such handles, and any single
+///   handle, must not be used by two threads at once. Unrelated handles may.
+/// - Memory that a handle only borrows (`lm_arrays`, `lm_dataset_arrays`) must stay where it is until that handle and
+///   every handle made from it are freed: a trainer keeps its data set.
 #ifndef LATENTMIM_H
 #define LATENTMIM_H
 
@@ -46,11 +48,12 @@ void lm_text_free(char *text);
 int32_t lm_thread_count(void);
 /// LM_VALUE outside 1 … 256.
 lm_status lm_set_thread_count(int32_t count);
-/// The instruction set in use: "portable", "avx2", "avx512", "avx512bf16", or "amx": that and Intel's matrix unit.
+/// The instruction set in use: "portable", "avx2", "avx512", "avx512bf16", or "amx": that and Intel's AMX.
 const char *lm_instruction_set(void);
 /// Forces one. LM_VALUE where the machine does not have it.
 lm_status lm_set_instruction_set(const char *name);
-/// Long calls ask `check` now and then, on the calling thread, and end with LM_INTERRUPTED when it returns true. NULL: never.
+/// Long calls ask `check` now and then, on the calling thread, and end with LM_INTERRUPTED when it returns true. NULL:
+/// never.
 void lm_set_interrupt_check(bool (*check)(void));
 
 /// Memory of the library's arrays.
@@ -62,22 +65,24 @@ typedef struct lm_memory {
 } lm_memory;
 void lm_memory_statistics(lm_memory *statistics);
 
-/// Floating-point operations a second that all threads reach in registers only, for about `seconds`. `precision`: "float32" or "bf16".
+/// Floating-point operations a second that all threads reach in registers only, for about `seconds`. `precision`:
+/// "float32" or "bf16".
 lm_status lm_measure_peak(const char *precision, double seconds, double *flops_per_second);
-/// The same for one of the products of a linear map of `rows` tokens: `kind` is "forward", "input_gradient" or "weight_gradient".
+/// The same for one of the products of a linear map of `rows` tokens: `kind` is "forward", "input_gradient" or
+/// "weight_gradient".
 lm_status lm_measure_product(
     const char *kind, int64_t rows, int64_t out_width, int64_t in_width, const char *precision, double seconds,
     double *flops_per_second);
 
-/// Measures where the time of what follows goes, until lm_profile_stop: {"part: operation": [calls, seconds, floating-point operations,
-/// bytes], …}. One computation is profiled at a time.
+/// Measures where the time of what follows goes, until lm_profile_stop: {"part: operation": [calls, seconds,
+/// floating-point operations, bytes], …}. One computation is profiled at a time.
 void lm_profile_start(void);
 lm_status lm_profile_stop(char **entries);
 
 // ---- Configurations ------------------------------------------------------------------------------------------------
 
-/// Checks model options and completes them: `*resolved` holds every option with its value. Besides the options it takes "preset"
-/// ("official", "paper"), "size" ("vit_tiny" … "vit_huge") and "mask_ratio". Free the text with lm_text_free.
+/// Checks model options and completes them: `*resolved` holds every option with its value. Besides the options it takes
+/// "preset" ("official", "paper"), "size" ("vit_tiny" … "vit_huge") and "mask_ratio". Free the text with lm_text_free.
 lm_status lm_model_options(const char *options, char **resolved);
 /// The same for training options.
 lm_status lm_training_options(const char *options, char **resolved);
@@ -98,9 +103,9 @@ typedef struct lm_views {
   int32_t *offsets;       ///< [batch, L, 2] row and column offset of each cell's patch, pixels
 } lm_views;
 
-/// Draws views. Those of an image depend on seed, epoch and its index alone; with multi_block masks, sizes also on the batch.
-/// `images`: [views->batch] indices in the data set. Where an array of `views` is NULL, only the sizes are written; else they must be those
-/// written before.
+/// Draws views. Those of an image depend on seed, epoch and its index alone; with multi_block masks, sizes also on the
+/// batch. `images`: [views->batch] indices in the data set. Where an array of `views` is NULL, only the sizes are
+/// written; else they must be those written before.
 lm_status lm_views_sample(const char *model_options, uint64_t seed, int64_t epoch, const int64_t *images, lm_views *views);
 
 // ---- Named arrays --------------------------------------------------------------------------------------------------
@@ -135,9 +140,9 @@ void lm_image_read(const lm_image *image, float *values);
 void lm_image_free(lm_image *image);
 
 typedef struct lm_dataset lm_dataset;
-/// JPEG files below a folder, sorted by path; labels are the names of its sub-folders, none where it has no sub-folders.
-/// `skip_unreadable`: a file that cannot be read is noted in the description, and the next readable one takes its place, instead
-/// of failing.
+/// JPEG files below a folder, sorted by path; labels are the names of its sub-folders, none where it has no
+/// sub-folders. `skip_unreadable`: a file that cannot be read is noted in the description, and the next readable one
+/// takes its place, instead of failing.
 lm_status lm_dataset_folder(const char *path, bool skip_unreadable, lm_dataset **dataset);
 /// Images in memory, not copied (see above). `labels`: [count], or NULL.
 lm_status lm_dataset_arrays(const lm_pixels *pixels, const int64_t *labels, lm_dataset **dataset);
@@ -147,12 +152,13 @@ bool lm_dataset_labels(const lm_dataset *dataset, int64_t *labels);
 /// {"classes": [names by label], "paths": [one per image; empty for arrays], "skipped": [[path, reason], …]}
 lm_status lm_dataset_description(const lm_dataset *dataset, char **description);
 lm_status lm_dataset_image(const lm_dataset *dataset, int64_t index, lm_image **image);
-/// The training crops of images, as training sees them in `epoch`: [count, crop height, crop width, channels], normalised.
+/// The training crops of images, as training sees them in `epoch`: [count, crop height, crop width, channels],
+/// normalised.
 lm_status lm_dataset_crops(
     const lm_dataset *dataset, const int64_t *indices, int64_t count, const char *model_options,
     const char *training_options, int64_t epoch, float *crops);
-/// Images for evaluation, float32 in 0 … 1, [count, height, width, channels]. `resize` > 0: short side to `resize` pixels, then the
-/// centre of height × width; 0: the whole image brought to height × width.
+/// Images for evaluation, float32 in 0 … 1, [count, height, width, channels]. `resize` > 0: short side to `resize`
+/// pixels, then the centre of height × width; 0: the whole image brought to height × width.
 lm_status lm_dataset_resized(
     const lm_dataset *dataset, const int64_t *indices, int64_t count, int64_t resize, int64_t height, int64_t width,
     float *images);
@@ -164,10 +170,11 @@ typedef struct lm_model lm_model;
 
 /// A model with fresh weights. The target encoder starts as a copy of the online one.
 lm_status lm_model_create(const char *options, uint64_t seed, lm_model **model);
-/// A model from a checkpoint or weights file (safetensors). `options` are for files without a configuration: what shapes do not tell.
-/// `remarks` (may be NULL): what was noticed, one line each, or NULL.
+/// A model from a checkpoint or weights file (safetensors). `options` are for files without a configuration: what
+/// shapes do not tell. `remarks` (may be NULL): what was noticed, one line each, or NULL.
 lm_status lm_model_load(const char *path, const char *options, lm_model **model, char **remarks);
-/// A model from named arrays under the published names; its configuration is read from their shapes, `options` override.
+/// A model from named arrays under the published names; its configuration is read from their shapes, `options`
+/// override.
 lm_status lm_model_from_arrays(const lm_arrays *arrays, const char *title, const char *options, lm_model **model, char **remarks);
 /// Takes over the parameters of a model of the same configuration. Nothing changes unless all fit.
 lm_status lm_model_set_parameters(lm_model *model, const lm_arrays *arrays, const char *title, char **remarks);
@@ -191,8 +198,8 @@ lm_status lm_model_parameter(const lm_model *model, int64_t index, lm_parameter 
 lm_status lm_model_read_parameter(const lm_model *model, int64_t index, float *values);
 lm_status lm_model_read_gradient(const lm_model *model, int64_t index, float *values);
 
-/// What is measured of a batch. Similarities are mean cosines; within images each patch counts with itself, between images
-/// only different ones count.
+/// What is measured of a batch. Similarities are mean cosines; within images each patch counts with itself, between
+/// images only different ones count.
 typedef struct lm_batch_metrics {
   double loss;
   double similarity_predictions, similarity_visible, similarity_targets;  ///< between patches of one image
@@ -209,14 +216,14 @@ typedef struct lm_crops {
   const lm_views *second_views;   ///< theirs
 } lm_crops;
 
-/// The loss of a batch; gradients are added to those collected. `gamma`: γ of the similarity constraint. `seed`: of what
-/// dropout and drop path leave out, where the model has them. `precision`: what
-/// the operands of products are rounded to, "float32" (also NULL), "bf16" (LM_VALUE without AVX512-BF16) or "auto" (bf16 where there is).
+/// The loss of a batch; gradients are added to those collected. `gamma`: γ of the similarity constraint. `seed`: of
+/// what dropout and drop path leave out, where the model has them. `precision`: what the operands of products are
+/// rounded to, "float32" (also NULL), "bf16" (LM_VALUE without AVX512-BF16) or "auto" (bf16 where there is).
 lm_status lm_model_loss(
     lm_model *model, const lm_crops *crops, double gamma, uint64_t seed, const char *precision, lm_batch_metrics *metrics);
-/// Where a loss stands: `*position` is 1 at chance and 0 at the floor (nan where there is none), `*meaning` says what that means. Of
-/// `metrics` it reads the loss and the similarities. Free the text with lm_text_free.
-lm_status lm_model_read_loss(lm_model *model, const lm_batch_metrics *metrics, double *position, char **meaning);
+/// Where a loss stands: `*position` is 1 at chance and 0 at the floor (nan where there is none), `*meaning` says what
+/// that means. Of `metrics` it reads the loss and the similarities. Free the text with lm_text_free.
+lm_status lm_model_diagnose(lm_model *model, const lm_batch_metrics *metrics, double *position, char **meaning);
 void lm_model_clear_gradients(lm_model *model);
 /// target ← momentum · target + (1 − momentum) · online
 lm_status lm_model_update_target(lm_model *model, double momentum);
@@ -257,7 +264,8 @@ void lm_trainer_progress(const lm_trainer *trainer, lm_trainer_state *state);
 lm_status lm_trainer_configuration(const lm_trainer *trainer, char **options);
 /// The precision that its steps compute with, "float32" or "bf16": what "auto" stands for here.
 lm_status lm_trainer_precision(const lm_trainer *trainer, const char **precision);
-/// The memory that a step takes at its fullest, in bytes, predicted without computing; what the process holds besides is not counted.
+/// The memory that a step takes at its fullest, in bytes, predicted without computing; what the process holds besides
+/// is not counted.
 typedef struct lm_memory_estimate {
   int64_t weights;  ///< the target encoder's included
   int64_t moments;  ///< the optimiser's
@@ -281,13 +289,15 @@ typedef struct lm_encoder lm_encoder;
 
 /// The online encoder of a model, sharing its weights.
 lm_status lm_encoder_of_model(const lm_model *model, lm_encoder **encoder);
-/// The encoder in a checkpoint or encoder file (safetensors), this project's or the vision transformer of another; `options` and
-/// `remarks` as for lm_model_load. `options` for weights of others: "family" ("timm", "dino", "dinov2", "ibot", "moco_v3", "ijepa", "mae",
-/// "simmim", "beit"; told from the names where not given; "latentmim": this project's names), "prefix" (what stands before the encoder's
-/// names), "grid", "heads", "mean", "std", "antialias" (true: positions of other grids are interpolated as timm does, false: as DINO
-/// does), "epsilon" (of layer normalisation, 1e-6).
+/// The encoder in a checkpoint or encoder file (safetensors), this project's or the vision transformer of another;
+/// `options` and `remarks` as for lm_model_load. `options` for weights of others: "family" ("timm", "dino", "dinov2",
+/// "ibot", "moco_v3", "ijepa", "mae", "simmim", "beit"; told from the names where not given; "latentmim": this
+/// project's names), "prefix" (what stands before the encoder's names), "grid", "heads", "mean", "std", "antialias"
+/// (true: positions of other grids are interpolated as timm does, false: as DINO does), "epsilon" (of layer
+/// normalisation, 1e-6).
 lm_status lm_encoder_load(const char *path, const char *options, lm_encoder **encoder, char **remarks);
-/// An encoder from named arrays under the published names (`encoder.*`) or those of another project; see lm_encoder_load.
+/// An encoder from named arrays under the published names (`encoder.*`) or those of another project; see
+/// lm_encoder_load.
 lm_status lm_encoder_from_arrays(
     const lm_arrays *arrays, const char *title, const char *options, lm_encoder **encoder, char **remarks);
 lm_status lm_encoder_save(const lm_encoder *encoder, const char *path);
@@ -306,19 +316,19 @@ typedef struct lm_tap {
   bool extend_positions;  ///< larger images reach further, instead of spanning the trained range
 } lm_tap;
 
-/// Features of images, [count, N + 1, C], class token first, patches row by row; [count, N, C] without class token. Sides must be
-/// divisible by the patch size.
+/// Features of images, [count, N + 1, C], class token first, patches row by row; [count, N, C] without class token.
+/// Sides must be divisible by the patch size.
 /// `precision`: as for lm_model_loss.
 lm_status lm_encoder_features(
     const lm_encoder *encoder, const lm_pixels *pixels, lm_tap tap, const char *precision, float *features);
-/// How far apart images lie behind every layer, 0 … depth: the effective rank of their mean patch tokens and their mean cosine, [depth + 1]
-/// each. At least two images.
+/// How far apart images lie behind every layer, 0 … depth: the effective rank of their mean patch tokens and their mean
+/// cosine, [depth + 1] each. At least two images.
 lm_status lm_encoder_spread(
     lm_encoder *encoder, const lm_pixels *pixels, const char *precision, double *effective_ranks, double *similarities);
 
-/// One vector per image of a data set, [count, C]. `options`: {"resize": pixels or 0, "height", "width", "layer", "norm",
-/// "projector", "pooling": "cls" | "mean" | "max" | "topk_mean", "k"}; defaults are the `nn` protocol: resize to side/.875, centre
-/// crop, mean of patch tokens before the final norm.
+/// One vector per image of a data set, [count, C]. `options`: {"resize": pixels or 0, "height", "width", "layer",
+/// "norm", "projector", "pooling": "cls" | "mean" | "max" | "topk_mean", "k"}; defaults are the `nn` protocol: resize
+/// to side/.875, centre crop, mean of patch tokens before the final norm.
 lm_status lm_encoder_dataset_features(
     const lm_encoder *encoder, const lm_dataset *dataset, const int64_t *indices, int64_t count, const char *options,
     float *features);
@@ -326,8 +336,8 @@ void lm_encoder_free(lm_encoder *encoder);
 
 // ---- Evaluation ----------------------------------------------------------------------------------------------------
 
-/// Pools tokens [count, tokens, width], class token first where there is one, to [count, width]: "cls", "mean", "max" or "topk_mean"
-/// (with `k`).
+/// Pools tokens [count, tokens, width], class token first where there is one, to [count, width]: "cls", "mean", "max"
+/// or "topk_mean" (with `k`).
 lm_status lm_pool(
     const float *features, int64_t count, int64_t tokens, int64_t width, bool has_class_token, const char *pooling, int64_t k,
     float *pooled);
@@ -337,7 +347,8 @@ lm_status lm_pool(
 lm_status lm_nearest_neighbor(
     const float *features, int64_t count, int64_t width, const int64_t *labels, double *accuracy, int64_t *neighbors);
 
-/// Told now and then, on the calling thread, what a long evaluation does: `done` of `total`. False ends it with LM_INTERRUPTED.
+/// Told now and then, on the calling thread, what a long evaluation does: `done` of `total`. False ends it with
+/// LM_INTERRUPTED.
 typedef bool (*lm_progress)(void *context, const char *what, int64_t done, int64_t total);
 
 /// Feature vectors of images whose classes are known.
@@ -350,33 +361,38 @@ typedef struct lm_labelled_features {
 /// Scores an encoder by several protocols; images go through it once for each framing and tap.
 ///
 /// - `train`: what protocols learn from, NULL where none does. `test`: what they are scored on.
-/// - `entries`: [{"protocol": "nn" | "knn" | "knn_uniform" | "linear" | "few_shot", "options": {…}, "features": {…}}, …]; `features` as
-///   in lm_encoder_dataset_features, its defaults the protocol's. NULL: the suite, every protocol that applies.
-/// - `options` of knn: "k" (a number or several), "temperature"; of knn_uniform: "k"; of linear: "preset" ("in100", "in1k", "small"),
-///   "augment", "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "momentum", "weight_decay", "trust", "deviation", "seed"; of
-///   few_shot: "shots", "seeds", "learning_rate", "momentum", "weight_decay", "batch_size", "iterations", "schedule" ("cosine",
-///   "constant"), "batch_norm", "deviation".
+/// - `entries`: [{"protocol": "nn" | "knn" | "knn_uniform" | "linear" | "few_shot", "options": {…}, "features": {…}},
+///   …]; `features` as in lm_encoder_dataset_features, its defaults the protocol's. NULL: the suite, every protocol
+///   that applies.
+/// - `options` of knn: "k" (a number or several), "temperature"; of knn_uniform: "k"; of linear: "preset" ("in100",
+///   "in1k", "small"), "augment", "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "momentum",
+///   "weight_decay", "trust_coefficient", "init_std", "seed"; of few_shot: "shots", "seeds", "learning_rate",
+///   "momentum", "weight_decay", "batch_size", "iterations", "schedule" ("cosine", "constant"), "batch_norm",
+///   "init_std".
 /// - `progress` may be NULL; `context` is handed to it.
-/// - `*report`: {"results": [{"protocol", "label", "options", "tap", "train", "test", "classes", "seeds", "accuracy", "deviation",
-///   "scores": [[name, accuracy], …], "history": [[name, accuracy], …], "images", "predictions", "neighbors", "losses", "row"}, …], "left_out": [[protocol, reason], …],
-///   "markdown"}. Free it with lm_text_free.
+/// - `*report`: {"results": [{"protocol", "label", "options", "tap", "train", "test", "classes", "seeds", "accuracy",
+///   "deviation", "scores": [[name, accuracy], …], "history": [[name, accuracy], …], "images", "predictions",
+///   "neighbors", "losses", "row"}, …], "left_out": [[protocol, reason], …], "markdown"}. Free it with lm_text_free.
 lm_status lm_evaluate(
     const lm_encoder *encoder, const lm_dataset *train, const lm_dataset *test, const char *entries, lm_progress progress,
     void *context, char **report);
-/// The same for features that are there already; entries have no "features". `tap`: what results say of where they come from.
+/// The same for features that are there already; entries have no "features". `tap`: what results say of where they come
+/// from.
 lm_status lm_evaluate_features(
     const lm_labelled_features *train, const lm_labelled_features *test, const char *tap, const char *entries,
     lm_progress progress, void *context, char **report);
 
 /// Fine-tunes a copy of an encoder with a linear classifier on `train`, and scores it on `test` (Table 8c).
 ///
-/// - `options`: "preset" ("in100", "in1k", "small"), "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "min_learning_rate",
-///   "weight_decay", "layer_decay", "crop_area", "drop_path", "label_smoothing", "mixup", "cutmix", "switch_probability",
-///   "rand_augment", "erasing", "deviation", "precision", "recompute", "evaluate_every", "seed".
-/// - `features`: as in lm_encoder_dataset_features, of which framing and pooling count; NULL: the mean of the patch tokens.
+/// - `options`: "preset" ("in100", "in1k", "small"), "base_learning_rate", "batch_size", "epochs", "warmup_epochs",
+///   "min_learning_rate", "weight_decay", "layer_decay", "crop_area", "drop_path", "label_smoothing", "mixup",
+///   "cutmix", "switch_probability", "rand_augment", "erasing_probability", "init_std", "precision", "recompute",
+///   "evaluate_every", "seed".
+/// - `features`: as in lm_encoder_dataset_features, of which framing and pooling count; NULL: the mean of the patch
+///   tokens.
 /// - `progress`, `context`: as for lm_evaluate.
-/// - `*tuned`: the trained encoder, without a projector. `*report`: one result in the form of lm_evaluate's; its "history" holds the
-///   accuracies on the way. Free it with lm_text_free.
+/// - `*tuned`: the trained encoder, without a projector. `*report`: one result in the form of lm_evaluate's; its
+///   "history" holds the accuracies on the way. Free it with lm_text_free.
 lm_status lm_fine_tune(
     const lm_encoder *encoder, const lm_dataset *train, const lm_dataset *test, const char *options, const char *features,
     lm_progress progress, void *context, lm_encoder **tuned, char **report);
@@ -385,8 +401,8 @@ lm_status lm_fine_tune(
 
 typedef struct lm_tree lm_tree;
 
-/// Agglomerative clustering of feature rows [count, width]. `linkage`: "ward", "average", "complete" or "single". `rows` and
-/// `columns`: the grid the features lie on, to merge 4-neighbours only; 0 and 0: any two.
+/// Agglomerative clustering of feature rows [count, width]. `linkage`: "ward", "average", "complete" or "single".
+/// `rows` and `columns`: the grid the features lie on, to merge 4-neighbours only; 0 and 0: any two.
 lm_status lm_tree_build(
     const float *features, int64_t count, int64_t width, const char *linkage, int64_t rows, int64_t columns, lm_tree **tree);
 /// The number of leaves, N.

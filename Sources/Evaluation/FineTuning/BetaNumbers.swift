@@ -11,7 +11,8 @@ extension RandomStream {
     return 1 / (1 + exp(b - a))
   }
 
-  /// The logarithm of a number of the gamma distribution (Marsaglia and Tsang 2000): small α give numbers no float can hold.
+  /// The logarithm of a number of the gamma distribution (Marsaglia and Tsang 2000): small α give numbers no float can
+  /// hold.
   private func logGamma(_ alpha: Double, _ draw: inout Int) -> Double {
     guard alpha >= 1 else {
       let uniform = (Double(words(at: draw).0) + 0.5) * 0x1p-32

@@ -8,7 +8,8 @@ import LatentMIM
 ///   - features: how images are framed and pooled; the tokens are those behind the last block, before the final norm.
 ///   - progress: told of every step.
 /// - Returns: the trained encoder, without a projector, and the result.
-/// - Throws: `EvaluationError`, errors of the images, `PrecisionError`, `PoolingError`, `OutOfMemory`, `Interrupted`, what `progress` throws.
+/// - Throws: `EvaluationError`, errors of the images, `PrecisionError`, `PoolingError`, `OutOfMemory`, `Interrupted`,
+///   what `progress` throws.
 public func fineTune(
   _ encoder: Encoder, train: any ImageDataset, test: any ImageDataset, _ tuning: FineTuning = FineTuning(),
   features: FeatureProtocol? = nil, progress: EvaluationProgress = { _, _, _ in }

@@ -29,7 +29,7 @@ final class FineTuner {
     recipe = FineTuningRecipe(tuning, count: dataset.count)
     encoder = try images.encoder.trainableCopy()
     head = try ClassificationHead(
-      width: encoder.configuration.width, classes: classes, deviation: Float(tuning.deviation))
+      width: encoder.configuration.width, classes: classes, initStd: Float(tuning.initStd))
     head.initialize(prefix: "head", seed: UInt64(tuning.seed))
     let normalization = try encoder.configuration.normalization()
     let seen = try EvaluationTransform(images.features.framing, normalization: normalization)
@@ -40,7 +40,9 @@ final class FineTuner {
       try Levels.check(channels: encoder.configuration.channels)
       augmentation.levels = RandAugment.standard
     }
-    if tuning.erasing > 0 { augmentation.erasing = try RandomErasing(probability: tuning.erasing) }
+    if tuning.erasingProbability > 0 {
+      augmentation.erasing = try RandomErasing(probability: tuning.erasingProbability)
+    }
     self.augmentation = augmentation
     let (depth, layerDecay, layers) = (encoder.configuration.depth, recipe.layerDecay, encoder)
     optimizer = try AdamW(
@@ -68,8 +70,8 @@ final class FineTuner {
       mixup: recipe.mixup, cutmix: recipe.cutmix, switchProbability: tuning.switchProbability,
       height: augmentation.height, width: augmentation.width,
       RandomStream(seed: seed, purpose: .mixing, epoch: step))
-    var noise = Noise(
-      stream: RandomStream(seed: seed, purpose: .noise, epoch: step), dropPath: Float(tuning.dropPath),
+    var dropoutPlan = DropoutPlan(
+      stream: RandomStream(seed: seed, purpose: .dropout, epoch: step), dropPath: Float(tuning.dropPath),
       growsOverDepth: true)
     optimizer.clearGradients()
     var loss = 0.0
@@ -79,8 +81,8 @@ final class FineTuner {
       let front = first..<min(first + Self.imagesAtOnce / 2, half)
       let back = max(size - front.upperBound, front.upperBound)..<(size - first)
       let part = Array(batch[front] + batch[back])
-      loss += try train(on: part, of: size, epoch: epoch, mixing, noise)
-      noise.firstImage += part.count
+      loss += try train(on: part, of: size, epoch: epoch, mixing, dropoutPlan)
+      dropoutPlan.firstImage += part.count
     }
     guard loss.isFinite, optimizer.gradientNorm().isFinite else {
       throw EvaluationError.diverged(
@@ -92,7 +94,9 @@ final class FineTuner {
   }
 
   /// Adds a part's share of a batch's gradients; returns its share of the loss.
-  private func train(on part: [Int], of batch: Int, epoch: Int, _ mixing: Mixing, _ noise: Noise) throws -> Double {
+  private func train(on part: [Int], of batch: Int, epoch: Int, _ mixing: Mixing, _ dropoutPlan: DropoutPlan) throws
+    -> Double
+  {
     let crops = try loadBatch(
       dataset, indices: part, transform: .train(augmentation), seed: UInt64(tuning.seed), epoch: epoch)
     mixing.apply(to: crops.pixels.pointer, shape: crops.shape)
@@ -101,7 +105,7 @@ final class FineTuner {
     let share = Float(part.count) / Float(batch)
     return try tuning.precision.compute(recomputesBlocks: tuning.recompute) {
       var computation = Computation.current
-      computation.noise = noise
+      computation.dropoutPlan = dropoutPlan
       return try Computation.$current.withValue(computation) {
         let (loss, tape) = try Tape.record {
           try softCrossEntropy(logits(Tensor(shape: crops.shape, buffer: crops.pixels)), targets: targets)

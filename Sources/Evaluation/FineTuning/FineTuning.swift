@@ -8,14 +8,14 @@ public enum FineTuningPreset: String, Sendable, CaseIterable {
   case in100
   /// Table 8c, ImageNet-1k: base rate 5e-4, batches of 1024, 100 epochs, 10 of them warm-up.
   case in1k
-  /// Milder, for small sets and encoders, which the published regularisation keeps from learning in the time there is: crops of half the area at
-  /// least, no RandAugment, no mixing; batches of a sixteenth of the set (16 … 128), a peak rate of 1e-3 with layer-wise decay .75, and some
-  /// 3000 steps in 10 … 100 epochs.
+  /// Milder, for small sets and encoders, which the published regularisation keeps from learning in the time there is:
+  /// crops of half the area at least, no RandAugment, no mixing; batches of a sixteenth of the set (16 … 128), a peak
+  /// rate of 1e-3 with layer-wise decay .75, and some 3000 steps in 10 … 100 epochs.
   case small
 }
 
-/// Fine-tuning (`fine_tune`, Table 8c): a copy of the encoder and a linear classifier on its pooled, normalised tokens are trained by AdamW
-/// on augmented and mixed images; the last epoch's accuracy.
+/// Fine-tuning (`fine_tune`, Table 8c): a copy of the encoder and a linear classifier on its pooled, normalised tokens
+/// are trained by AdamW on augmented and mixed images; the last epoch's accuracy.
 public struct FineTuning: ScoringProtocol {
   public static let name = "fine_tune"
 
@@ -37,16 +37,17 @@ public struct FineTuning: ScoringProtocol {
   /// Of the last block; it grows linearly from 0.
   public var dropPath = 0.1
   public var labelSmoothing = 0.1
-  /// α of mixup and of cutmix, 0: without (nil: 0.8 and 1, or the preset's); and how often a batch is mixed the second way where there are both.
+  /// α of mixup and of cutmix, 0: without (nil: 0.8 and 1, or the preset's); and how often a batch is mixed the second
+  /// way where there are both.
   public var mixup: Double?
   public var cutmix: Double?
   public var switchProbability = 0.5
   /// Whether crops go through `rand-m9-mstd0.5-inc1`.
   public var randAugment: Bool?
   /// The share of images of which a part is replaced by noise.
-  public var erasing = 0.0
+  public var erasingProbability = 0.0
   /// Of the classifier's first weights.
-  public var deviation = 2e-5
+  public var initStd = 2e-5
   public var precision = Precision.auto
   /// Whether blocks are computed again for gradients: less memory, a third more time.
   public var recompute = false
@@ -58,12 +59,12 @@ public struct FineTuning: ScoringProtocol {
 
   public init(_ preset: FineTuningPreset) { self.preset = preset }
 
-  public init(json: JSONPlace) throws {
+  public init(json: JSONCursor) throws {
     let names = [
       "preset", "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "min_learning_rate", "weight_decay",
       "layer_decay", "crop_area", "drop_path", "label_smoothing", "mixup", "cutmix", "switch_probability",
-      "rand_augment", "erasing",
-      "deviation", "precision", "recompute", "evaluate_every", "seed",
+      "rand_augment", "erasing_probability",
+      "init_std", "precision", "recompute", "evaluate_every", "seed",
     ]
     try json.refuseKeys(otherThan: names)
     func number(_ name: String, _ usual: Double) throws -> Double {
@@ -84,7 +85,9 @@ public struct FineTuning: ScoringProtocol {
     mixup = try json.optionalMember("mixup")?.double()
     cutmix = try json.optionalMember("cutmix")?.double()
     switchProbability = try number("switch_probability", switchProbability)
-    (erasing, deviation) = (try number("erasing", erasing), try number("deviation", deviation))
+    (erasingProbability, initStd) = (
+      try number("erasing_probability", erasingProbability), try number("init_std", initStd)
+    )
     randAugment = try json.optionalMember("rand_augment")?.bool()
     recompute = try json.optionalMember("recompute")?.bool() ?? recompute
     precision = try json.optionalMember("precision")?.choice(Self.name) ?? precision
@@ -96,7 +99,8 @@ public struct FineTuning: ScoringProtocol {
       "min_learning_rate": .number(minLearningRate), "weight_decay": .number(weightDecay),
       "drop_path": .number(dropPath), "label_smoothing": .number(labelSmoothing),
       "switch_probability": .number(switchProbability),
-      "erasing": .number(erasing), "deviation": .number(deviation), "precision": .string(precision.rawValue),
+      "erasing_probability": .number(erasingProbability), "init_std": .number(initStd),
+      "precision": .string(precision.rawValue),
       "recompute": .bool(recompute), "seed": .integer(seed),
     ]
     options["preset"] = preset.map { .string($0.rawValue) }
@@ -154,8 +158,8 @@ public struct FineTuning: ScoringProtocol {
     if let mixup { try Self.require("mixup", mixup, in: 0...1000) }
     if let cutmix { try Self.require("cutmix", cutmix, in: 0...1000) }
     try Self.require("switch_probability", switchProbability, in: 0...1)
-    try Self.require("erasing", erasing, in: 0...1)
-    try Self.require("deviation", deviation, in: 0...1)
+    try Self.require("erasing_probability", erasingProbability, in: 0...1)
+    try Self.require("init_std", initStd, in: 0...1)
     try Self.require("seed", seed, in: 0...Int.max)
   }
 }

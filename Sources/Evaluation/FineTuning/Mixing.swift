@@ -43,7 +43,8 @@ enum Mixing: Equatable {
       height: height, width: width)
   }
 
-  /// The box about a centre (row, column) that leaves `share` of the area, cut to the image; the share is corrected by what was cut.
+  /// The box about a centre (row, column) that leaves `share` of the area, cut to the image; the share is corrected by
+  /// what was cut.
   static func cut(share: Double, centre: (Int, Int), height: Int, width: Int) -> Mixing {
     let ratio = (1 - share).squareRoot()
     func span(_ side: Int, _ centre: Int) -> Range<Int> {

@@ -14,7 +14,8 @@ struct FeatureNorm {
     (self.momentum, self.epsilon) = (momentum, epsilon)
   }
 
-  /// Normalises a training batch [rows, width] in place by its own mean and (biased) variance, and adds them to the running ones.
+  /// Normalises a training batch [rows, width] in place by its own mean and (biased) variance, and adds them to the
+  /// running ones.
   mutating func train(_ x: UnsafeMutablePointer<Float>, rows: Int) {
     let width = mean.count
     let (momentum, epsilon) = (momentum, epsilon)

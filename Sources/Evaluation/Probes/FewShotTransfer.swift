@@ -3,11 +3,12 @@ import Files
 import Glibc
 import LatentMIM
 
-/// 16-shot transfer (`few_shot`, Table 7): a few images of each class are drawn, a linear classifier is trained on their frozen
-/// features by SGD with momentum, and scored on the whole test set; mean and sample standard deviation over the seeds.
+/// 16-shot transfer (`few_shot`, Table 7): a few images of each class are drawn, a linear classifier is trained on
+/// their frozen features by SGD with momentum, and scored on the whole test set; mean and sample standard deviation
+/// over the seeds.
 ///
-/// The paper leaves open what is an option here: the schedule (cosine), weight decay (none), normalisation (batch normalisation
-/// without affine parameters), the deviation of the first weights and, in `features`, the pooling (mean).
+/// The paper leaves open what is an option here: the schedule (cosine), weight decay (none), normalisation (batch
+/// normalisation without affine parameters), the deviation of the first weights and, in `features`, the pooling (mean).
 public struct FewShotTransfer: LearningProtocol {
   public static let name = "few_shot"
 
@@ -28,14 +29,14 @@ public struct FewShotTransfer: LearningProtocol {
   public var iterations = 2500
   public var schedule = Schedule.cosine
   public var batchNorm = true
-  public var deviation = 0.01
+  public var initStd = 0.01
 
   public init() {}
 
-  public init(json: JSONPlace) throws {
+  public init(json: JSONCursor) throws {
     let names = [
       "shots", "seeds", "learning_rate", "momentum", "weight_decay", "batch_size", "iterations", "schedule",
-      "batch_norm", "deviation",
+      "batch_norm", "init_std",
     ]
     try json.refuseKeys(otherThan: names)
     shots = try json.optionalMember("shots")?.int() ?? shots
@@ -46,7 +47,7 @@ public struct FewShotTransfer: LearningProtocol {
     batchSize = try json.optionalMember("batch_size")?.int() ?? batchSize
     iterations = try json.optionalMember("iterations")?.int() ?? iterations
     batchNorm = try json.optionalMember("batch_norm")?.bool() ?? batchNorm
-    deviation = try json.optionalMember("deviation")?.double() ?? deviation
+    initStd = try json.optionalMember("init_std")?.double() ?? initStd
     schedule = try json.optionalMember("schedule")?.choice(Self.name) ?? schedule
   }
 
@@ -55,7 +56,7 @@ public struct FewShotTransfer: LearningProtocol {
       "shots": .integer(shots), "seeds": .array(seeds.map { .integer($0) }), "learning_rate": .number(learningRate),
       "momentum": .number(momentum), "weight_decay": .number(weightDecay), "batch_size": .integer(batchSize),
       "iterations": .integer(iterations), "schedule": .string(schedule.rawValue), "batch_norm": .bool(batchNorm),
-      "deviation": .number(deviation),
+      "init_std": .number(initStd),
     ]
   }
 
@@ -78,7 +79,7 @@ public struct FewShotTransfer: LearningProtocol {
         task.train, rows: rows, targets: rows.map { task.trainClasses[$0] }, batchSize: min(batchSize, rows.count),
         seed: UInt64(seed))
       let training = ProbeTraining(
-        name: Self.name, rule: .sgd, momentum: momentum, weightDecay: weightDecay, deviation: deviation,
+        name: Self.name, rule: .sgd, momentum: momentum, weightDecay: weightDecay, initStd: initStd,
         seed: UInt64(seed), normalizes: batchNorm, steps: iterations, rate: learningRate(step:))
       let probe = try training.fit(batches, classes: task.classCount) {
         try progress(Self.name, run * iterations + $0, seeds.count * iterations)
@@ -126,7 +127,7 @@ public struct FewShotTransfer: LearningProtocol {
     try Self.require("learning_rate", learningRate, in: 0...1e6)
     try Self.require("momentum", momentum, in: 0...1.0.nextDown)
     try Self.require("weight_decay", weightDecay, in: 0...1e6)
-    try Self.require("deviation", deviation, in: 0...1)
+    try Self.require("init_std", initStd, in: 0...1)
   }
 }
 

@@ -10,17 +10,18 @@ public final class LinearClassifier {
   /// [classes]
   public let bias: Buffer
 
-  /// The weights are normal with the deviation given (timm's truncation at ±2 lies so far out that no draw meets it), the biases 0.
+  /// The weights are normal with the standard deviation given (timm's truncation at ±2 lies so far out that no draw
+  /// meets it), the biases 0.
   ///
   /// - Throws: `OutOfMemory`.
-  public init(classes: Int, width: Int, deviation: Double, seed: UInt64) throws {
+  public init(classes: Int, width: Int, initStd: Double, seed: UInt64) throws {
     (self.classes, self.width) = (classes, width)
     weight = try Buffer(count: classes * width)
     bias = try Buffer(count: classes, repeating: 0)
     let stream = RandomStream(seed: seed, purpose: .initialisation)
     let place = weight.pointer
     parallelElements(weight.count) { range in
-      for index in range { place[index] = Float(deviation * stream.standardNormal(at: index)) }
+      for index in range { place[index] = Float(initStd * stream.standardNormal(at: index)) }
     }
   }
 
@@ -44,7 +45,7 @@ public final class LinearClassifier {
     }
     try parallelProduct(
       classes, width, rows, MatrixView(logits.pointer, stride: classes, transposed: true),
-      .view(MatrixView(x.pointer, stride: width)), into: MatrixPlace(gradient.weight.pointer, stride: width))
+      .view(MatrixView(x.pointer, stride: width)), into: MatrixOutput(gradient.weight.pointer, stride: width))
     gradient.bias.pointer.update(repeating: 0, count: classes)
     try addColumnSums(logits.pointer, rows: rows, width: classes, into: gradient.bias.pointer)
     return losses.reduce(0, +) / Double(rows)
@@ -65,7 +66,7 @@ public final class LinearClassifier {
     try parallelProduct(
       rows, classes, width, MatrixView(x, stride: width),
       .view(MatrixView(weight.pointer, stride: width, transposed: true)),
-      into: MatrixPlace(logits.pointer, stride: classes), Epilogue(bias: bias.pointer))
+      into: MatrixOutput(logits.pointer, stride: classes), Epilogue(bias: bias.pointer))
     return logits
   }
 }

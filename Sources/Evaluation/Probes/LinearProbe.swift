@@ -2,8 +2,8 @@ import Compute
 import Files
 import LatentMIM
 
-/// MAE's linear probe (`linear`, Table 8b): frozen features → batch normalisation without affine parameters → linear classifier,
-/// LARS, linear warm-up from 0 and a half cosine to 0 by iteration; the last step's accuracy.
+/// MAE's linear probe (`linear`, Table 8b): frozen features → batch normalisation without affine parameters → linear
+/// classifier, LARS, linear warm-up from 0 and a half cosine to 0 by iteration; the last step's accuracy.
 ///
 /// On cached features, the quick variant, or on augmented images: a random part and flip of every image in every epoch.
 public struct LinearProbe: LearningProtocol {
@@ -23,19 +23,19 @@ public struct LinearProbe: LearningProtocol {
   public var momentum = 0.9
   public var weightDecay = 0.0
   /// LARS: the share of its length by which a weight matrix changes at rate 1.
-  public var trust = 0.001
+  public var trustCoefficient = 0.001
   /// Of the first weights.
-  public var deviation = 0.01
+  public var initStd = 0.01
   public var seed = 0
 
   public init() {}
 
   public init(_ preset: LinearProbePreset) { self.preset = preset }
 
-  public init(json: JSONPlace) throws {
+  public init(json: JSONCursor) throws {
     let names = [
       "preset", "augment", "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "momentum", "weight_decay",
-      "trust", "deviation", "seed",
+      "trust_coefficient", "init_std", "seed",
     ]
     try json.refuseKeys(otherThan: names)
     preset = try json.optionalMember("preset")?.choice(Self.name)
@@ -46,15 +46,15 @@ public struct LinearProbe: LearningProtocol {
     warmupEpochs = try json.optionalMember("warmup_epochs")?.double()
     momentum = try json.optionalMember("momentum")?.double() ?? momentum
     weightDecay = try json.optionalMember("weight_decay")?.double() ?? weightDecay
-    trust = try json.optionalMember("trust")?.double() ?? trust
-    deviation = try json.optionalMember("deviation")?.double() ?? deviation
+    trustCoefficient = try json.optionalMember("trust_coefficient")?.double() ?? trustCoefficient
+    initStd = try json.optionalMember("init_std")?.double() ?? initStd
     seed = try json.optionalMember("seed")?.int() ?? seed
   }
 
   public var options: JSONValue {
     var options: [String: JSONValue] = [
       "augment": .bool(augment), "momentum": .number(momentum), "weight_decay": .number(weightDecay),
-      "trust": .number(trust), "deviation": .number(deviation), "seed": .integer(seed),
+      "trust_coefficient": .number(trustCoefficient), "init_std": .number(initStd), "seed": .integer(seed),
     ]
     options["preset"] = preset.map { .string($0.rawValue) }
     options["base_learning_rate"] = baseLearningRate.map { .number($0) }
@@ -93,8 +93,8 @@ public struct LinearProbe: LearningProtocol {
     if let baseLearningRate { try Self.require("base_learning_rate", baseLearningRate, in: 0...1e6) }
     try Self.require("momentum", momentum, in: 0...1.0.nextDown)
     try Self.require("weight_decay", weightDecay, in: 0...1e6)
-    try Self.require("trust", trust, in: 0...1e6)
-    try Self.require("deviation", deviation, in: 0...1)
+    try Self.require("trust_coefficient", trustCoefficient, in: 0...1e6)
+    try Self.require("init_std", initStd, in: 0...1)
     try Self.require("seed", seed, in: 0...Int.max)
   }
 
@@ -108,7 +108,8 @@ public struct LinearProbe: LearningProtocol {
     return try score(batches, recipe, classes: task.classes, test: task.test, progress: progress)
   }
 
-  /// - Throws: `EvaluationError`, errors of the images and of the encoder, `OutOfMemory`, `Interrupted`, what `progress` throws.
+  /// - Throws: `EvaluationError`, errors of the images and of the encoder, `OutOfMemory`, `Interrupted`, what
+  ///   `progress` throws.
   public func score(
     _ images: TrainingImages, test: LabelledFeatures, progress: EvaluationProgress
   ) throws -> Score {
@@ -130,7 +131,8 @@ public struct LinearProbe: LearningProtocol {
   ) throws -> Score {
     guard classes.count > 1 else { throw EvaluationError.oneClass(scoring: Self.name) }
     let training = ProbeTraining(
-      name: Self.name, rule: .lars(trust: trust), momentum: momentum, weightDecay: weightDecay, deviation: deviation,
+      name: Self.name, rule: .lars(trustCoefficient: trustCoefficient), momentum: momentum, weightDecay: weightDecay,
+      initStd: initStd,
       seed: UInt64(seed), normalizes: true, steps: recipe.steps, rate: recipe.learningRate(step:))
     let probe = try training.fit(batches, classes: classes.count) { try progress(Self.name, $0, recipe.steps) }
     let predictions = try probe.predictions(test)

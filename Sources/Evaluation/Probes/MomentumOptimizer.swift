@@ -6,9 +6,9 @@ public final class MomentumOptimizer {
   public enum Rule: Sendable, Equatable {
     /// q = 1; decay falls on weights and biases.
     case sgd
-    /// LARS (You, Gitman, Ginsburg 2017) as in MAE's linear probe: for the weights q = trust·‖p‖/‖g + decay·p‖, or 1 where either
-    /// norm is 0; biases go without trust and decay.
-    case lars(trust: Double)
+    /// LARS (You, Gitman, Ginsburg 2017) as in MAE's linear probe: for the weights q = trust·‖p‖/‖g + decay·p‖, or 1
+    /// where either norm is 0; biases go without trust and decay.
+    case lars(trustCoefficient: Double)
   }
 
   public let rule: Rule

@@ -55,8 +55,8 @@ public struct TrainingImages {
   }
 }
 
-/// The same batches as `CachedBatches`, of another part of every image in every epoch: MAE's crop, one draw of 8 … 100 % of the
-/// area and of the ratio cut to the image, and a flip half the time.
+/// The same batches as `CachedBatches`, of another part of every image in every epoch: MAE's crop, one draw of 8 … 100
+/// % of the area and of the ratio cut to the image, and a flip half the time.
 struct AugmentedBatches: ProbeBatches {
   let batchSize: Int
   private let images: TrainingImages
@@ -75,7 +75,7 @@ struct AugmentedBatches: ProbeBatches {
     let normalization = try images.encoder.configuration.normalization()
     let seen = try EvaluationTransform(images.features.framing, normalization: normalization)
     let augmentation = try Augmentation(
-      height: seen.height, width: seen.width, crop: RandomResizedCrop(area: 0.08...1, misfit: .clip),
+      height: seen.height, width: seen.width, crop: RandomResizedCrop(area: 0.08...1, mismatch: .clip),
       normalization: normalization)
     let most = (batchSize + Self.imagesAtOnce - 1) / Self.imagesAtOnce
     partsPerBatch = (most...batchSize).first { batchSize % $0 == 0 } ?? batchSize

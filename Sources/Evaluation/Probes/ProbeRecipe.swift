@@ -6,8 +6,8 @@ public enum LinearProbePreset: String, Sendable, CaseIterable {
   case in100
   /// ImageNet-1k: base rate 0.1, batches of 16384, 90 epochs, 10 of them warm-up.
   case in1k
-  /// `in100` for sets smaller than ImageNet-100, for which its 20 epochs are too few steps: the same number of steps and the same rates as
-  /// `in100` on ImageNet-100, in smaller batches where the set is no sixteenfold of them.
+  /// `in100` for sets smaller than ImageNet-100, for which its 20 epochs are too few steps: the same number of steps
+  /// and the same rates as `in100` on ImageNet-100, in smaller batches where the set is no sixteenfold of them.
   case small
 }
 

@@ -7,8 +7,8 @@ struct ProbeTraining {
   var rule: MomentumOptimizer.Rule
   var momentum: Double
   var weightDecay: Double
-  /// The deviation of the first weights.
-  var deviation: Double
+  /// The standard deviation of the first weights.
+  var initStd: Double
   var seed: UInt64
   /// Whether features are batch-normalised.
   var normalizes: Bool
@@ -23,7 +23,7 @@ struct ProbeTraining {
   func fit(_ batches: some ProbeBatches, classes: Int, progress: (Int) throws -> Void) throws -> FittedProbe {
     var batches = batches
     let (rows, width) = (batches.batchSize, batches.width)
-    let classifier = try LinearClassifier(classes: classes, width: width, deviation: deviation, seed: seed)
+    let classifier = try LinearClassifier(classes: classes, width: width, initStd: initStd, seed: seed)
     let optimizer = try MomentumOptimizer(rule, for: classifier, momentum: momentum, weightDecay: weightDecay)
     let gradient = try LinearGradient(for: classifier)
     var norm = normalizes ? FeatureNorm(width: width) : nil

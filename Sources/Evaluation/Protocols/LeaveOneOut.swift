@@ -8,7 +8,7 @@ public struct LeaveOneOut: ScoringProtocol {
 
   public init() {}
 
-  public init(json: JSONPlace) throws { try json.refuseKeys(otherThan: []) }
+  public init(json: JSONCursor) throws { try json.refuseKeys(otherThan: []) }
 
   public var options: JSONValue { .object([:]) }
   public var learns: Bool { false }

@@ -12,12 +12,15 @@ public struct NeighborTable: Equatable, Sendable {
   func of(_ query: Int) -> Range<Int> { query * k..<(query + 1) * k }
 }
 
-/// The `k` rows of `bank` with the largest cosine to each row of `queries`; the lowest index first where cosines are equal.
+/// The `k` rows of `bank` with the largest cosine to each row of `queries`; the lowest index first where cosines are
+/// equal.
 ///
-/// Rows that may belong to the nearest are found by float32 matrix products, whose last bits depend on where a row lies; those rows'
-/// cosines are then computed again, in double precision and in one order, so that copies of a row tie exactly.
+/// Rows that may belong to the nearest are found by float32 matrix products, whose last bits depend on where a row
+/// lies; those rows' cosines are then computed again, in double precision and in one order, so that copies of a row tie
+/// exactly.
 ///
-/// - Throws: `EvaluationError.neighbors` where k is not 1 … bank rows, `EvaluationError.widths`, `OutOfMemory`, `Interrupted`.
+/// - Throws: `EvaluationError.neighbors` where k is not 1 … bank rows, `EvaluationError.widths`, `OutOfMemory`,
+///   `Interrupted`.
 public func nearestNeighbors(
   of queries: LabelledFeatures, in bank: LabelledFeatures, k: Int
 ) throws -> NeighborTable {
@@ -37,7 +40,7 @@ public func nearestNeighbors(
       try parallelProduct(
         count, columns, width, MatrixView(sought.pointer + first * width, stride: width),
         .view(MatrixView(held.pointer + start * width, stride: width, transposed: true)),
-        into: MatrixPlace(scores.pointer, stride: columns))
+        into: MatrixOutput(scores.pointer, stride: columns))
       found.withUnsafeMutableBufferPointer { found in
         parallel(count) { query in
           found[query].take(UnsafeBufferPointer(start: scores.pointer + query * columns, count: columns), from: start)
@@ -80,7 +83,8 @@ extension NeighborTable {
 /// The rows that may be among the k nearest of one query, by rounded cosines.
 private struct NeighborCandidates {
   private let k: Int
-  /// Twice the largest rounding error of a product of two rows of length 1: |error| ≤ width · 2⁻²⁴ · Σ|x·y| ≤ width · 2⁻²⁴.
+  /// Twice the largest rounding error of a product of two rows of length 1: |error| ≤ width · 2⁻²⁴ · Σ|x·y| ≤ width ·
+  /// 2⁻²⁴.
   private let margin: Float
   private var candidates: [(cosine: Float, row: Int)] = []
   private var threshold = -Float.infinity

@@ -18,7 +18,7 @@ public struct WeightedNeighbors: LearningProtocol {
     (self.k, self.temperature) = (k, temperature)
   }
 
-  public init(json: JSONPlace) throws {
+  public init(json: JSONCursor) throws {
     try json.refuseKeys(otherThan: ["k", "temperature"])
     self.init()
     if let given = try json.optionalMember("k") {
@@ -52,7 +52,8 @@ public struct WeightedNeighbors: LearningProtocol {
     }
   }
 
-  /// - Returns: the accuracy with 20 neighbours where they are among `k`, else with the first number of `k`; all of them by name.
+  /// - Returns: the accuracy with 20 neighbours where they are among `k`, else with the first number of `k`; all of
+  ///   them by name.
   public func score(_ task: ClassificationTask, progress: EvaluationProgress) throws -> Score {
     let table = try nearestNeighbors(of: task.test, in: task.train, k: k.max() ?? 1)
     let predicted = k.map { k in
@@ -67,7 +68,8 @@ public struct WeightedNeighbors: LearningProtocol {
       accuracy: accuracies[shown], parts: zip(k, accuracies).map { ("k = \($0)", $1) }, predictions: predicted[shown])
   }
 
-  /// The class with the most weight. Weights are relative to the nearest's, which keeps them in range at any temperature.
+  /// The class with the most weight. Weights are relative to the nearest's, which keeps them in range at any
+  /// temperature.
   private func weightedVote(_ task: ClassificationTask, rows: ArraySlice<Int>, cosines: ArraySlice<Double>) -> Int {
     var weights = [Double](repeating: 0, count: task.classCount)
     let nearest = cosines.first ?? 0
@@ -86,7 +88,7 @@ public struct UniformNeighbors: LearningProtocol {
 
   public init(k: Int) { self.k = k }
 
-  public init(json: JSONPlace) throws {
+  public init(json: JSONCursor) throws {
     try json.refuseKeys(otherThan: ["k"])
     self.init(k: try json.optionalMember("k")?.int() ?? 20)
   }

@@ -2,7 +2,8 @@ import Compute
 import Files
 import LatentMIM
 
-/// Told now and then, on the caller's thread, what a long evaluation does: `done` of `total`. Throwing ends the evaluation.
+/// Told now and then, on the caller's thread, what a long evaluation does: `done` of `total`. Throwing ends the
+/// evaluation.
 public typealias EvaluationProgress = (_ what: String, _ done: Int, _ total: Int) throws -> Void
 
 /// A way to score features: what it does with them, and which it takes unless told otherwise.
@@ -16,7 +17,7 @@ public protocol ScoringProtocol: Sendable {
   /// Reads options over the defaults.
   ///
   /// - Throws: `JSONError`, `EvaluationError`.
-  init(json: JSONPlace) throws
+  init(json: JSONCursor) throws
 
   /// Every option with its value.
   var options: JSONValue { get }
@@ -138,7 +139,7 @@ public struct Score: Equatable, Sendable {
   }
 }
 
-extension JSONPlace {
+extension JSONCursor {
   /// The choice with this name.
   ///
   /// - Throws: `JSONError`, `EvaluationError.option` listing the names there are.

@@ -1,7 +1,8 @@
 import Compute
 import Glibc
 
-/// Euclidean distances of all pairs i < j of N rows, in double precision: the upper triangle, row by row (SciPy's `pdist`).
+/// Euclidean distances of all pairs i < j of N rows, in double precision: the upper triangle, row by row (SciPy's
+/// `pdist`).
 final class CondensedDistances {
   let count: Int
   private let values: UnsafeMutablePointer<Double>

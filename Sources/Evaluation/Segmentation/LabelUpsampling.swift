@@ -2,7 +2,8 @@
 public enum LabelUpsampling: String, Sendable, CaseIterable {
   /// The label of the patch that the pixel's centre lies in.
   case nearest
-  /// One-hot labels are interpolated bilinearly (pixel centres at ½, edges repeated); the largest wins, the lower label on ties.
+  /// One-hot labels are interpolated bilinearly (pixel centres at ½, edges repeated); the largest wins, the lower label
+  /// on ties.
   case bilinear
 }
 

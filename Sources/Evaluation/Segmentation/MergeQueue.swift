@@ -1,5 +1,5 @@
-/// Pairs of clusters that may merge, the nearest first; equal distances in order of the later cluster, then of the earlier one,
-/// as scikit-learn's heap of tuples has them (a binary heap).
+/// Pairs of clusters that may merge, the nearest first; equal distances in order of the later cluster, then of the
+/// earlier one, as scikit-learn's heap of tuples has them (a binary heap).
 struct MergeQueue {
   struct Pair {
     let distance: Double

@@ -13,7 +13,8 @@ public struct MergeTree: Equatable, Sendable {
 
   /// How many patches, N.
   public let count: Int
-  /// The N−1 merges in their order. Without a grid distances ascend; a grid can make a merge cheaper than one before it.
+  /// The N−1 merges in their order. Without a grid distances ascend; a grid can make a merge cheaper than one before
+  /// it.
   public let merges: [Merge]
 
   /// Labels of the patches when the tree is cut into so many segments: the first N − `segments` merges are done.
@@ -27,8 +28,8 @@ public struct MergeTree: Equatable, Sendable {
     return labels { $0 < count - segments }
   }
 
-  /// Labels of the patches when clusters farther apart than `distance` stay apart: a merge is done when it and all merges
-  /// under it lie at or below `distance` (SciPy's `fcluster(criterion="distance")`).
+  /// Labels of the patches when clusters farther apart than `distance` stay apart: a merge is done when it and all
+  /// merges under it lie at or below `distance` (SciPy's `fcluster(criterion="distance")`).
   ///
   /// - Returns: [N], labels 0, 1, … in order of first appearance.
   /// - Throws: `SegmentationError.distance` when it is NaN.

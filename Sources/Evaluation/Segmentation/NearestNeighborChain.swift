@@ -4,7 +4,8 @@ import Compute
 /// neighbours until two clusters are each other's, merge them, go on from what is left of the chain.
 ///
 /// - Parameter distances: of all pairs; overwritten.
-/// - Returns: the merges as they were found; a cluster is known by its highest member that was never merged into another.
+/// - Returns: the merges as they were found; a cluster is known by its highest member that was never merged into
+///   another.
 /// - Throws: `Interrupted`.
 func nearestNeighborChain(_ distances: CondensedDistances, _ linkage: Linkage) throws -> [MergeTree.SlotMerge] {
   let count = distances.count
@@ -51,8 +52,8 @@ private func followChain(
 }
 
 extension Linkage {
-  /// The distance of a third cluster to two that merge (Lance–Williams), from its distances to both, theirs to each other and
-  /// the three sizes.
+  /// The distance of a third cluster to two that merge (Lance–Williams), from its distances to both, theirs to each
+  /// other and the three sizes.
   func mergedDistance(
     _ first: Double, _ second: Double, between: Double, _ firstSize: Int, _ secondSize: Int, _ size: Int
   ) -> Double {

@@ -24,16 +24,16 @@ public enum SegmentationError: DescribedError, Equatable {
   public var description: String {
     switch self {
     case .features(let found, let count, let width):
-      "agglomerate: \(found) values do not make features [\(count), \(width)]; wanted are at least 1 row and 1 channel"
+      "agglomerate: \(found) values do not make features [\(count), \(width)]; wanted at least 1 row and 1 channel"
     case .notFinite(let row, let channel):
       "agglomerate: the feature in row \(row), channel \(channel) is not finite"
     case .grid(let rows, let columns, let count):
       "agglomerate: a grid of \(rows) × \(columns) does not go with \(count) features"
     case .segments(let segments, let count):
-      "labels: \(segments) segments were asked for, wanted are 1 to \(count)"
+      "labels: \(segments) segments were asked for, wanted 1 to \(count)"
     case .distance: "labels: the distance is NaN"
     case .labelMap(let found, let rows, let columns, let height, let width):
-      "upsample: \(found) labels do not make a map [\(rows), \(columns)] that can become [\(height), \(width)]; wanted are sides "
+      "upsample: \(found) labels do not make a map [\(rows), \(columns)] that can become [\(height), \(width)]; wanted sides "
         + "from 1, at most \(mostPixels) pixels"
     case .memory(let count): "agglomerate: no memory for the distances of \(count) features to each other"
     }

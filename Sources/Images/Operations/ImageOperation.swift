@@ -1,4 +1,5 @@
-/// What can be done to the levels of an image. Each gives what Pillow gives of the same name (ImageOps, ImageEnhance, Image.transform).
+/// What can be done to the levels of an image. Each gives what Pillow gives of the same name (ImageOps, ImageEnhance,
+/// Image.transform).
 public enum ImageOperation: Sendable, Equatable {
   /// Each channel stretched to 0 … 255.
   case autoContrast

@@ -1,6 +1,7 @@
 import Glibc
 
-/// An image's 8-bit levels [height, width, channels], which operations change in place. One channel (grey) or three (red, green, blue).
+/// An image's 8-bit levels [height, width, channels], which operations change in place. One channel (grey) or three
+/// (red, green, blue).
 public final class Levels {
   public let height: Int
   public let width: Int
@@ -13,7 +14,8 @@ public final class Levels {
 
   /// Levels without defined values.
   ///
-  /// - Throws: `ImageError.shape` for a side below 1, `ImageError.option` for other numbers of channels, `ImageError.memory`.
+  /// - Throws: `ImageError.shape` for a side below 1, `ImageError.option` for other numbers of channels,
+  ///   `ImageError.memory`.
   init(height: Int, width: Int, channels: Int) throws {
     guard let count = pixelCount([height, width, channels]) else {
       throw ImageError.shape([height, width, channels], count: 0)
@@ -47,7 +49,7 @@ public final class Levels {
     for pixel in 0..<(height * width) {
       for channel in 0..<channels {
         let index = pixel * channels + channel
-        let value = values[index] * normalization.deviation[channel] + normalization.mean[channel]
+        let value = values[index] * normalization.std[channel] + normalization.mean[channel]
         start[index] = UInt8(min(max(value * 255 + 0.5, 0), 255))
       }
     }
@@ -58,7 +60,7 @@ public final class Levels {
     for pixel in 0..<(height * width) {
       for channel in 0..<channels {
         let index = pixel * channels + channel
-        values[index] = (Float(start[index]) / 255 - normalization.mean[channel]) / normalization.deviation[channel]
+        values[index] = (Float(start[index]) / 255 - normalization.mean[channel]) / normalization.std[channel]
       }
     }
   }
@@ -66,7 +68,7 @@ public final class Levels {
   /// - Throws: `ImageError.option` unless there are one or three.
   public static func check(channels: Int) throws {
     guard channels == 1 || channels == 3 else {
-      throw ImageError.option("operations on levels: the image has \(channels) channels, wanted are 1 or 3")
+      throw ImageError.option("operations on levels: the image has \(channels) channels, wanted 1 or 3")
     }
   }
 

@@ -4,14 +4,15 @@ import Networks
 extension ModelConfiguration {
   /// The configuration that weights without one belong to, read from their names and shapes.
   ///
-  /// What neither shapes nor `options` tell is taken from the published model: square grid, three channels, gap and objective as in
-  /// `official`, heads of width 64 unless width and depth are those of a named encoder, 16 heads in the decoder.
+  /// What neither shapes nor `options` tell is taken from the published model: square grid, three channels, gap and
+  /// objective as in `official`, heads of width 64 unless width and depth are those of a named encoder, 16 heads in the
+  /// decoder.
   ///
   /// - Parameters:
   ///   - options: go before what shapes tell; as for `init(json:)`, without `size`.
   ///   - preset: what neither tells, where options name none.
   /// - Throws: `WeightsError` listing what is missing, `ConfigurationError`, `JSONError`.
-  init(inferredFrom weights: WeightReader, options: JSONPlace, preset: Preset = .official) throws {
+  init(inferredFrom weights: WeightReader, options: JSONCursor, preset: Preset = .official) throws {
     let preset = try options.preset(otherwise: preset)
     self.init(preset: preset)
     channels = try options.optionalMember("channels")?.int() ?? channels

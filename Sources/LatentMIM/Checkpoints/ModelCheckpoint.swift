@@ -12,7 +12,7 @@ enum FileKey {
 }
 
 /// No options: what shapes do not tell is taken from the published model.
-public let noOptions = JSONPlace(.object([:]), source: "options")
+public let noOptions = JSONCursor(.object([:]), source: "options")
 
 extension LatentMIMModel {
   /// Writes weights and configuration: beside the path, synced, renamed.
@@ -24,14 +24,15 @@ extension LatentMIMModel {
     try writer.write(to: path)
   }
 
-  /// Reads a model that `save` or a trainer wrote, or weights under the published names or those of MAE's checkpoints, whose configuration is
-  /// then read from their shapes.
+  /// Reads a model that `save` or a trainer wrote, or weights under the published names or those of MAE's checkpoints,
+  /// whose configuration is then read from their shapes.
   ///
   /// - Parameter options: for weights without a configuration, what shapes do not tell.
   /// - Returns: the model and remarks on what was noticed.
-  /// - Throws: `CheckpointError` where options are given and the file has its own configuration, `FileError`, `SafetensorsError`, `WeightsError`, `ConfigurationError`, `JSONError`, `OutOfMemory`.
+  /// - Throws: `CheckpointError` where options are given and the file has its own configuration, `FileError`,
+  ///   `SafetensorsError`, `WeightsError`, `ConfigurationError`, `JSONError`, `OutOfMemory`.
   public static func load(
-    from path: String, options: JSONPlace = noOptions
+    from path: String, options: JSONCursor = noOptions
   ) throws -> (model: LatentMIMModel, remarks: [String]) {
     let file = try SafetensorsFile(path: path)
     return try load(file, title: path, configuration: file.modelConfiguration(path: path), options: options)
@@ -45,7 +46,7 @@ extension LatentMIMModel {
   ///   - options: go before what shapes tell.
   public static func load(
     _ source: any TensorSource, title: String, configuration: ModelConfiguration? = nil,
-    options: JSONPlace = noOptions
+    options: JSONCursor = noOptions
   ) throws -> (model: LatentMIMModel, remarks: [String]) {
     let mae = MAECheckpoint(source)
     let source = mae ?? source
@@ -76,11 +77,12 @@ extension Encoder {
     try writer.write(to: path)
   }
 
-  /// Reads the online encoder of any file that holds one, or the vision transformer of another project; see `load(_:title:…)`.
+  /// Reads the online encoder of any file that holds one, or the vision transformer of another project; see
+  /// `load(_:title:…)`.
   ///
   /// - Throws: as `LatentMIMModel.load(from:)`.
   public static func load(
-    from path: String, options: JSONPlace = noOptions
+    from path: String, options: JSONCursor = noOptions
   ) throws -> (encoder: Encoder, remarks: [String]) {
     let file = try SafetensorsFile(path: path)
     if let text = file.metadata[FileKey.foreign], let configuration = try file.modelConfiguration(path: path) {
@@ -93,12 +95,12 @@ extension Encoder {
 
   /// An encoder from named tensors; parameters as for `LatentMIMModel.load`.
   ///
-  /// Names of other projects are told by themselves (`EncoderFamily.all`). `options` for those: `family`, which goes before what names
-  /// tell ("latentmim" for this project's), `prefix`, what stands before the encoder's names, `antialias`, `epsilon`, `grid`, `heads`,
-  /// `mean`, `std`.
+  /// Names of other projects are told by themselves (`EncoderFamily.all`). `options` for those: `family`, which goes
+  /// before what names tell ("latentmim" for this project's), `prefix`, what stands before the encoder's names,
+  /// `antialias`, `epsilon`, `grid`, `heads`, `mean`, `std`.
   public static func load(
     _ source: any TensorSource, title: String, configuration: ModelConfiguration? = nil,
-    options: JSONPlace = noOptions
+    options: JSONCursor = noOptions
   ) throws -> (encoder: Encoder, remarks: [String]) {
     let reader = WeightReader(source, title: title)
     if configuration == nil {
@@ -130,12 +132,13 @@ extension ModelConfiguration {
 }
 
 extension WeightReader {
-  /// The configuration of the weights: the one stored with them, or what shapes and options tell, with a remark on what they do not.
+  /// The configuration of the weights: the one stored with them, or what shapes and options tell, with a remark on what
+  /// they do not.
   ///
-  /// - Throws: `CheckpointError` where there is one and options are given, `WeightsError` where it cannot be that of the weights, and what
-  ///   reading shapes throws.
+  /// - Throws: `CheckpointError` where there is one and options are given, `WeightsError` where it cannot be that of
+  ///   the weights, and what reading shapes throws.
   func configuration(
-    stored: ModelConfiguration?, options: JSONPlace, preset: Preset = .official
+    stored: ModelConfiguration?, options: JSONCursor, preset: Preset = .official
   ) throws -> (configuration: ModelConfiguration, remarks: [String]) {
     let given = try options.keys()
     if let stored {
@@ -156,7 +159,7 @@ extension WeightReader {
 
 extension WeightReader {
   /// - Throws: `CheckpointError` where there are any: the weights have a configuration.
-  func refuseOptions(_ options: JSONPlace) throws {
+  func refuseOptions(_ options: JSONCursor) throws {
     let given = try options.keys()
     guard given.isEmpty else {
       throw CheckpointError(
@@ -173,7 +176,7 @@ extension SafetensorsFile {
     guard let text = metadata[FileKey.model] else { return nil }
     let source = "\(path), metadata '\(FileKey.model)'"
     do {
-      return try ModelConfiguration(json: JSONPlace(JSONValue(parsing: text, source: source), source: source))
+      return try ModelConfiguration(json: JSONCursor(JSONValue(parsing: text, source: source), source: source))
     } catch let error as ConfigurationError {
       throw CheckpointError(path: source, problem: error.description)
     }

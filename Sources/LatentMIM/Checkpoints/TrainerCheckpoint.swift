@@ -11,8 +11,8 @@ public struct CheckpointError: DescribedError, Equatable {
 }
 
 extension Trainer {
-  /// Writes everything needed to go on exactly: weights, target, moments, step and both configurations (random numbers follow from the
-  /// seed and the step). Beside the path, synced, renamed: a crash leaves the old file or the new one.
+  /// Writes everything needed to go on exactly: weights, target, moments, step and both configurations (random numbers
+  /// follow from the seed and the step). Beside the path, synced, renamed: a crash leaves the old file or the new one.
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
   public func save(to path: String) throws {
@@ -29,8 +29,8 @@ extension Trainer {
 
   /// Goes back to a saved state.
   ///
-  /// - Throws: `CheckpointError` where the file was written with other configurations (`workers`, `recompute` and what stops a collapsed run aside), `FileError`, `SafetensorsError`,
-  ///   `WeightsError`. The trainer is unchanged then.
+  /// - Throws: `CheckpointError` where the file was written with other configurations (`workers`, `recompute` and what
+  ///   stops a collapsed run aside), `FileError`, `SafetensorsError`, `WeightsError`. The trainer is unchanged then.
   public func restore(from path: String) throws {
     let file = try SafetensorsFile(path: path)
     let saved = try savedState(of: file, path: path)
@@ -51,9 +51,9 @@ extension Trainer {
     guard let training = file.metadata[FileKey.training], let stateText = file.metadata[FileKey.state],
       let savedModel = try file.modelConfiguration(path: path)
     else { throw CheckpointError(path: path, problem: "holds weights, but no state of a training run to resume") }
-    func place(_ text: String, _ key: String) throws -> JSONPlace {
+    func place(_ text: String, _ key: String) throws -> JSONCursor {
       let source = "\(path), metadata '\(key)'"
-      return JSONPlace(try JSONValue(parsing: text, source: source), source: source)
+      return JSONCursor(try JSONValue(parsing: text, source: source), source: source)
     }
     var savedTraining = try TrainingConfiguration(json: place(training, FileKey.training))
     savedTraining.takeWhatChangesNothing(from: configuration)
@@ -86,7 +86,7 @@ private struct TrainerState {
     (self.step, self.averagedSteps, self.images) = (step, averagedSteps, images)
   }
 
-  init(json: JSONPlace) throws {
+  init(json: JSONCursor) throws {
     try json.refuseKeys(otherThan: ["step", "averaged_steps", "images"])
     self.init(
       step: try json.member("step").int(), averagedSteps: try json.member("averaged_steps").int(),
@@ -100,10 +100,10 @@ private struct TrainerState {
 
 extension AdamW {
   /// The moments as tensors of a checkpoint.
-  var places: [WeightPlace] {
+  var places: [TensorSlot] {
     slots.flatMap { slot in
       [("mean", slot.mean), ("square", slot.square)].map { moment, buffer in
-        WeightPlace(name: "optimizer.\(moment).\(slot.name)", shape: slot.parameter.shape, buffer: buffer)
+        TensorSlot(name: "optimizer.\(moment).\(slot.name)", shape: slot.parameter.shape, buffer: buffer)
       }
     }
   }

@@ -3,7 +3,8 @@ import Files
 import Networks
 import Tensors
 
-/// The tensors of a source under the names of this project: a `module.` in front, left by distributed training, is dropped.
+/// The tensors of a source under the names of this project: a `module.` in front, left by distributed training, is
+/// dropped.
 struct WeightReader {
   let source: any TensorSource
   /// What messages call the source.
@@ -50,14 +51,14 @@ struct WeightReader {
     return values
   }
 
-  /// Fills places from the source. Nothing is written unless everything fits; where the system fails to read on the way, the
-  /// contents are undefined.
+  /// Fills places from the source. Nothing is written unless everything fits; where the system fails to read on the
+  /// way, the contents are undefined.
   ///
   /// - Parameters:
   ///   - places: name, shape and memory of each tensor wanted.
   ///   - others: which further names may be there; one that is neither wanted nor allowed is a problem.
   /// - Throws: `WeightsError` listing all that is missing, misshapen or unexpected.
-  func fill(_ places: [WeightPlace], allowing others: (String) -> Bool) throws {
+  func fill(_ places: [TensorSlot], allowing others: (String) -> Bool) throws {
     var problems: [String] = []
     for place in places {
       guard let shape = try shape(of: place.name) else {
@@ -82,7 +83,7 @@ struct WeightReader {
 }
 
 /// A tensor that a file's values are read into.
-struct WeightPlace {
+struct TensorSlot {
   let name: String
   let shape: [Int]
   let buffer: Buffer
@@ -90,7 +91,7 @@ struct WeightPlace {
 }
 
 extension NamedParameter {
-  var place: WeightPlace {
-    WeightPlace(name: name, shape: parameter.shape, buffer: parameter.tensor.buffer, packing: parameter.tensor.packing)
+  var place: TensorSlot {
+    TensorSlot(name: name, shape: parameter.shape, buffer: parameter.tensor.buffer, packing: parameter.tensor.packing)
   }
 }

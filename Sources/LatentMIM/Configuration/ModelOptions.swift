@@ -78,12 +78,12 @@ extension ModelConfiguration: Configurable {
   /// Every option by its name.
   public var json: JSONValue { allOptions }
 
-  /// Reads options over a preset. Besides the options: `preset`; `size`, a named encoder such as `vit_small`; `mask_ratio`, the share
-  /// of patches that are targets, in place of `num_visible`. What others decide unless it is given: cues go with the cross-attention
-  /// decoder, low-level targets with `normalized_mse`.
+  /// Reads options over a preset. Besides the options: `preset`; `size`, a named encoder such as `vit_small`;
+  /// `mask_ratio`, the share of patches that are targets, in place of `num_visible`. What others decide unless it is
+  /// given: cues go with the cross-attention decoder, low-level targets with `normalized_mse`.
   ///
   /// - Throws: `ConfigurationError`, `JSONError`.
-  public init(json: JSONPlace) throws {
+  public init(json: JSONCursor) throws {
     let preset = try json.preset()
     self.init(preset: preset)
     if let size = try json.optionalMember("size") { try setSize(size.string()) }
@@ -105,7 +105,7 @@ extension ModelConfiguration: Configurable {
   /// Sets what follows from other options where it is not given itself.
   ///
   /// - Throws: `JSONError`.
-  mutating func setRelated(_ json: JSONPlace) throws {
+  mutating func setRelated(_ json: JSONCursor) throws {
     func isGiven(_ name: String) throws -> Bool { try json.optionalMember(name) != nil }
     if try isGiven("decoder"), try !isGiven("visual_cues") { visualCues = decoder == .crossAttention }
     if try isGiven("low_level_target"), try !isGiven("target_depth") { targetDepth = 0 }
@@ -117,7 +117,7 @@ extension ModelConfiguration: Configurable {
   /// Sets the number of visible patches from `mask_ratio`, the preset's where neither it nor `num_visible` is given.
   ///
   /// - Throws: `ConfigurationError`, `JSONError`.
-  mutating func setVisible(_ json: JSONPlace, preset: Preset) throws {
+  mutating func setVisible(_ json: JSONCursor, preset: Preset) throws {
     let ratio = try json.optionalMember("mask_ratio")?.double()
     let isNumberGiven = try json.optionalMember("num_visible") != nil
     if isNumberGiven, ratio != nil {

@@ -120,7 +120,7 @@ extension ModelConfiguration {
   }
 }
 
-extension JSONPlace {
+extension JSONCursor {
   /// The preset that a configuration names.
   func preset(otherwise preset: Preset = .official) throws -> Preset {
     guard let place = try optionalMember("preset") else { return preset }

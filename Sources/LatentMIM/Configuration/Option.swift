@@ -3,12 +3,12 @@ import Compute
 
 /// One option of a configuration: its name in files and in Python, how it is read, checked and written.
 ///
-/// A configuration type lists its options once; reading, writing, range checks, refusal of unknown names and the comparison with a
-/// preset all follow from that list.
+/// A configuration type lists its options once; reading, writing, range checks, refusal of unknown names and the
+/// comparison with a preset all follow from that list.
 struct Option<Root> {
   let name: String
   let read: (Root) -> JSONValue
-  let write: (inout Root, JSONPlace) throws -> Void
+  let write: (inout Root, JSONCursor) throws -> Void
 }
 
 /// An option outside its range, or options that do not go together.
@@ -134,7 +134,7 @@ extension Configurable {
   ///
   /// - Parameter also: names that are read elsewhere.
   /// - Throws: `ConfigurationError` for a value out of range or a name that is no option.
-  mutating func apply(_ json: JSONPlace, also: Set<String> = []) throws {
+  mutating func apply(_ json: JSONCursor, also: Set<String> = []) throws {
     let given = try json.object()
     let known = Self.options.map(\.name)
     let unknown = given.keys.filter { !known.contains($0) && !also.contains($0) }.sorted()
@@ -151,7 +151,7 @@ extension Configurable {
   /// - Throws: `ConfigurationError` for the first option outside its range.
   func checkRanges() throws {
     var copy = self
-    for option in Self.options { try option.write(&copy, JSONPlace(option.read(self), source: option.name)) }
+    for option in Self.options { try option.write(&copy, JSONCursor(option.read(self), source: option.name)) }
   }
 
   /// The options in which this differs from `other`: (name, value here, value there).

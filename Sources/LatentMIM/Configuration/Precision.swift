@@ -1,8 +1,8 @@
 import Compute
 import Tensors
 
-/// The number format that the operands of products are rounded to. Weights, the residual stream, layer norms, softmax, the loss and all
-/// sums are float32 whichever it is.
+/// The number format that the operands of products are rounded to. Weights, the residual stream, layer norms, softmax,
+/// the loss and all sums are float32 whichever it is.
 public enum Precision: String, Sendable, CaseIterable {
   /// bf16 where the processor has instructions for it, float32 elsewhere.
   case auto
@@ -51,15 +51,16 @@ extension Precision {
   /// - Parameters:
   ///   - keepsPackedWeights: whether weights are used again before they change.
   ///   - recomputesBlocks: whether blocks are computed again for their gradient.
-  ///   - noise: what is dropped at random; nil: nothing.
+  ///   - dropoutPlan: what is dropped at random; nil: nothing.
   /// - Throws: `PrecisionError`, and what `body` throws.
   public func compute<Result>(
-    keepsPackedWeights: Bool = false, recomputesBlocks: Bool = false, noise: Noise? = nil, _ body: () throws -> Result
+    keepsPackedWeights: Bool = false, recomputesBlocks: Bool = false, dropoutPlan: DropoutPlan? = nil,
+    _ body: () throws -> Result
   ) throws -> Result {
     try InstructionSet.held {
       var computation = Computation(
         try arithmetic(), keepsPackedWeights: keepsPackedWeights, recomputesBlocks: recomputesBlocks)
-      computation.noise = noise
+      computation.dropoutPlan = dropoutPlan
       return try Computation.$current.withValue(computation) { try body() }
     }
   }

@@ -22,7 +22,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
   /// m₀; the momentum of the target encoder goes from it to its end, as the schedule says.
   public var targetMomentum = 0.99
   public var targetMomentumEnd = 1.0
-  public var momentumSchedule = Course.cosine
+  public var momentumSchedule = ScheduleShape.cosine
   /// γ of the similarity constraint falls from start to end by a half cosine.
   public var similarityStart = 0.75
   public var similarityEnd = 0.25
@@ -35,12 +35,13 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var workers = 0
   /// What the operands of products are rounded to.
   public var precision = Precision.auto
-  /// A run stops whose similarity between images is above this (1: never), or whose effective rank is below that (0: never), for so many
-  /// steps in a row.
+  /// A run stops whose similarity between images is above this (1: never), or whose effective rank is below that (0:
+  /// never), for so many steps in a row.
   public var collapseSimilarity = 1.0
   public var collapseRank = 0.0
   public var collapsePatience = 50
-  /// Whether blocks are computed again for their gradient instead of keeping what is inside: less memory, more time, the same bits.
+  /// Whether blocks are computed again for their gradient instead of keeping what is inside: less memory, more time,
+  /// the same bits.
   public var recompute = false
 
   public init() {}
@@ -84,11 +85,11 @@ extension TrainingConfiguration: Configurable {
   /// Every option by its name.
   public var json: JSONValue { allOptions }
 
-  /// Reads options over a preset. Warm-up, where it is not given, is a tenth of the epochs, 40 at most: 30 of 300, 40 of 800 as
-  /// published.
+  /// Reads options over a preset. Warm-up, where it is not given, is a tenth of the epochs, 40 at most: 30 of 300, 40
+  /// of 800 as published.
   ///
   /// - Throws: `ConfigurationError`, `JSONError`.
-  public init(json: JSONPlace) throws {
+  public init(json: JSONCursor) throws {
     self.init(preset: try json.preset())
     try apply(json, also: ["preset"])
     if try json.optionalMember("warmup_epochs") == nil { warmupEpochs = min(40, Double(epochs) / 10) }

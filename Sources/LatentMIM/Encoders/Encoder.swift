@@ -42,13 +42,14 @@ public final class Encoder: @unchecked Sendable {
   /// The features of images, in inference mode.
   ///
   /// - Parameters:
-  ///   - images: [B, H, W, channels], normalised (see `normalized`); H and W divisible by the patch size. Positions of a grid other
-  ///     than the trained one are evaluated as `scaling` says; those of a foreign encoder, which are a table, are interpolated.
+  ///   - images: [B, H, W, channels], normalised (see `normalized`); H and W divisible by the patch size. Positions of
+  ///     a grid other than the trained one are evaluated as `scaling` says; those of a foreign encoder, which are a
+  ///     table, are interpolated.
   ///   - tap: where they are taken.
   ///   - precision: what the operands of products are rounded to.
   /// - Returns: [B, N + 1, C], class token first, patches row by row; [B, N, C] where `hasClassToken` is false.
-  /// - Throws: `ShapeError` where sizes do not fit (nearest sizes named) or the tap does not exist, `PrecisionError`, `NonFiniteError`,
-  ///   `OutOfMemory`, `Interrupted`.
+  /// - Throws: `ShapeError` where sizes do not fit (nearest sizes named) or the tap does not exist, `PrecisionError`,
+  ///   `NonFiniteError`, `OutOfMemory`, `Interrupted`.
   public func features(
     _ images: Tensor, tap: FeatureTap = FeatureTap(), scaling: PositionScaling = .span,
     precision: Precision = .float32
@@ -73,7 +74,8 @@ public final class Encoder: @unchecked Sendable {
     return features
   }
 
-  /// Calls `visit(layer, tokens)` with what every layer gives, 0 … depth, for some images after the others. [B, leading + N, C] each.
+  /// Calls `visit(layer, tokens)` with what every layer gives, 0 … depth, for some images after the others. [B, leading
+  /// + N, C] each.
   ///
   /// - Throws: as `features`, and what `visit` throws.
   func eachLayer(of images: Tensor, precision: Precision, visit: (Int, Tensor) throws -> Void) throws {
@@ -87,7 +89,7 @@ public final class Encoder: @unchecked Sendable {
 
   /// Calls `body(first image, patches, positions)` for some images after the others, in inference mode.
   private func inParts(
-    _ images: Tensor, grid: PatchGrid, places: PatchPlaces, precision: Precision,
+    _ images: Tensor, grid: PatchGrid, places: PatchPositions, precision: Precision,
     body: (Int, Tensor, Tensor) throws -> Void
   ) throws {
     let (batch, size) = (images.shape[0], images.count / max(images.shape[0], 1))

@@ -3,8 +3,8 @@ import Networks
 import Tensors
 
 extension Encoder {
-  /// A copy with weights of its own and without the projector, to be trained further. Stored positions and biases of attention that another
-  /// project's encoder came with stay as they are.
+  /// A copy with weights of its own and without the projector, to be trained further. Stored positions and biases of
+  /// attention that another project's encoder came with stay as they are.
   ///
   /// - Throws: `ShapeError`, `OutOfMemory`.
   public func trainableCopy() throws -> Encoder {
@@ -24,10 +24,12 @@ extension Encoder {
   /// All parameters, under the published names.
   public var parameters: [NamedParameter] { network.namedParameters(prefix: "encoder") }
 
-  /// The tokens behind the last block, before the final norm, recorded where a tape runs; computed as `Computation.current` says.
+  /// The tokens behind the last block, before the final norm, recorded where a tape runs; computed as
+  /// `Computation.current` says.
   ///
   /// - Parameter images: [B, H, W, channels], normalised; H and W divisible by the patch size.
-  /// - Returns: [B, leading + N, C]: the class token, where there is one, and registers in front of the patches; see `leadingTokens`.
+  /// - Returns: [B, leading + N, C]: the class token, where there is one, and registers in front of the patches; see
+  ///   `leadingTokens`.
   /// - Throws: `ShapeError`, `OutOfMemory`, `Interrupted`.
   public func trainingTokens(_ images: Tensor) throws -> Tensor {
     let grid = try patchGrid(of: images)
@@ -41,7 +43,8 @@ extension Encoder {
   /// Tokens in front of the patches' in `trainingTokens`.
   public var leadingTokens: Int { network.leadingTokens }
 
-  /// The block whose parameter this is, counted from 1; 0 for what is before the first, depth + 1 for what is behind the last.
+  /// The block whose parameter this is, counted from 1; 0 for what is before the first, depth + 1 for what is behind
+  /// the last.
   public func layer(ofParameter name: String) -> Int {
     if name.hasPrefix("encoder.blocks.") {
       return (Int(name.dropFirst("encoder.blocks.".count).prefix { $0 != "." }) ?? 0) + 1

@@ -1,8 +1,9 @@
 import Compute
 import Glibc
 
-/// BEiT's masks: rectangles of random size and shape are masked one after the other, until there are enough; what the last one would have
-/// too many is left out, what no rectangle reaches is drawn cell by cell, so that the number is exact.
+/// BEiT's masks: rectangles of random size and shape are masked one after the other, until there are enough; what the
+/// last one would have too many is left out, what no rectangle reaches is drawn cell by cell, so that the number is
+/// exact.
 struct BlockWiseMask: Mask {
   let rows: Int
   let columns: Int

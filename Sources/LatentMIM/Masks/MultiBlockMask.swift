@@ -1,8 +1,8 @@
 import Compute
 import Glibc
 
-/// I-JEPA's masks: four target blocks of one size, which may overlap, and a context block without their cells. Sizes are drawn once for a
-/// batch, places for each image; contexts are cut at random to the smallest of the batch.
+/// I-JEPA's masks: four target blocks of one size, which may overlap, and a context block without their cells. Sizes
+/// are drawn once for a batch, places for each image; contexts are cut at random to the smallest of the batch.
 struct MultiBlockMask: Mask {
   let rows: Int
   let columns: Int

@@ -1,6 +1,7 @@
 import Compute
 
-/// Which patches the encoders see, for a batch: an ordinary value, to be sampled, looked at, changed and passed back in.
+/// Which patches the encoders see, for a batch: an ordinary value, to be sampled, looked at, changed and passed back
+/// in.
 public struct Views: Sendable, Equatable {
   public var batch: Int
   /// [B, V] cell numbers (row · columns + column) the online encoder sees, in the order drawn.
@@ -25,8 +26,8 @@ public struct Views: Sendable, Equatable {
   public var numTarget: Int { target.count / max(batch, 1) }
   public var numPatches: Int { offsets.count / max(2 * batch, 1) }
 
-  /// Draws views. Those of an image depend on the seed, the epoch and the image's index alone; with `multi_block` masks, sizes also on the
-  /// other images of the batch.
+  /// Draws views. Those of an image depend on the seed, the epoch and the image's index alone; with `multi_block`
+  /// masks, sizes also on the other images of the batch.
   ///
   /// - Parameter images: indices of the images in their data set.
   /// - Throws: `ConfigurationError`.

@@ -35,8 +35,8 @@ extension LatentMIMModel {
     return try MixedTerms(value: value, of: crops)
   }
 
-  /// The loss of one part, `mixedTerms` left out where they are given; its share of the batch's gradient is added to those of the online
-  /// parameters. Pooled tokens are left to the caller.
+  /// The loss of one part, `mixedTerms` left out where they are given; its share of the batch's gradient is added to
+  /// those of the online parameters. Pooled tokens are left to the caller.
   ///
   /// - Throws: as `loss`.
   func loss(
@@ -80,8 +80,8 @@ extension LatentMIMModel {
     return metrics
   }
 
-  /// The most bytes that the loss of a batch and its gradients take, beyond what is in use; found in a dry run. Gradients collected are
-  /// forgotten.
+  /// The most bytes that the loss of a batch and its gradients take, beyond what is in use; found in a dry run.
+  /// Gradients collected are forgotten.
   ///
   /// - Parameters:
   ///   - batch: images of one part.

@@ -2,8 +2,8 @@ import Compute
 import Networks
 import Tensors
 
-/// Latent masked image modelling (Fig. 2): an online encoder sees a few patches, a decoder predicts from them what a target source (a
-/// moving average of the encoder, by default) says of the others. The configuration chooses each part.
+/// Latent masked image modelling (Fig. 2): an online encoder sees a few patches, a decoder predicts from them what a
+/// target source (a moving average of the encoder, by default) says of the others. The configuration chooses each part.
 public final class LatentMIMModel: @unchecked Sendable {
   public let configuration: ModelConfiguration
   public let encoder: VisionTransformer
@@ -71,8 +71,8 @@ public final class LatentMIMModel: @unchecked Sendable {
 
   /// The loss of a batch; its gradients are added to those of the online parameters.
   ///
-  /// - Throws: `ShapeError`, `ViewsError`, `ConfigurationError` where parts are missing or too many, `NonFiniteError`: gradients are as
-  ///   before then; `OutOfMemory`, `Interrupted`: they may be cleared.
+  /// - Throws: `ShapeError`, `ViewsError`, `ConfigurationError` where parts are missing or too many, `NonFiniteError`:
+  ///   gradients are as before then; `OutOfMemory`, `Interrupted`: they may be cleared.
   public func loss(_ crops: TrainingCrops, gamma: Double) throws -> BatchMetrics {
     var pooled = PooledTokens()
     var metrics = try loss(crops, gamma: gamma, pooled: &pooled)

@@ -1,8 +1,9 @@
 import Compute
 import Tensors
 
-/// Of one crop of each image, what terms of the loss mix over the batch. Where a batch is computed in parts, these are found for all of it
-/// first: the terms are then those of the whole batch, and each part gets its share of their gradient by the chain rule.
+/// Of one crop of each image, what terms of the loss mix over the batch. Where a batch is computed in parts, these are
+/// found for all of it first: the terms are then those of the whole batch, and each part gets its share of their
+/// gradient by the chain rule.
 struct MixedValues {
   /// [B] each, similarities within images that the constraint holds; none where it is off.
   var similarities: [Tensor]

@@ -59,10 +59,11 @@ extension ModelConfiguration {
   /// - Parameters:
   ///   - seed: of the run.
   ///   - step: which step it is.
-  public func noise(seed: UInt64, step: Int = 0) -> Noise? {
+  public func dropoutPlan(seed: UInt64, step: Int = 0) -> DropoutPlan? {
     guard dropout > 0 || dropPath > 0 else { return nil }
-    return Noise(
-      stream: RandomStream(seed: seed, purpose: .noise, epoch: step), dropPath: Float(dropPath), dropout: Float(dropout)
+    return DropoutPlan(
+      stream: RandomStream(seed: seed, purpose: .dropout, epoch: step), dropPath: Float(dropPath),
+      dropout: Float(dropout)
     )
   }
 }

@@ -17,8 +17,8 @@ public struct TrainingCrops {
     (self.images, self.views, self.targetImages, self.second) = (images, views, targetImages, second)
   }
 
-  /// - Throws: `ShapeError`, `ViewsError`, `NonFiniteError`, `ConfigurationError` where a part is missing that the configuration asks for, or
-  ///   one is there that it does not.
+  /// - Throws: `ShapeError`, `ViewsError`, `NonFiniteError`, `ConfigurationError` where a part is missing that the
+  ///   configuration asks for, or one is there that it does not.
   func validate(_ configuration: ModelConfiguration) throws {
     guard (targetImages != nil) == (configuration.targetView == .recolored) else {
       throw ConfigurationError(

@@ -1,8 +1,9 @@
 import Networks
 import Tensors
 
-/// MoCo v3's loss between two crops of each image (Chen et al. 2021), on mean-pooled projected tokens: what a predictor makes of one crop's
-/// shall be most like the momentum encoder's of the same image's other crop, among all images of the batch.
+/// MoCo v3's loss between two crops of each image (Chen et al. 2021), on mean-pooled projected tokens: what a predictor
+/// makes of one crop's shall be most like the momentum encoder's of the same image's other crop, among all images of
+/// the batch.
 struct CropContrast {
   let coefficient: Float
   let temperature: Float

@@ -7,7 +7,8 @@ protocol Objective {
   /// - Throws: `ShapeError`, `OutOfMemory`.
   func callAsFunction(_ predictions: Tensor, _ targets: Targets) throws -> Tensor
 
-  /// The loss of a model that knows nothing of the patches, and that of perfect predictions of targets as different as they can be.
+  /// The loss of a model that knows nothing of the patches, and that of perfect predictions of targets as different as
+  /// they can be.
   var bounds: LossBounds { get }
 }
 

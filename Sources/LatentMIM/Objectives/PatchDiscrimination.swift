@@ -34,7 +34,8 @@ struct PatchDiscrimination: Objective {
     return try weightedSum([(scale * temperature, contrast)])
   }
 
-  /// lossScale · τ · ln N for N keys; and where they are spread as far from each other as N can be, the loss of their perfect predictions.
+  /// lossScale · τ · ln N for N keys; and where they are spread as far from each other as N can be, the loss of their
+  /// perfect predictions.
   var bounds: LossBounds {
     let (keys, others) = (Double(keyCount), Double(keyCount - 1))
     let factor = Double(scale) * Double(temperature)

@@ -13,7 +13,8 @@ struct Regression: Objective {
   var bounds: LossBounds { LossBounds(chance: .nan, floor: 0) }
 }
 
-/// Squared error to targets standardised token by token: (z − mean)/√(variance + 1e-6), variance over C − 1 (He et al. 2022).
+/// Squared error to targets standardised token by token: (z − mean)/√(variance + 1e-6), variance over C − 1 (He et al.
+/// 2022).
 struct NormalizedMSE: Objective {
   let width: Int
 

@@ -1,7 +1,7 @@
 import Tensors
 
-/// The patch similarity constraint (§3.5, eq. 8): how alike the patches of one image are is pulled towards γ, for predictions and for
-/// visible tokens.
+/// The patch similarity constraint (§3.5, eq. 8): how alike the patches of one image are is pulled towards γ, for
+/// predictions and for visible tokens.
 public struct SimilarityConstraint: Sendable {
   public let coefficient: Float
   public let form: DeviationForm

@@ -2,8 +2,8 @@ import Compute
 import Glibc
 import Tensors
 
-/// Histograms of oriented gradients (Dalal & Triggs 2005) of the target patches, as MaskFeat predicts them (Wei et al. 2022): 9 unsigned
-/// orientations, cells of 8×8 pixels, each channel for itself, each cell's histogram of length 1.
+/// Histograms of oriented gradients (Dalal & Triggs 2005) of the target patches, as MaskFeat predicts them (Wei et al.
+/// 2022): 9 unsigned orientations, cells of 8×8 pixels, each channel for itself, each cell's histogram of length 1.
 ///
 /// A patch's numbers lie in the order channel, orientation, cell row, cell column.
 struct GradientHistogramTargets: TargetSource {

@@ -24,7 +24,7 @@ struct LatentTargets: TargetSource {
 
   func callAsFunction(_ images: Tensor, views: Views) throws -> Targets {
     var quiet = Computation.current
-    quiet.noise = nil
+    quiet.dropoutPlan = nil
     return try Computation.$current.withValue(quiet) {
       isDetached ? try Tape.pause { try targets(images, views) } : try targets(images, views)
     }
@@ -33,7 +33,7 @@ struct LatentTargets: TargetSource {
   /// The mean latent of each image's visible patches, seen by themselves. [B, C], a constant.
   func meanOfVisible(_ images: Tensor, _ views: Views) throws -> Tensor {
     var quiet = Computation.current
-    quiet.noise = nil
+    quiet.dropoutPlan = nil
     return try Computation.$current.withValue(quiet) {
       try Tape.pause { try tokenMeans(latents(images, views, cells: views.visible)) }
     }

@@ -4,7 +4,8 @@ import Tensors
 struct Targets {
   /// [B, T, width].
   let values: Tensor
-  /// [B, N, width]: what contrast tells predictions apart by, and B · T numbers of their own among them; nil: the targets themselves.
+  /// [B, N, width]: what contrast tells predictions apart by, and B · T numbers of their own among them; nil: the
+  /// targets themselves.
   var keys: (values: Tensor, own: [Int32])?
 }
 

@@ -14,8 +14,8 @@ public struct MemoryEstimate: Sendable {
 }
 
 extension Trainer {
-  /// Predicts the most memory that a step will take, by going through the motions without computing. The process itself, its libraries and
-  /// whatever else it holds are not counted.
+  /// Predicts the most memory that a step will take, by going through the motions without computing. The process
+  /// itself, its libraries and whatever else it holds are not counted.
   ///
   /// - Throws: `PrecisionError`.
   public func memoryEstimate() throws -> MemoryEstimate {

@@ -9,7 +9,8 @@ public struct BatchMetrics: Sendable, Equatable {
   public var similarityPredictions = 0.0
   public var similarityVisible = 0.0
   public var similarityTargets = 0.0
-  /// Between the images' mean-pooled (projected) visible tokens, pairs of different images: 1 is collapse. nan for one image.
+  /// Between the images' mean-pooled (projected) visible tokens, pairs of different images: 1 is collapse. nan for one
+  /// image.
   public var similarityImages = 0.0
   /// Effective rank of those: how many directions they spread over.
   public var effectiveRank = 0.0
@@ -42,8 +43,8 @@ struct PooledTokens {
   }
 }
 
-/// exp of the entropy of the normalised singular values of x [rows, C], its columns centred: 1 where all rows lie on a line (or are
-/// equal), at most min(rows − 1, C). nan where the values are not finite.
+/// exp of the entropy of the normalised singular values of x [rows, C], its columns centred: 1 where all rows lie on a
+/// line (or are equal), at most min(rows − 1, C). nan where the values are not finite.
 func effectiveRank(_ x: Tensor) -> Double {
   let (rows, width) = (x.shape[0], x.shape[1])
   var centred = x.values.map(Double.init)

@@ -1,7 +1,7 @@
 import Glibc
 
 /// How a value goes from its start to its end.
-public enum Course: String, Sendable, CaseIterable {
+public enum ScheduleShape: String, Sendable, CaseIterable {
   /// By a half cosine.
   case cosine
   case linear
@@ -32,11 +32,11 @@ public struct Schedule: Sendable {
   public func values(at progress: Double) -> StepValues {
     StepValues(
       learningRate: learningRate(at: progress),
-      weightDecay: Course.cosine.value(
+      weightDecay: ScheduleShape.cosine.value(
         from: training.weightDecay, to: training.weightDecayEnd ?? training.weightDecay, at: progress),
       targetMomentum: training.momentumSchedule.value(
         from: training.targetMomentum, to: training.targetMomentumEnd, at: progress),
-      gamma: Course.cosine.value(from: training.similarityStart, to: training.similarityEnd, at: progress))
+      gamma: ScheduleShape.cosine.value(from: training.similarityStart, to: training.similarityEnd, at: progress))
   }
 
   /// Linear from the final rate to the peak during warm-up, then a half cosine back to it.

@@ -17,8 +17,8 @@ public struct StepMetrics: Sendable {
 
 /// Trains a model on a data set, step by step: schedules, target average, loss, gradients, AdamW.
 ///
-/// Views, crops and the order of images depend on the seed, the epoch and the image alone, so a run that was saved and restored goes on
-/// bit by bit as if it had not been stopped.
+/// Views, crops and the order of images depend on the seed, the epoch and the image alone, so a run that was saved and
+/// restored goes on bit by bit as if it had not been stopped.
 public final class Trainer: @unchecked Sendable {
   public let model: LatentMIMModel
   public let configuration: TrainingConfiguration
@@ -36,8 +36,8 @@ public final class Trainer: @unchecked Sendable {
   var averagedSteps = 0
   private var collapse: CollapseGuard
 
-  /// - Throws: `ConfigurationError`, `PrecisionError`, `LoaderError` where the data set holds less than one batch, `ImageError` where its channels are not
-  ///   the model's, `OutOfMemory`.
+  /// - Throws: `ConfigurationError`, `PrecisionError`, `LoaderError` where the data set holds less than one batch,
+  ///   `ImageError` where its channels are not the model's, `OutOfMemory`.
   public init(_ model: LatentMIMModel, dataset: any ImageDataset, configuration: TrainingConfiguration) throws {
     try configuration.validate()
     _ = try configuration.precision.arithmetic()
@@ -60,8 +60,9 @@ public final class Trainer: @unchecked Sendable {
 
   /// One optimiser step; nil when the run is over.
   ///
-  /// - Throws: `NonFiniteError` when the loss is not finite, errors of the data set, `Interrupted`, `OutOfMemory`. The step has not been
-  ///   taken then and can be tried again. `CollapseError`, where the configuration watches for it: the step has been taken.
+  /// - Throws: `NonFiniteError` when the loss is not finite, errors of the data set, `Interrupted`, `OutOfMemory`. The
+  ///   step has not been taken then and can be tried again. `CollapseError`, where the configuration watches for it:
+  ///   the step has been taken.
   public func next() throws -> StepMetrics? {
     guard step < totalSteps else { return nil }
     let metrics: StepMetrics
@@ -133,9 +134,10 @@ public final class Trainer: @unchecked Sendable {
   }
 
   private func compute<Result>(_ part: BatchPart, _ body: () throws -> Result) throws -> Result {
-    var noise = model.configuration.noise(seed: configuration.randomSeed, step: step)
-    noise?.firstImage = part.images.lowerBound
-    return try configuration.precision.compute(recomputesBlocks: configuration.recompute, noise: noise, body)
+    var dropoutPlan = model.configuration.dropoutPlan(seed: configuration.randomSeed, step: step)
+    dropoutPlan?.firstImage = part.images.lowerBound
+    return try configuration.precision.compute(
+      recomputesBlocks: configuration.recompute, dropoutPlan: dropoutPlan, body)
   }
 
   /// Moves the weights, and in the same pass the target encoder as the next step will want it.
@@ -151,8 +153,8 @@ public final class Trainer: @unchecked Sendable {
     averagedSteps = step + 2
   }
 
-  /// Before targets are computed, once a step: here where the step before has not done it. At the very first the target is a copy and stays
-  /// one.
+  /// Before targets are computed, once a step: here where the step before has not done it. At the very first the target
+  /// is a copy and stays one.
   private func averageTarget(_ momentum: Double) {
     guard averagedSteps <= step else { return }
     model.updateTarget(momentum: momentum)
@@ -198,6 +200,6 @@ extension ModelConfiguration {
   ///
   /// - Throws: `ImageError`.
   public func normalization() throws -> Normalization {
-    try Normalization(mean: mean.map(Float.init), deviation: std.map(Float.init))
+    try Normalization(mean: mean.map(Float.init), std: std.map(Float.init))
   }
 }

@@ -2,7 +2,8 @@ import Compute
 import Images
 import Tensors
 
-/// The crops of a run's steps, loaded ahead; where a model wants a second image of each, a second loader goes in step with the first.
+/// The crops of a run's steps, loaded ahead; where a model wants a second image of each, a second loader goes in step
+/// with the first.
 final class TrainingBatches {
   private let dataset: any ImageDataset
   private let configuration: TrainingConfiguration
@@ -31,7 +32,8 @@ final class TrainingBatches {
   /// Images that are loaded for each of the data set's.
   var imagesOfEach: Int { augmentations.count }
 
-  /// The next part of a batch, from the one that `begin` gives on where nothing is loaded ahead: (epoch, number of the part in it).
+  /// The next part of a batch, from the one that `begin` gives on where nothing is loaded ahead: (epoch, number of the
+  /// part in it).
   ///
   /// - Throws: errors of the data set, `LoaderError`, `OutOfMemory`, `Interrupted`.
   func next(from begin: (epoch: Int, part: Int)) throws -> LoadedCrops {
@@ -61,7 +63,8 @@ struct LoadedCrops {
 
   var count: Int { batches[0].indices.count }
 
-  /// - Throws: `ConfigurationError`, `ShapeError`, `LoaderError` where an image was replaced in one of the batches alone.
+  /// - Throws: `ConfigurationError`, `ShapeError`, `LoaderError` where an image was replaced in one of the batches
+  ///   alone.
   func crops(of model: ModelConfiguration, seed: UInt64, epoch: Int) throws -> TrainingCrops {
     try crops(of: model, BatchViews(model, seed: seed, epoch: epoch, images: batches[0].indices), images: 0..<count)
   }

@@ -1,8 +1,8 @@
 import Compute
 import Tensors
 
-/// The cross-attention decoder (§3.6): predicts targets from visible tokens, which every block attends to, and from where both lie.
-/// With visual cues, queries start as blends of the visible tokens nearby.
+/// The cross-attention decoder (§3.6): predicts targets from visible tokens, which every block attends to, and from
+/// where both lie. With visual cues, queries start as blends of the visible tokens nearby.
 public final class CrossAttentionDecoder: Decoder {
   public let shape: DecoderShape
   /// Factor of the cue logits position_t · position_v; nil: no cues.
@@ -21,12 +21,12 @@ public final class CrossAttentionDecoder: Decoder {
     self.positions = positions
     self.cueScale = cueScale
     embed = try Linear(shape.encoderWidth, shape.width)
-    classToken = shape.readsClassToken ? try Parameter([1, 1, shape.width], .normal(deviation: 0.02)) : nil
+    classToken = shape.readsClassToken ? try Parameter([1, 1, shape.width], .normal(std: 0.02)) : nil
     maskToken = try Parameter([1, 1, shape.width], .zeros)
     blocks = try LayerList(
       (0..<shape.depth).map {
         try CrossBlock(
-          shape.width, heads: shape.heads, hidden: shape.hidden, place: BlockPlace($0, of: shape.depth, network: 1))
+          shape.width, heads: shape.heads, hidden: shape.hidden, place: BlockIndex($0, of: shape.depth, network: 1))
       })
     norm = try LayerNorm(shape.width)
     head = try Linear(shape.width, shape.targetWidth)

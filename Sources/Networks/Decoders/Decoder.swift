@@ -35,7 +35,8 @@ extension DecoderShape {
 
 /// What predicts the targets of masked patches from the tokens of an online encoder.
 public protocol Decoder: Layer {
-  /// Whether it reads the encoder's tokens of the target patches (mask tokens went in there) in place of those of the visible ones.
+  /// Whether it reads the encoder's tokens of the target patches (mask tokens went in there) in place of those of the
+  /// visible ones.
   var readsTargetTokens: Bool { get }
 
   /// - Parameters:

@@ -1,8 +1,8 @@
 import Compute
 import Tensors
 
-/// MAE's decoder: visible tokens and mask tokens, each with its position, in one sequence through self-attention blocks; the head reads
-/// the places of the targets.
+/// MAE's decoder: visible tokens and mask tokens, each with its position, in one sequence through self-attention
+/// blocks; the head reads the places of the targets.
 public final class SelfAttentionDecoder: Decoder {
   public let shape: DecoderShape
   let positions: PositionEmbedding
@@ -17,11 +17,11 @@ public final class SelfAttentionDecoder: Decoder {
     self.shape = shape
     self.positions = positions
     embed = try Linear(shape.encoderWidth, shape.width)
-    maskToken = try Parameter([1, 1, shape.width], .normal(deviation: 0.02))
+    maskToken = try Parameter([1, 1, shape.width], .normal(std: 0.02))
     blocks = try LayerList(
       (0..<shape.depth).map {
         try Block(
-          shape.width, heads: shape.heads, hidden: shape.hidden, place: BlockPlace($0, of: shape.depth, network: 1))
+          shape.width, heads: shape.heads, hidden: shape.hidden, place: BlockIndex($0, of: shape.depth, network: 1))
       })
     norm = try LayerNorm(shape.width)
     head = try Linear(shape.width, shape.targetWidth)

@@ -16,11 +16,11 @@ public final class SelfAttention: Layer {
 
   /// [B, N, C] → [B, N, C], plus `residual`.
   func callAsFunction(
-    _ x: Tensor, residual: Tensor, bias: ScoreBias? = nil, noise: BranchNoise? = nil
+    _ x: Tensor, residual: Tensor, bias: ScoreBias? = nil, dropout: BranchDropout? = nil
   ) throws -> Tensor {
     let mixed = try selfAttention(qkv.activation(x), heads: heads, bias: bias)
-    guard let noise else { return try proj(mixed, residual: residual) }
-    return try noise.add(proj(mixed), to: residual)
+    guard let dropout else { return try proj(mixed, residual: residual) }
+    return try dropout.add(proj(mixed), to: residual)
   }
 }
 
@@ -41,9 +41,9 @@ public final class CrossAttention: Layer {
   public var members: [Member] { [.layer("q_proj", qProj), .layer("kv_proj", kvProj), .layer("proj", proj)] }
 
   /// [B, T, C] and memory [B, N, C] → [B, T, C], plus `residual`.
-  func callAsFunction(_ x: Tensor, memory: Tensor, residual: Tensor, noise: BranchNoise? = nil) throws -> Tensor {
+  func callAsFunction(_ x: Tensor, memory: Tensor, residual: Tensor, dropout: BranchDropout? = nil) throws -> Tensor {
     let mixed = try crossAttention(qProj.activation(x), kvProj.activation(memory), heads: heads)
-    guard let noise else { return try proj(mixed, residual: residual) }
-    return try noise.add(proj(mixed), to: residual)
+    guard let dropout else { return try proj(mixed, residual: residual) }
+    return try dropout.add(proj(mixed), to: residual)
   }
 }

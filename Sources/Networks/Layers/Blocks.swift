@@ -13,13 +13,13 @@ public final class MLP: Layer {
   public var members: [Member] { [.layer("fc1", fc1), .layer("fc2", fc2)] }
 
   /// [..., C] → [..., C], plus `residual`.
-  func callAsFunction(_ x: Tensor, residual: Tensor, noise: BranchNoise? = nil) throws -> Tensor {
-    guard let noise else {
+  func callAsFunction(_ x: Tensor, residual: Tensor, dropout: BranchDropout? = nil) throws -> Tensor {
+    guard let dropout else {
       return try mlp(
         x, weight1: fc1.weight.tensor, bias1: fc1.bias?.tensor, weight2: fc2.weight.tensor, bias2: fc2.bias?.tensor,
         residual: residual)
     }
-    return try noise.add(fc2(noise.inside(gelu(fc1.activation(x)))), to: residual)
+    return try dropout.add(fc2(dropout.inside(gelu(fc1.activation(x)))), to: residual)
   }
 }
 
@@ -29,9 +29,9 @@ public final class Block: Layer {
   let attn: SelfAttention
   let norm2: LayerNorm
   let mlp: MLP
-  let place: BlockPlace
+  let place: BlockIndex
 
-  init(_ width: Int, heads: Int, hidden: Int, epsilon: Float = 1e-6, place: BlockPlace) throws {
+  init(_ width: Int, heads: Int, hidden: Int, epsilon: Float = 1e-6, place: BlockIndex) throws {
     norm1 = try LayerNorm(width, epsilon: epsilon)
     attn = try SelfAttention(width, heads: heads)
     norm2 = try LayerNorm(width, epsilon: epsilon)
@@ -45,9 +45,9 @@ public final class Block: Layer {
 
   /// [B, N, C] → [B, N, C].
   func callAsFunction(_ x: Tensor, bias: ScoreBias? = nil) throws -> Tensor {
-    let noise = Computation.current.noise
-    let attended = try attn(norm1.activation(x), residual: x, bias: bias, noise: noise?(place, branch: 0))
-    return try mlp(norm2.activation(attended), residual: attended, noise: noise?(place, branch: 1))
+    let dropout = Computation.current.dropoutPlan
+    let attended = try attn(norm1.activation(x), residual: x, bias: bias, dropout: dropout?(place, branch: 0))
+    return try mlp(norm2.activation(attended), residual: attended, dropout: dropout?(place, branch: 1))
   }
 }
 
@@ -60,9 +60,9 @@ public final class CrossBlock: Layer {
   let crossAttn: CrossAttention
   let norm3: LayerNorm
   let mlp: MLP
-  let place: BlockPlace
+  let place: BlockIndex
 
-  init(_ width: Int, heads: Int, hidden: Int, place: BlockPlace) throws {
+  init(_ width: Int, heads: Int, hidden: Int, place: BlockIndex) throws {
     norm1 = try LayerNorm(width)
     selfAttn = try SelfAttention(width, heads: heads)
     norm2q = try LayerNorm(width)
@@ -82,10 +82,10 @@ public final class CrossBlock: Layer {
 
   /// Queries [B, T, C] and memory [B, N, C] → [B, T, C].
   func callAsFunction(_ q: Tensor, memory: Tensor) throws -> Tensor {
-    let noise = Computation.current.noise
-    let own = try selfAttn(norm1.activation(q), residual: q, noise: noise?(place, branch: 0))
+    let dropout = Computation.current.dropoutPlan
+    let own = try selfAttn(norm1.activation(q), residual: q, dropout: dropout?(place, branch: 0))
     let informed = try crossAttn(
-      norm2q.activation(own), memory: norm2kv.activation(memory), residual: own, noise: noise?(place, branch: 1))
-    return try mlp(norm3.activation(informed), residual: informed, noise: noise?(place, branch: 2))
+      norm2q.activation(own), memory: norm2kv.activation(memory), residual: own, dropout: dropout?(place, branch: 1))
+    return try mlp(norm3.activation(informed), residual: informed, dropout: dropout?(place, branch: 2))
   }
 }

@@ -1,6 +1,7 @@
 import Tensors
 
-/// The MLP behind an encoder, token by token: linear layers without bias, each followed by LayerNorm (ε 1e-5), GELU between.
+/// The MLP behind an encoder, token by token: linear layers without bias, each followed by LayerNorm (ε 1e-5), GELU
+/// between.
 public final class Projector: Layer {
   let linears: [Linear]
   let norms: [LayerNorm]

@@ -19,7 +19,7 @@ public func selfAttention(_ qkv: Tensor, heads: Int, bias: ScoreBias? = nil) thr
   try bias?.check(shape)
   let output = try Buffer(count: images * tokens * width, element: qkv.element)
   let arithmetic = Computation.current.arithmetic
-  let logSums = try Buffer(count: images * heads * tokens)
+  let logSumExp = try Buffer(count: images * heads * tokens)
   let input = qkv.buffer
   func part(_ buffer: Buffer, _ index: Int) -> AttentionOperand {
     AttentionOperand(buffer.address(index * width), rowStride: 3 * width, element: buffer.element)
@@ -28,7 +28,7 @@ public func selfAttention(_ qkv: Tensor, heads: Int, bias: ScoreBias? = nil) thr
   try Profile.measure("attention", flops: shape.flops, bytes: Double(input.bytes + output.bytes)) {
     try attention(
       shape, q: part(input, 0), k: part(input, 1), v: part(input, 2), bias: bias?.operand,
-      output: AttentionOperand(output, rowStride: width), logSums: logSums.pointer, arithmetic: arithmetic)
+      output: AttentionOperand(output, rowStride: width), logSumExp: logSumExp.pointer, arithmetic: arithmetic)
   }
 
   let dInput = qkv.gradient
@@ -37,7 +37,8 @@ public func selfAttention(_ qkv: Tensor, heads: Int, bias: ScoreBias? = nil) thr
     let bytes = Double(2 * input.bytes + dy.bytes)
     try Profile.measure("attention, gradient", part: owner, flops: shape.gradientFlops, bytes: bytes) {
       try attentionGradient(
-        shape, q: part(input, 0), k: part(input, 1), v: part(input, 2), bias: bias?.operand, logSums: logSums.pointer,
+        shape, q: part(input, 0), k: part(input, 1), v: part(input, 2), bias: bias?.operand,
+        logSumExp: logSumExp.pointer,
         dOutput: AttentionOperand(dy, rowStride: width), dq: part(gradient, 0), dk: part(gradient, 1),
         dv: part(gradient, 2), arithmetic: arithmetic)
     }
@@ -65,7 +66,7 @@ public func crossAttention(_ q: Tensor, _ kv: Tensor, heads: Int) throws -> Tens
   let shape = AttentionShape(images: images, heads: heads, queries: queries, keys: keys, headWidth: width / heads)
   let output = try Buffer(count: images * queries * width, element: q.element)
   let arithmetic = Computation.current.arithmetic
-  let logSums = try Buffer(count: images * heads * queries)
+  let logSumExp = try Buffer(count: images * heads * queries)
   let (query, memory) = (q.buffer, kv.buffer)
   func rows(_ buffer: Buffer) -> AttentionOperand { AttentionOperand(buffer, rowStride: width) }
   func part(_ buffer: Buffer, _ index: Int) -> AttentionOperand {
@@ -74,7 +75,7 @@ public func crossAttention(_ q: Tensor, _ kv: Tensor, heads: Int) throws -> Tens
   let owner = Profile.part
   try Profile.measure("attention", flops: shape.flops, bytes: Double(query.bytes + memory.bytes + output.bytes)) {
     try attention(
-      shape, q: rows(query), k: part(memory, 0), v: part(memory, 1), output: rows(output), logSums: logSums.pointer,
+      shape, q: rows(query), k: part(memory, 0), v: part(memory, 1), output: rows(output), logSumExp: logSumExp.pointer,
       arithmetic: arithmetic)
   }
 
@@ -85,7 +86,7 @@ public func crossAttention(_ q: Tensor, _ kv: Tensor, heads: Int) throws -> Tens
     let bytes = Double(2 * query.bytes + 2 * memory.bytes + dy.bytes)
     try Profile.measure("attention, gradient", part: owner, flops: shape.gradientFlops, bytes: bytes) {
       try attentionGradient(
-        shape, q: rows(query), k: part(memory, 0), v: part(memory, 1), logSums: logSums.pointer, dOutput: rows(dy),
+        shape, q: rows(query), k: part(memory, 0), v: part(memory, 1), logSumExp: logSumExp.pointer, dOutput: rows(dy),
         dq: rows(dq), dk: part(dkv, 0), dv: part(dkv, 1), arithmetic: arithmetic)
     }
     try dQuery?.add(dq)

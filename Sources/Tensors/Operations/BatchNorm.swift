@@ -1,7 +1,8 @@
 import Compute
 import Glibc
 
-/// (x − mean)/√(variance + ε) of every column, over the rows of a batch (variance over N, not N − 1), differentiated through.
+/// (x − mean)/√(variance + ε) of every column, over the rows of a batch (variance over N, not N − 1), differentiated
+/// through.
 ///
 /// - Parameter x: [N, C], N ≥ 1.
 /// - Throws: `ShapeError`, `OutOfMemory`.
@@ -9,7 +10,7 @@ public func batchNorm(_ x: Tensor, epsilon: Float) throws -> Tensor {
   try expect(2, x, "batchNorm", "x")
   let (rows, width) = (x.shape[0], x.width)
   guard rows > 0 else { throw ShapeError("batchNorm", "x has shape \(x.shape), wanted at least one row") }
-  let (y, inverseDeviation) = (try Buffer(count: x.count), try Buffer(count: width))
+  let (y, rstd) = (try Buffer(count: x.count), try Buffer(count: width))
   let input = x.buffer
   parallelRows(width, cost: rows) { columns in
     for column in columns {
@@ -21,7 +22,7 @@ public func batchNorm(_ x: Tensor, epsilon: Float) throws -> Tensor {
         square += deviation * deviation
       }
       let scale = 1 / (square / Double(rows) + Double(epsilon)).squareRoot()
-      inverseDeviation.pointer[column] = Float(scale)
+      rstd.pointer[column] = Float(scale)
       for row in 0..<rows {
         let index = row * width + column
         y.pointer[index] = Float((Double(input.pointer[index]) - mean) * scale)
@@ -43,7 +44,7 @@ public func batchNorm(_ x: Tensor, epsilon: Float) throws -> Tensor {
         for row in 0..<rows {
           let index = row * width + column
           let change = Double(dy.pointer[index]) - mean - slope * Double(y.pointer[index])
-          contribution.pointer[index] = Float(change) * inverseDeviation.pointer[column]
+          contribution.pointer[index] = Float(change) * rstd.pointer[column]
         }
       }
     }

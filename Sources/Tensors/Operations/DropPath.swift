@@ -1,8 +1,8 @@
 import CKernels
 import Compute
 
-/// residual + branch·kept/(1 − rate), kept 0 with probability `rate` and else 1, drawn for each image (Huang et al., "Deep networks with
-/// stochastic depth", 2016).
+/// residual + branch·kept/(1 − rate), kept 0 with probability `rate` and else 1, drawn for each image (Huang et al.,
+/// "Deep networks with stochastic depth", 2016).
 ///
 /// - Parameters:
 ///   - branch, residual: [B, N, C].

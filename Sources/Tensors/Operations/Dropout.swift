@@ -1,7 +1,7 @@
 import Compute
 
-/// x·kept/(1 − rate), kept 0 with probability `rate` and else 1, drawn for each element (Srivastava et al., 2014). Nothing is kept for the
-/// gradient: it draws again.
+/// x·kept/(1 − rate), kept 0 with probability `rate` and else 1, drawn for each element (Srivastava et al., 2014).
+/// Nothing is kept for the gradient: it draws again.
 ///
 /// - Parameters:
 ///   - x: [B, N, C].

@@ -76,7 +76,8 @@ public func selectTokens(_ x: Tensor, indices: [Int32]) throws -> Tensor {
   return try gatherRows(x.reshaped([images * tokens, x.width]), indices: rows, images: images)
 }
 
-/// The tokens of every image `times` times in a row, as images of their own: for predictions of several blocks from one context.
+/// The tokens of every image `times` times in a row, as images of their own: for predictions of several blocks from one
+/// context.
 ///
 /// - Parameter x: [B, N, C].
 /// - Returns: [B · times, N, C].

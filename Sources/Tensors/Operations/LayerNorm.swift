@@ -15,7 +15,7 @@ public func layerNorm(
   try expect([width], weight, "layerNorm", "weight")
   try expect([width], bias, "layerNorm", "bias")
   let (input, scale, shift, part) = (x.kept, weight.buffer, bias.buffer, Profile.part)
-  let (mean, inverseDeviation) = (try Buffer(count: rows), try Buffer(count: rows))
+  let (mean, rstd) = (try Buffer(count: rows), try Buffer(count: rows))
   func apply(_ input: Buffer) throws -> Buffer {
     let y = try Buffer(count: rows * width, element: element)
     Profile.measure("layer norm", part: part, bytes: Double(input.bytes + y.bytes)) {
@@ -23,7 +23,7 @@ public func layerNorm(
         let (row, first) = (range.lowerBound, range.lowerBound * width)
         lmk_layer_norm(
           range.count, width, input.address(first), input.element.code, scale.pointer, shift.pointer, epsilon,
-          y.address(first), element.code, mean.pointer + row, inverseDeviation.pointer + row)
+          y.address(first), element.code, mean.pointer + row, rstd.pointer + row)
       }
     }
     return y
@@ -40,7 +40,7 @@ public func layerNorm(
         let (row, first) = (range.lowerBound, range.lowerBound * width)
         lmk_layer_norm_gradient(
           range.count, width, input.address(first), input.element.code, scale.pointer, mean.pointer + row,
-          inverseDeviation.pointer + row, dy.address(first), dy.element.code, contribution.address(first),
+          rstd.pointer + row, dy.address(first), dy.element.code, contribution.address(first),
           contribution.element.code, partial, partial + width)
       }
     }

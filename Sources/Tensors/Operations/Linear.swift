@@ -23,8 +23,8 @@ public func linear(
   let (input, rows, dx, dResidual) = (x.kept, x.rows, x.gradient, residual?.gradient)
   return recorded(shape: shape, buffer: y, inputs: [x, weight, bias, residual]) { dy in
     try map.addGradients(dy: dy, rows: rows, input: input.callAsFunction)
-    try dx?.accumulate(count: rows * map.inWidth, element: input.element) { place, keep in
-      try map.pullBack(dy, rows: rows, into: place, input.element, Epilogue(keep: keep))
+    try dx?.accumulate(count: rows * map.inWidth, element: input.element) { place, beta in
+      try map.pullBack(dy, rows: rows, into: place, input.element, Epilogue(beta: beta))
     }
     try dResidual?.add(dy)
   }
@@ -64,8 +64,8 @@ public func mlp(
     // `before` holds the GELU's result now.
     try second.addGradients(dy: dy, rows: rows) { before }
     try first.addGradients(dy: dHidden, rows: rows, input: input.callAsFunction)
-    try dx?.accumulate(count: rows * first.inWidth, element: input.element) { place, keep in
-      try first.pullBack(dHidden, rows: rows, into: place, input.element, Epilogue(keep: keep))
+    try dx?.accumulate(count: rows * first.inWidth, element: input.element) { place, beta in
+      try first.pullBack(dHidden, rows: rows, into: place, input.element, Epilogue(beta: beta))
     }
     try dResidual?.add(dy)
   }
@@ -100,7 +100,7 @@ private struct LinearMap {
       let right = try weight.packing?.operand(weight, computation) ?? .view(transposedView(weight))
       try parallelProduct(
         rows, outWidth, inWidth, MatrixView(x.raw, stride: inWidth, element: x.element), right,
-        into: MatrixPlace(y.raw, stride: outWidth, element: y.element), epilogue, arithmetic: computation.arithmetic)
+        into: MatrixOutput(y.raw, stride: outWidth, element: y.element), epilogue, arithmetic: computation.arithmetic)
     }
   }
 
@@ -111,25 +111,25 @@ private struct LinearMap {
     try measure("linear, input gradient", rows: rows, bytes: dy.bytes + rows * inWidth * element.size) {
       try parallelProduct(
         rows, inWidth, outWidth, MatrixView(dy.raw, stride: outWidth, element: dy.element),
-        .view(MatrixView(weight.pointer, stride: inWidth)), into: MatrixPlace(dx, stride: inWidth, element: element),
+        .view(MatrixView(weight.pointer, stride: inWidth)), into: MatrixOutput(dx, stride: inWidth, element: element),
         epilogue, arithmetic: computation.arithmetic)
     }
   }
 
   /// dW += dyᵀ·x, db += Σ dy
   func addGradients(dy: Buffer, rows: Int, input: () throws -> Buffer) throws {
-    try weight.gradient?.accumulate(count: outWidth * inWidth) { place, keep in
+    try weight.gradient?.accumulate(count: outWidth * inWidth) { place, beta in
       let input = try input()
       try measure("linear, weight gradient", rows: rows, bytes: dy.bytes + input.bytes) {
         try parallelProduct(
           outWidth, inWidth, rows, MatrixView(dy.raw, stride: outWidth, transposed: true, element: dy.element),
           .view(MatrixView(input.raw, stride: inWidth, element: input.element)),
-          into: MatrixPlace(place, stride: inWidth), Epilogue(keep: keep), arithmetic: computation.arithmetic)
+          into: MatrixOutput(place, stride: inWidth), Epilogue(beta: beta), arithmetic: computation.arithmetic)
       }
     }
-    try bias?.gradient?.accumulate(count: outWidth) { place, keep in
+    try bias?.gradient?.accumulate(count: outWidth) { place, beta in
       try Profile.measure("linear, bias gradient", part: part, bytes: Double(dy.bytes)) {
-        if keep == 0 { place.update(repeating: 0, count: outWidth) }
+        if beta == 0 { place.update(repeating: 0, count: outWidth) }
         try addColumnSums(dy.raw, dy.element, rows: rows, width: outWidth, into: place)
       }
     }

@@ -33,19 +33,19 @@ public func standardize(_ x: Tensor, epsilon: Float) throws -> Tensor {
   let (images, tokens, width) = (x.shape[0], x.shape[1], x.width)
   guard tokens >= 2 else { throw ShapeError("standardize", "x has shape \(x.shape), wanted at least two tokens") }
   let y = try Buffer(count: x.count)
-  let inverseDeviation = try Buffer(count: images * width)
+  let rstd = try Buffer(count: images * width)
   let size = tokens * width
   parallel(images) { image in
     lmk_standardize(
       tokens, width, x.pointer + image * size, epsilon, y.pointer + image * size,
-      inverseDeviation.pointer + image * width)
+      rstd.pointer + image * width)
   }
   let dx = x.gradient
   return recorded(shape: x.shape, buffer: y, inputs: [x]) { dy in
     let contribution = try Buffer(count: images * size)
     parallel(images) { image in
       lmk_standardize_gradient(
-        tokens, width, y.pointer + image * size, inverseDeviation.pointer + image * width, epsilon,
+        tokens, width, y.pointer + image * size, rstd.pointer + image * width, epsilon,
         dy.pointer + image * size, contribution.pointer + image * size)
     }
     try dx?.add(contribution)

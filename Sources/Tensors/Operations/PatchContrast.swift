@@ -1,16 +1,16 @@
 import CKernels
 import Compute
 
-/// Cross-entropy of telling each prediction's own target from others of the same image (eq. 7, without its factor τ): mean over images
-/// and k of −log softmax_l(ẑ_k·z_l/τ) at the l that is k's own.
+/// Cross-entropy of telling each prediction's own target from others of the same image (eq. 7, without its factor τ):
+/// mean over images and k of −log softmax_l(ẑ_k·z_l/τ) at the l that is k's own.
 ///
 /// - Parameters:
 ///   - predictions: [B, T, C], of unit length.
 ///   - keys: [B, N, C], of unit length.
 ///   - own: B · T key numbers: the target of each prediction; nil: key k for prediction k, N = T.
 ///   - temperature: τ > 0.
-///   - alike: keys whose cosine with a prediction's own target is above this are left out of its softmax; nil: none are. No gradient flows
-///     through that choice.
+///   - alike: keys whose cosine with a prediction's own target is above this are left out of its softmax; nil: none
+///     are. No gradient flows through that choice.
 /// - Returns: a single number.
 /// - Throws: `ShapeError`, `OutOfMemory`.
 public func patchContrast(
@@ -18,11 +18,11 @@ public func patchContrast(
 ) throws -> Tensor {
   let shape = try ContrastShape(predictions, keys, own: own, temperature: temperature, alike: alike)
   let (p, z) = (predictions.buffer, keys.buffer)
-  let logSums = try Buffer(count: shape.images * shape.queries)
+  let logSumExp = try Buffer(count: shape.images * shape.queries)
   let losses = try Buffer(count: shape.images * shape.queries)
   try parallelWithScratch(shape.images, scratchCount: shape.scratchCount) { image, place in
     shape.score(image, p, z, place)
-    let sums = logSums.pointer + image * shape.queries
+    let sums = logSumExp.pointer + image * shape.queries
     let own = losses.pointer + image * shape.queries
     for k in 0..<shape.queries { own[k] = place[shape.placeOfOwn(k, image)] / temperature }
     lmk_softmax(shape.queries, shape.keys, shape.stride, 1 / temperature, place, sums)
@@ -36,8 +36,8 @@ public func patchContrast(
     let (dPredictions, dKeys) = (try Buffer(count: p.count), try dz.map { _ in try Buffer(count: z.count) })
     try parallelWithScratch(shape.images, scratchCount: shape.scratchCount) { image, place in
       shape.score(image, p, z, place)
-      lmk_softmax_again(
-        shape.queries, shape.keys, shape.stride, 1 / temperature, place, logSums.pointer + image * shape.queries)
+      lmk_softmax_from_log_sum_exp(
+        shape.queries, shape.keys, shape.stride, 1 / temperature, place, logSumExp.pointer + image * shape.queries)
       for k in 0..<shape.queries { place[shape.placeOfOwn(k, image)] -= 1 }
       shape.mixKeys(image, place, z, scale: scale, into: dPredictions)
       if let dKeys { shape.mixPredictions(image, place, p, scale: scale, into: dKeys) }
@@ -107,7 +107,7 @@ private struct ContrastShape {
     let imageKeys = MatrixView(z.pointer + image * keys * width, stride: width, transposed: true)
     scoring(
       MatrixView(p.pointer + image * queries * width, stride: width), imageKeys,
-      into: MatrixPlace(place, stride: stride), scratch: workPlace(place))
+      into: MatrixOutput(place, stride: stride), scratch: workPlace(place))
     guard let alike else { return }
     let (cosines, targets) = (place + queries * stride, place + 2 * queries * stride)
     for k in 0..<queries {
@@ -115,7 +115,7 @@ private struct ContrastShape {
       (targets + k * width).update(from: target, count: width)
     }
     scoring(
-      MatrixView(targets, stride: width), imageKeys, into: MatrixPlace(cosines, stride: stride),
+      MatrixView(targets, stride: width), imageKeys, into: MatrixOutput(cosines, stride: stride),
       scratch: workPlace(place))
     for k in 0..<queries {
       for key in 0..<keys where cosines[k * stride + key] > alike && key != ownKey(k, image) {
@@ -128,7 +128,7 @@ private struct ContrastShape {
   func mixKeys(_ image: Int, _ scores: UnsafeMutablePointer<Float>, _ z: Buffer, scale: Float, into result: Buffer) {
     keyMixing(
       MatrixView(scores, stride: stride), MatrixView(z.pointer + image * keys * width, stride: width),
-      into: MatrixPlace(result.pointer + image * queries * width, stride: width), Epilogue(scale: scale),
+      into: MatrixOutput(result.pointer + image * queries * width, stride: width), Epilogue(alpha: scale),
       scratch: workPlace(scores))
   }
 
@@ -139,7 +139,7 @@ private struct ContrastShape {
     predictionMixing(
       MatrixView(scores, stride: stride, transposed: true),
       MatrixView(p.pointer + image * queries * width, stride: width),
-      into: MatrixPlace(result.pointer + image * keys * width, stride: width), Epilogue(scale: scale),
+      into: MatrixOutput(result.pointer + image * keys * width, stride: width), Epilogue(alpha: scale),
       scratch: workPlace(scores))
   }
 }

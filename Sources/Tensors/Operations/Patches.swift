@@ -1,7 +1,7 @@
 import Compute
 
-/// How patches lie in an image: cells of (side + gap) pixels, each holding a patch of side × side pixels at an offset of its own.
-/// The image may reach beyond the last cells.
+/// How patches lie in an image: cells of (side + gap) pixels, each holding a patch of side × side pixels at an offset
+/// of its own. The image may reach beyond the last cells.
 public struct PatchGrid: Sendable, Equatable {
   public let rows: Int
   public let columns: Int

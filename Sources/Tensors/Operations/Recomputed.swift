@@ -1,7 +1,7 @@
 import Compute
 
-/// body(inputs), of which nothing but the inputs is kept where `Computation.recomputesBlocks` says so: the gradient runs `body` again first.
-/// Values and gradients have the same bits either way.
+/// body(inputs), of which nothing but the inputs is kept where `Computation.recomputesBlocks` says so: the gradient
+/// runs `body` again first. Values and gradients have the same bits either way.
 ///
 /// - Parameter body: a function of nothing but its arguments and parameters; it may be called twice.
 /// - Throws: what `body` throws.

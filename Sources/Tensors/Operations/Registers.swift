@@ -30,8 +30,8 @@ public func prependTokens(_ token: Tensor?, _ registers: Tensor, to x: Tensor) t
   return recorded(shape: [images, to / width, width], buffer: y, inputs: [registers, x] + (token.map { [$0] } ?? [])) {
     dy in
     for (gradient, start, count) in [(dToken, 0, first), (dRegisters, first, second)] {
-      try gradient?.accumulate(count: count) { place, keep in
-        if keep == 0 { place.update(repeating: 0, count: count) }
+      try gradient?.accumulate(count: count) { place, beta in
+        if beta == 0 { place.update(repeating: 0, count: count) }
         for image in 0..<images { lmk_add_scaled(count, 1, dy.pointer + image * to + start, place) }
       }
     }

@@ -1,6 +1,7 @@
 import Compute
 
-/// Numbers added to the scores of self-attention, one for each head, query and key, the same for all images: where tokens lie to each other.
+/// Numbers added to the scores of self-attention, one for each head, query and key, the same for all images: where
+/// tokens lie to each other.
 public struct ScoreBias: Sendable {
   public let heads: Int
   public let tokens: Int
@@ -8,7 +9,8 @@ public struct ScoreBias: Sendable {
   public let headWidth: Int
   let buffer: Buffer
 
-  /// Calls `fill(head, query, row)` for every head and query, in parallel, to write the biases of all keys to `row` [N].
+  /// Calls `fill(head, query, row)` for every head and query, in parallel, to write the biases of all keys to `row`
+  /// [N].
   ///
   /// - Parameters:
   ///   - tokens: N, the queries and keys of an image.

@@ -1,7 +1,8 @@
 import CKernels
 import Compute
 
-/// The mean cosine over all ordered pairs of tokens of one image, each token with itself included: ‖mean of the unit tokens‖².
+/// The mean cosine over all ordered pairs of tokens of one image, each token with itself included: ‖mean of the unit
+/// tokens‖².
 ///
 /// - Parameter x: [B, N, C], of unit length, N ≥ 1.
 /// - Returns: [B].

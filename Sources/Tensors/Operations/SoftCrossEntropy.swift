@@ -14,7 +14,7 @@ public func softCrossEntropy(_ logits: Tensor, targets: Tensor) throws -> Tensor
   let (rows, classes) = (logits.shape[0], logits.width)
   let stride = wholeVectors(classes)
   let (values, goals) = (logits.buffer, targets.buffer)
-  let (shares, logSums, losses) = (
+  let (shares, logSumExp, losses) = (
     try Buffer(count: rows * stride), try Buffer(count: rows), try Buffer(count: rows)
   )
   parallelRows(rows, cost: 8 * classes) { range in
@@ -22,9 +22,9 @@ public func softCrossEntropy(_ logits: Tensor, targets: Tensor) throws -> Tensor
       let (x, goal) = (values.pointer + row * classes, goals.pointer + row * classes)
       let share = shares.pointer + row * stride
       share.update(from: x, count: classes)
-      lmk_softmax(1, classes, stride, 1, share, logSums.pointer + row)
+      lmk_softmax(1, classes, stride, 1, share, logSumExp.pointer + row)
       var loss = 0.0
-      for index in 0..<classes { loss += Double(goal[index]) * Double(logSums.pointer[row] - x[index]) }
+      for index in 0..<classes { loss += Double(goal[index]) * Double(logSumExp.pointer[row] - x[index]) }
       losses.pointer[row] = Float(loss)
     }
   }

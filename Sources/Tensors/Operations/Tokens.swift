@@ -25,8 +25,8 @@ public func prependToken(_ token: Tensor, to x: Tensor, positions: Tensor) throw
   }
   let (dToken, dx, dPositions) = (token.gradient, x.gradient, positions.gradient)
   return recorded(shape: [images, tokens + 1, width], buffer: y, inputs: [token, x, positions]) { dy in
-    try dToken?.accumulate(count: width) { place, keep in
-      if keep == 0 { place.update(repeating: 0, count: width) }
+    try dToken?.accumulate(count: width) { place, beta in
+      if beta == 0 { place.update(repeating: 0, count: width) }
       for image in 0..<images { lmk_add_scaled(width, 1, dy.pointer + image * to, place) }
     }
     guard dx != nil || dPositions != nil else { return }

@@ -18,12 +18,12 @@ public func cueWeights(targets: Tensor, visible: Tensor, scale: Float) throws ->
   let stride = wholeVectors(keys)
   try parallelWithScratch(images, scratchCount: scoring.scratchCount + queries * (stride + 1)) { image, scratch in
     let place = scratch + scoring.scratchCount
-    let logSums = place + queries * stride
+    let logSumExp = place + queries * stride
     scoring(
       MatrixView(targets.pointer + image * queries * width, stride: width),
       MatrixView(visible.pointer + image * keys * width, stride: width, transposed: true),
-      into: MatrixPlace(place, stride: stride), scratch: scratch)
-    lmk_softmax(queries, keys, stride, scale, place, logSums)
+      into: MatrixOutput(place, stride: stride), scratch: scratch)
+    lmk_softmax(queries, keys, stride, scale, place, logSumExp)
     for query in 0..<queries {
       (weights.pointer + (image * queries + query) * keys).update(from: place + query * stride, count: keys)
     }
@@ -53,13 +53,13 @@ public func visualCues(_ e: Tensor, maskToken: Tensor, weights: Tensor, leading:
     mixing(
       MatrixView(cues.pointer + image * queries * keys, stride: keys),
       MatrixView(e.pointer + image * rowsIn + lead, stride: width),
-      into: MatrixPlace(y.pointer + image * rowsOut, stride: width), Epilogue(bias: maskToken.pointer),
+      into: MatrixOutput(y.pointer + image * rowsOut, stride: width), Epilogue(bias: maskToken.pointer),
       scratch: scratch)
   }
   let (de, dMask) = (e.gradient, maskToken.gradient)
   return recorded(shape: [images, queries, width], buffer: y, inputs: [e, maskToken]) { dy in
-    try dMask?.accumulate(count: width) { place, keep in
-      if keep == 0 { place.update(repeating: 0, count: width) }
+    try dMask?.accumulate(count: width) { place, beta in
+      if beta == 0 { place.update(repeating: 0, count: width) }
       try addColumnSums(dy.pointer, rows: images * queries, width: width, into: place)
     }
     guard let de else { return }
@@ -70,7 +70,7 @@ public func visualCues(_ e: Tensor, maskToken: Tensor, weights: Tensor, leading:
       place.update(repeating: 0, count: lead)
       collecting(
         MatrixView(cues.pointer + image * queries * keys, stride: keys, transposed: true),
-        MatrixView(dy.pointer + image * rowsOut, stride: width), into: MatrixPlace(place + lead, stride: width),
+        MatrixView(dy.pointer + image * rowsOut, stride: width), into: MatrixOutput(place + lead, stride: width),
         scratch: scratch)
     }
     try de.add(contribution)

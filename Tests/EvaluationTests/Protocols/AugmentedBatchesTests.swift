@@ -21,7 +21,7 @@ import Testing
       TrainingImages(encoder: encoder, dataset: dataset, features: features), classes: classes, batchSize: size,
       epochs: 3, seed: 7)
     let augmentation = try Augmentation(
-      height: 16, width: 12, crop: RandomResizedCrop(area: 0.08...1, ratio: 3 / 4...4 / 3, misfit: .clip),
+      height: 16, width: 12, crop: RandomResizedCrop(area: 0.08...1, ratio: 3 / 4...4 / 3, mismatch: .clip),
       flipProbability: 0.5, normalization: encoder.configuration.normalization())
     let found = try Buffer(count: size * encoder.configuration.width)
     for epoch in 0..<3 {

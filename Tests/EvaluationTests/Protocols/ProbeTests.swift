@@ -22,7 +22,7 @@ import Testing
   @Test(arguments: [(1, 1, 2), (17, 3, 5), (177, 35, 3), (33, 7, 177)])
   func theGradientIsRight(_ size: (Int, Int, Int)) throws {
     let (rows, width, classes) = size
-    let classifier = try LinearClassifier(classes: classes, width: width, deviation: 0.5, seed: 3)
+    let classifier = try LinearClassifier(classes: classes, width: width, initStd: 0.5, seed: 3)
     for index in 0..<classes { classifier.bias.pointer[index] = Float(index) / 7 - 0.3 }
     let x = randomValues(rows * width, seed: 4)
     let targets = (0..<rows).map { $0 * 5 % classes }
@@ -50,9 +50,9 @@ import Testing
   /// Ten steps with given gradients against the formulas in double precision.
   @Test(arguments: [0.0, 0.05], [true, false])
   func optimiserAgreesStepByStep(weightDecay: Double, isLARS: Bool) throws {
-    let classifier = try LinearClassifier(classes: 5, width: 17, deviation: 0.01, seed: 1)
+    let classifier = try LinearClassifier(classes: 5, width: 17, initStd: 0.01, seed: 1)
     let optimizer = try MomentumOptimizer(
-      isLARS ? .lars(trust: 0.001) : .sgd, for: classifier, momentum: 0.9, weightDecay: weightDecay)
+      isLARS ? .lars(trustCoefficient: 0.001) : .sgd, for: classifier, momentum: 0.9, weightDecay: weightDecay)
     let gradient = try LinearGradient(for: classifier)
     var (p, b) = (Array(classifier.weight.values).doubled, Array(classifier.bias.values).doubled)
     var (v, u) = (p.map { _ in 0.0 }, b.map { _ in 0.0 })
@@ -75,10 +75,10 @@ import Testing
   }
 
   @Test func withoutLengthTheTrustIsOne() throws {
-    for (deviation, slope) in [(0.0, Float(2)), (1, 0), (1, 8 * Float.leastNonzeroMagnitude)] {
-      let classifier = try LinearClassifier(classes: 2, width: 1, deviation: deviation, seed: 1)
+    for (initStd, slope) in [(0.0, Float(2)), (1, 0), (1, 8 * Float.leastNonzeroMagnitude)] {
+      let classifier = try LinearClassifier(classes: 2, width: 1, initStd: initStd, seed: 1)
       let before = Array(classifier.weight.values)
-      let optimizer = try MomentumOptimizer(.lars(trust: 0.5), for: classifier, momentum: 0, weightDecay: 0)
+      let optimizer = try MomentumOptimizer(.lars(trustCoefficient: 0.5), for: classifier, momentum: 0, weightDecay: 0)
       let gradient = try LinearGradient(for: classifier)
       gradient.weight.pointer.update(repeating: slope, count: 2)
       optimizer.update(classifier, gradient, learningRate: 1)
@@ -154,22 +154,23 @@ import Testing
     func refused(_ scoring: String, _ options: String) {
       #expect(throws: EvaluationError.self, "\(options)") {
         let json = try JSONValue(parsing: #"{"protocol": "\#(scoring)", "options": \#(options)}"#, source: "test")
-        _ = try scoringProtocol(JSONPlace(json, source: "test")).score(sets)
+        _ = try scoringProtocol(JSONCursor(json, source: "test")).score(sets)
       }
     }
     for options in [
       #"{"epochs": 0}"#, #"{"batch_size": 41}"#, #"{"batch_size": 1}"#, #"{"preset": "in100", "warmup_epochs": 20}"#,
-      #"{"momentum": 1}"#, #"{"base_learning_rate": -1}"#, #"{"trust": -1}"#, #"{"seed": -1}"#, #"{"preset": "x"}"#,
-      #"{"weight_decay": -1}"#, #"{"deviation": 2}"#,
+      #"{"momentum": 1}"#, #"{"base_learning_rate": -1}"#, #"{"trust_coefficient": -1}"#, #"{"seed": -1}"#,
+      #"{"preset": "x"}"#,
+      #"{"weight_decay": -1}"#, #"{"init_std": 2}"#,
     ] { refused("linear", options) }
     for options in [
       #"{"shots": 0}"#, #"{"seeds": []}"#, #"{"seeds": [-1]}"#, #"{"iterations": 0}"#, #"{"schedule": "x"}"#,
       #"{"batch_size": 1}"#, #"{"learning_rate": -1}"#, #"{"shots": 40}"#, #"{"momentum": 1}"#,
-      #"{"weight_decay": -1}"#, #"{"deviation": -1}"#,
+      #"{"weight_decay": -1}"#, #"{"init_std": -1}"#,
     ] { refused("few_shot", options) }
     refused("nonsense", "{}")
     #expect(throws: JSONError.self) {
-      _ = try LinearProbe(json: JSONPlace(["epocs": 3], source: "test"))
+      _ = try LinearProbe(json: JSONCursor(["epocs": 3], source: "test"))
     }
   }
 

@@ -69,12 +69,12 @@ import Testing
   @Test func entriesAreReadFromJSON() throws {
     let model = try smallEncoder().configuration
     func entry(_ text: String) throws -> EvaluationEntry {
-      try EvaluationEntry(json: JSONPlace(JSONValue(parsing: text, source: "test"), source: "test"), for: model)
+      try EvaluationEntry(json: JSONCursor(JSONValue(parsing: text, source: "test"), source: "test"), for: model)
     }
     for type in scoringProtocols {
       let found = try entry(#"{"protocol": "\#(type.name)"}"#)
       #expect(found.features == type.features(for: model))
-      let again = try type.init(json: JSONPlace(found.scoring.options, source: "test"))
+      let again = try type.init(json: JSONCursor(found.scoring.options, source: "test"))
       #expect(again.options == found.scoring.options)
     }
     let knn = try entry(#"{"protocol": "knn", "options": {"k": 3}, "features": {"layer": 1, "pooling": "max"}}"#)

@@ -5,7 +5,7 @@ import Testing
 
 /// Trees by SciPy and scikit-learn: see Fixtures/make_agglomeration.py.
 @Suite struct AgglomerationFixtureTests {
-  private let fixture: JSONPlace
+  private let fixture: JSONCursor
   private let grid: FeatureGrid
   private let features: [Float]
   private let width: Int
@@ -13,7 +13,7 @@ import Testing
   init() throws {
     let folder = "/" + #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
     let bytes = try ReadableFile(path: folder + "/Fixtures/agglomeration.json").contents()
-    fixture = JSONPlace(try JSONValue(parsing: bytes, source: "fixture"), source: "fixture")
+    fixture = JSONCursor(try JSONValue(parsing: bytes, source: "fixture"), source: "fixture")
     grid = FeatureGrid(rows: try fixture.member("rows").int(), columns: try fixture.member("columns").int())
     width = try fixture.member("width").int()
     features = try fixture.member("features_times_4096").elements().map { Float(try $0.int()) / 4096 }
@@ -48,12 +48,12 @@ import Testing
     try expectSegments(tree, expected)
   }
 
-  private func expectSegments(_ tree: MergeTree, _ expected: JSONPlace) throws {
+  private func expectSegments(_ tree: MergeTree, _ expected: JSONCursor) throws {
     let segments = try expected.member("segments")
     for key in try segments.keys() {
       #expect(try tree.labels(segments: Int(key) ?? 0) == ints(segments.member(key)), "\(key) segments")
     }
   }
 
-  private func ints(_ place: JSONPlace) throws -> [Int] { try place.elements().map { try $0.int() } }
+  private func ints(_ place: JSONCursor) throws -> [Int] { try place.elements().map { try $0.int() } }
 }

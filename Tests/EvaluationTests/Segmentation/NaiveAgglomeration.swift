@@ -1,9 +1,10 @@
 @testable import Evaluation
 
-/// Agglomeration by its definition, O(N³) and more: the members of all clusters are kept, distances come from them alone.
+/// Agglomeration by its definition, O(N³) and more: the members of all clusters are kept, distances come from them
+/// alone.
 ///
-/// On a grid, average, complete and single linkage know pairs of patches that touch only, as scikit-learn has it: complete and
-/// single look at those pairs; average weighs what each part had by the part's size.
+/// On a grid, average, complete and single linkage know pairs of patches that touch only, as scikit-learn has it:
+/// complete and single look at those pairs; average weighs what each part had by the part's size.
 func naiveMerges(
   _ features: [Float], _ count: Int, _ width: Int, _ linkage: Linkage, grid: FeatureGrid? = nil
 ) -> [MergeTree.Merge] {

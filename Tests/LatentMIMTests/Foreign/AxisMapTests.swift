@@ -43,8 +43,8 @@ import Testing
     #expect(AxisMap.relative(inputs: 4, outputs: 4) == .identity(7))
   }
 
-  /// Two cells become four. Output 1 lies a quarter behind cell 0: cells −1, 0, 1 and 2 have the weights −0.10546875, 0.87890625,
-  /// 0.26171875 and −0.03515625 (a = −¾), and the outer two are the border's.
+  /// Two cells become four. Output 1 lies a quarter behind cell 0: cells −1, 0, 1 and 2 have the weights −0.10546875,
+  /// 0.87890625, 0.26171875 and −0.03515625 (a = −¾), and the outer two are the border's.
   @Test func doubledByHand() {
     let weights = AxisMap.bicubic(inputs: 2, outputs: 4, antialias: false).weights
     #expect(Array(weights[2..<4]) == [0.87890625 - 0.10546875, 0.26171875 - 0.03515625])

@@ -74,7 +74,7 @@ import Testing
     let own = Self.common.merging(checkpoint.own) { $1 }
     let source = Numbers(own.reduce(into: checkpoint.others) { $0[checkpoint.prefix + $1.key] = $1.value })
     func values(_ name: String) -> [Float] { source.values(checkpoint.prefix + name) }
-    let options = JSONPlace(["heads": 2], source: "options")
+    let options = JSONCursor(["heads": 2], source: "options")
     let encoder = try Encoder.load(source, title: "test", options: options).encoder
     #expect(encoder.family == checkpoint.family)
     #expect((encoder.configuration.rows, encoder.configuration.columns, encoder.configuration.patchSize) == (2, 2, 2))

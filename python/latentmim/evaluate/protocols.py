@@ -149,8 +149,8 @@ def linear_probe(
     warmup_epochs: float | None = None,
     momentum: float | None = None,
     weight_decay: float | None = None,
-    trust: float | None = None,
-    deviation: float | None = None,
+    trust_coefficient: float | None = None,
+    init_std: float | None = None,
     seed: int = 0,
     progress: bool = True,
     **features: Unpack[FeatureOptions],
@@ -173,8 +173,8 @@ def linear_probe(
         warmup_epochs: epochs of the warm-up; a tenth of `epochs` if only those are given.
         momentum: of LARS; 0.9 if not given.
         weight_decay: of the weights; 0 if not given.
-        trust: LARS's coefficient; 0.001 if not given.
-        deviation: of the first weights; 0.01 if not given.
+        trust_coefficient: LARS's coefficient; 0.001 if not given.
+        init_std: standard deviation of the first weights; 0.01 if not given.
         seed: of the first weights and the order of the images.
         progress: whether a bar is shown.
         features: how images become vectors; by default "topk_mean" with k = 10, the paper's choice, after the
@@ -188,7 +188,7 @@ def linear_probe(
     options = {
         "preset": preset, "augment": augment, "base_learning_rate": base_learning_rate, "batch_size": batch_size,
         "epochs": epochs, "warmup_epochs": warmup_epochs, "momentum": momentum, "weight_decay": weight_decay,
-        "trust": trust, "deviation": deviation, "seed": seed,
+        "trust_coefficient": trust_coefficient, "init_std": init_std, "seed": seed,
     }  # fmt: skip
     return score("linear", options, encoder, train, test, progress, features)
 
@@ -207,7 +207,7 @@ def few_shot(
     iterations: int = 2500,
     schedule: Literal["cosine", "constant"] = "cosine",
     batch_norm: bool = True,
-    deviation: float = 0.01,
+    init_std: float = 0.01,
     progress: bool = True,
     **features: Unpack[FeatureOptions],
 ) -> Result:
@@ -226,7 +226,7 @@ def few_shot(
         iterations: steps of a run.
         schedule: the paper does not say; half a cosine to 0.
         batch_norm: the paper does not say; batch normalisation without parameters before the classifier.
-        deviation: of the first weights.
+        init_std: standard deviation of the first weights.
         progress: whether a bar is shown.
         features: how images become vectors; by default the mean of the patch tokens after the final norm.
 
@@ -238,7 +238,7 @@ def few_shot(
     options = {
         "shots": shots, "seeds": seeds, "learning_rate": learning_rate, "momentum": momentum,
         "weight_decay": weight_decay, "batch_size": batch_size, "iterations": iterations, "schedule": schedule,
-        "batch_norm": batch_norm, "deviation": deviation,
+        "batch_norm": batch_norm, "init_std": init_std,
     }  # fmt: skip
     return score("few_shot", options, encoder, train, test, progress, features)
 

@@ -39,7 +39,7 @@ def score(
             raise TypeError("Features are there already: no encoder, no data set and no feature options go with them")
         return _score_features(protocol, options, train, test, progress)
     if isinstance(train, Features):
-        raise TypeError("train: is Features, test is a data set; wanted are two of a kind")
+        raise TypeError("train: is Features, test is a data set; wanted two of a kind")
     require_encoder(encoder)
     assert encoder is not None
     entry = f"[{entry_text(protocol, options, feature_options(encoder, **features))}]"

@@ -65,8 +65,8 @@ def fine_tune(
     cutmix: float | None = None,
     switch_probability: float = 0.5,
     rand_augment: bool | None = None,
-    erasing: float = 0,
-    deviation: float = 2e-5,
+    erasing_probability: float = 0,
+    init_std: float = 2e-5,
     precision: Precision = "auto",
     recompute: bool = False,
     evaluate_every: int | None = None,
@@ -101,8 +101,8 @@ def fine_tune(
         cutmix: α of cutmix; 0: without; 1 as published.
         switch_probability: how often a batch is mixed by cutmix where there are both.
         rand_augment: whether crops go through `rand-m9-mstd0.5-inc1`.
-        erasing: the share of images of which a part is replaced by noise; .25 is usual.
-        deviation: of the classifier's first weights.
+        erasing_probability: the share of images of which a part is replaced by noise; .25 is usual.
+        init_std: standard deviation of the classifier's first weights.
         precision: what the operands of products are rounded to: "float32", "bf16" or "auto", bf16 where there is.
         recompute: less memory, a third more time.
         evaluate_every: epochs between two scores of the test set; a tenth of all if not given.
@@ -121,8 +121,9 @@ def fine_tune(
         "preset": preset, "base_learning_rate": base_learning_rate, "batch_size": batch_size, "epochs": epochs,
         "warmup_epochs": warmup_epochs, "min_learning_rate": min_learning_rate, "weight_decay": weight_decay,
         "layer_decay": layer_decay, "drop_path": drop_path, "label_smoothing": label_smoothing, "mixup": mixup,
-        "cutmix": cutmix, "switch_probability": switch_probability, "rand_augment": rand_augment, "erasing": erasing,
-        "deviation": deviation, "precision": precision, "recompute": recompute, "evaluate_every": evaluate_every,
+        "cutmix": cutmix, "switch_probability": switch_probability, "rand_augment": rand_augment,
+        "erasing_probability": erasing_probability,
+        "init_std": init_std, "precision": precision, "recompute": recompute, "evaluate_every": evaluate_every,
         "seed": seed, "crop_area": crop_area,
     }  # fmt: skip
     wanted = feature_options(encoder, **features)

@@ -1,13 +1,14 @@
 /// Encoders that other projects trained and that load as this project's: one kind of checkpoint.
 ///
-/// What a network here wants is made of tensors there by `tensors`, one rule each. A family is a value in a file of its own and an entry
-/// of `all`.
+/// What a network here wants is made of tensors there by `tensors`, one rule each. A family is a value in a file of its
+/// own and an entry of `all`.
 struct EncoderFamily: Sendable {
   /// What configurations and messages call it.
   let name: String
   /// What stands before the encoder's names in its checkpoints, preferred first.
   let prefixes: [String]
-  /// Whether names (behind a prefix, and that prefix) are those of this family; the first family of `all` that says yes is taken.
+  /// Whether names (behind a prefix, and that prefix) are those of this family; the first family of `all` that says yes
+  /// is taken.
   let isRecognized: @Sendable (Set<String>, String) -> Bool
   var tensors = TensorRule.visionTransformer
   /// Beginnings of names that are no part of an encoder and not missed.

@@ -1,8 +1,8 @@
 import Files
 
 extension ModelConfiguration {
-  /// The configuration of another project's encoder: what its shapes tell, and `options`, which go before. There is no gap and no
-  /// projector; of the rest, which only training asks for, stands what the published model has.
+  /// The configuration of another project's encoder: what its shapes tell, and `options`, which go before. There is no
+  /// gap and no projector; of the rest, which only training asks for, stands what the published model has.
   ///
   /// - Returns: the rows of its position table in front of those of patches besides, and remarks on what was guessed.
   /// - Throws: `WeightsError`, `ConfigurationError`, `JSONError`.
@@ -24,7 +24,7 @@ extension ModelConfiguration {
       )
     }
     let isGridGiven = try options.model.optionalMember("grid") != nil
-    if isGridGiven { try found.apply(JSONPlace(.object(options.grid()), source: options.model.path)) }
+    if isGridGiven { try found.apply(JSONCursor(.object(options.grid()), source: options.model.path)) }
     let leading = try sizes.setGrid(&found, isGiven: isGridGiven, title: weights.title)
     try found.apply(options.model)
     found.setVisible(maskRatio: Preset.official.maskRatio)

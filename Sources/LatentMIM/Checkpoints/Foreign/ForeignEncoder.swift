@@ -9,8 +9,8 @@ extension Encoder {
   /// LayerScale is multiplied into the weights it stands behind, the position of leading tokens added to them.
   ///
   /// - Returns: the encoder, and remarks on what was guessed or left out.
-  /// - Throws: `WeightsError` naming every tensor that is missing, misshapen or not understood, `ConfigurationError`, `JSONError`,
-  ///   `OutOfMemory`.
+  /// - Throws: `WeightsError` naming every tensor that is missing, misshapen or not understood, `ConfigurationError`,
+  ///   `JSONError`, `OutOfMemory`.
   static func load(
     _ weights: ForeignWeights, _ options: ForeignOptions
   ) throws -> (encoder: Encoder, remarks: [String]) {
@@ -87,8 +87,8 @@ extension ForeignAssembly {
 }
 
 extension ForeignWeights {
-  /// Refuses sizes that the file is much too small for, before any memory is taken for them. A tensor or two may be missing: they are to
-  /// be named.
+  /// Refuses sizes that the file is much too small for, before any memory is taken for them. A tensor or two may be
+  /// missing: they are to be named.
   fileprivate func checkSize(_ configuration: ModelConfiguration) throws {
     let (found, wanted) = (try reader.valueCount(), configuration.leastParameterCount)
     guard found >= wanted / 2 else {

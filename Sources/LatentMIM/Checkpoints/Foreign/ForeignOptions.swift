@@ -10,7 +10,7 @@ struct ForeignOptions {
   /// ε of layer normalisation.
   var epsilon = 1e-6
   /// The options of a model among them: `grid`, `heads`, `mean`, `std`.
-  let model: JSONPlace
+  let model: JSONCursor
 
   static let modelOptions = ["grid", "heads", "mean", "std"]
   static let known = ["family", "prefix", "antialias", "epsilon"] + modelOptions
@@ -18,7 +18,7 @@ struct ForeignOptions {
   static let own = "latentmim"
 
   /// - Throws: `JSONError` for options that weights of another project have not, `ConfigurationError`.
-  init(_ options: JSONPlace) throws {
+  init(_ options: JSONCursor) throws {
     try options.refuseKeys(otherThan: Self.known)
     family = try options.optionalMember("family")?.string()
     prefix = try options.optionalMember("prefix")?.string()
@@ -28,14 +28,14 @@ struct ForeignOptions {
       throw ConfigurationError("epsilon", "is \(epsilon), wanted 0 < epsilon ≤ 1")
     }
     let members = try options.object().filter { Self.modelOptions.contains($0.key) }
-    model = JSONPlace(.object(members), source: options.path)
+    model = JSONCursor(.object(members), source: options.path)
   }
 
   /// The option `grid` alone.
   func grid() throws -> [String: JSONValue] { try model.object().filter { $0.key == "grid" } }
 
   /// Options with the family taken out, for this project's own names.
-  static func withoutFamily(_ options: JSONPlace) throws -> JSONPlace {
-    JSONPlace(.object(try options.object().filter { $0.key != "family" }), source: options.path)
+  static func withoutFamily(_ options: JSONCursor) throws -> JSONCursor {
+    JSONCursor(.object(try options.object().filter { $0.key != "family" }), source: options.path)
   }
 }

@@ -57,7 +57,8 @@ struct ForeignSizes {
 
   var leadingTokens: Int { (hasClassToken ? 1 : 0) + registers }
 
-  /// How many rows of the position table may stand before those of the patches: none, the class token's, or all leading tokens'.
+  /// How many rows of the position table may stand before those of the patches: none, the class token's, or all leading
+  /// tokens'.
   var leadingRows: [Int] { Array(Set([0, hasClassToken ? 1 : 0, leadingTokens])).sorted() }
 
   /// The shape of the network.

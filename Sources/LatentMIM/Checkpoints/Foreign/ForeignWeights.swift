@@ -13,7 +13,8 @@ struct ForeignWeights {
   /// Finds the encoder in a source.
   ///
   /// - Returns: nil where the names are this project's.
-  /// - Throws: `WeightsError` where there is none, or none of the family asked for, `ConfigurationError` for an unknown family.
+  /// - Throws: `WeightsError` where there is none, or none of the family asked for, `ConfigurationError` for an unknown
+  ///   family.
   static func find(in reader: WeightReader, family name: String?, prefix: String?) throws -> ForeignWeights? {
     let isOwn = reader.names.contains { $0.hasPrefix("encoder.embed.") || isPositionTable($0) }
     if name == ForeignOptions.own || (name == nil && isOwn) { return nil }

@@ -3,8 +3,8 @@ import Files
 import Networks
 import Tensors
 
-// How an encoder of another project lies in this project's files: the network under this project's names, LayerScale and the positions
-// of leading tokens taken in; its tables; and in the metadata what neither tells.
+// How an encoder of another project lies in this project's files: the network under this project's names, LayerScale
+// and the positions of leading tokens taken in; its tables; and in the metadata what neither tells.
 
 private let sharedTable = "encoder.relative_position_bias_table"
 private func blockTable(_ block: Int) -> String { "encoder.blocks.\(block).attn.relative_position_bias_table" }
@@ -35,7 +35,7 @@ extension WeightReader {
   /// - Throws: `JSONError`, `CheckpointError`, `WeightsError`, `OutOfMemory`.
   func storedForeignEncoder(_ configuration: ModelConfiguration, _ text: String) throws -> Encoder {
     let source = "\(title), metadata '\(FileKey.foreign)'"
-    let json = JSONPlace(try JSONValue(parsing: text, source: source), source: source)
+    let json = JSONCursor(try JSONValue(parsing: text, source: source), source: source)
     try json.refuseKeys(
       otherThan: ["family", "antialias", "class_token", "registers", "epsilon", "positions", "bias_tables"])
     try checkSize(configuration)
@@ -52,8 +52,8 @@ extension WeightReader {
       throw CheckpointError(path: source, problem: "epsilon is \(shape.epsilon), wanted > 0")
     }
     let network = try VisionTransformer(shape)
-    func table(_ name: String, _ shape: [Int]) throws -> WeightPlace {
-      WeightPlace(name: name, shape: shape, buffer: try Buffer(count: shape.reduce(1, *), repeating: 0))
+    func table(_ name: String, _ shape: [Int]) throws -> TensorSlot {
+      TensorSlot(name: name, shape: shape, buffer: try Buffer(count: shape.reduce(1, *), repeating: 0))
     }
     let positions =
       try json.member("positions").bool()

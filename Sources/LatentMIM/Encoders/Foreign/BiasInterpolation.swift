@@ -1,9 +1,10 @@
 import Glibc
 
 extension AxisMap {
-  /// BEiT's rule for relative positions at another grid: the distances of the table, 2n − 1 along an axis of n cells, are stretched to a
-  /// geometric progression 1, 1 + q, 1 + q + q² … that ends at the new grid's largest distance, q in 1.01 … 1.5, and a cubic spline
-  /// through them is evaluated at the whole distances of the new grid. An axis that keeps its length keeps its numbers.
+  /// BEiT's rule for relative positions at another grid: the distances of the table, 2n − 1 along an axis of n cells,
+  /// are stretched to a geometric progression 1, 1 + q, 1 + q + q² … that ends at the new grid's largest distance, q in
+  /// 1.01 … 1.5, and a cubic spline through them is evaluated at the whole distances of the new grid. An axis that
+  /// keeps its length keeps its numbers.
   ///
   /// - Parameters:
   ///   - inputs: cells of the trained grid along the axis.
@@ -35,8 +36,8 @@ private func stretchedDistances(largest: Int, wanted: Int) -> [Double] {
   return distances.reversed().map { -$0 } + [0] + distances
 }
 
-/// Interpolation through given knots by a cubic spline whose third derivative is continuous at the second and the last but one knot ("not
-/// a knot"); by the polynomial through them where there are at most three.
+/// Interpolation through given knots by a cubic spline whose third derivative is continuous at the second and the last
+/// but one knot ("not a knot"); by the polynomial through them where there are at most three.
 private struct SplineWeights {
   private let knots: [Double]
   /// The second derivative at each knot, as weights of the values: [knots, knots]; empty for a polynomial.

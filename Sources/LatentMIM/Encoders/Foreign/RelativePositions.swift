@@ -1,8 +1,8 @@
 import Compute
 import Tensors
 
-/// Relative position bias as BEiT has it: a number for each head and each distance between two patches, and, with a class token, one each
-/// for the class token's view of patches, the patches' view of it, and its own.
+/// Relative position bias as BEiT has it: a number for each head and each distance between two patches, and, with a
+/// class token, one each for the class token's view of patches, the patches' view of it, and its own.
 struct RelativePositions {
   /// One table for all blocks, or one each: [(2·rows − 1)(2·columns − 1) (+ 3), heads], distances row by row.
   let tables: [Tensor]
@@ -19,8 +19,8 @@ struct RelativePositions {
     (2 * rows - 1) * (2 * columns - 1) + (hasClassToken ? classEntries : 0)
   }
 
-  /// For each table the biases by head, [heads, entries], at a grid; distances from the largest to the smallest, so that the biases of
-  /// a query to the keys of one row of patches lie side by side.
+  /// For each table the biases by head, [heads, entries], at a grid; distances from the largest to the smallest, so
+  /// that the biases of a query to the keys of one row of patches lie side by side.
   func byHead(rows newRows: Int, columns newColumns: Int) throws -> [Buffer] {
     let maps = (
       AxisMap.relative(inputs: rows, outputs: newRows), AxisMap.relative(inputs: columns, outputs: newColumns)

@@ -15,8 +15,9 @@ struct AxisMap: Equatable {
 
   /// Bicubic interpolation between cell centres.
   ///
-  /// - Parameter antialias: true: a = −½, widened where the axis gets shorter, weights outside left out and the others scaled to sum 1
-  ///   (timm's default). false: a = −¾ among the four nearest, those outside taken from the border (DINO's).
+  /// - Parameter antialias: true: a = −½, widened where the axis gets shorter, weights outside left out and the others
+  ///   scaled to sum 1 (timm's default). false: a = −¾ among the four nearest, those outside taken from the border
+  ///   (DINO's).
   static func bicubic(inputs: Int, outputs: Int, antialias: Bool) -> AxisMap {
     if inputs == outputs { return identity(inputs) }
     guard !antialias else {

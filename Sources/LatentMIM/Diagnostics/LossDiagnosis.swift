@@ -1,5 +1,5 @@
 /// Where a loss stands between knowing nothing and perfection, and what that means.
-public struct LossReading: Sendable, Equatable {
+public struct LossDiagnosis: Sendable, Equatable {
   public let bounds: LossBounds
   /// 1 at chance, 0 at the floor; nan where the objective has no such level.
   public let position: Double
@@ -8,13 +8,14 @@ public struct LossReading: Sendable, Equatable {
 }
 
 extension ModelConfiguration {
-  /// Reads a loss. The similarity constraint's share is part of it and not of the bounds: with a large coefficient readings lie too high.
+  /// Reads a loss. The similarity constraint's share is part of it and not of the bounds: with a large coefficient
+  /// readings lie too high.
   ///
   /// - Parameter metrics: of a step, or means over several.
-  public func reading(of metrics: BatchMetrics) -> LossReading {
+  public func diagnosis(of metrics: BatchMetrics) -> LossDiagnosis {
     let bounds = lossBounds
     let position = (metrics.loss - bounds.floor) / (bounds.chance - bounds.floor)
-    return LossReading(bounds: bounds, position: position, meaning: Self.meaning(position, metrics))
+    return LossDiagnosis(bounds: bounds, position: position, meaning: Self.meaning(position, metrics))
   }
 
   /// Cosines from which on images, or targets of one image, are as good as equal.

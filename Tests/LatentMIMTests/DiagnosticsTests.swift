@@ -4,7 +4,7 @@ import Testing
 
 @testable import LatentMIM
 
-@Suite struct WatchingTests {
+@Suite struct DiagnosticsTests {
   private func metrics(similarity: Double, rank: Double = 10) -> BatchMetrics {
     var metrics = BatchMetrics()
     (metrics.similarityImages, metrics.effectiveRank) = (similarity, rank)
@@ -54,13 +54,13 @@ import Testing
     var metrics = BatchMetrics()
     let configuration = ModelConfiguration()
     metrics.loss = configuration.lossBounds.chance
-    let reading = configuration.reading(of: metrics)
-    #expect(reading.position == 1 && reading.meaning.hasPrefix("At chance"))
+    let diagnosis = configuration.diagnosis(of: metrics)
+    #expect(diagnosis.position == 1 && diagnosis.meaning.hasPrefix("At chance"))
     metrics.similarityImages = 0.99
-    #expect(configuration.reading(of: metrics).meaning.hasPrefix("Collapse"))
+    #expect(configuration.diagnosis(of: metrics).meaning.hasPrefix("Collapse"))
     var regression = ModelConfiguration()
     regression.objective = .mse
     metrics.similarityImages = 0
-    #expect(regression.reading(of: metrics).position.isNaN)
+    #expect(regression.diagnosis(of: metrics).position.isNaN)
   }
 }

@@ -1,4 +1,4 @@
-"""Watching for collapse: spread behind layers, the thermometer, what the guard does."""
+"""Watching for collapse: spread behind layers, where a loss stands, what the guard does."""
 
 import json
 import math
@@ -65,7 +65,7 @@ def test_spread_refuses(model: lm.LatentMIM, images: np.ndarray) -> None:
 )
 def test_thermometer(model: lm.LatentMIM, position: float, words: str) -> None:
     loss = model.floor_loss + position * (model.chance_loss - model.floor_loss)
-    found = lm.thermometer(model, {"loss": loss, "similarity_targets": 0.3, "similarity_images": 0.2, "step": 3})
+    found = lm.diagnose(model, {"loss": loss, "similarity_targets": 0.3, "similarity_images": 0.2, "step": 3})
     assert found.position == pytest.approx(position)
     assert words in found.meaning
     assert (found.chance, found.floor) == (model.chance_loss, model.floor_loss)
@@ -75,16 +75,16 @@ def test_thermometer(model: lm.LatentMIM, position: float, words: str) -> None:
 
 
 def test_thermometer_sees_collapse(model: lm.LatentMIM) -> None:
-    reading = lm.thermometer(model, {"loss": 0.5, "similarity_targets": 0.3, "similarity_images": 0.999})
-    assert reading.meaning.startswith("Collapse")
+    diagnosis = lm.diagnose(model, {"loss": 0.5, "similarity_targets": 0.3, "similarity_images": 0.999})
+    assert diagnosis.meaning.startswith("Collapse")
     assert (
         "nearly equal"
-        in lm.thermometer(model, {"loss": 0.5, "similarity_targets": 0.99, "similarity_images": 0.2}).meaning
+        in lm.diagnose(model, {"loss": 0.5, "similarity_targets": 0.99, "similarity_images": 0.2}).meaning
     )
     plain = lm.LatentMIM(**(SMALL | NAIVE))
-    reading = lm.thermometer(plain, {"loss": 0.5, "similarity_targets": 0.3, "similarity_images": 0.2})
-    assert math.isnan(reading.position)
-    assert "no chance level" in str(reading)
+    diagnosis = lm.diagnose(plain, {"loss": 0.5, "similarity_targets": 0.3, "similarity_images": 0.2})
+    assert math.isnan(diagnosis.position)
+    assert "no chance level" in str(diagnosis)
 
 
 def test_stops_with_the_last_good_checkpoint(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_rolls_back(tmp_path: Path) -> None:
     assert np.array_equal(saved.features(pixels(2)), trainer.model.encoder.features(pixels(2)))
 
 
-def test_watching_changes_no_numbers() -> None:
+def test_diagnostics_changes_no_numbers() -> None:
     plain, watched = naive(), naive(collapse_similarity=0.9999999, collapse_rank=0.1)
     for _ in range(6):
         first, second = plain.step(), watched.step()

@@ -1,4 +1,4 @@
-"""Watching for collapse: where a loss stands, and how far apart images lie behind every layer."""
+"""Diagnosing collapse: where a loss stands, and how far apart images lie behind every layer."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from latentmim.encoder import Encoder
     from latentmim.model import LatentMIM
 
-__all__ = ["CollapseError", "Reading", "Spread", "spread", "thermometer"]
+__all__ = ["CollapseError", "Diagnosis", "Spread", "diagnose", "spread"]
 
 CollapseError = _native.CollapseError
 
 
 @dataclass(frozen=True)
-class Reading:
+class Diagnosis:
     """Where a loss stands between knowing nothing and perfection.
 
     Attributes:
@@ -52,7 +52,7 @@ class Reading:
         return f"floor {self.floor:.3f} ├{scale}┤ {self.chance:.3f} chance: loss {self.loss:.3f}. {self.meaning}"
 
 
-def thermometer(model: LatentMIM, metrics: Mapping[str, float]) -> Reading:
+def diagnose(model: LatentMIM, metrics: Mapping[str, float]) -> Diagnosis:
     """Read a loss.
 
     The similarity constraint's share is part of the loss and not of the bounds: with a large coefficient readings lie
@@ -65,8 +65,8 @@ def thermometer(model: LatentMIM, metrics: Mapping[str, float]) -> Reading:
 
     """
     loss, targets, images = (float(metrics[name]) for name in ("loss", "similarity_targets", "similarity_images"))
-    position, meaning = _native.model_read_loss(model._handle, loss, targets, images)
-    return Reading(loss, model.chance_loss, model.floor_loss, position, meaning)
+    position, meaning = _native.model_diagnose(model._handle, loss, targets, images)
+    return Diagnosis(loss, model.chance_loss, model.floor_loss, position, meaning)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ import Networks
 import Tensors
 
 /// Where the patches of a grid are, for a network.
-struct PatchPlaces {
+struct PatchPositions {
   /// [rows · columns, C]
   let table: Tensor
   /// What is added to the scores of a block's attention, by the block's number.
@@ -14,13 +14,13 @@ extension Encoder {
   /// Where the patches of a grid are.
   ///
   /// - Throws: `ShapeError` where positions of a foreign encoder are to be extended, `OutOfMemory`.
-  func places(rows: Int, columns: Int, scaling: PositionScaling) throws -> PatchPlaces {
+  func places(rows: Int, columns: Int, scaling: PositionScaling) throws -> PatchPositions {
     let width = configuration.width
     if let learned = network.positions?.learned {
-      return PatchPlaces(table: try table(learned.tensor, rows: rows, columns: columns, scaling: scaling))
+      return PatchPositions(table: try table(learned.tensor, rows: rows, columns: columns, scaling: scaling))
     }
     guard let foreign else {
-      return PatchPlaces(
+      return PatchPositions(
         table: try configuration.positionTable.table(width: width, rows: rows, columns: columns, scaling: scaling))
     }
     let isTrained = (rows, columns) == (configuration.rows, configuration.columns)
@@ -28,7 +28,7 @@ extension Encoder {
       throw ShapeError(
         "features", "positions of a \(foreign.family) encoder are a table and end with it; they cannot be extended")
     }
-    return PatchPlaces(
+    return PatchPositions(
       table: try foreign.table(configuration, rows: rows, columns: columns),
       bias: try foreign.relative.map { relative in
         let numbers = try relative.byHead(rows: rows, columns: columns)
@@ -41,7 +41,8 @@ extension Encoder {
       })
   }
 
-  /// A trained table [L + 1, C], the class token's row left out, interpolated where the grid is another than the trained one.
+  /// A trained table [L + 1, C], the class token's row left out, interpolated where the grid is another than the
+  /// trained one.
   private func table(_ learned: Tensor, rows: Int, columns: Int, scaling: PositionScaling) throws -> Tensor {
     let (trainedRows, trainedColumns) = (configuration.trainingRows, configuration.trainingColumns)
     let cells = (1...configuration.numPatches).map { Int32($0) }

@@ -1,14 +1,14 @@
 import Compute
 
-/// What training drops at random. Which elements and branches go follows from the stream, the place in the network and the image's number:
-/// a block that is computed again drops the same, and so does a batch that is cut into other parts.
-public struct Noise: Sendable {
+/// What training drops at random. Which elements and branches go follows from the stream, the place in the network and
+/// the image's number: a block that is computed again drops the same, and so does a batch that is cut into other parts.
+public struct DropoutPlan: Sendable {
   /// One for every step; its item is not looked at.
   public var stream: RandomStream
   /// The share of images for which a block's residual branch is left out, in 0 ..< 1.
   public var dropPath: Float
-  /// The share of elements that become zero behind the projection of an attention, behind the second layer of an MLP and behind its GELU, in
-  /// 0 ..< 1.
+  /// The share of elements that become zero behind the projection of an attention, behind the second layer of an MLP
+  /// and behind its GELU, in 0 ..< 1.
   public var dropout: Float
   /// Whether `dropPath` grows linearly, from 0 in a network's first block; else all blocks have the same.
   public var growsOverDepth: Bool
@@ -19,22 +19,22 @@ public struct Noise: Sendable {
     (self.stream, self.dropPath, self.dropout, self.growsOverDepth) = (stream, dropPath, dropout, growsOverDepth)
   }
 
-  /// The noise of a residual branch; nil where nothing is dropped there.
+  /// What is dropped of a residual branch; nil where nothing is dropped there.
   ///
   /// - Parameters:
   ///   - block: where the branch's block is.
   ///   - branch: the number of the branch in its block, 0 ..< 4.
-  public func callAsFunction(_ block: BlockPlace, branch: Int) -> BranchNoise? {
+  public func callAsFunction(_ block: BlockIndex, branch: Int) -> BranchDropout? {
     let grown = block.depth > 1 ? dropPath * Float(block.index) / Float(block.depth - 1) : 0
     let path = growsOverDepth ? grown : dropPath
     guard path != 0 || dropout != 0 else { return nil }
-    return BranchNoise(
+    return BranchDropout(
       stream: stream, item: (block.number * 4 + branch) * 4, pathRate: path, dropout: dropout, firstImage: firstImage)
   }
 }
 
 /// Where a block is: its index among the blocks of its network, and which network of a model that is.
-public struct BlockPlace: Sendable {
+public struct BlockIndex: Sendable {
   public let network: Int
   public let index: Int
   public let depth: Int
@@ -48,7 +48,7 @@ public struct BlockPlace: Sendable {
 }
 
 /// What is dropped of one residual branch.
-public struct BranchNoise: Sendable {
+public struct BranchDropout: Sendable {
   let stream: RandomStream
   let item: Int
   /// The share of images that go without the branch.

@@ -1,6 +1,6 @@
-/// A value of a JSON document with the way to it, so that a complaint says where: `config.json: model.depth is 1.5, wanted is
-/// an integer`.
-public struct JSONPlace: Sendable {
+/// A value of a JSON document with the way to it, so that a complaint says where: `config.json: model.depth is 1.5,
+/// wanted an integer`.
+public struct JSONCursor: Sendable {
   public let value: JSONValue
   /// The way to it for messages: the file's name, then keys and indices.
   public let path: String
@@ -20,22 +20,22 @@ public struct JSONPlace: Sendable {
   }
 
   /// The value under `key`. Throws `JSONError` when there is none or this is no object.
-  public func member(_ key: String) throws -> JSONPlace {
+  public func member(_ key: String) throws -> JSONCursor {
     guard let found = try optionalMember(key) else { throw JSONError.missing(path: path, key: key) }
     return found
   }
 
   /// The value under `key`, nil when there is none. Throws `JSONError` when this is no object.
-  public func optionalMember(_ key: String) throws -> JSONPlace? {
+  public func optionalMember(_ key: String) throws -> JSONCursor? {
     guard let found = try object()[key] else { return nil }
-    return JSONPlace(value: found, path: path + (isRoot ? ": " : ".") + key, isRoot: false)
+    return JSONCursor(value: found, path: path + (isRoot ? ": " : ".") + key, isRoot: false)
   }
 
   /// The elements of an array. Throws `JSONError` when it is none.
-  public func elements() throws -> [JSONPlace] {
+  public func elements() throws -> [JSONCursor] {
     guard case .array(let elements) = value else { throw wrongKind("an array") }
     return elements.enumerated().map { index, element in
-      JSONPlace(value: element, path: "\(path)[\(index)]", isRoot: false)
+      JSONCursor(value: element, path: "\(path)[\(index)]", isRoot: false)
     }
   }
 
