@@ -9,6 +9,9 @@ BENCH ?=
 # What the benchmarks want besides: the allocator of PyTorch's tuning guide, and a compiler for torch.compile.
 BENCH_PACKAGES := libtcmalloc-minimal4 g++
 DEBIAN_PACKAGES := python3-dev python3-venv libopenblas-dev libjpeg-dev pkg-config
+# Neither formatter wraps comments.
+LONG_COMMENT := ^(?=\s*(//|\# )).{121,}$$
+COMMENTED := Package.swift Sources Tests examples python
 SOURCES := $(shell find Sources -type f) Package.swift pyproject.toml hatch_build.py
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-swift test-python bench lint format packages clean
@@ -40,6 +43,8 @@ bench: $(BIN)/.installed packages
 
 lint: $(BIN)/.installed-test
 	swift format lint --strict --recursive Package.swift Sources Tests examples/swift
+	@if LC_ALL=C.UTF-8 grep -rnP '$(LONG_COMMENT)' $(COMMENTED) --include='*.swift' --include='*.[ch]' --include='*.py'; \
+	then echo "comments beyond 120 columns"; exit 1; fi
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -72,6 +72,7 @@ let package = Package(
     tests("Images", exclude: ["Fixtures"]),
     tests("LatentMIM"),
     tests("Evaluation", exclude: ["Fixtures"]),
+    .testTarget(name: "LatentMIMABITests", dependencies: ["LatentMIMABI", "CLatentMIM"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -50,4 +50,12 @@ public struct OutOfMemory: DescribedError {
   /// Bytes of buffers in use at that moment.
   public let bytesInUse: Int
   public var description: String { "out of memory: \(bytes) bytes wanted beside \(bytesInUse) in use" }
+
+  /// Before something other than a buffer takes memory, which could only end the process.
+  ///
+  /// - Throws: `OutOfMemory` where the machine has less than `bytes`.
+  public static func check(bytes: Int) throws {
+    guard bytes > Arena.physicalBytes else { return }
+    throw OutOfMemory(bytes: bytes, bytesInUse: Arena.shared.statistics.bytesInUse)
+  }
 }

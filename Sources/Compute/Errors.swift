@@ -19,6 +19,29 @@ public enum ErrorKind: Int32, Sendable {
 /// An error that says what it is about and, in `description`, what was wrong, where, and what was wanted.
 public protocol DescribedError: Error, CustomStringConvertible {
   var kind: ErrorKind { get }
+  /// What the operating system refused, where it was the system.
+  var systemError: SystemError? { get }
+}
+
+extension DescribedError {
+  public var systemError: SystemError? { nil }
+}
+
+/// What the operating system said of a path.
+public struct SystemError: Sendable, Equatable {
+  /// Its errno.
+  public let code: Int32
+  public let path: String
+
+  public init(code: Int32, path: String) { (self.code, self.path) = (code, path) }
+}
+
+/// An argument outside its range.
+public struct ArgumentError: DescribedError, Equatable {
+  public let kind = ErrorKind.value
+  public let description: String
+
+  public init(_ description: String) { self.description = description }
 }
 
 /// The user asked a long call to stop.

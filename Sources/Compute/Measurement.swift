@@ -16,8 +16,9 @@ public enum Measurement {
 
   /// The most the processor can do in the way this library multiplies at that arithmetic, in registers only.
   ///
-  /// - Throws: `Interrupted`.
+  /// - Throws: `ArgumentError` for a time outside 0 … 600 s, `Interrupted`.
   public static func peak(_ arithmetic: Arithmetic, seconds: Double) throws -> Double {
+    try check(seconds)
     let threads = threadCount
     var (steps, flops, elapsed) = (1000, 0.0, 0.0)
     while elapsed < seconds {
@@ -35,6 +36,10 @@ public enum Measurement {
 
   private static let longestRound = 0.1
 
+  private static func check(_ seconds: Double) throws {
+    guard seconds > 0, seconds <= 600 else { throw ArgumentError("seconds is \(seconds), wanted above 0, at most 600") }
+  }
+
   private static func multiplyAdds(_ arithmetic: Arithmetic, steps: Int, threads: Int) -> (
     flops: Double, seconds: Double
   ) {
@@ -50,10 +55,15 @@ public enum Measurement {
   /// One product, repeated for some time: operands and result stored as networks do at that arithmetic.
   ///
   /// - Returns: operations a second.
-  /// - Throws: `OutOfMemory`, `Interrupted`.
+  /// - Throws: `ArgumentError` for a time outside 0 … 600 s or a size outside 1 … 2²⁴, `OutOfMemory`, `Interrupted`.
   public static func product(
     _ kind: ProductKind, rows: Int, outWidth: Int, inWidth: Int, _ arithmetic: Arithmetic, seconds: Double
   ) throws -> Double {
+    try check(seconds)
+    for (name, size) in [("rows", rows), ("out_width", outWidth), ("in_width", inWidth)]
+    where !(1...1 << 24).contains(size) {
+      throw ArgumentError("\(name) is \(size), wanted 1 … \(1 << 24)")
+    }
     let element: Element = arithmetic == .bfloat16 ? .bfloat16 : .float32
     func filled(_ count: Int, _ element: Element) throws -> Buffer {
       let buffer = try Buffer(count: count, element: element)

@@ -7,6 +7,14 @@ public var threadCount: Int {
   set { lmk_set_thread_count(Int32(clamping: newValue)) }
 }
 
+/// Computes with so many threads from now on.
+///
+/// - Throws: `ArgumentError` outside 1 … 256.
+public func setThreadCount(_ count: Int) throws {
+  guard (1...256).contains(count) else { throw ArgumentError("thread count is \(count), wanted 1 … 256") }
+  threadCount = count
+}
+
 /// Calls `body(i)` once for every i in 0 ..< `count`, on the pool's threads, in any order. Returns when all are done.
 ///
 /// Nothing is called in a dry run. Bodies must write to disjoint memory. A call inside another, or from a second thread

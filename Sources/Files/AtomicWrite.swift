@@ -73,7 +73,7 @@ public func writeAtomically(_ path: String, _ bytes: [UInt8]) throws {
 private func destination(of path: String) throws -> String {
   var status = stat()
   guard stat(path, &status) == 0 else { return path }
-  guard status.st_mode & S_IFMT == S_IFREG else { throw FileError.notAFile(path: path) }
+  guard status.st_mode & S_IFMT == S_IFREG else { throw FileError.notAFile(path: path, status) }
   guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK, let resolved = realpath(path, nil) else {
     return path
   }

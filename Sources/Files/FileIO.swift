@@ -14,6 +14,11 @@ public enum FileError: DescribedError, Equatable {
 
   public var kind: ErrorKind { .io }
 
+  public var systemError: SystemError? {
+    guard case .refused(_, let path, let code) = self else { return nil }
+    return SystemError(code: code, path: path)
+  }
+
   public var description: String {
     switch self {
     case .refused(let operation, let path, _): "cannot \(operation) '\(path)': \(problem)"
@@ -31,6 +36,14 @@ public enum FileError: DescribedError, Equatable {
     case .unusablePath: "names no file"
     case .ended(_, let offset, let wanted): "\(wanted) bytes were wanted at offset \(offset), the file ends before"
     }
+  }
+}
+
+extension FileError {
+  /// What is there in place of a file: of a directory the system has a word.
+  static func notAFile(path: String, _ status: stat) -> FileError {
+    guard status.st_mode & S_IFMT == S_IFDIR else { return .notAFile(path: path) }
+    return .refused(operation: "use", path: path, code: EISDIR)
   }
 }
 
@@ -64,7 +77,7 @@ public final class ReadableFile: Sendable {
     }
     guard status.st_mode & S_IFMT == S_IFREG else {
       close(opened)
-      throw FileError.notAFile(path: path)
+      throw FileError.notAFile(path: path, status)
     }
     self.path = path
     size = Int(status.st_size)

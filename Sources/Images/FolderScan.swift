@@ -36,7 +36,7 @@ struct FolderScan {
     do {
       entries = try listFolder(folder)
     } catch let error as FileError {
-      throw DatasetError.folder(path: pathText(folder), problem: error.problem)
+      throw DatasetError.folder(path: pathText(folder), problem: error.problem, system: error.systemError)
     }
     for entry in entries {
       let path = joined(folder, entry.name)

@@ -130,6 +130,8 @@ public enum ImageError: DescribedError, Equatable {
   case channels(Int, wanted: Int)
   /// An option of a transform is out of range.
   case option(String)
+  /// Sides or channels beyond what images have.
+  case tooLarge([Int])
   /// The system has no memory for the pixels.
   case memory(bytes: Int)
 
@@ -147,6 +149,8 @@ public enum ImageError: DescribedError, Equatable {
     case .channels(let channels, let wanted):
       "the image has \(channels) channels, wanted \(wanted): does the normalisation have a mean for each?"
     case .option(let problem): problem
+    case .tooLarge(let shape):
+      "shape \(shape) is no images': wanted at most 2²⁴ pixels a side and 2¹⁶ channels"
     case .memory(let bytes): "out of memory: \(bytes) bytes wanted for pixels"
     }
   }

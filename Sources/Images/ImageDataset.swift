@@ -28,11 +28,11 @@ extension ImageDataset {
 /// What can be wrong with a data set.
 public enum DatasetError: DescribedError, Equatable {
   /// The folder cannot be opened or read.
-  case folder(path: String, problem: String)
+  case folder(path: String, problem: String, system: SystemError? = nil)
   /// No JPEG file below the folder; `others` counts files of other kinds by their ending.
   case noImages(path: String, others: [String: Int])
   /// One file cannot be read or decoded. `fileKind` is what went wrong below.
-  case unreadable(path: String, problem: String, fileKind: ErrorKind)
+  case unreadable(path: String, problem: String, fileKind: ErrorKind, system: SystemError? = nil)
   /// Errors are skipped, and nothing is left.
   case nothingReadable(path: String, count: Int, first: String)
   /// No image has this index.
@@ -45,18 +45,25 @@ public enum DatasetError: DescribedError, Equatable {
   public var kind: ErrorKind {
     switch self {
     case .folder: .io
-    case .unreadable(_, _, let kind): kind
+    case .unreadable(_, _, let kind, _): kind
     default: .value
+    }
+  }
+
+  public var systemError: SystemError? {
+    switch self {
+    case .folder(_, _, let system), .unreadable(_, _, _, let system): system
+    default: nil
     }
   }
 
   public var description: String {
     switch self {
-    case .folder(let path, let problem): "cannot read the folder '\(path)': \(problem)"
+    case .folder(let path, let problem, _): "cannot read the folder '\(path)': \(problem)"
     case .noImages(let path, let others):
       "no JPEG file (.jpg, .jpeg) in '\(path)' or below: "
         + (others.isEmpty ? "it is empty" : "there are \(Self.list(others))")
-    case .unreadable(let path, let problem, _): "cannot read '\(path)': \(problem)"
+    case .unreadable(let path, let problem, _, _): "cannot read '\(path)': \(problem)"
     case .nothingReadable(let path, let count, let first):
       "none of the \(count) JPEG files in '\(path)' can be read; the first: \(first)"
     case .index(let index, let count): "image \(index) was asked for, the data set has images 0 ..< \(count)"

@@ -42,7 +42,7 @@ public final class ImageFolder: ImageDataset {
     do {
       scan = try FolderScan(Array(path.utf8CString))
     } catch let error as FileError {
-      throw DatasetError.folder(path: path, problem: error.problem)
+      throw DatasetError.folder(path: path, problem: error.problem, system: error.systemError)
     }
     guard !scan.files.isEmpty else { throw DatasetError.noImages(path: path, others: scan.others) }
     let hasClasses = scan.files.allSatisfy { $0.label >= 0 }
@@ -82,7 +82,7 @@ public final class ImageFolder: ImageDataset {
       if unreadable.withLock({ $0[candidate] != nil }) { continue }
       do {
         return (candidate, try image(at: candidate))
-      } catch DatasetError.unreadable(_, let problem, let kind) where kind != .memory {
+      } catch DatasetError.unreadable(_, let problem, let kind, _) where kind != .memory {
         unreadable.withLock { $0[candidate] = problem }
       }
     }

@@ -87,7 +87,8 @@ func loadJPEG(_ path: [CChar]) throws -> Image {
   do {
     return try decodeJPEG(ReadableFile(systemPath: path).contents())
   } catch let error as FileError {
-    throw DatasetError.unreadable(path: pathText(path), problem: error.problem, fileKind: error.kind)
+    throw DatasetError.unreadable(
+      path: pathText(path), problem: error.problem, fileKind: error.kind, system: error.systemError)
   } catch let error as DescribedError {
     throw DatasetError.unreadable(path: pathText(path), problem: error.description, fileKind: error.kind)
   }

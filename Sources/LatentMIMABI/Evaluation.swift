@@ -1,127 +1,90 @@
 import CLatentMIM
 import Compute
 import Evaluation
+import Images
+import LatentMIM
 
-@c @implementation
-public func lm_pool(
-  _ features: UnsafePointer<Float>?, _ count: Int64, _ tokens: Int64, _ width: Int64, _ hasClassToken: Bool,
-  _ pooling: UnsafePointer<CChar>?, _ k: Int64, _ pooled: UnsafeMutablePointer<Float>?
+@c @implementation public func lm_pool(
+  _ features: Floats, _ count: Int64, _ tokens: Int64, _ width: Int64, _ hasClassToken: Bool, _ pooling: Text,
+  _ k: Int64, _ pooled: FloatPlace
 ) -> lm_status {
   attempt {
-    let values = try rows(features, [count, tokens, width], "features")
+    let values = try array(features, [count, tokens, width], "features")
     let result = try Pooling(name: text(pooling, "pooling"), k: Int(k))(
       values, batch: Int(count), patches: Int(tokens) - (hasClassToken ? 1 : 0), width: Int(width),
       hasClassToken: hasClassToken)
-    try given(pooled, "pooled").update(from: result, count: result.count)
+    try write(result, pooled, "pooled")
   }
 }
 
-@c @implementation
-public func lm_nearest_neighbor(
-  _ features: UnsafePointer<Float>?, _ count: Int64, _ width: Int64, _ labels: UnsafePointer<Int64>?,
-  _ accuracy: UnsafeMutablePointer<Double>?, _ neighbors: UnsafeMutablePointer<Int64>?
+@c @implementation public func lm_evaluate(
+  _ handle: Handle, _ train: Handle, _ test: Handle, _ entriesText: Text, _ progress: lm_progress?,
+  _ context: UnsafeMutableRawPointer?, _ report: TextPlace
 ) -> lm_status {
-  attempt {
-    let result = try leaveOneOutNearestNeighbor(
-      features: rows(features, [count, width], "features"), count: Int(count), width: Int(width),
-      labels: list(labels, count))
-    accuracy?.pointee = result.accuracy
-    neighbors?.update(from: result.neighbors.map { Int64($0) }, count: result.neighbors.count)
-  }
-}
-
-@c @implementation
-public func lm_normalize_rows(_ values: UnsafeMutablePointer<Float>?, _ count: Int64, _ width: Int64) -> lm_status {
-  attempt {
-    let size = try elementCount([count, width], "rows")
-    let place = UnsafeMutableBufferPointer(start: try given(values, "rows"), count: size)
-    try l2Normalize(place, count: Int(count), width: Int(width))
-  }
-}
-
-@c @implementation
-public func lm_tree_build(
-  _ features: UnsafePointer<Float>?, _ count: Int64, _ width: Int64, _ linkage: UnsafePointer<CChar>?,
-  _ rowCount: Int64,
-  _ columnCount: Int64, _ tree: UnsafeMutablePointer<OpaquePointer?>?
-) -> lm_status {
-  attempt {
-    let grid =
-      rowCount == 0 && columnCount == 0 ? nil : FeatureGrid(rows: Int(rowCount), columns: Int(columnCount))
-    let built = try agglomerate(
-      features: rows(features, [count, width], "features"), count: Int(count), width: Int(width),
-      linkage: Linkage(named: text(linkage, "linkage")), grid: grid)
-    try handOut(TreeBox(built), tree)
-  }
-}
-
-/// A merge tree behind a handle.
-final class TreeBox {
-  let tree: MergeTree
-  init(_ tree: MergeTree) { self.tree = tree }
-}
-
-@c @implementation
-public func lm_tree_count(_ tree: OpaquePointer?) -> Int64 { Int64((try? object(tree, TreeBox.self))?.tree.count ?? 0) }
-
-@c @implementation
-public func lm_tree_merges(_ tree: OpaquePointer?, _ merges: UnsafeMutablePointer<Double>?) {
-  guard let tree = (try? object(tree, TreeBox.self))?.tree else { return }
-  for (index, merge) in tree.merges.enumerated() {
-    let row = [Double(merge.left), Double(merge.right), merge.distance, Double(merge.size)]
-    merges.map { $0 + 4 * index }?.update(from: row, count: 4)
-  }
-}
-
-@c @implementation
-public func lm_tree_cut(_ tree: OpaquePointer?, _ segments: Int64, _ labels: UnsafeMutablePointer<Int32>?) -> lm_status
-{
-  attempt { try write(object(tree, TreeBox.self).tree.labels(segments: Int(segments)), labels) }
-}
-
-@c @implementation
-public func lm_tree_cut_at(_ tree: OpaquePointer?, _ distance: Double, _ labels: UnsafeMutablePointer<Int32>?)
-  -> lm_status
-{
-  attempt { try write(object(tree, TreeBox.self).tree.labels(distance: distance), labels) }
-}
-
-@c @implementation
-public func lm_tree_free(_ tree: OpaquePointer?) { release(tree, TreeBox.self) }
-
-@c @implementation
-public func lm_upsample_labels(
-  _ labels: UnsafePointer<Int32>?, _ rowCount: Int64, _ columnCount: Int64, _ height: Int64, _ width: Int64,
-  _ method: UnsafePointer<CChar>?, _ upsampled: UnsafeMutablePointer<Int32>?
-) -> lm_status {
-  attempt {
-    let map = try rows(labels, [rowCount, columnCount], "labels").map { Int($0) }
-    let result = try upsample(
-      labels: map, rows: Int(rowCount), columns: Int(columnCount), toHeight: Int(height), width: Int(width),
-      mode: LabelUpsampling(named: text(method, "method")))
-    try write(result, upsampled)
-  }
-}
-
-private func rows<Element>(
-  _ start: UnsafePointer<Element>?, _ shape: [Int64], _ name: String
-) throws -> UnsafeBufferPointer<Element> {
-  UnsafeBufferPointer(start: try given(start, name), count: try elementCount(shape, name))
-}
-
-private func write(_ labels: [Int], _ place: UnsafeMutablePointer<Int32>?) throws {
-  try given(place, "labels").update(from: labels.map { Int32($0) }, count: labels.count)
-}
-
-extension RawRepresentable<String> where Self: CaseIterable {
-  /// The choice with this name.
-  ///
-  /// - Throws: `ArgumentError` listing the names there are.
-  init(named name: String) throws {
-    guard let choice = Self(rawValue: name) else {
-      let known = Self.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")
-      throw ArgumentError("\(Self.self): '\(name)' is unknown, wanted one of \(known)")
+  attempt(handingOut: report) {
+    let encoder = try encoder(handle)
+    let training = try train == nil ? nil : dataset(train)
+    let (tested, told) = (try dataset(test), evaluationProgress(progress, context))
+    guard entriesText != nil else {
+      return try evaluationSuite(encoder, train: training, test: tested, progress: told).json.text()
     }
-    self = choice
+    let entries = try options(entriesText, "entries").elements().map {
+      try EvaluationEntry(json: $0, for: encoder.configuration, hasClassToken: encoder.hasClassToken)
+    }
+    let results = try evaluate(encoder, train: training, test: tested, entries, progress: told)
+    return try EvaluationReport(results: results).json.text()
+  }
+}
+
+@c @implementation public func lm_evaluate_features(
+  _ train: UnsafePointer<lm_labelled_features>?, _ test: UnsafePointer<lm_labelled_features>?, _ tap: Text,
+  _ entriesText: Text, _ progress: lm_progress?, _ context: UnsafeMutableRawPointer?, _ report: TextPlace
+) -> lm_status {
+  attempt(handingOut: report) {
+    let training = try train.map { try LabelledFeatures($0.pointee, set: "training") }
+    let tested = try LabelledFeatures(given(test, "test").pointee, set: "test")
+    let name = try text(tap, "tap")
+    let results = try options(given(entriesText, "entries"), "entries").elements().map { entry in
+      try entry.refuseKeys(otherThan: ["protocol", "options"])
+      return try evaluate(
+        train: training, test: tested, tap: name, scoringProtocol(entry),
+        progress: evaluationProgress(progress, context))
+    }
+    return try EvaluationReport(results: results).json.text()
+  }
+}
+
+@c @implementation public func lm_fine_tune(
+  _ handle: Handle, _ train: Handle, _ test: Handle, _ optionsText: Text, _ featuresText: Text,
+  _ progress: lm_progress?, _ context: UnsafeMutableRawPointer?, _ tuned: HandlePlace, _ report: TextPlace
+) -> lm_status {
+  attempt {
+    let encoder = try encoder(handle)
+    let configuration = encoder.configuration
+    let features = try FeatureProtocol(
+      json: options(featuresText, "features"), for: configuration, over: FineTuning.features(for: configuration))
+    let found = try fineTune(
+      encoder, train: dataset(train), test: dataset(test), FineTuning(json: options(optionsText, "options")),
+      features: features, progress: evaluationProgress(progress, context))
+    let text = try EvaluationReport(results: [found.result]).json.text()
+    try handOut(found.encoder, tuned)
+    handOut(text, report)
+  }
+}
+
+extension LabelledFeatures {
+  /// The same, copied.
+  fileprivate init(_ features: lm_labelled_features, set: String) throws {
+    let (count, width) = (features.count, features.width)
+    let values = try array(features.values, [count, width], "features of the \(set) set")
+    let labels = try features.labels.map { try integers($0, count, "labels of the \(set) set") }
+    try self.init(set: set, vectors: Buffer(values), count: Int(count), width: Int(width), labels: labels)
+  }
+}
+
+private func evaluationProgress(_ progress: lm_progress?, _ context: UnsafeMutableRawPointer?) -> EvaluationProgress {
+  { what, done, total in
+    guard let progress, !what.withCString({ progress(context, $0, Int64(done), Int64(total)) }) else { return }
+    throw Interrupted()
   }
 }

@@ -1,68 +1,42 @@
-import Files
 import CLatentMIM
 import Compute
+import Files
 import Glibc
 import LatentMIM
 
-/// An argument that C can get wrong and Swift cannot: a NULL where something was wanted, a negative count.
-struct ArgumentError: DescribedError {
-  let kind = ErrorKind.value
-  let description: String
+// The pointers of latentmim.h by what they stand for; a place is where a result is written.
+public typealias Handle = OpaquePointer?
+public typealias HandlePlace = UnsafeMutablePointer<OpaquePointer?>?
+public typealias Text = UnsafePointer<CChar>?
+public typealias TextPlace = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+public typealias Floats = UnsafePointer<Float>?
+public typealias FloatPlace = UnsafeMutablePointer<Float>?
+public typealias Integers = UnsafePointer<Int64>?
+public typealias IntegerPlace = UnsafeMutablePointer<Int64>?
+public typealias NumberPlace = UnsafeMutablePointer<Double>?
+public typealias LabelPlace = UnsafeMutablePointer<Int32>?
 
-  init(_ description: String) { self.description = description }
-}
-
-/// Runs the body of a C function: what it throws becomes a status and this thread's last error.
-func attempt(_ body: () throws -> Void) -> lm_status {
-  do {
-    try body()
-    return LM_OK
-  } catch let error as any DescribedError {
-    remember(error.description)
-    return lm_status(UInt32(error.kind.rawValue))
-  } catch {
-    remember("\(error)")
-    return LM_VALUE
-  }
-}
-
-private let lastErrorKey: pthread_key_t = {
-  var key = pthread_key_t()
-  pthread_key_create(&key) { free($0) }
-  return key
-}()
-
-private func remember(_ text: String) {
-  free(pthread_getspecific(lastErrorKey))
-  pthread_setspecific(lastErrorKey, strdup(text))
-}
-
-private nonisolated(unsafe) let noError = UnsafePointer(strdup(""))
-
-@c @implementation
-public func lm_last_error() -> UnsafePointer<CChar>? {
-  pthread_getspecific(lastErrorKey).map { UnsafePointer($0.assumingMemoryBound(to: CChar.self)) } ?? noError
+/// A value behind a handle, where it is no object itself.
+final class Box<Value> {
+  let value: Value
+  init(_ value: Value) { self.value = value }
 }
 
 /// Hands an object out as a C handle.
-func handOut(_ object: AnyObject, _ place: UnsafeMutablePointer<OpaquePointer?>?) throws {
-  guard let place else { throw ArgumentError("the place for the result is NULL") }
-  place.pointee = OpaquePointer(Unmanaged.passRetained(object).toOpaque())
+func handOut(_ object: AnyObject, _ place: HandlePlace) throws {
+  try given(place, "the place for the result").pointee = OpaquePointer(Unmanaged.passRetained(object).toOpaque())
 }
 
 /// Hands a text out, to be freed with lm_text_free. NULL for nil.
-func handOut(_ text: String?, _ place: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) {
-  place?.pointee = text.flatMap { strdup($0) }
-}
+func handOut(_ text: String?, _ place: TextPlace) { place?.pointee = text.flatMap { strdup($0) } }
 
 /// The object behind a handle.
-func object<Object: AnyObject>(_ handle: OpaquePointer?, _ type: Object.Type = Object.self) throws -> Object {
-  guard let handle else { throw ArgumentError("the \(Object.self) handle is NULL") }
-  return Unmanaged<Object>.fromOpaque(UnsafeRawPointer(handle)).takeUnretainedValue()
+func object<Object: AnyObject>(_ handle: Handle, _ type: Object.Type = Object.self) throws -> Object {
+  Unmanaged<Object>.fromOpaque(UnsafeRawPointer(try given(handle, "the handle"))).takeUnretainedValue()
 }
 
 /// Frees a handle; NULL is fine.
-func release<Object: AnyObject>(_ handle: OpaquePointer?, _ type: Object.Type) {
+func release<Object: AnyObject>(_ handle: Handle, _ type: Object.Type) {
   guard let handle else { return }
   Unmanaged<Object>.fromOpaque(UnsafeRawPointer(handle)).release()
 }
@@ -73,37 +47,63 @@ func given<Pointer>(_ pointer: Pointer?, _ name: String) throws -> Pointer {
   return pointer
 }
 
-func text(_ pointer: UnsafePointer<CChar>?, _ name: String) throws -> String {
-  String(cString: try given(pointer, name))
-}
+func text(_ pointer: Text, _ name: String) throws -> String { String(cString: try given(pointer, name)) }
 
 /// The number of elements of a shape.
 ///
-/// - Throws: `ArgumentError` where a size is negative or the product overflows.
+/// - Throws: `ArgumentError` where a size is negative, or no address space holds so many.
 func elementCount(_ sizes: [Int64], _ name: String) throws -> Int {
-  guard let count = elementCount(sizes.map { Int($0) }) else {
+  guard let count = elementCount(sizes.map { Int($0) }), count < Int.max / 64 else {
     throw ArgumentError("\(name) has the impossible shape \(sizes)")
   }
   return count
 }
 
+/// An array that is read where it lies, and copied soon.
+///
+/// - Throws: `ArgumentError` where it is NULL or its shape impossible, `OutOfMemory` where the machine could hold no
+///   copy.
+func array<Element>(
+  _ start: UnsafePointer<Element>?, _ shape: [Int64], _ name: String
+) throws -> UnsafeBufferPointer<Element> {
+  let count = try elementCount(shape, name)
+  try OutOfMemory.check(bytes: count * MemoryLayout<Element>.stride)
+  return UnsafeBufferPointer(start: try given(start, name), count: count)
+}
+
+/// Whole numbers, copied.
+///
+/// - Throws: as `array` does.
+func integers(_ start: Integers, _ count: Int64, _ name: String) throws -> [Int] {
+  guard count > 0 else { throw ArgumentError("the number of \(name) is \(count), wanted at least 1") }
+  return try array(start, [count], name).map { Int($0) }
+}
+
+/// Copies values to a place that is large enough.
+func write<Element>(_ values: some Collection<Element>, _ place: UnsafeMutablePointer<Element>?, _ name: String) throws
+{
+  _ = UnsafeMutableBufferPointer(start: try given(place, name), count: values.count).update(fromContentsOf: values)
+}
+
 /// Options given as JSON text; NULL: none.
-func options(_ json: UnsafePointer<CChar>?, _ name: String) throws -> JSONCursor {
+func options(_ json: Text, _ name: String) throws -> JSONCursor {
   let parsed = try json.map { try JSONValue(parsing: String(cString: $0), source: name) } ?? .object([:])
   return JSONCursor(parsed, source: name)
 }
 
 /// The precision of that name; float32 where none is given.
-func precision(_ name: UnsafePointer<CChar>?) throws -> Precision {
-  try name.map { try Precision(named: String(cString: $0)) } ?? .float32
-}
+func precision(_ name: Text) throws -> Precision { try name == nil ? .float32 : choice(name, "precision") }
 
-func modelConfiguration(_ json: UnsafePointer<CChar>?) throws -> ModelConfiguration {
-  try ModelConfiguration(json: options(json, "model options"))
-}
-
-func trainingConfiguration(_ json: UnsafePointer<CChar>?) throws -> TrainingConfiguration {
-  try TrainingConfiguration(json: options(json, "training options"))
+/// The choice with this name.
+///
+/// - Throws: `ArgumentError` listing the names there are.
+func choice<Choice: RawRepresentable<String> & CaseIterable>(_ name: Text, _ argument: String) throws -> Choice {
+  let name = try text(name, argument)
+  guard let choice = Choice(rawValue: name) else {
+    let known = Choice.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+    throw ArgumentError("\(argument) is '\(name)', wanted one of \(known)")
+  }
+  return choice
 }
 
 /// Remarks as one text, a line each; nil where there are none.

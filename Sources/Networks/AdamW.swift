@@ -31,12 +31,19 @@ public final class AdamW: @unchecked Sendable {
   ///   - beta1, beta2: decay of the moments, in [0, 1).
   ///   - decays: which parameters decay.
   ///   - rateFactor: what the learning rate of each is multiplied by.
-  /// - Throws: `OutOfMemory`.
+  /// - Throws: `ArgumentError` for a number outside its range, `OutOfMemory`.
   public init(
     _ parameters: [NamedParameter], beta1: Float = 0.9, beta2: Float = 0.95, epsilon: Float = 1e-8,
     weightDecay: Float = 0.05, decays: (NamedParameter) -> Bool = AdamW.decays,
     rateFactor: (NamedParameter) -> Float = { _ in 1 }
   ) throws {
+    for (name, value) in [("beta1", beta1), ("beta2", beta2)] where !(0..<1).contains(value) {
+      throw ArgumentError("\(name) is \(value), wanted 0 ≤ \(name) < 1")
+    }
+    guard epsilon > 0, weightDecay >= 0, epsilon.isFinite, weightDecay.isFinite else {
+      throw ArgumentError(
+        "epsilon is \(epsilon), weight decay \(weightDecay): wanted above 0, not negative, and finite")
+    }
     slots = try parameters.map { named in
       let count = named.parameter.tensor.count
       return Slot(
@@ -98,6 +105,17 @@ public final class AdamW: @unchecked Sendable {
         }
       }
     }
+  }
+
+  /// One step with the gradients collected, which are forgotten then.
+  ///
+  /// - Throws: `ArgumentError` for a learning rate that is not finite; nothing has changed.
+  public func takeStep(learningRate: Float) throws {
+    guard learningRate.isFinite else {
+      throw ArgumentError("learning rate is \(learningRate), wanted a finite 32-bit number")
+    }
+    update(learningRate: learningRate)
+    clearGradients()
   }
 
   /// Forgets the gradients collected.

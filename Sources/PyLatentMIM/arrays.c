@@ -15,8 +15,9 @@ static bool add(struct named_arrays *arrays, PyObject *key, PyObject *value) {
   }
   const char *name = PyUnicode_AsUTF8AndSize(key, NULL);
   struct array *array = &arrays->held[arrays->count];
-  if (!name || !array_any(value, name, array)) return false;
+  *array = (struct array)READ(name, FLOAT32, -1);
   ++arrays->count;
+  if (!name || !array_argument(value, array)) return false;
   int64_t shape[PyBUF_MAX_NDIM];
   for (int i = 0; i < array->view.ndim; ++i) shape[i] = array->view.shape[i];
   lm_status status = lm_arrays_add(arrays->arrays, name, shape, array->view.ndim, array->view.buf);
@@ -24,7 +25,8 @@ static bool add(struct named_arrays *arrays, PyObject *key, PyObject *value) {
   return status == LM_OK;
 }
 
-bool named_arrays_in(PyObject *dict, struct named_arrays *arrays) {
+int named_arrays_argument(PyObject *dict, void *place) {
+  struct named_arrays *arrays = place;
   if (!PyDict_Check(dict)) {
     PyErr_SetString(PyExc_TypeError, "parameters: wanted a dict of arrays by name");
     return false;
@@ -35,17 +37,15 @@ bool named_arrays_in(PyObject *dict, struct named_arrays *arrays) {
     return false;
   }
   // A list: another thread may change the dict in between.
-  SCOPED *items = PyDict_Items(dict);
+  PyObject *items = PyDict_Items(dict);
   if (!items) return false;
   Py_ssize_t count = PyList_Size(items);
   arrays->held = calloc((size_t)count + 1, sizeof *arrays->held);
-  if (!arrays->held) {
-    PyErr_NoMemory();
-    return false;
-  }
-  for (Py_ssize_t i = 0; i < count; ++i) {
+  bool is_held = arrays->held || PyErr_NoMemory();
+  for (Py_ssize_t i = 0; is_held && i < count; ++i) {
     PyObject *item = PyList_GetItem(items, i);
-    if (!add(arrays, PyTuple_GetItem(item, 0), PyTuple_GetItem(item, 1))) return false;
+    is_held = add(arrays, PyTuple_GetItem(item, 0), PyTuple_GetItem(item, 1));
   }
-  return true;
+  Py_DECREF(items);
+  return is_held;
 }

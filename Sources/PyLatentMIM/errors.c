@@ -6,27 +6,28 @@
 PyObject *collapse_error;
 
 static PyObject *exception_class(lm_status status) {
-  switch (status) {
-    case LM_TYPE: return PyExc_TypeError;
-    case LM_IO: return PyExc_OSError;
-    case LM_MEMORY: return PyExc_MemoryError;
-    case LM_INTERRUPTED: return PyExc_KeyboardInterrupt;
-    case LM_NOT_FINITE: return PyExc_FloatingPointError;
-    case LM_COLLAPSED: return collapse_error;
-    case LM_VALUE: return PyExc_ValueError;
-    case LM_OK: break;
-  }
-  return PyExc_SystemError;
+  PyObject *const classes[] = {
+      [LM_OK] = PyExc_SystemError,          [LM_VALUE] = PyExc_ValueError,
+      [LM_TYPE] = PyExc_TypeError,          [LM_IO] = PyExc_OSError,
+      [LM_MEMORY] = PyExc_MemoryError,      [LM_INTERRUPTED] = PyExc_KeyboardInterrupt,
+      [LM_NOT_FINITE] = PyExc_FloatingPointError, [LM_COLLAPSED] = collapse_error};
+  return classes[status];
 }
 
-PyObject *fail(lm_status status) {
-  if (!PyErr_Occurred()) PyErr_SetString(exception_class(status), lm_last_error());
+/// What the system refused, as Python raises it itself: FileNotFoundError and its like, with errno and filename.
+static PyObject *fail_as_system(int code, const char *path) {
+  PyObject *arguments = Py_BuildValue("(isN)", code, strerror(code), PyUnicode_DecodeFSDefault(path));
+  if (arguments) PyErr_SetObject(PyExc_OSError, arguments);
+  Py_XDECREF(arguments);
   return NULL;
 }
 
-PyObject *none_or_fail(lm_status status) {
-  if (status != LM_OK) return fail(status);
-  Py_RETURN_NONE;
+PyObject *fail(lm_status status) {
+  if (PyErr_Occurred()) return NULL;
+  const char *path = lm_last_path();
+  if (status == LM_IO && path) return fail_as_system(lm_last_errno(), path);
+  PyErr_SetString(exception_class(status), lm_last_error());
+  return NULL;
 }
 
 PyObject *take_text(char *text) {
@@ -35,8 +36,6 @@ PyObject *take_text(char *text) {
   lm_text_free(text);
   return result;
 }
-
-void object_release(PyObject **object) { Py_XDECREF(*object); }
 
 /// Nothing is asked of Python on threads that are not in a call of this module, nor more often than every 50 ms.
 static _Thread_local int calls;

@@ -1,6 +1,5 @@
-/// What the files of `_latentmim` share. Each file binds one area of latentmim.h and calls nothing else.
-#ifndef PYLATENTMIM_PRIVATE_H
-#define PYLATENTMIM_PRIVATE_H
+/// What the files of `_latentmim` share. Each binds one section of latentmim.h, under its name, and calls nothing else.
+#pragma once
 
 #define PY_SSIZE_T_CLEAN
 #ifndef Py_LIMITED_API
@@ -12,119 +11,109 @@
 
 #include "latentmim.h"
 
+// ---- Functions of the module: module.c -----------------------------------------------------------------------------
+
+/// Begins a function of the module and enters it into the module's list. `signature` names its arguments, if it has
+/// any: help(), the stub's test and messages read it.
+#define METHOD(name, signature, doc)                                                                              \
+  static PyObject *name(PyObject *self, PyObject *args);                                                          \
+  static PyMethodDef name##_list[] = {                                                                            \
+      {#name, name, sizeof signature > 1 ? METH_VARARGS : METH_NOARGS, #name "(" signature ")\n--\n\n" doc},      \
+      {NULL, NULL, 0, NULL}};                                                                                     \
+  static PyMethodDef *const name##_entry __attribute__((section("lm_methods"), used, retain)) = name##_list;      \
+  static PyObject *name(PyObject *Py_UNUSED(self), __attribute__((unused)) PyObject *args)
+
+/// PyArg_ParseTuple of `args`; leaves the function where they do not fit.
+#define PARSE(...) \
+  if (!parse(args, __func__, __VA_ARGS__)) return NULL
+bool parse(PyObject *args, const char *function, const char *format, ...);
+/// Declares and parses the one argument of a function, a handle named as its kind.
+#define ONLY(kind)       \
+  struct handle *kind;   \
+  PARSE("O&", kind##_handle, &kind)
+
+/// Calls the library without the GIL, while holding a handle (or NULL) against other threads; leaves with its error.
+#define CALL(held, call)                        \
+  do {                                          \
+    lm_status status;                           \
+    if (!handle_enter(held)) return NULL;       \
+    WITHOUT_GIL(status = call);                 \
+    handle_leave(held);                         \
+    if (status != LM_OK) return fail(status);   \
+  } while (0)
+/// The same, and returns None.
+#define DO(held, call) \
+  CALL(held, call);    \
+  Py_RETURN_NONE
+/// The same, and returns the text that it writes to `text`.
+#define TEXT(held, call)     \
+  char *text = NULL;         \
+  CALL(held, call);          \
+  return take_text(text)
+#define WITHOUT_GIL(call)   \
+  Py_BEGIN_ALLOW_THREADS    \
+  begin_call();             \
+  call;                     \
+  end_call();               \
+  Py_END_ALLOW_THREADS
+
 // ---- errors.c ------------------------------------------------------------------------------------------------------
 
-/// Sets the Python exception that goes with a status; returns NULL. An exception already set (by a signal handler)
-/// stays.
+/// Sets the exception that goes with a status; returns NULL. One that is set already (by a signal handler) stays.
 PyObject *fail(lm_status status);
-/// None, or `fail`.
-PyObject *none_or_fail(lm_status status);
 /// The exception class of LM_COLLAPSED, made when the module is.
 extern PyObject *collapse_error;
 /// A str from a text of the library, which is freed; None for NULL.
 PyObject *take_text(char *text);
-/// The handle of an encoder that a call has made, or its error.
-PyObject *encoder_new(lm_status status, lm_encoder *encoder);
 /// The library's interrupt check: whether a Python signal handler raised.
 bool interrupted(void);
 /// Marks the time in which this thread is inside the library without the GIL.
 void begin_call(void);
 void end_call(void);
 
-void object_release(PyObject **object);
-/// A reference given up at the end of its scope.
-#define SCOPED __attribute__((cleanup(object_release))) PyObject
+// ---- arguments.c: converters for "O&" and what they fill, which is let go of at the end of its scope ----------------
 
-// ---- buffers.c -----------------------------------------------------------------------------------------------------
+typedef enum element { PIXEL, UINT8, INT32, INT64, FLOAT32, FLOAT64 } element;
 
-typedef enum element { UINT8 = 'B', INT32 = 'i', INT64 = 'q', FLOAT32 = 'f', FLOAT64 = 'd' } element;
-
-/// A C-contiguous array held through the buffer protocol.
+/// A C-contiguous array held through the buffer protocol, and what is wanted of it.
 struct array {
+  const char *name;
+  element type;
+  int dimensions;  ///< −1: any number
+  bool is_written;
+  bool is_held;
   Py_buffer view;
-  bool held;
 };
+#define SCOPED(release, type) __attribute__((cleanup(release))) type
+#define ARRAY SCOPED(array_release, struct array)
+/// What an ARRAY begins as: one that is read, or one that is written to.
+#define READ(name, type, dimensions) {name, type, dimensions, false, false, {0}}
+#define WRITTEN(name, type, dimensions) {name, type, dimensions, true, false, {0}}
+int array_argument(PyObject *object, void *array);
+/// The same, or None.
+int optional_array(PyObject *object, void *array);
 void array_release(struct array *array);
-/// Arrays let go of what they hold at the end of their scope.
-#define ARRAY __attribute__((cleanup(array_release))) struct array
+/// Leaves the function unless the array has this shape; −1 leaves a size open.
+#define SHAPED(array, ...) \
+  if (!has_shape(&array, (const int64_t[]){__VA_ARGS__})) return NULL
+bool has_shape(const struct array *array, const int64_t *shape);
+#define SIZE(array, axis) ((int64_t)(array).view.shape[axis])
+#define DATA(array) ((array).is_held ? (array).view.buf : NULL)
+/// Images [B, H, W, channels], uint8 or float32.
+#define PIXELS(name) READ(name, PIXEL, 4)
+lm_pixels pixels_of(const struct array *array);
 
-/// Holds an array of `dimensions` sizes; −1 in `shape` leaves one open. Sets TypeError or ValueError and returns false
-/// otherwise.
-bool array_in(PyObject *object, const char *name, element type, int dimensions, const int64_t *shape, struct array *array);
-/// The same for an array that is written to.
-bool array_out(PyObject *object, const char *name, element type, int dimensions, const int64_t *shape, struct array *array);
-/// Holds a float32 array of any shape.
-bool array_any(PyObject *object, const char *name, struct array *array);
-/// Holds images [B, H, W, channels], uint8 or float32.
-bool pixels_in(PyObject *object, const char *name, struct array *array, lm_pixels *pixels);
-#define SHAPE(...) ((const int64_t[]){__VA_ARGS__})
-
-// ---- handles.c -----------------------------------------------------------------------------------------------------
-
-/// The sizes that arrays handed to a model must have.
-struct geometry {
-  int64_t rows, columns, patch, gap, channels, width, depth;
-  int64_t crop_height, crop_width;  ///< of training crops, in pixels
+/// A path as the system knows it.
+struct path {
+  PyObject *bytes;
+  const char *text;
 };
-/// Reads them from model options, which are completed first.
-bool geometry_read(const char *options, struct geometry *geometry);
-/// The same from a complete configuration, which is freed.
-bool geometry_take(char *configuration, struct geometry *geometry);
+#define PATH SCOPED(path_release, struct path)
+int path_argument(PyObject *object, void *path);
+void path_release(struct path *path);
 
-/// Views in arrays [batch, V], [batch, T] and [batch, L, 2].
-lm_views views_of(int64_t batch, int64_t blocks, const Py_buffer *visible, const Py_buffer *target, const Py_buffer *offsets);
-
-/// What a capsule points to.
-struct handle {
-  void *raw;
-  void (*release)(void *raw);
-  PyObject *keeps;      ///< what must live as long: other capsules, memory views
-  struct handle *root;  ///< the handle whose lock covers this one: a model's for its trainer, optimiser and encoder
-  PyThread_type_lock lock;
-  unsigned long owner;  ///< the thread that holds the lock
-  long process;         ///< in which the lock is known to work: a fork may have left it locked by a thread of the parent
-  struct geometry geometry;
-};
-
-/// Wraps what a library call handed out. Takes over `raw`, also on failure; `keeps` may be NULL, and so may `root`.
-PyObject *handle_new(const char *kind, void *raw, void (*release)(void *), PyObject *keeps, struct handle *root,
-                     const struct geometry *geometry);
-#define RELEASE(function) ((void (*)(void *))(function))
-
-extern const char *const model_kind, *const adamw_kind, *const trainer_kind, *const encoder_kind, *const dataset_kind,
-    *const image_kind, *const tree_kind;
-/// Converters for PyArg_ParseTuple's "O&": the handle in a capsule of the right kind.
-int model_handle(PyObject *capsule, void *handle);
-int adamw_handle(PyObject *capsule, void *handle);
-int trainer_handle(PyObject *capsule, void *handle);
-int encoder_handle(PyObject *capsule, void *handle);
-int dataset_handle(PyObject *capsule, void *handle);
-int image_handle(PyObject *capsule, void *handle);
-int tree_handle(PyObject *capsule, void *handle);
-/// A converter: an integer 0 … 2⁶⁴ − 1.
-int seed_value(PyObject *object, void *seed);
-
-/// Waits until no other thread uses the handle. False, with an exception set, when that cannot be.
-bool handle_enter(struct handle *handle);
-void handle_leave(struct handle *handle);
-
-/// Runs `call` without the GIL.
-#define WITHOUT_GIL(call)  \
-  do {                     \
-    Py_BEGIN_ALLOW_THREADS \
-    begin_call();          \
-    call;                  \
-    end_call();            \
-    Py_END_ALLOW_THREADS   \
-  } while (0)
-
-/// The same while holding `handle` against other threads; leaves the function when that fails.
-#define WITH(handle, call)                   \
-  do {                                       \
-    if (!handle_enter(handle)) return NULL;  \
-    WITHOUT_GIL(call);                       \
-    handle_leave(handle);                    \
-  } while (0)
+/// An integer 0 … 2⁶⁴ − 1.
+int seed_argument(PyObject *object, void *seed);
 
 // ---- arrays.c ------------------------------------------------------------------------------------------------------
 
@@ -134,52 +123,58 @@ struct named_arrays {
   struct array *held;
   Py_ssize_t count;
 };
+#define NAMED_ARRAYS SCOPED(named_arrays_release, struct named_arrays)
+/// A dict of name → float32 array.
+int named_arrays_argument(PyObject *dict, void *arrays);
 void named_arrays_release(struct named_arrays *arrays);
-#define NAMED_ARRAYS __attribute__((cleanup(named_arrays_release))) struct named_arrays
-/// Holds a dict of name → float32 array.
-bool named_arrays_in(PyObject *dict, struct named_arrays *arrays);
 
-// ---- stored.c ------------------------------------------------------------------------------------------------------
+// ---- views.c -------------------------------------------------------------------------------------------------------
 
-/// Library functions, their own type in place of void: what saves or restores, and what tells a configuration.
-typedef lm_status path_function(void *raw, const char *path);
-typedef lm_status configuration_function(const void *raw, char **options);
-#define PATH_FUNCTION(function) ((path_function *)(function))
-#define CONFIGURATION_FUNCTION(function) ((configuration_function *)(function))
-
-/// One of the converters above.
-typedef int (*converter)(PyObject *capsule, void *handle);
-/// function(handle, path) -> None
-PyObject *path_call(PyObject *args, converter convert, path_function *call);
-/// function(handle) -> json. Without the handle's lock: configurations do not change.
-PyObject *configuration_call(PyObject *args, converter convert, configuration_function *read);
-
-typedef lm_status load_function(const char *path, const char *options, void **made, char **remarks);
-typedef lm_status arrays_function(
-    const lm_arrays *arrays, const char *title, const char *options, void **made, char **remarks);
-#define LOAD_FUNCTION(function) ((load_function *)(function))
-#define ARRAYS_FUNCTION(function) ((arrays_function *)(function))
-
-/// What files hold, a model or an encoder: the library's functions for it.
-struct stored {
-  const char *const *kind;
-  load_function *load;
-  arrays_function *from_arrays;
-  configuration_function *configuration;
-  void (*release)(void *raw);
+/// Views and the arrays that hold them.
+struct views {
+  struct array visible, target, offsets;
+  long long target_blocks;
 };
-/// The capsule of what a library call handed out, with the sizes of its configuration; see `handle_new`.
-PyObject *stored_new(const struct stored *type, lm_status status, void *raw, PyObject *keeps, struct handle *root);
-/// The same, and what was noticed about its file, which is freed: (capsule, text or None).
-PyObject *stored_with_remarks(const struct stored *type, lm_status status, void *raw, char *remarks);
-/// load(path) -> (capsule, text or None)
-PyObject *stored_load(const struct stored *type, PyObject *args);
-/// from_arrays(dict, title, json) -> (capsule, text or None)
-PyObject *stored_from_arrays(const struct stored *type, PyObject *args);
+#define VIEWS SCOPED(views_release, struct views)
+/// A tuple (visible, target, offsets, target blocks), or None.
+int views_argument(PyObject *tuple, void *views);
+void views_release(struct views *views);
+/// Describes views of `batch` images; false, with an exception set, where an array has another size.
+bool views_of(const struct views *views, int64_t batch, lm_views *described);
 
-// ---- The functions of each area ------------------------------------------------------------------------------------
+// ---- models.c ------------------------------------------------------------------------------------------------------
 
-extern PyMethodDef runtime_methods[], configuration_methods[], data_methods[], model_methods[], training_methods[],
-    encoder_methods[], evaluation_methods[], segmentation_methods[];
+/// A dict of name → number.
+PyObject *metrics_new(const lm_metrics *metrics);
 
-#endif
+// ---- handles.c -----------------------------------------------------------------------------------------------------
+
+/// What a capsule points to.
+struct handle {
+  void *raw;
+  void (*release)(void *raw);
+  PyObject *keeps;      ///< what must live as long: other capsules, memory views
+  struct handle *root;  ///< the handle whose lock covers this one: a model's for its trainer, optimiser and encoder
+  PyThread_type_lock lock;
+  unsigned long owner;  ///< the thread that holds the lock
+  long process;         ///< in which the lock is known to work: a fork may leave it locked by a thread of the parent
+  lm_sizes sizes;       ///< a model's and an encoder's
+};
+
+/// Kinds of handles, and converters for "O&": the handle in a capsule of that kind.
+#define KINDS(apply) \
+  apply(model) apply(adamw) apply(trainer) apply(encoder) apply(dataset) apply(image) apply(tree)
+#define DECLARE_KIND(kind)        \
+  extern const char kind##_kind[]; \
+  int kind##_handle(PyObject *capsule, void *handle);
+KINDS(DECLARE_KIND)
+
+/// Wraps what a library call handed out. Takes over `raw`, also on failure; `keeps` may be NULL, and so may `root`.
+PyObject *handle_new(const char *kind, void *raw, void (*release)(void *), PyObject *keeps, struct handle *root);
+#define RELEASE(function) ((void (*)(void *))(function))
+/// The same for an encoder.
+PyObject *encoder_new(lm_encoder *encoder, PyObject *keeps, struct handle *root);
+
+/// Waits until no other thread uses the handle; NULL is free. False, with an exception set, when that cannot be.
+bool handle_enter(struct handle *handle);
+void handle_leave(struct handle *handle);

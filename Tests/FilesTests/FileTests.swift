@@ -61,7 +61,9 @@ import Testing
     let pipe = directory.path + "/pipe"
     mkfifo(pipe, 0o600)
     #expect(throws: FileError.notAFile(path: pipe)) { try ReadableFile(path: pipe) }
-    #expect(throws: FileError.notAFile(path: directory.path)) { try ReadableFile(path: directory.path) }
+    #expect(throws: FileError.refused(operation: "use", path: directory.path, code: EISDIR)) {
+      try ReadableFile(path: directory.path)
+    }
     #expect(throws: FileError.refused(operation: "open", path: "/nowhere", code: ENOENT)) {
       try ReadableFile(path: "/nowhere")
     }
@@ -91,6 +93,8 @@ import Testing
     #expect(lstat(link, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
     #expect(throws: FileError.notAFile(path: pipe)) { try writeAtomically(pipe, [4]) }
     #expect(lstat(pipe, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
-    #expect(throws: FileError.notAFile(path: folder.path)) { try writeAtomically(folder.path, [4]) }
+    #expect(throws: FileError.refused(operation: "use", path: folder.path, code: EISDIR)) {
+      try writeAtomically(folder.path, [4])
+    }
   }
 }

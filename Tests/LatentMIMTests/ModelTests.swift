@@ -28,7 +28,7 @@ import Testing
     #expect(follower.namedParameters().map { $0.parameter.tensor.values } == online)
     let first = try #require(model.encoder.namedParameters().first?.parameter.tensor)
     first.pointer[0] += 1
-    model.updateTarget(momentum: 0.75)
+    try model.updateTarget(momentum: 0.75)
     let target = try #require(follower.namedParameters().first?.parameter.tensor)
     #expect(abs(target.pointer[0] - (online[0][0] + 0.25)) < 1e-6)
   }

@@ -48,11 +48,12 @@ int main(int argc, char **argv) {
   lm_trainer *trainer;
   check(lm_trainer_create(model, dataset, "{\"epochs\": 5, \"batch_size\": 32, \"base_learning_rate\": 4e-3}", &trainer));
   for (;;) {
-    lm_step_metrics metrics;
+    lm_metrics metrics;
     bool done;
     check(lm_trainer_step(trainer, &metrics, &done));
     if (done) break;
-    printf("step %lld: loss %.4f, chance %.4f\n", (long long)metrics.step, metrics.batch.loss, chance);
+    double step = lm_metric_value(&metrics, "step"), loss = lm_metric_value(&metrics, "loss");
+    printf("step %.0f: loss %.4f, chance %.4f\n", step, loss, chance);
   }
   check(lm_model_save(model, path));
 

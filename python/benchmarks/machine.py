@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from pathlib import Path
 
 INTERESTING = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_tile")
@@ -24,10 +25,18 @@ def describe() -> dict[str, str]:
         "memory": f"{memory:.0f} GiB",
         "instructions": " ".join(name for name in INTERESTING if name in flags),
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+        "commit": commit(),
     }
+
+
+def commit() -> str:
+    """The commit of the working tree, marked where files differ from it; "unknown" outside of a checkout."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"]
+    found = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "unknown"
 
 
 def sentence() -> str:
     """The same as one line of text."""
     facts = describe()
-    return "{processor} ({family}), {cores} cores, {memory}, {instructions}".format(**facts)
+    return "{processor} ({family}), {cores} cores, {memory}, {instructions}; commit {commit}".format(**facts)

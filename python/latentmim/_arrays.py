@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import warnings
 from collections.abc import Mapping
@@ -47,8 +48,24 @@ def floats(values: ArrayLike, name: str) -> FloatArray:
     return np.ascontiguousarray(array, np.float32)
 
 
+def refuse_beyond_64_bits(value: Any, name: str) -> None:
+    """Raises ValueError for an integer that the core cannot hold, in a list or a tuple too."""
+    if isinstance(value, list | tuple):
+        for part in value:
+            refuse_beyond_64_bits(part, name)
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError(f"{name} is an integer beyond 64 bits")  # which may be longer than Python prints
+
+
+def whole(value: Any, name: str) -> int:
+    """One whole number. Raises TypeError for anything else."""
+    refuse_beyond_64_bits(value, name)
+    return operator.index(value)
+
+
 def integers(values: ArrayLike, name: str, dtype: type = np.int64) -> NDArray[Any]:
     """Whole numbers as `dtype`; only integer types are taken, and only numbers that fit; an empty list has none."""
+    refuse_beyond_64_bits(values, name)
     array = np.asarray(values)
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"{name}: dtype is {array.dtype}, wanted integers")
@@ -60,6 +77,7 @@ def integers(values: ArrayLike, name: str, dtype: type = np.int64) -> NDArray[An
 
 def sides(size: int | Sequence[int], name: str = "size") -> tuple[int, int]:
     """(height, width) of a size given as one number or two."""
+    refuse_beyond_64_bits(size, name)
     pair = np.atleast_1d(size)
     if pair.dtype.kind not in "iu":
         raise TypeError(f"{name}: is {size!r}, wanted one or two whole numbers of pixels")

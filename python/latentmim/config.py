@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypedDict, get_args
 
+from latentmim import _arrays
 from latentmim import _latentmim as _native
 
 __all__ = ["ModelConfig", "ModelOptions", "TrainingConfig", "TrainingOptions"]
@@ -112,6 +114,7 @@ def to_json(options: dict[str, Any], *, is_complete: bool = False) -> str:
         raise TypeError(f"is a {type(value).__name__}, wanted a number, a text, a truth value or a tuple")
 
     def text(name: str, value: Any) -> str:
+        _arrays.refuse_beyond_64_bits(value, name)
         try:
             return json.dumps(value, default=plain, allow_nan=False)
         except TypeError as error:
@@ -160,7 +163,8 @@ class ModelConfig(_Config):
         positions: coordinates of the sin-cos positions: "linspace" (0 … rows in rows steps) or "index" (0, 1, …).
         learn_positions: whether they are only the start of tables that are trained.
         num_visible: V, the patches the online encoder sees; the others are predicted. By default a tenth of the grid;
-            the option `mask_ratio` gives it as the share of patches that are predicted. Drawn for "multi_block" masks.
+            the option `mask_ratio` gives it as the share of patches that are predicted. None for "multi_block" masks,
+            which draw it for each batch.
         mask: how patches are chosen: "random"; "block_wise", BEiT's rectangles; "multi_block", I-JEPA's four target
             blocks and one context block.
         mask_block: random masks are made of squares of so many patches a side.
@@ -217,7 +221,7 @@ class ModelConfig(_Config):
     gap_offset: str
     positions: str
     learn_positions: bool
-    num_visible: int
+    num_visible: int | None
     mask: str
     mask_block: int
     masked_input: str
@@ -286,34 +290,44 @@ class ModelConfig(_Config):
         pairs = json.loads(_native.model_options_difference(self.to_json(), preset))
         return {name: (here, there) for name, (here, there) in pairs.items()}
 
+    @functools.cached_property
+    def _sizes(self) -> dict[str, Any]:
+        """What follows from the options, as the core computes it."""
+        return _native.model_sizes(self.to_json())
+
     @property
     def training_grid(self) -> tuple[int, int]:
         """The grid of training crops: `grid`, or what is left of it where crops stay fixed."""
-        if self.crop_rule == "grow":
-            return self.grid
-        rows, columns = (side * self.patch_size // (self.patch_size + self.patch_gap) for side in self.grid)
-        return rows, columns
+        grid: tuple[int, int] = self._sizes["training_grid"]
+        return grid
 
     @property
     def num_patches(self) -> int:
         """L, the cells of training crops."""
-        return self.training_grid[0] * self.training_grid[1]
+        return int(self._sizes["num_patches"])
 
     @property
-    def num_target(self) -> int:
-        """T, the patches that are predicted."""
-        return self.num_patches - self.num_visible
+    def num_target(self) -> int | None:
+        """T, the patches that are predicted; None for "multi_block" masks, which draw it for each batch."""
+        count: int | None = self._sizes["num_target"]
+        return count
+
+    @property
+    def cell(self) -> int:
+        """Side of a cell of training crops, a patch and its gap, in pixels."""
+        return int(self._sizes["cell"])
 
     @property
     def crop_size(self) -> tuple[int, int]:
         """Height and width of training crops, gaps included, in pixels."""
-        cell = self.patch_size + (self.patch_gap if self.crop_rule == "grow" else 0)
-        return self.grid[0] * cell, self.grid[1] * cell
+        size: tuple[int, int] = self._sizes["crop_size"]
+        return size
 
     @property
     def image_size(self) -> tuple[int, int]:
         """Height and width of the images that inference sees by default, without gaps, in pixels."""
-        return self.grid[0] * self.patch_size, self.grid[1] * self.patch_size
+        size: tuple[int, int] = self._sizes["image_size"]
+        return size
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import operator
 import os
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -63,7 +62,7 @@ class Dataset:
         return _native.dataset_count(self._handle)
 
     def __getitem__(self, index: int) -> FloatArray:
-        number = operator.index(index)
+        number = _arrays.whole(index, "image")
         place = number + len(self) if number < 0 else number
         if not 0 <= place < len(self):
             raise IndexError(f"image {number} of {len(self)}")

@@ -64,9 +64,9 @@ def diagnose(model: LatentMIM, metrics: Mapping[str, float]) -> Diagnosis:
             "similarity_targets" and "similarity_images" are looked at.
 
     """
-    loss, targets, images = (float(metrics[name]) for name in ("loss", "similarity_targets", "similarity_images"))
-    position, meaning = _native.model_diagnose(model._handle, loss, targets, images)
-    return Diagnosis(loss, model.chance_loss, model.floor_loss, position, meaning)
+    read = {name: float(metrics[name]) for name in ("loss", "similarity_targets", "similarity_images")}
+    position, meaning = _native.model_diagnose(model._handle, read)
+    return Diagnosis(read["loss"], model.chance_loss, model.floor_loss, position, meaning)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
@@ -165,7 +164,7 @@ class Encoder:
     def _layer(self, layer: int | None) -> int:
         """A layer as the user names it, counted from the start."""
         depth = self.config.depth
-        number = depth if layer is None else operator.index(layer)
+        number = depth if layer is None else _arrays.whole(layer, "layer")
         if not -depth - 1 <= number <= depth:
             raise ValueError(f"layer: is {number}, wanted 0 … {depth}, or −1 … −{depth + 1} counted from the end")
         return number if number >= 0 else number + depth + 1

@@ -22,15 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AdamW", "LatentMIM"]
 
-BATCH_METRICS = (
-    "loss",
-    "similarity_predictions",
-    "similarity_visible",
-    "similarity_targets",
-    "similarity_images",
-    "effective_rank",
-)
-
 
 class LatentMIM:
     """A Latent MIM model: online encoder, target encoder, decoder.
@@ -59,7 +50,7 @@ class LatentMIM:
         self._adopt(ModelConfig.resolve(size, preset=preset, **options), seed)
 
     def _adopt(self, config: ModelConfig, seed: int) -> None:
-        self._handle, _ = _native.model_create(config.to_json(), seed)
+        self._handle = _native.model_create(config.to_json(), seed)
 
     @classmethod
     def from_config(cls, config: ModelConfig, *, seed: int = 0) -> Self:
@@ -190,11 +181,10 @@ class LatentMIM:
         gamma = TrainingConfig.resolve().similarity_start if gamma is None else gamma
         targets = None if target_images is None else _arrays.floats(target_images, "target_images (normalised crops)")
         seconds = None if second_images is None else _arrays.floats(second_images, "second_images (normalised crops)")
-        found = _native.model_loss(
+        metrics = _native.model_loss(
             self._handle, _arrays.floats(images, "images (normalised crops)"), views._parts, targets, seconds,
             None if second_views is None else second_views._parts, gamma, seed, precision,
         )  # fmt: skip
-        metrics = dict(zip(BATCH_METRICS, found, strict=True))
         return metrics["loss"], metrics
 
     def update_target(self, momentum: float) -> None:
@@ -214,9 +204,11 @@ class LatentMIM:
         config = self.config
         shapes = [shape for _, shape, trained in _native.model_parameters(self._handle) if trained]
         millions = sum(int(np.prod(shape)) for shape in shapes) / 1e6
+        rows, columns = config.training_grid
+        visible = "a drawn number" if config.num_visible is None else config.num_visible
         return (
-            f"LatentMIM({config.width} wide, {config.depth} deep, {config.heads} heads; {config.num_visible} of "
-            f"{config.grid[0]}×{config.grid[1]} patches visible; {millions:.1f} M trained parameters)"
+            f"LatentMIM({config.width} wide, {config.depth} deep, {config.heads} heads; {visible} of {rows}×{columns} "
+            f"patches visible; {millions:.1f} M trained parameters)"
         )
 
 

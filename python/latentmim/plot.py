@@ -100,8 +100,8 @@ def views(crop: ArrayLike, views: Views, index: int = 0, *, config: ModelConfig 
         for top, left in _corners(cells, views.offsets[index], config):
             _outline(whole, top, left, config.patch_size, colour)
     for axes, cells, colour, title in (
-        (seen, views.visible[index], BLUE, f"seen: {config.num_visible} patches"),
-        (predicted, views.target[index], ORANGE, f"predicted: {config.num_target} latents"),
+        (seen, views.visible[index], BLUE, f"seen: {views.visible.shape[1]} patches"),
+        (predicted, views.target[index], ORANGE, f"predicted: {views.target.shape[1]} latents"),
     ):
         _show(axes, _only(image, cells, views.offsets[index], config), title)
         axes.title.set_color(colour if colour == BLUE else "#9A6A00")
@@ -126,9 +126,9 @@ def _displayable(image: NDArray[Any], config: ModelConfig) -> NDArray[Any]:
 
 def _corners(cells: NDArray[Any], offsets: NDArray[Any], config: ModelConfig) -> list[tuple[int, int]]:
     """Top and left of patches, in pixels."""
-    side = config.patch_size + config.patch_gap
+    columns = config.training_grid[1]
     return [
-        (cell // config.grid[1] * side + offsets[cell, 0], cell % config.grid[1] * side + offsets[cell, 1])
+        (cell // columns * config.cell + offsets[cell, 0], cell % columns * config.cell + offsets[cell, 1])
         for cell in map(int, cells)
     ]
 

@@ -57,9 +57,9 @@ class Segments:
         if (segments is None) == (distance is None):
             raise ValueError(f"cut: segments is {segments}, distance {distance}; wanted one of the two")
         patches = np.empty(self.patch_labels.size, np.int32)
-        if distance is None:
+        if segments is not None:
             _native.tree_cut(self._tree, segments, patches)
-        else:
+        elif distance is not None:
             _native.tree_cut_at(self._tree, distance, patches)
         grid = patches.reshape(self.patch_labels.shape)
         return Segments(

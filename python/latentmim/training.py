@@ -14,7 +14,7 @@ from latentmim.config import TrainingConfig, TrainingOptions
 from latentmim.data import Dataset, as_dataset
 from latentmim.diagnostics import CollapseError
 from latentmim.interrupts import Interrupts
-from latentmim.model import BATCH_METRICS, LatentMIM
+from latentmim.model import LatentMIM
 from latentmim.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["MemoryEstimate", "Metrics", "Trainer", "TrainerState"]
 
 Metrics: TypeAlias = dict[str, Any]
-
-STEP_METRICS = ("step", "epoch", "learning_rate", "target_momentum", "gamma", "gradient_norm", "images_per_second")
 
 
 class TrainerState(NamedTuple):
@@ -161,15 +159,13 @@ class Trainer:
 
         Raises:
             FloatingPointError: the loss is not finite; the weights are those of the step before.
+            MemoryError: before the first step, where it would not fit in what the machine, the container or `ulimit -v`
+                leaves: with the sizes, and which options would help.
 
         """
-        found = _native.trainer_step(self._handle)
-        if found is None:
-            return None
-        values = dict(zip(STEP_METRICS, found[1:], strict=True))
-        metrics = {"step": values.pop("step"), "epoch": values.pop("epoch")}
-        metrics |= dict(zip(BATCH_METRICS, found[0], strict=True)) | values
-        self.history.append(metrics)
+        metrics = _native.trainer_step(self._handle)
+        if metrics is not None:
+            self.history.append(metrics)
         return metrics
 
     def __iter__(self) -> Iterator[Metrics]:

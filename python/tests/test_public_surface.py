@@ -79,12 +79,6 @@ def test_every_name_is_there() -> None:
     assert (Path(lm.__file__).parent / "py.typed").exists()
 
 
-def test_the_stub_names_what_the_extension_has() -> None:
-    stub = (Path(lm.__file__).parent / "_latentmim.pyi").read_text()
-    there = {name for name in dir(native) if not name.startswith("_")}
-    assert set(re.findall(r"^(?:def|class) (\w+)", stub, re.M)) == there
-
-
 @pytest.mark.parametrize(
     ("kind", "resolve", "options", "beside"),
     [
@@ -104,7 +98,8 @@ def test_options_are_the_cores(kind: Any, resolve: Any, options: Any, beside: se
     for field in dataclasses.fields(kind):
         name, _, optional = str(field.type).partition(" | ")
         wanted = tuple if "tuple" in name else {"int": int, "float": float, "str": str, "bool": bool}[name]
-        assert type(getattr(kind.resolve(), field.name)) is (type(None) if optional else wanted), field.name
+        value = getattr(kind.resolve(), field.name)
+        assert type(value) is wanted or (optional and value is None), field.name
 
 
 def test_configurations(model: lm.LatentMIM) -> None:

@@ -4,11 +4,11 @@
 ///
 /// - Every function that can fail returns an `lm_status`; `lm_last_error()` then says what was wrong, where, and what
 ///   was wanted. Results are written only on LM_OK.
-/// - Handles (`lm_model *` …) come from a create, load or open function and go back to the `…_free` of their kind,
-///   which takes NULL too. A handle keeps alive what it was made from: a trainer its model, an encoder its model's
-///   weights.
-/// - Arrays are dense, last index fastest. Images are [count, height, width, channels]; tokens [B, N, C]. Text is
-///   UTF-8.
+/// - Handles (`lm_model *` …) go back to the `…_free` of their kind, which takes NULL too. A handle keeps alive what it
+///   was made from: a trainer its model, an encoder its model's weights.
+/// - Arrays are dense, last index fastest. Images are [count, height, width, channels]; tokens [B, N, C].
+/// - Sizes are checked before memory is taken: LM_VALUE where impossible, LM_MEMORY where the machine has less.
+/// - Text is UTF-8. What arrives in a `char **` is freed with lm_text_free.
 /// - Options travel as JSON text, one object; NULL or "{}" stands for all defaults. Unknown names are refused by name.
 /// - A model shares its weights with the trainers, optimisers and encoders made from it: such handles, and any single
 ///   handle, must not be used by two threads at once. Unrelated handles may.
@@ -24,7 +24,7 @@
 extern "C" {
 #endif
 
-// ---- Errors and library --------------------------------------------------------------------------------------------
+// ---- Errors --------------------------------------------------------------------------------------------------------
 
 typedef enum lm_status {
   LM_OK = 0,
@@ -39,21 +39,25 @@ typedef enum lm_status {
 
 /// What the last failed call of this thread has to say; valid until the thread's next failing call. Never NULL.
 const char *lm_last_error(void);
-/// "major.minor.patch"
-const char *lm_version(void);
+/// The system's error number where the system refused, else 0; and the path it was about, else NULL.
+int32_t lm_last_errno(void);
+const char *lm_last_path(void);
 /// Frees a text that a function of this library handed out; NULL is fine.
 void lm_text_free(char *text);
 
+// ---- Runtime -------------------------------------------------------------------------------------------------------
+
+/// "major.minor.patch"
+const char *lm_version(void);
 /// Threads that compute, the caller's included. Results do not depend on their number.
 int32_t lm_thread_count(void);
 /// LM_VALUE outside 1 … 256.
-lm_status lm_set_thread_count(int32_t count);
+lm_status lm_set_thread_count(int64_t count);
 /// The instruction set in use: "portable", "avx2", "avx512", "avx512bf16", or "amx": that and Intel's AMX.
 const char *lm_instruction_set(void);
 /// Forces one. LM_VALUE where the machine does not have it.
 lm_status lm_set_instruction_set(const char *name);
-/// Long calls ask `check` now and then, on the calling thread, and end with LM_INTERRUPTED when it returns true. NULL:
-/// never.
+/// Long calls ask `check` (or NULL) now and then, on the calling thread; true ends them with LM_INTERRUPTED.
 void lm_set_interrupt_check(bool (*check)(void));
 
 /// Memory of the library's arrays.
@@ -65,11 +69,10 @@ typedef struct lm_memory {
 } lm_memory;
 void lm_memory_statistics(lm_memory *statistics);
 
-/// Floating-point operations a second that all threads reach in registers only, for about `seconds`. `precision`:
-/// "float32" or "bf16".
+/// Floating-point operations a second that all threads reach in registers, in about `seconds`: 600 at most.
 lm_status lm_measure_peak(const char *precision, double seconds, double *flops_per_second);
 /// The same for one of the products of a linear map of `rows` tokens: `kind` is "forward", "input_gradient" or
-/// "weight_gradient".
+/// "weight_gradient"; sizes are 1 … 2²⁴.
 lm_status lm_measure_product(
     const char *kind, int64_t rows, int64_t out_width, int64_t in_width, const char *precision, double seconds,
     double *flops_per_second);
@@ -82,12 +85,25 @@ lm_status lm_profile_stop(char **entries);
 // ---- Configurations ------------------------------------------------------------------------------------------------
 
 /// Checks model options and completes them: `*resolved` holds every option with its value. Besides the options it takes
-/// "preset" ("official", "paper"), "size" ("vit_tiny" … "vit_huge") and "mask_ratio". Free the text with lm_text_free.
+/// "preset" ("official", "paper"), "size" ("vit_tiny" … "vit_huge") and "mask_ratio".
 lm_status lm_model_options(const char *options, char **resolved);
 /// The same for training options.
 lm_status lm_training_options(const char *options, char **resolved);
 /// The options in which a model's differ from a preset: {"name": [value, preset's value], …}.
 lm_status lm_model_options_difference(const char *options, const char *preset, char **difference);
+
+/// The sizes of what a model sees, predicts and gives.
+typedef struct lm_sizes {
+  int64_t rows, columns;              ///< the grid of training crops
+  int64_t num_patches;                ///< L, its cells
+  int64_t num_visible, num_target;    ///< V and T; 0 where masks draw them, batch by batch
+  int64_t cell;                       ///< side of a cell, a patch and its gap, in pixels
+  int64_t crop_height, crop_width;    ///< training crops, gaps included, in pixels
+  int64_t image_height, image_width;  ///< images that inference sees by default, without gaps
+  int64_t patch_size, channels;
+  int64_t width, depth;  ///< C, and the blocks of the encoder
+} lm_sizes;
+lm_status lm_model_sizes(const char *options, lm_sizes *sizes);
 
 // ---- Views ---------------------------------------------------------------------------------------------------------
 
@@ -97,7 +113,7 @@ typedef struct lm_views {
   int64_t num_visible;    ///< V
   int64_t num_target;     ///< T; L − V, but for multi_block masks
   int64_t num_patches;    ///< L
-  int64_t target_blocks;  ///< blocks of equal size that targets are made of, each predicted for itself; 1 but for multi_block masks
+  int64_t target_blocks;  ///< equal blocks that targets are made of, each predicted for itself; multi_block masks: 4
   int32_t *visible;       ///< [batch, V] cell numbers, row by row
   int32_t *target;        ///< [batch, T]
   int32_t *offsets;       ///< [batch, L, 2] row and column offset of each cell's patch, pixels
@@ -106,17 +122,19 @@ typedef struct lm_views {
 /// Draws views. Those of an image depend on seed, epoch and its index alone; with multi_block masks, sizes also on the
 /// batch. `images`: [views->batch] indices in the data set. Where an array of `views` is NULL, only the sizes are
 /// written; else they must be those written before.
-lm_status lm_views_sample(const char *model_options, uint64_t seed, int64_t epoch, const int64_t *images, lm_views *views);
+lm_status lm_views_sample(
+    const char *model_options, uint64_t seed, int64_t epoch, const int64_t *images, lm_views *views);
 
-// ---- Named arrays --------------------------------------------------------------------------------------------------
+// ---- Arrays --------------------------------------------------------------------------------------------------------
 
 /// Arrays by name, not copied (see above).
 typedef struct lm_arrays lm_arrays;
 lm_status lm_arrays_create(lm_arrays **arrays);
-lm_status lm_arrays_add(lm_arrays *arrays, const char *name, const int64_t *shape, int32_t dimensions, const float *values);
+lm_status lm_arrays_add(
+    lm_arrays *arrays, const char *name, const int64_t *shape, int32_t dimensions, const float *values);
 void lm_arrays_free(lm_arrays *arrays);
 
-// ---- Images and data sets ------------------------------------------------------------------------------------------
+// ---- Images --------------------------------------------------------------------------------------------------------
 
 typedef enum lm_pixel_type { LM_UINT8 = 0, LM_FLOAT32 = 1 } lm_pixel_type;
 
@@ -139,21 +157,22 @@ void lm_image_size(const lm_image *image, int64_t *height, int64_t *width, int64
 void lm_image_read(const lm_image *image, float *values);
 void lm_image_free(lm_image *image);
 
+// ---- Datasets ------------------------------------------------------------------------------------------------------
+
 typedef struct lm_dataset lm_dataset;
-/// JPEG files below a folder, sorted by path; labels are the names of its sub-folders, none where it has no
-/// sub-folders. `skip_unreadable`: a file that cannot be read is noted in the description, and the next readable one
-/// takes its place, instead of failing.
+/// JPEG files below a folder, sorted by path; labels are the names of its sub-folders, where it has any.
+/// `skip_unreadable`: the next readable file takes the place of one that cannot be read, which the description notes.
 lm_status lm_dataset_folder(const char *path, bool skip_unreadable, lm_dataset **dataset);
 /// Images in memory, not copied (see above). `labels`: [count], or NULL.
 lm_status lm_dataset_arrays(const lm_pixels *pixels, const int64_t *labels, lm_dataset **dataset);
 int64_t lm_dataset_count(const lm_dataset *dataset);
+int64_t lm_dataset_channels(const lm_dataset *dataset);
 /// Whether images have labels; writes them to `labels` [count] unless that is NULL.
 bool lm_dataset_labels(const lm_dataset *dataset, int64_t *labels);
 /// {"classes": [names by label], "paths": [one per image; empty for arrays], "skipped": [[path, reason], …]}
 lm_status lm_dataset_description(const lm_dataset *dataset, char **description);
 lm_status lm_dataset_image(const lm_dataset *dataset, int64_t index, lm_image **image);
-/// The training crops of images, as training sees them in `epoch`: [count, crop height, crop width, channels],
-/// normalised.
+/// Normalised crops of images, as training sees them in `epoch`: [count, crop height, crop width, channels].
 lm_status lm_dataset_crops(
     const lm_dataset *dataset, const int64_t *indices, int64_t count, const char *model_options,
     const char *training_options, int64_t epoch, float *crops);
@@ -164,7 +183,7 @@ lm_status lm_dataset_resized(
     float *images);
 void lm_dataset_free(lm_dataset *dataset);
 
-// ---- Model ---------------------------------------------------------------------------------------------------------
+// ---- Models --------------------------------------------------------------------------------------------------------
 
 typedef struct lm_model lm_model;
 
@@ -173,14 +192,14 @@ lm_status lm_model_create(const char *options, uint64_t seed, lm_model **model);
 /// A model from a checkpoint or weights file (safetensors). `options` are for files without a configuration: what
 /// shapes do not tell. `remarks` (may be NULL): what was noticed, one line each, or NULL.
 lm_status lm_model_load(const char *path, const char *options, lm_model **model, char **remarks);
-/// A model from named arrays under the published names; its configuration is read from their shapes, `options`
-/// override.
-lm_status lm_model_from_arrays(const lm_arrays *arrays, const char *title, const char *options, lm_model **model, char **remarks);
+/// A model from arrays under the published names; its configuration is read from their shapes, `options` override.
+lm_status lm_model_from_arrays(
+    const lm_arrays *arrays, const char *title, const char *options, lm_model **model, char **remarks);
 /// Takes over the parameters of a model of the same configuration. Nothing changes unless all fit.
 lm_status lm_model_set_parameters(lm_model *model, const lm_arrays *arrays, const char *title, char **remarks);
 /// Writes weights and configuration (safetensors): beside the path, synced, renamed.
 lm_status lm_model_save(const lm_model *model, const char *path);
-/// All options with their values. Free with lm_text_free.
+/// All options with their values.
 lm_status lm_model_configuration(const lm_model *model, char **options);
 /// The loss of predictions that cannot tell targets apart, and of perfect ones.
 void lm_model_loss_bounds(const lm_model *model, double *chance, double *floor);
@@ -198,36 +217,47 @@ lm_status lm_model_parameter(const lm_model *model, int64_t index, lm_parameter 
 lm_status lm_model_read_parameter(const lm_model *model, int64_t index, float *values);
 lm_status lm_model_read_gradient(const lm_model *model, int64_t index, float *values);
 
-/// What is measured of a batch. Similarities are mean cosines; within images each patch counts with itself, between
-/// images only different ones count.
-typedef struct lm_batch_metrics {
-  double loss;
-  double similarity_predictions, similarity_visible, similarity_targets;  ///< between patches of one image
-  double similarity_images;  ///< between images, mean-pooled visible tokens: 1 is collapse
-  double effective_rank;     ///< of those mean-pooled tokens
-} lm_batch_metrics;
+/// A number that was measured.
+typedef struct lm_metric {
+  const char *name;  ///< lives as long as the library
+  double value;      ///< nan where there was nothing to measure
+  bool is_count;     ///< it counts something: steps, epochs
+} lm_metric;
+enum { LM_MOST_METRICS = 32 };
+/// What was measured of a batch: "loss"; mean cosines between the patches of an image, each with itself included:
+/// "similarity_predictions", "similarity_visible", "similarity_targets"; "similarity_images" between different images'
+/// mean visible tokens, 1 is collapse, and the "effective_rank" of those. Of a step besides: "step" (of those done),
+/// "epoch" (zero-based), "learning_rate", "target_momentum", "gamma", "gradient_norm", "images_per_second".
+typedef struct lm_metrics {
+  int64_t count;
+  lm_metric list[LM_MOST_METRICS];
+} lm_metrics;
+/// The value of that name; nan where there is none.
+double lm_metric_value(const lm_metrics *metrics, const char *name);
 
 /// What the loss of a batch is computed from. Images are [batch, crop height, crop width, channels], normalised.
 typedef struct lm_crops {
   const float *images;
   const lm_views *views;
-  const float *target_images;     ///< recoloured, where target_view is "recolored"; else NULL
-  const float *second_images;     ///< other crops of the same images, where contrast_coefficient > 0; else NULL
-  const lm_views *second_views;   ///< theirs
+  const float *target_images;    ///< recoloured, where target_view is "recolored"; else NULL
+  const float *second_images;    ///< other crops of the same images, where contrast_coefficient > 0; else NULL
+  const lm_views *second_views;  ///< theirs
 } lm_crops;
 
 /// The loss of a batch; gradients are added to those collected. `gamma`: γ of the similarity constraint. `seed`: of
 /// what dropout and drop path leave out, where the model has them. `precision`: what the operands of products are
 /// rounded to, "float32" (also NULL), "bf16" (LM_VALUE without AVX512-BF16) or "auto" (bf16 where there is).
 lm_status lm_model_loss(
-    lm_model *model, const lm_crops *crops, double gamma, uint64_t seed, const char *precision, lm_batch_metrics *metrics);
+    lm_model *model, const lm_crops *crops, double gamma, uint64_t seed, const char *precision, lm_metrics *metrics);
 /// Where a loss stands: `*position` is 1 at chance and 0 at the floor (nan where there is none), `*meaning` says what
-/// that means. Of `metrics` it reads the loss and the similarities. Free the text with lm_text_free.
-lm_status lm_model_diagnose(lm_model *model, const lm_batch_metrics *metrics, double *position, char **meaning);
-void lm_model_clear_gradients(lm_model *model);
+/// that means. Of `metrics` it reads the loss and the similarities.
+lm_status lm_model_diagnose(lm_model *model, const lm_metrics *metrics, double *position, char **meaning);
+lm_status lm_model_clear_gradients(lm_model *model);
 /// target ← momentum · target + (1 − momentum) · online
 lm_status lm_model_update_target(lm_model *model, double momentum);
 void lm_model_free(lm_model *model);
+
+// ---- Training ------------------------------------------------------------------------------------------------------
 
 typedef struct lm_adamw lm_adamw;
 /// AdamW over the trained parameters of a model.
@@ -237,18 +267,7 @@ lm_status lm_adamw_create(
 lm_status lm_adamw_step(lm_adamw *optimizer, double learning_rate);
 void lm_adamw_free(lm_adamw *optimizer);
 
-// ---- Training ------------------------------------------------------------------------------------------------------
-
 typedef struct lm_trainer lm_trainer;
-
-typedef struct lm_step_metrics {
-  lm_batch_metrics batch;
-  int64_t step;   ///< steps done, this one included
-  int64_t epoch;  ///< zero-based
-  double learning_rate, target_momentum, gamma;
-  double gradient_norm;
-  double images_per_second;
-} lm_step_metrics;
 
 /// The course of a run.
 typedef struct lm_trainer_state {
@@ -258,14 +277,12 @@ typedef struct lm_trainer_state {
   bool looks_collapsed;  ///< the last step crossed collapse_similarity or collapse_rank
 } lm_trainer_state;
 
-lm_status lm_trainer_create(lm_model *model, const lm_dataset *dataset, const char *training_options, lm_trainer **trainer);
-void lm_trainer_progress(const lm_trainer *trainer, lm_trainer_state *state);
-/// All training options with their values.
-lm_status lm_trainer_configuration(const lm_trainer *trainer, char **options);
+lm_status lm_trainer_create(
+    lm_model *model, const lm_dataset *dataset, const char *training_options, lm_trainer **trainer);
+lm_status lm_trainer_progress(const lm_trainer *trainer, lm_trainer_state *state);
 /// The precision that its steps compute with, "float32" or "bf16": what "auto" stands for here.
-lm_status lm_trainer_precision(const lm_trainer *trainer, const char **precision);
-/// The memory that a step takes at its fullest, in bytes, predicted without computing; what the process holds besides
-/// is not counted.
+lm_status lm_trainer_precision(const lm_trainer *trainer, char **precision);
+/// Bytes that a step takes at its fullest, predicted without computing; what the process holds besides is not counted.
 typedef struct lm_memory_estimate {
   int64_t weights;  ///< the target encoder's included
   int64_t moments;  ///< the optimiser's
@@ -276,14 +293,14 @@ typedef struct lm_memory_estimate {
 /// Gradients collected are forgotten.
 lm_status lm_trainer_memory_estimate(const lm_trainer *trainer, lm_memory_estimate *estimate);
 /// One optimiser step. `*done` is true, and nothing else happens, when the run is over.
-lm_status lm_trainer_step(lm_trainer *trainer, lm_step_metrics *metrics, bool *done);
+lm_status lm_trainer_step(lm_trainer *trainer, lm_metrics *metrics, bool *done);
 /// Writes everything needed to go on exactly: beside the path, synced, renamed.
 lm_status lm_trainer_save(const lm_trainer *trainer, const char *path);
 /// Goes back to a saved state. Configurations must be the saved ones (workers may differ).
 lm_status lm_trainer_restore(lm_trainer *trainer, const char *path);
 void lm_trainer_free(lm_trainer *trainer);
 
-// ---- Encoder -------------------------------------------------------------------------------------------------------
+// ---- Encoders ------------------------------------------------------------------------------------------------------
 
 typedef struct lm_encoder lm_encoder;
 
@@ -293,17 +310,15 @@ lm_status lm_encoder_of_model(const lm_model *model, lm_encoder **encoder);
 /// `options` and `remarks` as for lm_model_load. `options` for weights of others: "family" ("timm", "dino", "dinov2",
 /// "ibot", "moco_v3", "ijepa", "mae", "simmim", "beit"; told from the names where not given; "latentmim": this
 /// project's names), "prefix" (what stands before the encoder's names), "grid", "heads", "mean", "std", "antialias"
-/// (true: positions of other grids are interpolated as timm does, false: as DINO does), "epsilon" (of layer
-/// normalisation, 1e-6).
+/// (true: positions of other grids are interpolated as timm does, false: as DINO does), "epsilon" (of norms, 1e-6).
 lm_status lm_encoder_load(const char *path, const char *options, lm_encoder **encoder, char **remarks);
-/// An encoder from named arrays under the published names (`encoder.*`) or those of another project; see
-/// lm_encoder_load.
+/// An encoder from arrays under the published names (`encoder.*`) or another project's; see lm_encoder_load.
 lm_status lm_encoder_from_arrays(
     const lm_arrays *arrays, const char *title, const char *options, lm_encoder **encoder, char **remarks);
 lm_status lm_encoder_save(const lm_encoder *encoder, const char *path);
 /// The options of the model it belongs to.
 lm_status lm_encoder_configuration(const lm_encoder *encoder, char **options);
-/// Whose names its weights had: "latentmim", or a family as above. Free with lm_text_free.
+/// Whose names its weights had: "latentmim", or a family as above.
 lm_status lm_encoder_family(const lm_encoder *encoder, char **family);
 /// Whether a class token is the first of an image's features.
 bool lm_encoder_has_class_token(const lm_encoder *encoder);
@@ -317,14 +332,14 @@ typedef struct lm_tap {
 } lm_tap;
 
 /// Features of images, [count, N + 1, C], class token first, patches row by row; [count, N, C] without class token.
-/// Sides must be divisible by the patch size.
-/// `precision`: as for lm_model_loss.
+/// Sides must be divisible by the patch size. `precision`: as for lm_model_loss.
 lm_status lm_encoder_features(
     const lm_encoder *encoder, const lm_pixels *pixels, lm_tap tap, const char *precision, float *features);
 /// How far apart images lie behind every layer, 0 … depth: the effective rank of their mean patch tokens and their mean
 /// cosine, [depth + 1] each. At least two images.
 lm_status lm_encoder_spread(
-    lm_encoder *encoder, const lm_pixels *pixels, const char *precision, double *effective_ranks, double *similarities);
+    lm_encoder *encoder, const lm_pixels *pixels, const char *precision, double *effective_ranks,
+    double *similarities);
 
 /// One vector per image of a data set, [count, C]. `options`: {"resize": pixels or 0, "height", "width", "layer",
 /// "norm", "projector", "pooling": "cls" | "mean" | "max" | "topk_mean", "k"}; defaults are the `nn` protocol: resize
@@ -336,19 +351,12 @@ void lm_encoder_free(lm_encoder *encoder);
 
 // ---- Evaluation ----------------------------------------------------------------------------------------------------
 
-/// Pools tokens [count, tokens, width], class token first where there is one, to [count, width]: "cls", "mean", "max"
-/// or "topk_mean" (with `k`).
+/// Pools tokens [count, tokens, width], class token first, to [count, width]: "cls", "mean", "max", "topk_mean" of `k`.
 lm_status lm_pool(
-    const float *features, int64_t count, int64_t tokens, int64_t width, bool has_class_token, const char *pooling, int64_t k,
-    float *pooled);
+    const float *features, int64_t count, int64_t tokens, int64_t width, bool has_class_token, const char *pooling,
+    int64_t k, float *pooled);
 
-/// Leave-one-out nearest neighbour by cosine, ties to the lowest index. features [count, width], labels [count];
-/// `neighbors` [count] may be NULL.
-lm_status lm_nearest_neighbor(
-    const float *features, int64_t count, int64_t width, const int64_t *labels, double *accuracy, int64_t *neighbors);
-
-/// Told now and then, on the calling thread, what a long evaluation does: `done` of `total`. False ends it with
-/// LM_INTERRUPTED.
+/// Told now and then, on the calling thread, what a long evaluation does. False ends it with LM_INTERRUPTED.
 typedef bool (*lm_progress)(void *context, const char *what, int64_t done, int64_t total);
 
 /// Feature vectors of images whose classes are known.
@@ -362,22 +370,19 @@ typedef struct lm_labelled_features {
 ///
 /// - `train`: what protocols learn from, NULL where none does. `test`: what they are scored on.
 /// - `entries`: [{"protocol": "nn" | "knn" | "knn_uniform" | "linear" | "few_shot", "options": {…}, "features": {…}},
-///   …]; `features` as in lm_encoder_dataset_features, its defaults the protocol's. NULL: the suite, every protocol
-///   that applies.
+///   …]; `features` as in lm_encoder_dataset_features, its defaults the protocol's. NULL: all protocols that apply.
 /// - `options` of knn: "k" (a number or several), "temperature"; of knn_uniform: "k"; of linear: "preset" ("in100",
 ///   "in1k", "small"), "augment", "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "momentum",
 ///   "weight_decay", "trust_coefficient", "init_std", "seed"; of few_shot: "shots", "seeds", "learning_rate",
-///   "momentum", "weight_decay", "batch_size", "iterations", "schedule" ("cosine", "constant"), "batch_norm",
-///   "init_std".
+///   "momentum", "weight_decay", "batch_size", "iterations", "schedule", "batch_norm", "init_std".
 /// - `progress` may be NULL; `context` is handed to it.
 /// - `*report`: {"results": [{"protocol", "label", "options", "tap", "train", "test", "classes", "seeds", "accuracy",
 ///   "deviation", "scores": [[name, accuracy], …], "history": [[name, accuracy], …], "images", "predictions",
-///   "neighbors", "losses", "row"}, …], "left_out": [[protocol, reason], …], "markdown"}. Free it with lm_text_free.
+///   "neighbors", "losses", "row"}, …], "left_out": [[protocol, reason], …], "markdown"}.
 lm_status lm_evaluate(
-    const lm_encoder *encoder, const lm_dataset *train, const lm_dataset *test, const char *entries, lm_progress progress,
-    void *context, char **report);
-/// The same for features that are there already; entries have no "features". `tap`: what results say of where they come
-/// from.
+    const lm_encoder *encoder, const lm_dataset *train, const lm_dataset *test, const char *entries,
+    lm_progress progress, void *context, char **report);
+/// The same for features at hand; entries have no "features". `tap`: where results say that features are taken.
 lm_status lm_evaluate_features(
     const lm_labelled_features *train, const lm_labelled_features *test, const char *tap, const char *entries,
     lm_progress progress, void *context, char **report);
@@ -388,23 +393,26 @@ lm_status lm_evaluate_features(
 ///   "min_learning_rate", "weight_decay", "layer_decay", "crop_area", "drop_path", "label_smoothing", "mixup",
 ///   "cutmix", "switch_probability", "rand_augment", "erasing_probability", "init_std", "precision", "recompute",
 ///   "evaluate_every", "seed".
-/// - `features`: as in lm_encoder_dataset_features, of which framing and pooling count; NULL: the mean of the patch
-///   tokens.
+/// - `features`: as in lm_encoder_dataset_features: framing and pooling count; NULL: the mean of the patch tokens.
 /// - `progress`, `context`: as for lm_evaluate.
 /// - `*tuned`: the trained encoder, without a projector. `*report`: one result in the form of lm_evaluate's; its
-///   "history" holds the accuracies on the way. Free it with lm_text_free.
+///   "history" holds the accuracies on the way.
 lm_status lm_fine_tune(
-    const lm_encoder *encoder, const lm_dataset *train, const lm_dataset *test, const char *options, const char *features,
-    lm_progress progress, void *context, lm_encoder **tuned, char **report);
+    const lm_encoder *encoder, const lm_dataset *train, const lm_dataset *test, const char *options,
+    const char *features, lm_progress progress, void *context, lm_encoder **tuned, char **report);
 
 // ---- Segmentation --------------------------------------------------------------------------------------------------
+
+/// Divides rows [count, width] by their length, in place.
+lm_status lm_normalize_rows(float *rows, int64_t count, int64_t width);
 
 typedef struct lm_tree lm_tree;
 
 /// Agglomerative clustering of feature rows [count, width]. `linkage`: "ward", "average", "complete" or "single".
 /// `rows` and `columns`: the grid the features lie on, to merge 4-neighbours only; 0 and 0: any two.
 lm_status lm_tree_build(
-    const float *features, int64_t count, int64_t width, const char *linkage, int64_t rows, int64_t columns, lm_tree **tree);
+    const float *features, int64_t count, int64_t width, const char *linkage, int64_t rows, int64_t columns,
+    lm_tree **tree);
 /// The number of leaves, N.
 int64_t lm_tree_count(const lm_tree *tree);
 /// [N − 1, 4]: the two clusters merged (N + i is the cluster of merge i), their distance, leaves of the new one.
@@ -415,10 +423,7 @@ lm_status lm_tree_cut(const lm_tree *tree, int64_t segments, int32_t *labels);
 lm_status lm_tree_cut_at(const lm_tree *tree, double distance, int32_t *labels);
 void lm_tree_free(lm_tree *tree);
 
-/// Divides rows [count, width] by their length, in place.
-lm_status lm_normalize_rows(float *rows, int64_t count, int64_t width);
-
-/// Brings a label map [grid rows, grid columns] to [height, width]. `method`: "nearest", or "bilinear" on one-hot maps.
+/// Brings a label map [rows, columns] to [height, width]. `method`: "nearest", or "bilinear" on one-hot maps.
 lm_status lm_upsample_labels(
     const int32_t *labels, int64_t rows, int64_t columns, int64_t height, int64_t width, const char *method,
     int32_t *upsampled);

@@ -1,3 +1,5 @@
+import Compute
+
 /// How labels of patches become labels of pixels.
 public enum LabelUpsampling: String, Sendable, CaseIterable {
   /// The label of the patch that the pixel's centre lies in.
@@ -18,7 +20,8 @@ let mostPixels = 1 << 31
 ///   - height: and `width`: size wanted, 2³¹ pixels at most.
 ///   - mode: what a pixel between patches gets.
 /// - Returns: [height, width].
-/// - Throws: `SegmentationError.labelMap` when sizes are not positive, too large or do not go with the labels.
+/// - Throws: `SegmentationError.labelMap` when sizes are not positive, too large or do not go with the labels;
+///   `OutOfMemory`.
 public func upsample(
   labels: [Int], rows: Int, columns: Int, toHeight height: Int, width: Int, mode: LabelUpsampling = .nearest
 ) throws -> [Int] {
@@ -29,6 +32,8 @@ public func upsample(
   else {
     throw SegmentationError.labelMap(found: labels.count, rows: rows, columns: columns, height: height, width: width)
   }
+  // Labels, and where each row and column of pixels falls.
+  try OutOfMemory.check(bytes: pixels * MemoryLayout<Int>.stride + (height + width) * MemoryLayout<AxisSample>.stride)
   let vertical = (0..<height).map { AxisSample($0, of: height, in: rows) }
   let horizontal = (0..<width).map { AxisSample($0, of: width, in: columns) }
   var result: [Int] = []

@@ -16,7 +16,7 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var positions = PositionRule.linspace
   /// Whether position tables are trained, starting from the fixed ones.
   public var learnPositions = false
-  /// V, patches the online encoder sees; for `multi_block` masks it is drawn.
+  /// V, patches the online encoder sees. Means nothing with `multi_block` masks, which draw it.
   public var numVisible = 20
   public var mask = MaskRule.random
   /// Side of the squares that random masks are made of, in patches.
@@ -80,9 +80,13 @@ public struct ModelConfiguration: Sendable, Equatable {
   /// L, grid cells of training crops; T, target patches.
   public var numPatches: Int { trainingRows * trainingColumns }
   public var numTarget: Int { numPatches - numVisible }
+  /// V and T; nil where masks draw them, batch by batch.
+  public var patchCounts: (visible: Int, target: Int)? { mask == .multiBlock ? nil : (numVisible, numTarget) }
+  /// Side of a cell of training crops, a patch and its gap, in pixels.
+  public var cellSide: Int { patchSize + patchGap }
   /// The training crop, in pixels.
-  public var cropHeight: Int { rows * (patchSize + (cropRule == .grow ? patchGap : 0)) }
-  public var cropWidth: Int { columns * (patchSize + (cropRule == .grow ? patchGap : 0)) }
+  public var cropHeight: Int { rows * (cropRule == .grow ? cellSide : patchSize) }
+  public var cropWidth: Int { columns * (cropRule == .grow ? cellSide : patchSize) }
   /// The image without gaps, in pixels: what inference sees by default.
   public var imageHeight: Int { rows * patchSize }
   public var imageWidth: Int { columns * patchSize }
@@ -90,7 +94,7 @@ public struct ModelConfiguration: Sendable, Equatable {
   /// Parameters of the encoder's blocks without biases and norms: a lower bound that takes no memory to find.
   var leastParameterCount: Int { depth * width * (4 * width + 2 * Int(Double(width) * mlpRatio)) }
 
-  private func trained(_ cells: Int) -> Int { cropRule == .grow ? cells : cells * patchSize / (patchSize + patchGap) }
+  private func trained(_ cells: Int) -> Int { cropRule == .grow ? cells : cells * patchSize / cellSide }
 
   var patchGrid: PatchGrid {
     PatchGrid(

@@ -12,7 +12,7 @@ extension ModelConfiguration: Configurable {
       .choice("gap_offset", \.gapOffset),
       .choice("positions", \.positions),
       .flag("learn_positions", \.learnPositions),
-      .integer("num_visible", \.numVisible, 1...65536),
+      numVisible,
       .choice("mask", \.mask),
       .integer("mask_block", \.maskBlock, 1...64),
       .choice("masked_input", \.maskedInput),
@@ -75,6 +75,16 @@ extension ModelConfiguration: Configurable {
     }
   }
 
+  /// `num_visible`: null where masks draw it, and for what `mask_ratio` says.
+  private static var numVisible: Option<Self> {
+    let number = Option<Self>.integer("num_visible", \.numVisible, 1...65536)
+    return Option(name: number.name) {
+      $0.patchCounts == nil ? .null : number.read($0)
+    } write: { root, place in
+      if place.value != .null { try number.write(&root, place) }
+    }
+  }
+
   /// Every option by its name.
   public var json: JSONValue { allOptions }
 
@@ -119,7 +129,7 @@ extension ModelConfiguration: Configurable {
   /// - Throws: `ConfigurationError`, `JSONError`.
   mutating func setVisible(_ json: JSONCursor, preset: Preset) throws {
     let ratio = try json.optionalMember("mask_ratio")?.double()
-    let isNumberGiven = try json.optionalMember("num_visible") != nil
+    let isNumberGiven = try json.optionalMember("num_visible").map { $0.value != .null } ?? false
     if isNumberGiven, ratio != nil {
       throw ConfigurationError("mask_ratio", "and num_visible are both given, wanted one of them")
     }

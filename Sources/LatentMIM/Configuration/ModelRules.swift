@@ -28,7 +28,7 @@ extension ModelConfiguration {
   }
 
   private func checkMask() throws {
-    guard numPatches >= 3, numVisible <= numPatches - 2 else {
+    guard patchCounts == nil || (numPatches >= 3 && numVisible <= numPatches - 2) else {
       throw ConfigurationError(
         "num_visible", "is \(numVisible) of \(numPatches) grid cells, wanted at least 2 cells left as targets")
     }

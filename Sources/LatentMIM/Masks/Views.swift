@@ -30,11 +30,14 @@ public struct Views: Sendable, Equatable {
   /// masks, sizes also on the other images of the batch.
   ///
   /// - Parameter images: indices of the images in their data set.
-  /// - Throws: `ConfigurationError`.
+  /// - Throws: `ConfigurationError`, `ViewsError.batch`, `OutOfMemory`.
   public static func sample(
     _ configuration: ModelConfiguration, seed: UInt64, epoch: Int = 0, images: [Int]
   ) throws -> Views {
     try configuration.validate()
+    guard 1...mostImages ~= images.count else { throw ViewsError.batch(images.count) }
+    // Cells chosen and their offsets, and arrays on the way.
+    try OutOfMemory.check(bytes: images.count * (32 * configuration.numPatches + 64))
     let mask = configuration.masking
     let streams = images.map { RandomStream(seed: seed, purpose: .views, epoch: epoch, item: $0) }
     let choices = try mask.choose(streams.map { configuration.mask == .random ? $0 : $0.of(purpose: .blocks) })
@@ -42,6 +45,9 @@ public struct Views: Sendable, Equatable {
       batch: images.count, visible: choices.flatMap(\.visible), target: choices.flatMap(\.target),
       offsets: streams.flatMap(configuration.offsets), targetBlocks: mask.targetBlocks)
   }
+
+  /// Images of a batch; no product of sizes overflows with so many.
+  private static let mostImages = 1 << 30
 
   /// The views of some of the images.
   func part(_ images: Range<Int>) -> Views {
@@ -56,7 +62,7 @@ public struct Views: Sendable, Equatable {
   /// - Throws: `ViewsError` where sizes, cells or offsets do not fit the configuration.
   func validate(_ configuration: ModelConfiguration) throws {
     let cells = configuration.numPatches
-    guard batch > 0 else { throw ViewsError.count(name: "batch", found: batch, wanted: 1) }
+    guard 1...Self.mostImages ~= batch else { throw ViewsError.batch(batch) }
     let isDrawn = configuration.mask == .multiBlock
     for (name, values, wanted) in [
       ("visible", visible, batch * (isDrawn ? max(numVisible, 1) : configuration.numVisible)),
@@ -102,6 +108,8 @@ extension ModelConfiguration {
 
 /// Views that do not fit the model.
 public enum ViewsError: DescribedError, Equatable {
+  /// There are no images, or more than any batch has.
+  case batch(Int)
   /// An array has the wrong number of values.
   case count(name: String, found: Int, wanted: Int)
   /// A cell number is outside the grid.
@@ -117,6 +125,7 @@ public enum ViewsError: DescribedError, Equatable {
 
   public var description: String {
     switch self {
+    case .batch(let batch): "views: the batch is \(batch) images, wanted 1 … 2³⁰"
     case .count(let name, let found, let wanted): "views: \(name) holds \(found) values, wanted \(wanted)"
     case .cell(let cell, let image, let cells): "views: cell \(cell) of image \(image) is outside 0 ..< \(cells)"
     case .repeated(let cell, let image): "views: cell \(cell) of image \(image) is visible or target twice"

@@ -52,7 +52,12 @@ public final class LatentMIMModel: @unchecked Sendable {
   }
 
   /// target ← m·target + (1 − m)·online; nothing where no target encoder follows.
-  public func updateTarget(momentum: Double) { average?.update(momentum: Float(momentum)) }
+  ///
+  /// - Throws: `ArgumentError` for a momentum outside 0 … 1.
+  public func updateTarget(momentum: Double) throws {
+    guard (0...1).contains(momentum) else { throw ArgumentError("momentum is \(momentum), wanted 0 … 1") }
+    average?.update(momentum: Float(momentum))
+  }
 
   public func clearGradients() {
     for named in onlineParameters { named.parameter.tensor.gradient?.clear() }

@@ -16,6 +16,35 @@ public struct BatchMetrics: Sendable, Equatable {
   public var effectiveRank = 0.0
 
   public init() {}
+
+  /// Each by its name in logs; another one is another line here.
+  private nonisolated(unsafe) static let list: [(name: StaticString, value: WritableKeyPath<BatchMetrics, Double>)] = [
+    ("loss", \.loss),
+    ("similarity_predictions", \.similarityPredictions),
+    ("similarity_visible", \.similarityVisible),
+    ("similarity_targets", \.similarityTargets),
+    ("similarity_images", \.similarityImages),
+    ("effective_rank", \.effectiveRank),
+  ]
+
+  /// All of them by name.
+  public var named: [Metric] { Self.list.map { Metric($0.name, self[keyPath: $0.value]) } }
+
+  /// Metrics that somebody kept by name; nan for what he did not.
+  public init(value: (String) -> Double?) {
+    for entry in Self.list { self[keyPath: entry.value] = value("\(entry.name)") ?? .nan }
+  }
+}
+
+/// One number that was measured, by its name in logs.
+public struct Metric: Sendable {
+  public let name: StaticString
+  public let value: Double
+  /// Whether it counts something: steps, epochs.
+  public let isCount: Bool
+
+  public init(_ name: StaticString, _ value: Double) { (self.name, self.value, isCount) = (name, value, false) }
+  public init(_ name: StaticString, count: Int) { (self.name, value, isCount) = (name, Double(count), true) }
 }
 
 /// The mean-pooled tokens of images, collected over the parts of a batch, and how they lie to each other.

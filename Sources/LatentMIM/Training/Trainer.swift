@@ -13,6 +13,15 @@ public struct StepMetrics: Sendable {
   /// √Σg² over all trained parameters.
   public let gradientNorm: Double
   public let imagesPerSecond: Double
+
+  /// Everything by name, as logs have it.
+  public var named: [Metric] {
+    [Metric("step", count: step), Metric("epoch", count: epoch)] + batch.named + [
+      Metric("learning_rate", values.learningRate), Metric("target_momentum", values.targetMomentum),
+      Metric("gamma", values.gamma), Metric("gradient_norm", gradientNorm),
+      Metric("images_per_second", imagesPerSecond),
+    ]
+  }
 }
 
 /// Trains a model on a data set, step by step: schedules, target average, loss, gradients, AdamW.
@@ -34,6 +43,8 @@ public final class Trainer: @unchecked Sendable {
   let batches: TrainingBatches
   /// Steps that the target encoder was averaged for: once for each, also where a step is tried again.
   var averagedSteps = 0
+  /// Whether a step is known to fit in memory.
+  var hasCheckedMemory = false
   private var collapse: CollapseGuard
 
   /// - Throws: `ConfigurationError`, `PrecisionError`, `LoaderError` where the data set holds less than one batch,
@@ -60,11 +71,12 @@ public final class Trainer: @unchecked Sendable {
 
   /// One optimiser step; nil when the run is over.
   ///
-  /// - Throws: `NonFiniteError` when the loss is not finite, errors of the data set, `Interrupted`, `OutOfMemory`. The
-  ///   step has not been taken then and can be tried again. `CollapseError`, where the configuration watches for it:
+  /// - Throws: `StepTooLarge` before the first; `NonFiniteError` when the loss is not finite, errors of the data set,
+  ///   `Interrupted`, `OutOfMemory`. The step has not been taken then and can be tried again. `CollapseError`, where the configuration watches for it:
   ///   the step has been taken.
   public func next() throws -> StepMetrics? {
     guard step < totalSteps else { return nil }
+    try checkMemory()
     let metrics: StepMetrics
     do {
       metrics = try takeStep()
@@ -90,7 +102,7 @@ public final class Trainer: @unchecked Sendable {
     model.clearGradients()  // what somebody looked at between steps is not part of this one
     let count = configuration.accumulationSteps
     let batch = try count > 1 && model.needsWholeBatch ? wholeBatch(count, epoch) : nil
-    averageTarget(values.targetMomentum)
+    try averageTarget(values.targetMomentum)
     let mixed = try batch.flatMap { try mixedTerms($0, gamma: values.gamma) }
     for index in 0..<count {
       let part = try batch?[index] ?? nextPart(index, of: count, epoch)
@@ -155,9 +167,9 @@ public final class Trainer: @unchecked Sendable {
 
   /// Before targets are computed, once a step: here where the step before has not done it. At the very first the target
   /// is a copy and stays one.
-  private func averageTarget(_ momentum: Double) {
+  private func averageTarget(_ momentum: Double) throws {
     guard averagedSteps <= step else { return }
-    model.updateTarget(momentum: momentum)
+    try model.updateTarget(momentum: momentum)
     averagedSteps = step + 1
   }
 

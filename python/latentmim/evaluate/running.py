@@ -49,10 +49,11 @@ def score(
 def _score_features(
     protocol: str, options: dict[str, Any], train: Features | None, test: Features, progress: bool
 ) -> Result:
-    pair = None if train is None else train._pair()
+    vectors, labels = (None, None) if train is None else train._pair()
     entry = f"[{entry_text(protocol, options)}]"
     with Bar(progress) as bar:
-        return Report._from_json(_native.evaluate_features(pair, test._pair(), test.tap, entry, bar)).results[0]
+        report = _native.evaluate_features(vectors, labels, *test._pair(), test.tap, entry, bar)
+    return Report._from_json(report).results[0]
 
 
 def run(encoder: Encoder, train: Images | None, test: Images, entries: str | None, progress: bool) -> Report:

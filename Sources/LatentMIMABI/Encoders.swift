@@ -1,0 +1,103 @@
+import CLatentMIM
+import Compute
+import Evaluation
+import Images
+import LatentMIM
+import Tensors
+
+/// The encoder behind a handle.
+func encoder(_ handle: Handle) throws -> Encoder { try object(handle, Encoder.self) }
+
+@c @implementation public func lm_encoder_of_model(_ handle: Handle, _ encoder: HandlePlace) -> lm_status {
+  attempt(handingOut: encoder) { try model(handle).onlineEncoder }
+}
+
+@c @implementation public func lm_encoder_load(
+  _ path: Text, _ optionsText: Text, _ encoder: HandlePlace, _ remarks: TextPlace
+) -> lm_status {
+  attempt(handingOut: encoder, remarks) {
+    let loaded = try Encoder.load(from: text(path, "path"), options: options(optionsText, "options"))
+    return (loaded.encoder, loaded.remarks)
+  }
+}
+
+@c @implementation public func lm_encoder_from_arrays(
+  _ arrays: Handle, _ title: Text, _ optionsText: Text, _ encoder: HandlePlace, _ remarks: TextPlace
+) -> lm_status {
+  attempt(handingOut: encoder, remarks) {
+    let loaded = try Encoder.load(
+      object(arrays, NamedArrays.self), title: text(title, "title"), options: options(optionsText, "model options"))
+    return (loaded.encoder, loaded.remarks)
+  }
+}
+
+@c @implementation public func lm_encoder_save(_ handle: Handle, _ path: Text) -> lm_status {
+  attempt { try encoder(handle).save(to: text(path, "path")) }
+}
+
+@c @implementation public func lm_encoder_configuration(_ handle: Handle, _ options: TextPlace) -> lm_status {
+  attempt(handingOut: options) { try encoder(handle).configuration.json.text() }
+}
+
+@c @implementation public func lm_encoder_family(_ handle: Handle, _ family: TextPlace) -> lm_status {
+  attempt(handingOut: family) { try encoder(handle).family }
+}
+
+@c @implementation public func lm_encoder_has_class_token(_ handle: Handle) -> Bool {
+  (try? encoder(handle))?.hasClassToken ?? false
+}
+
+@c @implementation public func lm_encoder_features(
+  _ handle: Handle, _ pixels: UnsafePointer<lm_pixels>?, _ tap: lm_tap, _ precisionName: Text, _ features: FloatPlace
+) -> lm_status {
+  attempt {
+    let encoder = try encoder(handle)
+    let tokens = try encoder.features(
+      encoder.normalized(given(pixels, "pixels").pointee, "features"),
+      tap: FeatureTap(layer: tap.layer == -1 ? nil : Int(tap.layer), normed: tap.norm, projected: tap.projector),
+      scaling: tap.extend_positions ? .extend : .span, precision: precision(precisionName))
+    try write(tokens.buffer.values, features, "features")
+  }
+}
+
+extension Encoder {
+  /// Pixels at their own size, as the encoder wants them.
+  fileprivate func normalized(_ pixels: lm_pixels, _ operation: String) throws -> Tensor {
+    guard pixels.channels == configuration.channels else {
+      throw ArgumentError(
+        "\(operation): images have \(pixels.channels) channels, the encoder wants \(configuration.channels)")
+    }
+    let images = try pixels.dataset()
+    let shape = [images.count, images.height, images.width, images.channels]
+    let buffer = try Buffer(count: shape.reduce(1, *))
+    try images.resample(
+      height: images.height, width: images.width, configuration.normalization(), into: buffer.pointer)
+    return try Tensor(shape: shape, buffer: buffer)
+  }
+}
+
+@c @implementation public func lm_encoder_spread(
+  _ handle: Handle, _ pixels: UnsafePointer<lm_pixels>?, _ precisionName: Text, _ effectiveRanks: NumberPlace,
+  _ similarities: NumberPlace
+) -> lm_status {
+  attempt {
+    let encoder = try encoder(handle)
+    let found = try encoder.spread(
+      encoder.normalized(given(pixels, "pixels").pointee, "spread"), precision: precision(precisionName))
+    try write(found.map(\.effectiveRank), effectiveRanks, "effective_ranks")
+    try write(found.map(\.similarity), similarities, "similarities")
+  }
+}
+
+@c @implementation public func lm_encoder_dataset_features(
+  _ handle: Handle, _ images: Handle, _ indices: Integers, _ count: Int64, _ optionsText: Text, _ features: FloatPlace
+) -> lm_status {
+  attempt {
+    let encoder = try encoder(handle)
+    let wanted = try FeatureProtocol(json: options(optionsText, "feature options"), for: encoder.configuration)
+    let found = try wanted.features(encoder, dataset(images), indices: integers(indices, count, "indices"))
+    try write(found.values, features, "features")
+  }
+}
+
+@c @implementation public func lm_encoder_free(_ handle: Handle) { release(handle, Encoder.self) }

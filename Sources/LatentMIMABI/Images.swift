@@ -1,0 +1,58 @@
+import CLatentMIM
+import Compute
+import Images
+
+/// A decoded image behind a handle: float32 in 0 … 1.
+final class ImageBox {
+  let shape: [Int]
+  let pixels: Buffer
+
+  init(_ image: Image) throws {
+    shape = [image.height, image.width, image.channels]
+    pixels = try Resampling(
+      height: image.height, width: image.width, normalization: .none(channels: image.channels))(image)
+  }
+}
+
+extension lm_pixels {
+  /// The pixels as a data set, in place; labels are checked there.
+  func dataset(labels: [Int]? = nil) throws -> ImageArrays {
+    let count = try elementCount([count, height, width, channels], "pixels")
+    let start = try given(values, "pixels.values")
+    let memory =
+      switch type {
+      case LM_UINT8: PixelMemory(borrowing: start.assumingMemoryBound(to: UInt8.self), count: count)
+      case LM_FLOAT32: PixelMemory(borrowing: start.assumingMemoryBound(to: Float.self), count: count)
+      default: throw ArgumentError("pixels.type is \(type.rawValue), wanted LM_UINT8 or LM_FLOAT32")
+      }
+    return try ImageArrays(memory, shape: [self.count, height, width, channels].map { Int($0) }, labels: labels)
+  }
+}
+
+@c @implementation public func lm_resize(
+  _ pixels: UnsafePointer<lm_pixels>?, _ height: Int64, _ width: Int64, _ resized: FloatPlace
+) -> lm_status {
+  attempt {
+    let images = try given(pixels, "pixels").pointee.dataset()
+    try images.resample(
+      height: Int(height), width: Int(width), .none(channels: images.channels), into: given(resized, "resized"))
+  }
+}
+
+@c @implementation public func lm_image_load(_ path: Text, _ image: HandlePlace) -> lm_status {
+  attempt(handingOut: image) { try ImageBox(loadJPEG(text(path, "path"))) }
+}
+
+@c @implementation public func lm_image_size(
+  _ image: Handle, _ height: IntegerPlace, _ width: IntegerPlace, _ channels: IntegerPlace
+) {
+  let shape = (try? object(image, ImageBox.self))?.shape ?? [0, 0, 0]
+  for (place, size) in zip([height, width, channels], shape) { place?.pointee = Int64(size) }
+}
+
+@c @implementation public func lm_image_read(_ image: Handle, _ values: FloatPlace) {
+  guard let pixels = (try? object(image, ImageBox.self))?.pixels else { return }
+  values?.update(from: pixels.pointer, count: pixels.count)
+}
+
+@c @implementation public func lm_image_free(_ image: Handle) { release(image, ImageBox.self) }

@@ -1,0 +1,86 @@
+#include "private.h"
+
+static PyObject *dataset_new(lm_dataset *dataset, PyObject *keeps) {
+  return handle_new(dataset_kind, dataset, RELEASE(lm_dataset_free), keeps, NULL);
+}
+
+METHOD(dataset_folder, "path, skip_unreadable, /", "-> data set") {
+  PATH path = {0};
+  int skip_unreadable;
+  lm_dataset *dataset = NULL;
+  PARSE("O&p", path_argument, &path, &skip_unreadable);
+  CALL(NULL, lm_dataset_folder(path.text, skip_unreadable, &dataset));
+  return dataset_new(dataset, NULL);
+}
+
+METHOD(dataset_arrays, "images, labels, /", "-> data set; labels may be None") {
+  ARRAY images = PIXELS("images"), labels = READ("labels", INT64, 1);
+  lm_dataset *dataset = NULL;
+  PARSE("O&O&", array_argument, &images, optional_array, &labels);
+  lm_pixels pixels = pixels_of(&images);
+  if (labels.is_held) SHAPED(labels, pixels.count);
+  // A memory view holds the array's memory in place as long as the data set lives; labels are copied.
+  PyObject *keeps = PyMemoryView_FromObject(PyTuple_GetItem(args, 0));
+  if (!keeps) return NULL;
+  lm_status status;
+  WITHOUT_GIL(status = lm_dataset_arrays(&pixels, DATA(labels), &dataset));
+  PyObject *capsule = status == LM_OK ? dataset_new(dataset, keeps) : fail(status);
+  Py_DECREF(keeps);
+  return capsule;
+}
+
+METHOD(dataset_count, "dataset, /", "-> int") {
+  ONLY(dataset);
+  return PyLong_FromLongLong(lm_dataset_count(dataset->raw));
+}
+
+METHOD(dataset_channels, "dataset, /", "-> int") {
+  ONLY(dataset);
+  return PyLong_FromLongLong(lm_dataset_channels(dataset->raw));
+}
+
+METHOD(dataset_labels, "dataset, labels, /", "-> whether there are any; they are written unless labels is None") {
+  struct handle *dataset;
+  ARRAY labels = WRITTEN("labels", INT64, 1);
+  PARSE("O&O&", dataset_handle, &dataset, optional_array, &labels);
+  if (labels.is_held) SHAPED(labels, lm_dataset_count(dataset->raw));
+  return PyBool_FromLong(lm_dataset_labels(dataset->raw, DATA(labels)));
+}
+
+METHOD(dataset_description, "dataset, /", "-> JSON of classes, paths and skipped") {
+  ONLY(dataset);
+  TEXT(dataset, lm_dataset_description(dataset->raw, &text));
+}
+
+METHOD(dataset_image, "dataset, index, /", "-> image") {
+  struct handle *dataset;
+  long long index;
+  lm_image *image = NULL;
+  PARSE("O&L", dataset_handle, &dataset, &index);
+  CALL(dataset, lm_dataset_image(dataset->raw, index, &image));
+  return handle_new(image_kind, image, RELEASE(lm_image_free), NULL, NULL);
+}
+
+METHOD(dataset_crops, "dataset, indices, model_options, training_options, epoch, crops, /", "crops are written.") {
+  struct handle *dataset;
+  const char *model, *training;
+  long long epoch;
+  lm_sizes sizes;
+  ARRAY indices = READ("indices", INT64, 1), crops = WRITTEN("crops", FLOAT32, 4);
+  PARSE("O&O&ssLO&", dataset_handle, &dataset, array_argument, &indices, &model, &training, &epoch, array_argument,
+        &crops);
+  CALL(NULL, lm_model_sizes(model, &sizes));
+  SHAPED(crops, SIZE(indices, 0), sizes.crop_height, sizes.crop_width, sizes.channels);
+  DO(dataset, lm_dataset_crops(dataset->raw, DATA(indices), SIZE(indices, 0), model, training, epoch,
+                                      DATA(crops)));
+}
+
+METHOD(dataset_resized, "dataset, indices, resize, images, /", "images [n, height, width, channels] are written.") {
+  struct handle *dataset;
+  long long resize;
+  ARRAY indices = READ("indices", INT64, 1), images = WRITTEN("images", FLOAT32, 4);
+  PARSE("O&O&LO&", dataset_handle, &dataset, array_argument, &indices, &resize, array_argument, &images);
+  SHAPED(images, SIZE(indices, 0), -1, -1, lm_dataset_channels(dataset->raw));
+  DO(dataset, lm_dataset_resized(dataset->raw, DATA(indices), SIZE(indices, 0), resize, SIZE(images, 1),
+                                        SIZE(images, 2), DATA(images)));
+}

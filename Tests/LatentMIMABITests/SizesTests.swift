@@ -1,0 +1,174 @@
+import CLatentMIM
+import LatentMIMABI
+import Testing
+
+/// Sizes that no memory has, as an uninitialised number or bytes in the wrong order give them: a status, never the end
+/// of the process. Behind every pointer there are a few values only.
+@Suite struct SizesTests {
+  static let absurd: [Int64] = [.min, -1, 1 << 40, 1 << 50, 1 << 62, .max]
+
+  /// Refused as a value or for memory, with a message.
+  private func refuses(_ status: lm_status, _ what: String) {
+    #expect([LM_VALUE, LM_MEMORY].contains(status), "\(what): status \(status.rawValue)")
+    #expect(lm_last_error().map { String(cString: $0) } != "", "\(what)")
+  }
+
+  private let floats = UnsafeMutablePointer<Float>.allocate(capacity: 1 << 12)
+  private let doubles = UnsafeMutablePointer<Double>.allocate(capacity: 1 << 8)
+  private let indices = UnsafeMutablePointer<Int64>.allocate(capacity: 1 << 8)
+  private let cells = UnsafeMutablePointer<Int32>.allocate(capacity: 1 << 12)
+
+  init() {
+    floats.initialize(repeating: 0.5, count: 1 << 12)
+    doubles.initialize(repeating: 0, count: 1 << 8)
+    indices.initialize(repeating: 0, count: 1 << 8)
+    cells.initialize(repeating: 0, count: 1 << 12)
+  }
+
+  private static let options = """
+    {"width": 16, "depth": 1, "heads": 1, "grid": 4, "patch_size": 4, "patch_gap": 2, "num_visible": 4, "decoder_width": 16,
+    "decoder_depth": 1, "decoder_heads": 1, "projector_width": 16}
+    """
+
+  private func pixels(_ change: (inout lm_pixels) -> Void = { _ in }) -> lm_pixels {
+    var pixels = lm_pixels(values: floats, type: LM_FLOAT32, count: 2, height: 16, width: 16, channels: 3)
+    change(&pixels)
+    return pixels
+  }
+
+  /// Pixels with one size changed, each in turn.
+  private func pixelCases(_ size: Int64) -> [(String, lm_pixels)] {
+    [
+      ("count \(size)", pixels { $0.count = size }), ("height \(size)", pixels { $0.height = size }),
+      ("width \(size)", pixels { $0.width = size }), ("channels \(size)", pixels { $0.channels = size }),
+    ]
+  }
+
+  @Test(arguments: absurd) func runtime(size: Int64) {
+    refuses(lm_set_thread_count(size), "lm_set_thread_count")
+    var flops = 0.0
+    for place in 0..<3 {
+      var sizes: [Int64] = [8, 8, 8]
+      sizes[place] = size
+      refuses(
+        lm_measure_product("forward", sizes[0], sizes[1], sizes[2], "float32", 0.001, &flops),
+        "lm_measure_product \(sizes)")
+    }
+    refuses(lm_measure_peak("float32", Double(size) * 1e9, &flops), "lm_measure_peak")
+  }
+
+  @Test(arguments: absurd) func images(size: Int64) {
+    for (what, var pixels) in pixelCases(size) { refuses(lm_resize(&pixels, 4, 4, floats), "lm_resize: \(what)") }
+    var whole = pixels()
+    refuses(lm_resize(&whole, size, 4, floats), "lm_resize: height")
+    refuses(lm_resize(&whole, 4, size, floats), "lm_resize: width")
+  }
+
+  @Test(arguments: absurd) func datasets(size: Int64) {
+    for (what, var pixels) in pixelCases(size) {
+      var handle: OpaquePointer?
+      refuses(lm_dataset_arrays(&pixels, indices, &handle), "lm_dataset_arrays: \(what)")
+    }
+    var (whole, dataset, image): (lm_pixels, OpaquePointer?, OpaquePointer?) = (pixels(), nil, nil)
+    #expect(lm_dataset_arrays(&whole, indices, &dataset) == LM_OK)
+    defer { lm_dataset_free(dataset) }
+    refuses(lm_dataset_image(dataset, size, &image), "lm_dataset_image")
+    refuses(lm_dataset_crops(dataset, indices, size, Self.options, "{}", 0, floats), "lm_dataset_crops")
+    refuses(lm_dataset_resized(dataset, indices, size, 0, 4, 4, floats), "lm_dataset_resized: count")
+    refuses(lm_dataset_resized(dataset, indices, 1, 0, size, 4, floats), "lm_dataset_resized: height")
+    refuses(lm_dataset_resized(dataset, indices, 1, 0, 4, size, floats), "lm_dataset_resized: width")
+    if size > 0 { refuses(lm_dataset_resized(dataset, indices, 1, size, 4, 4, floats), "lm_dataset_resized: resize") }
+  }
+
+  @Test(arguments: absurd) func models(size: Int64) {
+    var (model, arrays): (OpaquePointer?, OpaquePointer?)
+    #expect(lm_model_create(Self.options, 0, &model) == LM_OK)
+    #expect(lm_arrays_create(&arrays) == LM_OK)
+    defer {
+      lm_model_free(model)
+      lm_arrays_free(arrays)
+    }
+    var parameter = lm_parameter()
+    refuses(lm_model_parameter(model, size, &parameter), "lm_model_parameter")
+    refuses(lm_model_read_parameter(model, size, floats), "lm_model_read_parameter")
+    refuses(lm_model_read_gradient(model, size, floats), "lm_model_read_gradient")
+    if size < 0 || size > 1 << 60 { refuses(lm_arrays_add(arrays, "x", [size, 3], 2, floats), "lm_arrays_add: shape") }
+    refuses(
+      lm_arrays_add(arrays, "x", [1], Int32(truncatingIfNeeded: size >> 8) | 64, floats), "lm_arrays_add: dimensions")
+    let changes: [(String, (inout lm_views) -> Void)] = [
+      ("batch", { $0.batch = size }), ("num_visible", { $0.num_visible = size }),
+      ("num_target", { $0.num_target = size }), ("num_patches", { $0.num_patches = size }),
+      ("target_blocks", { $0.target_blocks = size }),
+    ]
+    for (what, change) in changes {
+      var views = lm_views(
+        batch: 1, num_visible: 4, num_target: 12, num_patches: 16, target_blocks: 1, visible: cells, target: cells,
+        offsets: cells)
+      change(&views)
+      withUnsafePointer(to: views) { views in
+        var crops = lm_crops(
+          images: floats, views: views, target_images: nil, second_images: nil, second_views: nil)
+        refuses(lm_model_loss(model, &crops, 0, 0, nil, nil), "lm_model_loss: \(what)")
+      }
+    }
+    var views = lm_views()
+    views.batch = size
+    refuses(lm_views_sample(Self.options, 0, 0, indices, &views), "lm_views_sample")
+  }
+
+  @Test(arguments: absurd) func encoders(size: Int64) {
+    var (model, encoder, dataset): (OpaquePointer?, OpaquePointer?, OpaquePointer?)
+    var whole = pixels()
+    #expect(lm_model_create(Self.options, 0, &model) == LM_OK && lm_encoder_of_model(model, &encoder) == LM_OK)
+    #expect(lm_dataset_arrays(&whole, nil, &dataset) == LM_OK)
+    defer {
+      lm_encoder_free(encoder)
+      lm_model_free(model)
+      lm_dataset_free(dataset)
+    }
+    let last = lm_tap(layer: -1, norm: true, projector: false, extend_positions: false)
+    for (what, var pixels) in pixelCases(size) {
+      refuses(lm_encoder_features(encoder, &pixels, last, nil, floats), "lm_encoder_features: \(what)")
+      refuses(lm_encoder_spread(encoder, &pixels, nil, doubles, doubles), "lm_encoder_spread: \(what)")
+    }
+    let far = lm_tap(layer: Int32(clamping: size) &- 2, norm: true, projector: false, extend_positions: false)
+    refuses(lm_encoder_features(encoder, &whole, far, nil, floats), "lm_encoder_features: layer")
+    refuses(
+      lm_encoder_dataset_features(encoder, dataset, indices, size, "{}", floats), "lm_encoder_dataset_features")
+  }
+
+  @Test(arguments: absurd) func evaluation(size: Int64) {
+    for place in 0..<3 {
+      var sizes: [Int64] = [2, 3, 4]
+      sizes[place] = size
+      refuses(lm_pool(floats, sizes[0], sizes[1], sizes[2], true, "mean", 1, floats), "lm_pool \(sizes)")
+    }
+    refuses(lm_pool(floats, 2, 3, 4, true, "topk_mean", size, floats), "lm_pool: k")
+    for (count, width) in [(size, 4), (4, size)] {
+      var features = lm_labelled_features(values: floats, labels: indices, count: count, width: width)
+      var report: UnsafeMutablePointer<CChar>?
+      refuses(
+        lm_evaluate_features(nil, &features, "", "[{\"protocol\": \"nn\"}]", nil, nil, &report), "lm_evaluate_features")
+    }
+  }
+
+  @Test(arguments: absurd) func segmentation(size: Int64) {
+    var tree: OpaquePointer?
+    for (count, width) in [(size, 4), (4, size)] {
+      refuses(lm_normalize_rows(floats, count, width), "lm_normalize_rows")
+      refuses(lm_tree_build(floats, count, width, "ward", 0, 0, &tree), "lm_tree_build")
+    }
+    refuses(lm_tree_build(floats, 4, 4, "ward", size, 4, &tree), "lm_tree_build: rows")
+    refuses(lm_tree_build(floats, 4, 4, "ward", 4, size, &tree), "lm_tree_build: columns")
+    #expect(lm_tree_build(floats, 4, 4, "ward", 0, 0, &tree) == LM_OK)
+    defer { lm_tree_free(tree) }
+    refuses(lm_tree_cut(tree, size, cells), "lm_tree_cut")
+    for place in 0..<4 {
+      var sizes: [Int64] = [2, 2, 2, 2]
+      sizes[place] = size
+      refuses(
+        lm_upsample_labels(cells, sizes[0], sizes[1], sizes[2], sizes[3], "nearest", cells),
+        "lm_upsample_labels \(sizes)")
+    }
+  }
+}
