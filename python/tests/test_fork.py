@@ -27,7 +27,7 @@ def child(model: lm.LatentMIM, pipe: Any) -> None:
     pipe.send(work(model))
 
 
-@pytest.mark.parametrize("what", ["compare", "first", "while", "same"])
+@pytest.mark.parametrize("what", ["compare", "first", "while", "same", "many"])
 def test_fork(what: str) -> None:
     """In a process of its own: JAX, which other tests load, does not survive a fork."""
     command = [sys.executable, "-W", "ignore::DeprecationWarning", __file__, what]
@@ -104,6 +104,15 @@ def fork_while_a_thread_uses_the_same_model() -> None:
         thread.join()
 
 
+def fork_often_before_many_threads_work() -> None:
+    """Threads that meet at what Swift's runtime makes at its first use: one child in some hundred waited for ever."""
+    lm.set_thread_count(8)
+    rows = np.random.default_rng(0).normal(size=(300, 48)).astype(np.float32)
+    train, test = (lm.evaluate.Features(part, np.arange(300) % 5) for part in (rows[::-1].copy(), rows))
+    for _ in range(400):
+        run_in_child(lambda: lm.evaluate.knn(None, train, test, k=5, progress=False))
+
+
 def run_in_child(body: Callable[[], object]) -> None:
     child = os.fork()
     if child == 0:
@@ -120,4 +129,5 @@ if __name__ == "__main__":
         "first": fork_before_any_work,
         "while": fork_while_a_thread_works,
         "same": fork_while_a_thread_uses_the_same_model,
+        "many": fork_often_before_many_threads_work,
     }[sys.argv[1]]()

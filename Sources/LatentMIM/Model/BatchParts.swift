@@ -102,18 +102,18 @@ extension LatentMIMModel {
       defer { clearGradients() }
       let held = try (0..<(isHeld ? count - 1 : 0)).map { _ in try crops() }
       try withExtendedLifetime(held) {
-        for _ in 0..<min(count, 2) {
-          let ((_, loss), tape) = try Tape.record {
-            let outputs = try parts.forward(crops())
-            return (
-              outputs,
-              try weightedSum(parts.objectiveTerms(outputs) + parts.mixedTerms(outputs.map(\.mixed), gamma: 0))
-            )
-          }
-          try tape.backward(from: loss)
-        }
+        for _ in 0..<min(count, 2) { try withExtendedLifetime(crops()) { try goThrough($0) } }
       }
     }
+  }
+
+  /// The loss of crops and its gradient, for a dry run.
+  private func goThrough(_ crops: TrainingCrops) throws {
+    let (loss, tape) = try Tape.record {
+      let outputs = try parts.forward(crops)
+      return try weightedSum(parts.objectiveTerms(outputs) + parts.mixedTerms(outputs.map(\.mixed), gamma: 0))
+    }
+    try tape.backward(from: loss)
   }
 
   /// Whether all images of a batch must be there before the first part is computed.
