@@ -152,8 +152,6 @@ int lmk_thread_count(void) {
 
 void lmk_set_thread_count(int count) { atomic_store_explicit(&wanted_threads, clamped(count), memory_order_relaxed); }
 
-int lmk_is_inside_region(void) { return inside_region; }
-
 static void run_alone(long count, lmk_task task, void *context) {
   for (long index = 0; index < count; index++) task(context, index);
 }

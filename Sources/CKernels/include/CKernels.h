@@ -19,8 +19,6 @@ void lmk_parallel(long count, lmk_task task, void *context);
 int lmk_thread_count(void);
 /// Threads that take part from the next region on, the caller's included; clamped to 1 ... 256.
 void lmk_set_thread_count(int count);
-/// Whether the caller is inside a parallel region, where nothing may be allocated.
-int lmk_is_inside_region(void);
 
 // ---- Locks ---------------------------------------------------------------------------------------------------------
 
