@@ -18,7 +18,7 @@ SOURCES := $(shell find Sources -type f) Package.swift pyproject.toml hatch_buil
 
 help:
 	@echo "make demo               train on real photographs, print accuracies, leave pictures in $(OUT)"
-	@echo "make demo DATA=folder   the same on your own JPEG files"
+	@echo "make demo DATA=folder   the same on your own photographs"
 	@echo "make test               all tests, Swift and Python"
 	@echo "make bench              compare with PyTorch, ONNX Runtime, OpenVINO; writes docs/performance.md's tables (an hour or more);"
 	@echo "                        BENCH='--rows features --quick' and the like choose what is run"

@@ -44,16 +44,19 @@ let package = Package(
     .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
     .systemLibrary(name: "CPython", pkgConfig: "python3", providers: [.apt(["python3-dev"])]),
 
-    .target(name: "CKernels", dependencies: ["CJPEG"], cSettings: kernelFlags),
+    .target(name: "CKernels", cSettings: kernelFlags),
+    .target(name: "CImageCodecs", dependencies: ["CJPEG"], cSettings: [.unsafeFlags(["-O3", "-Wall", "-Wextra"])]),
     .target(name: "Compute", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: optimised),
     .target(name: "Files", dependencies: ["Compute"]),
     .target(name: "Tensors", dependencies: ["Compute", "CKernels"], swiftSettings: optimised),
     .target(name: "Networks", dependencies: ["Tensors", "Compute", "CKernels"], swiftSettings: optimised),
-    .target(name: "Images", dependencies: ["Files", "Compute", "CKernels"], swiftSettings: optimised),
+    .target(
+      name: "Images", dependencies: ["Files", "Compute", "CKernels", "CImageCodecs"], swiftSettings: optimised),
     .target(
       name: "LatentMIM", dependencies: ["Networks", "Images", "Tensors", "Files", "Compute"], swiftSettings: optimised),
     .target(
-      name: "Evaluation", dependencies: ["LatentMIM", "Images", "Tensors", "Files", "Compute"], swiftSettings: optimised
+      name: "Evaluation", dependencies: ["LatentMIM", "Networks", "Images", "Tensors", "Files", "Compute"],
+      swiftSettings: optimised
     ),
     .target(name: "CLatentMIM"),
     .target(name: "LatentMIMABI", dependencies: ["CLatentMIM"] + rooms),

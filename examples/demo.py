@@ -1,7 +1,7 @@
 """The main job on real photographs in a few minutes: pre-train without labels, then look at what was learned.
 
     python examples/demo.py                       # grocery photographs, with accuracies
-    python examples/demo.py --data my-photographs # your own JPEG files
+    python examples/demo.py --data my-photographs # your own photographs
 
 Everything is left in one folder: config.json, metrics.jsonl, checkpoints/, encoder.safetensors and pictures/.
 """

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Memory for values, taken from the arena and given back when the last reference goes. Its contents start undefined.
 public final class Buffer: @unchecked Sendable {
   public let raw: UnsafeMutableRawPointer
@@ -8,7 +10,7 @@ public final class Buffer: @unchecked Sendable {
   /// - Throws: `OutOfMemory` where the system has none left.
   public init(count: Int, element: Element = .float32) throws {
     // No address space holds more, and below it sizes can be computed without overflow.
-    guard count < Int.max / 16 else { throw OutOfMemory(bytes: .max, bytesInUse: Arena.shared.statistics.bytesInUse) }
+    guard count < Int.max / 16 else { throw OutOfMemory(bytes: .max) }
     self.count = count
     self.element = element
     size = Arena.blockSize(bytes: max(count, 1) * element.size)
@@ -51,11 +53,17 @@ public struct OutOfMemory: DescribedError {
   public let bytesInUse: Int
   public var description: String { "out of memory: \(bytes) bytes wanted beside \(bytesInUse) in use" }
 
-  /// Before something other than a buffer takes memory, which could only end the process.
-  ///
-  /// - Throws: `OutOfMemory` where the machine has less than `bytes`.
-  public static func check(bytes: Int) throws {
-    guard bytes > Arena.physicalBytes else { return }
+  public init(bytes: Int, bytesInUse: Int = Arena.shared.statistics.bytesInUse) {
+    (self.bytes, self.bytesInUse) = (bytes, bytesInUse)
+  }
+}
+
+/// Asks whether the system would give so many bytes: where an array of the language gets none, the process ends.
+///
+/// - Throws: `OutOfMemory`.
+public func requireMemory(forArrays bytes: Int) throws {
+  guard let memory = malloc(bytes) else {
     throw OutOfMemory(bytes: bytes, bytesInUse: Arena.shared.statistics.bytesInUse)
   }
+  free(memory)
 }

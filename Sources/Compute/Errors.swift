@@ -31,9 +31,9 @@ extension DescribedError {
 public struct SystemError: Sendable, Equatable {
   /// Its errno.
   public let code: Int32
-  public let path: String
+  public let path: FilePath
 
-  public init(code: Int32, path: String) { (self.code, self.path) = (code, path) }
+  public init(code: Int32, path: FilePath) { (self.code, self.path) = (code, path) }
 }
 
 /// An argument outside its range.

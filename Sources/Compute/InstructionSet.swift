@@ -57,10 +57,10 @@ public enum InstructionSetError: DescribedError {
   public var description: String {
     switch self {
     case .unavailable(let name):
-      let there = InstructionSet.allCases.filter(\.isAvailable).map { "'\($0.rawValue)'" }.joined(separator: ", ")
-      return "instruction set '\(name)' is not available here, wanted one of \(there)"
+      let there = InstructionSet.allCases.filter(\.isAvailable).map(\.rawValue)
+      return "instruction set \(quoted([name])) is not available here, wanted \(oneOf(there))"
     case .inUse(let name):
-      return "instruction set '\(name)' was asked for inside a computation, wanted between two of them"
+      return "instruction set \(quoted([name])) was asked for inside a computation, wanted between two of them"
     }
   }
 }

@@ -66,11 +66,14 @@ public struct RandomStream: Sendable, Equatable {
   }
 
   /// A standard normal number, draw `position` of the stream (Box–Muller).
-  public func normal(at position: Int) -> Float {
+  public func standardNormal(at position: Int) -> Double {
     let draw = words(at: position)
     let radius = sqrt(-2 * log((Double(draw.0) + 0.5) * 0x1p-32))
-    return Float(radius * cos(2 * .pi * Double(draw.1) * 0x1p-32))
+    return radius * cos(2 * .pi * Double(draw.1) * 0x1p-32)
   }
+
+  /// The same as float32.
+  public func normal(at position: Int) -> Float { Float(standardNormal(at: position)) }
 
   /// Uniform in 0 ..< `bound`, draw `position` of the stream (64-bit multiply: bias below bound / 2⁶⁴).
   public func integer(below bound: Int, at position: Int) -> Int {

@@ -1,59 +1,6 @@
 import Compute
-import Files
 import Images
 import LatentMIM
-
-/// One protocol on one kind of features.
-public struct EvaluationEntry: Sendable {
-  public var scoring: any ScoringProtocol
-  public var features: FeatureProtocol
-
-  /// - Parameter features: the protocol's own where not given.
-  public init(_ scoring: any ScoringProtocol, for model: ModelConfiguration, features: FeatureProtocol? = nil) {
-    self.scoring = scoring
-    self.features = features ?? type(of: scoring).features(for: model)
-  }
-
-  /// The protocol on its own features, or what is nearest to them of this encoder.
-  init(_ scoring: any ScoringProtocol, for encoder: Encoder) {
-    let usual = type(of: scoring).features(for: encoder.configuration)
-    self.init(scoring, for: encoder.configuration, features: usual.adapted(hasClassToken: encoder.hasClassToken))
-  }
-
-  /// Reads {"protocol": name, "options": {…}, "features": {…}}.
-  ///
-  /// - Parameter hasClassToken: whether the encoder has one; its protocols' own features make do without.
-  /// - Throws: `JSONError`, `EvaluationError`, `PoolingError`, `ShapeError`.
-  public init(json: JSONCursor, for model: ModelConfiguration, hasClassToken: Bool = true) throws {
-    try json.refuseKeys(otherThan: ["protocol", "options", "features"])
-    scoring = try scoringProtocol(json)
-    let usual = type(of: scoring).features(for: model).adapted(hasClassToken: hasClassToken)
-    features =
-      try json.optionalMember("features").map { try FeatureProtocol(json: $0, for: model, over: usual) } ?? usual
-  }
-
-  fileprivate var pass: FeaturePass { FeaturePass(framing: features.framing, tap: features.tap) }
-}
-
-/// Every protocol there is.
-public let scoringProtocols: [any ScoringProtocol.Type] = [
-  LeaveOneOut.self, WeightedNeighbors.self, UniformNeighbors.self, LinearProbe.self, FewShotTransfer.self,
-]
-
-/// The protocol that {"protocol": name, "options": {…}} names.
-///
-/// - Throws: `JSONError`, `EvaluationError`.
-public func scoringProtocol(_ json: JSONCursor) throws -> any ScoringProtocol {
-  let name = try json.member("protocol").string()
-  let options = try json.optionalMember("options")
-  for type in scoringProtocols where type.name == name { return try read(type, options) }
-  throw EvaluationError.unknownProtocol(name, known: scoringProtocols.map { $0.name })
-}
-
-private func read<Scoring: ScoringProtocol>(_ type: Scoring.Type, _ options: JSONCursor?) throws -> any ScoringProtocol
-{
-  if let options { try Scoring(json: options) } else { Scoring() }
-}
 
 /// Scores an encoder by several protocols. Every image goes through the encoder once for each framing and tap, however
 /// many protocols and poolings share them.
@@ -74,13 +21,22 @@ public func evaluate(
 /// Scores features that are there already.
 ///
 /// - Parameter tap: what results say of where they come from.
-/// - Throws: `EvaluationError`, `Interrupted`, what `progress` throws.
+/// - Throws: `EvaluationError`, also for a protocol that wants images; `Interrupted`, what `progress` throws.
 public func evaluate(
   train: LabelledFeatures?, test: LabelledFeatures, tap: String, _ scoring: any ScoringProtocol,
   progress: EvaluationProgress = { _, _, _ in }
 ) throws -> EvaluationResult {
-  let score = try scoring.score(train: train, test: test, progress: progress)
-  return EvaluationResult(scoring, tap: tap, trainCount: train?.count, test: test, score: score)
+  try scoring.check(training: train?.count)
+  // Labels, classes, predictions and the report's text.
+  try requireMemory(forArrays: 256 * (test.count + (train?.count ?? 0)) + 4 << 20)
+  switch scoring.scoring {
+  case .test(let score): return EvaluationResult(scoring, tap: tap, trainCount: nil, score: try score(test, progress))
+  case .sets(let score):
+    guard let train else { throw EvaluationError.noTrainingSet(scoring: type(of: scoring).name) }
+    let found = try score(ClassificationTask(train: train, test: test), progress)
+    return EvaluationResult(scoring, tap: tap, trainCount: train.count, score: found)
+  case .images: throw EvaluationError.noImages(scoring: scoring.label)
+  }
 }
 
 /// Extracts features pass by pass, and hands each entry's outcome over. What can be refused is refused before that.
@@ -98,31 +54,39 @@ func score(
     } catch { try outcome(index, .failure(error)) }
   }
   while let first = left.first {
-    let pass = entries[first].pass
-    let together = left.filter { entries[$0].pass == pass }
-    left.removeAll { entries[$0].pass == pass }
-    let isNeeded = together.contains { entries[$0].scoring.learns && !entries[$0].scoring.learnsFromImages }
+    if case .images(let score) = entries[first].scoring.scoring, let train {
+      left.removeFirst()
+      try outcome(first, Result { try entries[first].result(encoder, train, test, score, progress) })
+      continue
+    }
+    let pass = entries[first].features.pass
+    let together = left.filter { !entries[$0].wantsImages && entries[$0].features.pass == pass }
+    left.removeAll { together.contains($0) }
     let sets = try LabelledPass(
-      pass, encoder, train: isNeeded ? train : nil, test: test, poolings: together.map { entries[$0].features.pooling },
-      progress: progress)
+      pass, encoder, train: together.contains { entries[$0].wantsTraining } ? train : nil, test: test,
+      poolings: together.map { entries[$0].features.pooling }, progress: progress)
     for index in together {
-      try outcome(index, Result { try entries[index].result(encoder, train, sets, progress) })
+      let (entry, pair) = (entries[index], sets[entries[index].features.pooling])
+      let tap = entry.features.description(for: encoder.configuration)
+      try outcome(
+        index, Result { try evaluate(train: pair.train, test: pair.test, tap: tap, entry.scoring, progress: progress) })
     }
   }
 }
 
 extension EvaluationEntry {
+  fileprivate var wantsImages: Bool { if case .images = scoring.scoring { true } else { false } }
+  fileprivate var wantsTraining: Bool { if case .sets = scoring.scoring { true } else { false } }
+
   fileprivate func result(
-    _ encoder: Encoder, _ images: (any ImageDataset)?, _ sets: LabelledPass, _ progress: EvaluationProgress
+    _ encoder: Encoder, _ train: any ImageDataset, _ test: any ImageDataset,
+    _ score: @escaping (TrainingImages, any ImageDataset, EvaluationProgress) throws -> any EvaluationScore,
+    _ progress: EvaluationProgress
   ) throws -> EvaluationResult {
-    let (train, test) = sets[features.pooling]
-    let tap = features.description(for: encoder.configuration)
-    guard scoring.learnsFromImages, let images else {
-      return try evaluate(train: train, test: test, tap: tap, scoring, progress: progress)
-    }
-    let score = try scoring.score(
-      TrainingImages(encoder: encoder, dataset: images, features: features), test: test, progress: progress)
-    return EvaluationResult(scoring, tap: tap, trainCount: images.count, test: test, score: score)
+    let images = TrainingImages(encoder: encoder, dataset: train, features: features)
+    return EvaluationResult(
+      scoring, tap: features.description(for: encoder.configuration), trainCount: train.count,
+      score: try score(images, test, progress))
   }
 }
 

@@ -6,6 +6,8 @@ public enum EvaluationError: DescribedError, Equatable {
   case noLabels(set: String)
   /// The protocol learns from a training set, and there is none.
   case noTrainingSet(scoring: String)
+  /// The protocol learns from images, and there are features only.
+  case noImages(scoring: String)
   /// The features of a set are not [count, width] with a row and a channel at least.
   case features(set: String, found: Int, count: Int, width: Int)
   /// Labels and features differ in number.
@@ -20,12 +22,12 @@ public enum EvaluationError: DescribedError, Equatable {
   case unknownClass(String)
   /// A classifier wants two classes.
   case oneClass(scoring: String)
+  /// Leave-one-out of a single image.
+  case oneImage
   /// More neighbours are asked for than the bank holds.
   case neighbors(k: Int, bank: Int)
   /// A class has fewer training images than shall be drawn of it.
   case tooFewImages(className: String, count: Int, wanted: Int)
-  /// An option is out of its range, or unknown.
-  case option(scoring: String, name: String, problem: String)
   /// No protocol has this name.
   case unknownProtocol(String, known: [String])
   /// The loss left the finite numbers.
@@ -40,6 +42,7 @@ public enum EvaluationError: DescribedError, Equatable {
     case .noLabels(let set):
       "the \(set) set has no labels: files in sub-folders have, and arrays given with labels"
     case .noTrainingSet(let scoring): "\(scoring): there is no training set, and it learns from one"
+    case .noImages(let scoring): "\(scoring): learns from images, and there are features only"
     case .features(let set, let found, let count, let width):
       "\(set) set: \(found) values do not make features [\(count), \(width)] with a row and a channel at least"
     case .labels(let set, let found, let count):
@@ -51,12 +54,12 @@ public enum EvaluationError: DescribedError, Equatable {
       "the feature in row \(row), channel \(channel) of the \(set) set is not finite"
     case .unknownClass(let name): "the test set has the class \(name), of which the training set has no image"
     case .oneClass(let scoring): "\(scoring): all training images are of one class, wanted two classes or more"
-    case .neighbors(let k, let bank): "k is \(k), but the training set holds \(bank) images: wanted 1 … \(bank)"
+    case .oneImage: "nn: the set holds one image, wanted two or more: each looks for its nearest among the others"
+    case .neighbors(let k, let bank): "k is \(k), but the training set holds \(bank) images, wanted 1 … \(bank)"
     case .tooFewImages(let name, let count, let wanted):
       "few_shot: class \(name) has \(count) training images, wanted \(wanted) or more"
-    case .option(let scoring, let name, let problem): "\(scoring): \(name) \(problem)"
     case .unknownProtocol(let name, let known):
-      "protocol: '\(name)' is unknown, wanted one of \(known.map { "'\($0)'" }.joined(separator: ", "))"
+      "protocol: \(quoted([name])) is unknown, wanted \(oneOf(known))"
     case .diverged(let scoring, let step, let rate):
       "\(scoring): the loss is not finite at step \(step); a learning rate below \(rate) may help"
     }

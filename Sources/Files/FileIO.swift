@@ -4,7 +4,7 @@ import Glibc
 /// What can go wrong between a path and its bytes.
 public enum FileError: DescribedError, Equatable {
   /// The system refused; `code` is its errno. `operation` is a verb: "open", "write", "rename".
-  case refused(operation: String, path: String, code: Int32)
+  case refused(operation: String, path: FilePath, code: Int32)
   /// The path names a directory, a device or a pipe where a file was wanted.
   case notAFile(path: String)
   /// The path is empty, names a directory by its ending, or holds a zero byte.
@@ -21,7 +21,7 @@ public enum FileError: DescribedError, Equatable {
 
   public var description: String {
     switch self {
-    case .refused(let operation, let path, _): "cannot \(operation) '\(path)': \(problem)"
+    case .refused(let operation, let path, _): "cannot \(operation) '\(path.text)': \(problem)"
     case .notAFile(let path): "cannot use '\(path)': \(problem)"
     case .ended(let path, _, _): "cannot read '\(path)': \(problem)"
     case .unusablePath(let path): "'\(path)' \(problem)"
@@ -41,8 +41,8 @@ public enum FileError: DescribedError, Equatable {
 
 extension FileError {
   /// What is there in place of a file: of a directory the system has a word.
-  static func notAFile(path: String, _ status: stat) -> FileError {
-    guard status.st_mode & S_IFMT == S_IFDIR else { return .notAFile(path: path) }
+  static func notAFile(path: FilePath, _ status: stat) -> FileError {
+    guard status.st_mode & S_IFMT == S_IFDIR else { return .notAFile(path: path.text) }
     return .refused(operation: "use", path: path, code: EISDIR)
   }
 }
@@ -52,34 +52,31 @@ extension FileError {
 /// `pread`, not a mapping: a mapped file that somebody shortens kills the process (SIGBUS), a read one gives an error.
 public final class ReadableFile: Sendable {
   /// The path it was opened by.
-  public let path: String
+  public let location: FilePath
+  /// The same for messages.
+  public var path: String { location.text }
   /// Bytes in the file when it was opened.
   public let size: Int
   private let descriptor: Int32
 
   /// - Throws: `FileError` when the path cannot be opened or is not a regular file.
-  public convenience init(path: String) throws {
-    guard isUsable(path) else { throw FileError.unusablePath(path) }
-    try self.init(systemPath: Array(path.utf8CString))
-  }
-
-  /// The same by a path as the system knows it: any bytes, zero at the end.
-  public init(systemPath: [CChar]) throws {
-    let path = pathText(systemPath)
+  public init(path: some FilePathConvertible) throws {
+    let location = path.filePath
+    guard location.isUsable else { throw FileError.unusablePath(location.text) }
     // Not blocking: opening a pipe that nobody writes to would wait for ever.
-    let opened = retrying { open(systemPath, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
-    guard opened >= 0 else { throw FileError.refused(operation: "open", path: path, code: errno) }
+    let opened = retrying { location.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) } }
+    guard opened >= 0 else { throw FileError.refused(operation: "open", path: location, code: errno) }
     var status = stat()
     guard fstat(opened, &status) == 0 else {
       let code = errno
       close(opened)
-      throw FileError.refused(operation: "examine", path: path, code: code)
+      throw FileError.refused(operation: "examine", path: location, code: code)
     }
     guard status.st_mode & S_IFMT == S_IFREG else {
       close(opened)
-      throw FileError.notAFile(path: path, status)
+      throw FileError.notAFile(path: location, status)
     }
-    self.path = path
+    self.location = location
     size = Int(status.st_size)
     descriptor = opened
   }
@@ -97,7 +94,7 @@ public final class ReadableFile: Sendable {
     while done < buffer.count {
       let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
       let count = retrying { pread(descriptor, rest.baseAddress!, rest.count, off_t(offset + done)) }
-      guard count >= 0 else { throw FileError.refused(operation: "read", path: path, code: errno) }
+      guard count >= 0 else { throw FileError.refused(operation: "read", path: location, code: errno) }
       guard count > 0 else { throw FileError.ended(path: path, offset: offset, wanted: buffer.count) }
       done += count
     }
@@ -122,19 +119,21 @@ public final class ReadableFile: Sendable {
   /// - Parameter limit: the most bytes there may be.
   /// - Throws: `FileError`; a file above `limit` is refused as too large (EFBIG).
   public func contents(limit: Int = 1 << 30) throws -> [UInt8] {
-    guard size <= limit else { throw FileError.refused(operation: "read", path: path, code: EFBIG) }
+    guard size <= limit else { throw FileError.refused(operation: "read", path: location, code: EFBIG) }
     return try bytes(at: 0, count: size)
   }
 }
 
-/// Path bytes as text, for messages.
-public func pathText(_ path: some Collection<CChar>) -> String {
-  String(decoding: path.lazy.filter { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-}
+/// Whether there is a folder at a path.
+public func isFolder(_ path: some FilePathConvertible) -> Bool { mode(of: path.filePath) == S_IFDIR }
 
-/// Whether the system would see the same path: a zero byte ends it early.
-public func isUsable(_ path: String) -> Bool {
-  !path.isEmpty && !path.utf8.contains(0)
+/// Whether there is a regular file at a path.
+public func isFile(_ path: some FilePathConvertible) -> Bool { mode(of: path.filePath) == S_IFREG }
+
+private func mode(of path: FilePath) -> mode_t? {
+  var status = stat()
+  guard path.isUsable, path.withCString({ stat($0, &status) }) == 0 else { return nil }
+  return status.st_mode & S_IFMT
 }
 
 /// Calls again while a signal interrupts.

@@ -1,3 +1,5 @@
+import Compute
+
 extension JSONValue {
   /// Reads a JSON text.
   ///
@@ -64,7 +66,7 @@ private struct JSONParser {
       guard take(":") else { throw problem("':' is wanted") }
       skipSpace()
       guard members.updateValue(try value(depth: depth + 1), forKey: key) == nil else {
-        throw problem("the key '\(key)' stands here twice", at: start)
+        throw problem("the key '\(shortened(key))' stands here twice", at: start)
       }
       skipSpace()
     } while take(",")
@@ -111,10 +113,10 @@ private struct JSONParser {
     }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     if isInteger {
-      guard let value = Int(text) else { throw problem("\(text) does not fit 64 bits", at: start) }
+      guard let value = Int(text) else { throw problem("\(shortened(text)) does not fit 64 bits", at: start) }
       return .integer(value)
     }
-    guard let value = Double(text), value.isFinite else { throw problem("\(text) is too large", at: start) }
+    guard let value = Double(text), value.isFinite else { throw problem("\(shortened(text)) is too large", at: start) }
     return .number(value)
   }
 }

@@ -49,6 +49,13 @@ private func writeList<Element>(
   out += close
 }
 
+/// A JSON string, its quotation marks included.
+func quotedJSON(_ value: String) -> String {
+  var text = ""
+  writeQuoted(value, to: &text)
+  return text
+}
+
 private func writeQuoted(_ value: String, to out: inout String) {
   out += "\""
   for scalar in value.unicodeScalars {

@@ -58,16 +58,14 @@ public enum JSONError: DescribedError, Equatable {
     switch self {
     case .syntax(let source, let line, let column, let problem):
       "\(source), line \(line), column \(column): \(problem)"
-    case .notFinite(let value): "JSON cannot hold \(value): a finite number is wanted"
-    case .wrongKind(let path, let found, let wanted): "\(path) is \(found), wanted \(wanted)"
-    case .missing(let path, let key): "\(path) has no '\(key)'"
+    case .notFinite(let value): "JSON cannot hold \(value): wanted a finite number"
+    case .wrongKind(let path, let found, let wanted):
+      "\(shortened(path, to: 1000)) is \(shortened(found)), wanted \(wanted)"
+    case .missing(let path, let key): "\(shortened(path, to: 1000)) has no '\(shortened(key))'"
     case .unknownKeys(let path, let keys, let known):
-      "\(path) has unknown \(quoted(keys)); known are \(quoted(known))"
+      "\(shortened(path, to: 1000)): unknown \(quoted(keys.prefix(3)))\(keys.count > 3 ? " and others" : ""); "
+        + Compute.known(known, besides: keys.first ?? "")
     }
-  }
-
-  private func quoted(_ keys: [String]) -> String {
-    keys.map { "'\($0)'" }.joined(separator: ", ")
   }
 }
 

@@ -4,6 +4,12 @@ import Compute
 public enum SafetensorsError: DescribedError, Equatable {
   /// The first eight bytes promise a header that the file cannot hold, or they are missing.
   case headerLength(path: String, length: UInt64, fileBytes: Int)
+  /// It is something else that people load by mistake; `kind` says what and what helps.
+  case otherKind(path: String, kind: String)
+  /// The file ends before what its header describes.
+  case cutOff(path: String, wanted: Int, fileBytes: Int)
+  /// A file to write has the ending of another format.
+  case ending(path: String, ending: String)
   /// The header is not what the format wants: not JSON, a repeated key, a member of another kind.
   case header(path: String, problem: String)
   /// The number of elements does not fit 64 bits, or a dimension is negative.
@@ -36,25 +42,30 @@ public enum SafetensorsError: DescribedError, Equatable {
     case .headerLength(let path, let length, let fileBytes):
       "'\(path)' is no safetensors file: it has \(fileBytes) bytes and begins with a header length of \(length); wanted 2 "
         + "to \(SafetensorsHeader.longest), within the file"
+    case .otherKind(let path, let kind): "'\(path)' is \(kind)"
+    case .cutOff(let path, let wanted, let fileBytes):
+      "'\(path)' is cut off: it has \(fileBytes) bytes, its header describes \(wanted) or more; load or copy it again"
+    case .ending(let path, let ending):
+      "'\(path)' ends in '\(ending)', and what is written is safetensors: wanted a name that ends in '.safetensors'"
     case .header(let path, let problem): "'\(path)' is no safetensors file: \(problem)"
     case .shape(let path, let tensor, let shape):
-      "'\(path)', tensor '\(tensor)': shape \(shape) is impossible"
+      "'\(path)', tensor '\(shortened(tensor))': shape \(shortened("\(shape)")) is impossible"
     case .unknownType(let path, let tensor, let type):
-      "'\(path)', tensor '\(tensor)': unknown element type '\(type)'"
+      "'\(path)', tensor '\(shortened(tensor))': unknown element type '\(shortened(type))'"
     case .offsets(let path, let tensor, let begin, let end, let wantedBegin, let dataBytes):
-      "'\(path)', tensor '\(tensor)': its bytes are \(begin) to \(end), wanted a range that begins at \(wantedBegin) and "
+      "'\(path)', tensor '\(shortened(tensor))': its bytes are \(begin) to \(end), wanted a range that begins at \(wantedBegin) and "
         + "ends within \(dataBytes)"
     case .byteCount(let path, let tensor, let needed, let found):
-      "'\(path)', tensor '\(tensor)': shape and type need \(needed) bytes, its range has \(found)"
+      "'\(path)', tensor '\(shortened(tensor))': shape and type need \(needed) bytes, its range has \(found)"
     case .leftover(let path, let described, let dataBytes):
       "'\(path)' has \(dataBytes) bytes of data, its header describes \(described)"
-    case .missing(let path, let tensor): "'\(path)' has no tensor '\(tensor)'"
+    case .missing(let path, let tensor): "'\(path)' has no tensor '\(shortened(tensor))'"
     case .notFloating(let path, let tensor, let type):
-      "'\(path)', tensor '\(tensor)': its elements are \(type), wanted F32, F64, F16 or BF16"
+      "'\(path)', tensor '\(shortened(tensor))': its elements are \(shortened(type)), wanted F32, F64, F16 or BF16"
     case .count(let tensor, let shape, let count):
-      "tensor '\(tensor)': shape \(shape) does not go with \(count) values"
-    case .memory(let tensor, let bytes): "tensor '\(tensor)': no memory for its \(bytes) bytes"
-    case .name(let name): "tensor name '\(name)' is taken"
+      "tensor '\(shortened(tensor))': shape \(shortened("\(shape)")) does not go with \(count) values"
+    case .memory(let tensor, let bytes): "tensor '\(shortened(tensor))': no memory for its \(bytes) bytes"
+    case .name(let name): "tensor name '\(shortened(name))' is taken"
     }
   }
 }

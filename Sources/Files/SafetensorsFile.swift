@@ -1,4 +1,4 @@
-import Glibc
+import Compute
 
 /// A safetensors file, open for reading. The header is read and checked once; tensors
 /// are read when asked for, from any thread.
@@ -16,12 +16,22 @@ public final class SafetensorsFile: Sendable {
   ///
   /// - Throws: `FileError` when it cannot be read, `SafetensorsError` when it is not a whole, consistent safetensors
   ///   file.
-  public init(path: String) throws {
-    file = try ReadableFile(path: path)
+  public init(path location: some FilePathConvertible) throws {
+    file = try ReadableFile(path: location)
+    let path = file.path
+    let beginning = try file.bytes(at: 0, count: min(file.size, 64))
+    if beginning.count < 9 || beginning[8] != UInt8(ascii: "{"), let kind = fileKind(beginning) {
+      throw SafetensorsError.otherKind(path: path, kind: kind)
+    }
     guard file.size >= 8 else {
       throw SafetensorsError.headerLength(path: path, length: 0, fileBytes: file.size)
     }
-    let length = try file.bytes(at: 0, count: 8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    let length = beginning.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    if length >= 2, length <= SafetensorsHeader.longest, length > file.size - 8,
+      beginning.dropFirst(8).first == UInt8(ascii: "{")
+    {
+      throw SafetensorsError.cutOff(path: path, wanted: Int(length) + 8, fileBytes: file.size)
+    }
     guard length >= 2, length <= SafetensorsHeader.longest, length <= file.size - 8 else {
       throw SafetensorsError.headerLength(path: path, length: length, fileBytes: file.size)
     }
@@ -65,7 +75,7 @@ public final class SafetensorsFile: Sendable {
     let count = try entry(name).count
     let (bytes, overflows) = count.multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
     // An array that cannot be had kills the process, and a file with holes can claim petabytes.
-    guard !overflows, isMemoryThere(bytes) else {
+    guard !overflows, (try? OutOfMemory.check(bytes: bytes)) != nil else {
       throw SafetensorsError.memory(tensor: name, bytes: overflows ? .max : bytes)
     }
     return try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
@@ -95,15 +105,6 @@ public final class SafetensorsFile: Sendable {
       for index in 0..<count { buffer[first + index] = float(piece[index]) }
     }
   }
-}
-
-/// Whether the system would give so many bytes. A mapping, since compilers take away a malloc that is freed at once.
-private func isMemoryThere(_ bytes: Int) -> Bool {
-  let length = max(bytes, 1)
-  guard let probe = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), probe != MAP_FAILED
-  else { return false }
-  munmap(probe, length)
-  return true
 }
 
 /// IEEE 754 binary16 to 32 bits, exactly. By hand: `Float16` would call into a compiler support library.

@@ -70,7 +70,8 @@ struct SafetensorsHeader: Sendable {
         if key == Self.metadataKey {
           for text in try place.keys() { metadata[text] = try place.member(text).string() }
         } else {
-          entries[key] = try Self.entry(place, name: key, dataBytes: dataBytes, path: path)
+          entries[key] = try Self.entry(
+            place, name: key, headerBytes: 8 + json.count, dataBytes: dataBytes, path: path)
         }
       }
     } catch let error as JSONError {
@@ -81,7 +82,9 @@ struct SafetensorsHeader: Sendable {
     self.metadata = metadata
   }
 
-  private static func entry(_ place: JSONCursor, name: String, dataBytes: Int, path: String) throws -> Entry {
+  private static func entry(_ place: JSONCursor, name: String, headerBytes: Int, dataBytes: Int, path: String) throws
+    -> Entry
+  {
     let typeName = try place.member("dtype").string()
     guard let type = SafetensorsType(rawValue: typeName) else {
       throw SafetensorsError.unknownType(path: path, tensor: name, type: typeName)
@@ -95,9 +98,15 @@ struct SafetensorsHeader: Sendable {
 
     let offsets = try place.member("data_offsets").elements().map { try $0.int() }
     guard offsets.count == 2 else {
-      throw SafetensorsError.header(path: path, problem: "tensor '\(name)' has \(offsets.count) offsets, wanted 2")
+      throw SafetensorsError.header(
+        path: path, problem: "tensor '\(shortened(name))' has \(offsets.count) offsets, wanted 2")
     }
     let (begin, end) = (offsets[0], offsets[1])
+    if 0 <= begin, begin <= end, end > dataBytes, needed == end - begin {
+      let wanted = end.addingReportingOverflow(headerBytes)
+      throw SafetensorsError.cutOff(
+        path: path, wanted: wanted.overflow ? .max : wanted.partialValue, fileBytes: headerBytes + dataBytes)
+    }
     guard 0 <= begin, begin <= end, end <= dataBytes else {
       throw SafetensorsError.offsets(
         path: path, tensor: name, begin: begin, end: end, wantedBegin: max(0, begin), dataBytes: dataBytes)

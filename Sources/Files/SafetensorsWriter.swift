@@ -60,10 +60,15 @@ public struct SafetensorsWriter {
   /// Writes the file: `path` then names all of it or, after an error, what was there before. Equal content gives equal
   /// bytes.
   ///
-  /// - Throws: `FileError` when the system refuses, `SafetensorsError` when the header grows beyond the format's limit.
-  public func write(to path: String) throws {
+  /// - Throws: `FileError` when the system refuses, `SafetensorsError` when the header grows beyond the format's limit
+  ///   or the name has the ending of another format.
+  public func write(to path: some FilePathConvertible) throws {
+    let shown = path.filePath.text
+    if let ending = otherEndings.first(where: shown.hasSuffix) {
+      throw SafetensorsError.ending(path: shown, ending: ending)
+    }
     let inOrder = tensors.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-    let start = try headerBytes(inOrder.map { ($0.key, $0.value.shape, $0.value.values.count) }, path: path)
+    let start = try headerBytes(inOrder.map { ($0.key, $0.value.shape, $0.value.values.count) }, path: shown)
     try writeAtomically(path) { sink in
       try sink.write(start)
       for (_, tensor) in inOrder { try tensor.values.withBytes { try sink.write($0) } }
@@ -95,3 +100,8 @@ public struct SafetensorsWriter {
     return (0..<8).map { UInt8(truncatingIfNeeded: json.count >> (8 * $0)) } + json
   }
 }
+
+/// Endings of formats that are not written here: a file with one would be taken for what it is not.
+private let otherEndings = [
+  ".pth", ".pt", ".ckpt", ".bin", ".pkl", ".pickle", ".npz", ".npy", ".h5", ".onnx", ".gguf", ".msgpack",
+]

@@ -41,6 +41,14 @@ public struct Batch: Sendable {
 
   /// [B, H, W, C]
   public var shape: [Int] { [indices.count, height, width, channels] }
+
+  /// Writes NaN over images that stand in the place of those asked for: a row is the image of its index, or none.
+  public func blankReplaced(of asked: [Int]) {
+    let size = height * width * channels
+    for (place, index) in asked.enumerated() where indices[place] != index {
+      (pixels.pointer + place * size).update(repeating: .nan, count: size)
+    }
+  }
 }
 
 /// Loads one image of a batch: what loaders and `loadBatch` have in common.

@@ -71,6 +71,20 @@ public struct Image: Sendable {
   /// A copy of the elements of a float32 image, [height, width, channels]; nil for an uint8 image.
   public var floats: [Float]? { element == .float32 ? elements(of: Float.self) : nil }
 
+  /// Writes the elements as float32 in 0 … 1, [height, width, channels].
+  public func copyFloats(to output: UnsafeMutablePointer<Float>) {
+    let length = width * channels
+    for y in 0..<height {
+      let target = output + y * length
+      switch element {
+      case .float32: target.update(from: row(y, of: Float.self), count: length)
+      case .uint8:
+        let source = row(y, of: UInt8.self)
+        for index in 0..<length { target[index] = Float(source[index]) * (1 / 255) }
+      }
+    }
+  }
+
   /// The first value of a float32 image that is not within 0 … 1 (not a number included).
   func valueOutOfRange() -> Float? {
     guard element == .float32 else { return nil }
@@ -97,61 +111,9 @@ public struct Image: Sendable {
   }
 }
 
-/// Whole pixels: rows top ..< top + height, columns left ..< left + width.
-public struct PixelRectangle: Sendable, Equatable {
-  public var top: Int
-  public var left: Int
-  public var height: Int
-  public var width: Int
-
-  public init(top: Int, left: Int, height: Int, width: Int) {
-    (self.top, self.left, self.height, self.width) = (top, left, height, width)
-  }
-}
-
 /// How many values an image or batch of these sizes holds; nil where a size is not positive or no memory could hold
 /// them.
 func pixelCount(_ sizes: [Int]) -> Int? {
   guard sizes.allSatisfy({ $0 > 0 }), let count = elementCount(sizes), count < 1 << 61 else { return nil }
   return count
-}
-
-/// What can be wrong with an image or with what is asked of it.
-public enum ImageError: DescribedError, Equatable {
-  /// The shape [H, W, C] (or [N, H, W, C]) is impossible or needs another number of elements than there are.
-  case shape([Int], count: Int)
-  /// A float32 value is not within 0 … 1.
-  case value(Float)
-  /// The part asked for is empty or leaves the image.
-  case box(String, height: Int, width: Int)
-  /// The size asked for cannot be made.
-  case size(height: Int, width: Int)
-  /// The image has another number of channels than its normalisation, or than the data set says.
-  case channels(Int, wanted: Int)
-  /// An option of a transform is out of range.
-  case option(String)
-  /// Sides or channels beyond what images have.
-  case tooLarge([Int])
-  /// The system has no memory for the pixels.
-  case memory(bytes: Int)
-
-  public var kind: ErrorKind {
-    if case .memory = self { .memory } else { .value }
-  }
-
-  public var description: String {
-    switch self {
-    case .shape(let shape, let count):
-      "shape \(shape) does not go with \(count) elements: dimensions must be positive, their product that count"
-    case .value(let value): "a float32 pixel is \(value), wanted values in 0 … 1 (uint8 images have 0 … 255)"
-    case .box(let box, let height, let width): "\(box) is empty or not within the image of \(height)×\(width) pixels"
-    case .size(let height, let width): "cannot resize to \(height)×\(width) pixels: sides are wanted in 1 … 65536"
-    case .channels(let channels, let wanted):
-      "the image has \(channels) channels, wanted \(wanted): does the normalisation have a mean for each?"
-    case .option(let problem): problem
-    case .tooLarge(let shape):
-      "shape \(shape) is no images': wanted at most 2²⁴ pixels a side and 2¹⁶ channels"
-    case .memory(let bytes): "out of memory: \(bytes) bytes wanted for pixels"
-    }
-  }
 }

@@ -15,7 +15,8 @@ public final class ImageArrays: ImageDataset {
   ///   - shape: [N, H, W, C], all positive.
   ///   - labels: one class index an image, not negative.
   ///   - classNames: empty, or a name for every label.
-  /// - Throws: `ImageError.shape`, `ImageError.tooLarge`, `DatasetError.labels`, `OutOfMemory`.
+  /// - Throws: `ImageError.shape`, `ImageError.tooLarge`, `ImageError.channelsFirst`,
+  ///   `DatasetError.labels`, `OutOfMemory`.
   public init(_ memory: PixelMemory, shape: [Int], labels: [Int]? = nil, classNames: [String] = []) throws {
     guard shape.count == 4, pixelCount(shape) == memory.count else {
       throw ImageError.shape(shape, count: memory.count)
@@ -23,6 +24,7 @@ public final class ImageArrays: ImageDataset {
     guard shape[1...2].allSatisfy({ $0 <= Self.longestSide }), shape[3] <= Self.mostChannels else {
       throw ImageError.tooLarge(shape)
     }
+    try refuseChannelsFirst(shape)
     // What is kept of each image besides pixels: labels, the order of an epoch.
     try OutOfMemory.check(bytes: 32 * shape[0])
     if let labels { try Self.check(labels, images: shape[0], classNames) }

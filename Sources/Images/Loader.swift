@@ -35,6 +35,8 @@ public final class Loader: Sendable {
     plan = try BatchPlan(
       count: dataset.count, batchSize: batchSize, order: order, seed: seed, batchesPerStep: batchesPerStep)
     let batches = try Self.batches(plan, epochs, firstBatch)
+    // The order of an epoch, made on a thread that cannot refuse.
+    try OutOfMemory.check(for: plan.count, of: (Int, Int).self)
     let workers = workers ?? min(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1), Self.mostWorkers)
     guard 1...Self.mostWorkers ~= workers else {
       throw LoaderError.plan("workers is \(workers), wanted 1 … \(Self.mostWorkers)")

@@ -4,17 +4,18 @@ public struct Normalization: Sendable, Equatable {
   public let std: [Float]
 
   /// - Parameters:
-  ///   - mean: one value a channel.
-  ///   - std: one positive value a channel.
+  ///   - mean: one value a channel, 0 … 1 as pixels are.
+  ///   - std: one value a channel, above 0 and at most 1.
   /// - Throws: `ImageError.option`.
   public init(mean: [Float], std: [Float]) throws {
     guard !mean.isEmpty, mean.count == std.count else {
       throw ImageError.option(
         "normalisation: \(mean.count) means and \(std.count) standard deviations, wanted one of each a channel")
     }
-    guard mean.allSatisfy(\.isFinite), std.allSatisfy({ $0.isFinite && $0 > 0 }) else {
+    guard mean.allSatisfy({ 0...1 ~= $0 }), std.allSatisfy({ $0 > 0 && $0 <= 1 }) else {
       throw ImageError.option(
-        "normalisation: mean \(mean), std \(std): standard deviations must be positive numbers")
+        "normalisation: mean \(mean), std \(std): wanted means in 0 … 1 and standard deviations in 0 < … 1, as pixels are in 0 … 1"
+      )
     }
     self.init(unchecked: mean, std)
   }

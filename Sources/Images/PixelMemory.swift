@@ -49,28 +49,29 @@ public final class PixelMemory: @unchecked Sendable {
   ///
   /// - Throws: `ImageError.memory`.
   public convenience init(_ bytes: [UInt8]) throws {
-    try self.init(byteCount: bytes.count) { memory in bytes.withUnsafeBytes { memory.copyMemory(from: $0) } }
+    try self.init(.uint8, count: bytes.count) { memory in bytes.withUnsafeBytes { memory.copyMemory(from: $0) } }
   }
 
   /// A copy of `floats`.
   ///
   /// - Throws: `ImageError.memory`.
   public convenience init(_ floats: [Float]) throws {
-    let (start, free) = try Self.allocate(floats.count * 4)
-    floats.withUnsafeBytes { UnsafeMutableRawBufferPointer(start: start, count: $0.count).copyMemory(from: $0) }
-    self.init(start, count: floats.count, element: .float32, release: free)
+    try self.init(.float32, count: floats.count) { memory in floats.withUnsafeBytes { memory.copyMemory(from: $0) } }
   }
 
-  /// Bytes that `fill` writes, all of them.
-  convenience init(byteCount: Int, fill: (UnsafeMutableRawBufferPointer) throws -> Void) throws {
-    let (start, free) = try Self.allocate(byteCount)
+  /// `count` elements that `fill` writes, all of them.
+  convenience init(
+    _ element: PixelElement, count: Int, fill: (UnsafeMutableRawBufferPointer) throws -> Void
+  ) throws {
+    let bytes = count * element.stride
+    let (start, free) = try Self.allocate(bytes)
     do {
-      try fill(UnsafeMutableRawBufferPointer(start: start, count: byteCount))
+      try fill(UnsafeMutableRawBufferPointer(start: start, count: bytes))
     } catch {
       free()
       throw error
     }
-    self.init(start, count: byteCount, element: .uint8, release: free)
+    self.init(start, count: count, element: element, release: free)
   }
 
   deinit { release() }

@@ -48,10 +48,10 @@ public struct RandAugment: LevelAugmentation, Equatable {
     for number in 0..<count {
       // Two draws an operation: which, whether, sign and sampling; the magnitude.
       let words = random.words(at: 2 * number)
-      guard Double(words.1) * 0x1p-32 < probability else { continue }
+      guard uniform(words.1) < probability else { continue }
       let level = min(max(magnitude + std * Double(random.normal(at: 2 * number + 1)), 0), 10)
-      let sampling = samplings[Int((UInt64(words.3) * UInt64(samplings.count)) >> 32)]
-      let kind = Kind.allCases[Int((UInt64(words.0) * UInt64(Kind.allCases.count)) >> 32)]
+      let sampling = samplings[choice(words.3, of: samplings.count)]
+      let kind = Kind.allCases[choice(words.0, of: Kind.allCases.count)]
       operations.append(kind.operation(level / 10, isNegative: words.2 >> 31 == 1, sampling))
     }
     return operations

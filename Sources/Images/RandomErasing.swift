@@ -21,18 +21,15 @@ public struct RandomErasing: Sendable, Equatable {
 
   /// What is erased of an image of this size; nil: nothing.
   func sample(height: Int, width: Int, _ random: RandomStream) -> ErasedPart? {
-    func unit(_ word: UInt32, in range: ClosedRange<Double>) -> Double {
-      range.lowerBound + Double(word) * 0x1p-32 * (range.upperBound - range.lowerBound)
-    }
-    guard unit(random.words(at: 0).0, in: 0...1) < probability else { return nil }
+    guard uniform(random.words(at: 0).0) < probability else { return nil }
     for draw in 1...Self.draws {
       let words = random.words(at: draw)
-      let area = unit(words.0, in: Self.area) * Double(height * width)
-      let ratio = exp(unit(words.1, in: Self.logRatio))
+      let area = uniform(words.0, in: Self.area) * Double(height * width)
+      let ratio = exp(uniform(words.1, in: Self.logRatio))
       let (h, w) = (Int((area * ratio).squareRoot().rounded()), Int((area / ratio).squareRoot().rounded()))
       guard 1..<height ~= h, 1..<width ~= w else { continue }
-      let top = Int((UInt64(words.2) * UInt64(height - h + 1)) >> 32)
-      let left = Int((UInt64(words.3) * UInt64(width - w + 1)) >> 32)
+      let top = choice(words.2, of: height - h + 1)
+      let left = choice(words.3, of: width - w + 1)
       return ErasedPart(box: PixelRectangle(top: top, left: left, height: h, width: w), noise: random)
     }
     return nil

@@ -46,9 +46,8 @@ public struct RandomResizedCrop: Sendable, Equatable {
   func sample(height: Int, width: Int, _ random: RandomStream) -> PixelRectangle {
     for draw in 0..<(mismatch == .drawAgain ? Self.draws : 1) {
       let numbers = random.words(at: draw)
-      let target = Double(height * width) * (area.lowerBound + unit(numbers.0) * (area.upperBound - area.lowerBound))
-      let (low, high) = (log(ratio.lowerBound), log(ratio.upperBound))
-      let aspect = exp(low + unit(numbers.1) * (high - low))
+      let target = Double(height * width) * uniform(numbers.0, in: area)
+      let aspect = exp(uniform(numbers.1, in: log(ratio.lowerBound)...log(ratio.upperBound)))
       var w = pixels((target * aspect).squareRoot())
       var h = pixels((target / aspect).squareRoot())
       if mismatch == .clip { (w, h) = (min(max(w, 1), width), min(max(h, 1), height)) }
@@ -69,6 +68,4 @@ public struct RandomResizedCrop: Sendable, Equatable {
 
   /// Python's `round`, for numbers of any size.
   private func pixels(_ x: Double) -> Int { Int(min(x, 0x1p52).rounded(.toNearestOrEven)) }
-  private func unit(_ word: UInt32) -> Double { Double(word) * 0x1p-32 }
-  private func choice(_ word: UInt32, of count: Int) -> Int { Int((UInt64(word) * UInt64(count)) >> 32) }
 }

@@ -27,27 +27,25 @@ public struct Recoloring: LevelAugmentation, Equatable {
   }
 
   public func sample(_ random: RandomStream) -> [ImageOperation] {
-    func unit(_ word: UInt32) -> Double { Double(word) * 0x1p-32 }
     let (whether, words) = (random.words(at: 0), random.words(at: 1))
     var operations: [ImageOperation] = []
-    if unit(whether.0) < jitterProbability {
+    if uniform(whether.0) < jitterProbability {
       func factor(_ range: Double, _ word: UInt32) -> Float {
-        let low = max(0, 1 - range)
-        return Float(low + unit(word) * (1 + range - low))
+        Float(uniform(word, in: max(0, 1 - range)...(1 + range)))
       }
       let changes: [ImageOperation] = [
         .brightness(factor(brightness, words.0)), .contrast(factor(contrast, words.1)),
-        .color(factor(saturation, words.2)), .hue(hue * (2 * unit(words.3) - 1)),
+        .color(factor(saturation, words.2)), .hue(hue * (2 * uniform(words.3) - 1)),
       ]
       let order = random.words(at: 2)
       var left = changes
       for word in [order.0, order.1, order.2] {
-        operations.append(left.remove(at: Int((UInt64(word) * UInt64(left.count)) >> 32)))
+        operations.append(left.remove(at: choice(word, of: left.count)))
       }
       operations += left
     }
-    if unit(whether.1) < grayProbability { operations.append(.gray) }
-    if unit(whether.2) < solarizeProbability { operations.append(.solarize(threshold: 128)) }
+    if uniform(whether.1) < grayProbability { operations.append(.gray) }
+    if uniform(whether.2) < solarizeProbability { operations.append(.solarize(threshold: 128)) }
     return operations
   }
 }

@@ -1,4 +1,6 @@
 import CLatentMIM
+import Compute
+import Evaluation
 import Files
 import LatentMIM
 
@@ -25,6 +27,17 @@ func trainingConfiguration(_ json: Text) throws -> TrainingConfiguration {
     let list = try modelConfiguration(options).differences(from: choice(preset, "preset"))
     let pairs = list.map { ($0.name, JSONValue.array([$0.here, $0.there])) }
     return try JSONValue.object(Dictionary(uniqueKeysWithValues: pairs)).text()
+  }
+}
+
+@c @implementation public func lm_options(_ name: Text, _ list: TextPlace) -> lm_status {
+  attempt(handingOut: list) {
+    let lists = configurationLists.merging(evaluationLists) { first, _ in first }
+    let name = try text(name, "name")
+    guard let found = lists[name] else {
+      throw ArgumentError("options: there is no list \(quoted([name])), wanted \(oneOf(lists.keys.sorted()))")
+    }
+    return try found.text()
   }
 }
 

@@ -1,6 +1,8 @@
 import CLatentMIM
+import Compute
 import Evaluation
 import Files
+import Glibc
 import Images
 import LatentMIM
 
@@ -9,11 +11,33 @@ typealias DatasetBox = Box<any ImageDataset>
 /// The data set behind a handle.
 func dataset(_ handle: Handle) throws -> any ImageDataset { try object(handle, DatasetBox.self).value }
 
-@c @implementation public func lm_dataset_folder(_ path: Text, _ skipUnreadable: Bool, _ dataset: HandlePlace)
-  -> lm_status
-{
-  attempt(handingOut: dataset) {
-    DatasetBox(try ImageFolder(path: text(path, "path"), onError: skipUnreadable ? .skip : .fail))
+/// The folder that images come from, or those of which these are some.
+private func folder(_ dataset: any ImageDataset) -> ImageFolder? {
+  (dataset as? ImageSubset)?.base as? ImageFolder ?? dataset as? ImageFolder
+}
+
+/// The number of an image in its folder; nil where there is no such image.
+private func indexInFolder(_ dataset: any ImageDataset, _ index: Int) -> Int? {
+  guard 0..<dataset.count ~= index else { return nil }
+  return (dataset as? ImageSubset)?.indices[index] ?? index
+}
+
+/// [[index, reason], …] of the images that turned out unreadable so far.
+private func skipped(_ dataset: any ImageDataset) -> JSONValue {
+  guard let folder = folder(dataset), !folder.skipped.isEmpty else { return [] }
+  let candidates = dataset is ImageSubset ? Array(0..<dataset.count) : folder.skipped
+  return .array(
+    candidates.compactMap { index in
+      indexInFolder(dataset, index).flatMap { folder.skipReason(at: $0) }.map { [.integer(index), .string($0)] }
+    })
+}
+
+@c @implementation public func lm_dataset_folder(
+  _ path: Text, _ skipUnreadable: Bool, _ dataset: HandlePlace, _ remarks: TextPlace
+) -> lm_status {
+  attempt(handingOut: dataset, remarks) {
+    let folder = try ImageFolder(path: filePath(path, "path"), onError: skipUnreadable ? .skip : .fail)
+    return (DatasetBox(folder), folder.remarks)
   }
 }
 
@@ -23,6 +47,14 @@ func dataset(_ handle: Handle) throws -> any ImageDataset { try object(handle, D
   attempt(handingOut: dataset) {
     let pixels = try given(pixels, "pixels").pointee
     return DatasetBox(try pixels.dataset(labels: labels.map { try integers($0, pixels.count, "labels") }))
+  }
+}
+
+@c @implementation public func lm_dataset_subset(
+  _ handle: Handle, _ indices: Integers, _ count: Int64, _ subset: HandlePlace
+) -> lm_status {
+  attempt(handingOut: subset) {
+    DatasetBox(try ImageSubset(of: dataset(handle), indices: integers(indices, count, "indices")))
   }
 }
 
@@ -41,13 +73,31 @@ func dataset(_ handle: Handle) throws -> any ImageDataset { try object(handle, D
 @c @implementation public func lm_dataset_description(_ handle: Handle, _ description: TextPlace) -> lm_status {
   attempt(handingOut: description) {
     let dataset = try dataset(handle)
-    let folder = dataset as? ImageFolder
-    let json: JSONValue = .object([
-      "classes": .array(dataset.classNames.map { .string($0) }),
-      "paths": .array((folder?.paths ?? []).map { .string($0) }),
-      "skipped": .array((folder?.skipped ?? []).map { .array([.string($0.path), .string($0.reason)]) }),
-    ])
-    return try json.text()
+    let classes = folder(dataset)?.classFolders ?? dataset.classNames.map { FilePath($0) }
+    let names = classes.map(\.jsonText).joined(separator: ",")
+    return "{\"classes\":[\(names)],\"skipped\":\(try skipped(dataset).text())}"
+  }
+}
+
+@c @implementation public func lm_dataset_path(_ handle: Handle, _ index: Int64) -> Text {
+  guard let dataset = try? dataset(handle), let place = indexInFolder(dataset, Int(index)) else { return nil }
+  return folder(dataset)?.cPath(at: place)
+}
+
+@c @implementation public func lm_dataset_left_out_count(_ handle: Handle) -> Int64 {
+  Int64((try? dataset(handle)).flatMap { folder($0) }?.leftOutCount ?? 0)
+}
+
+@c @implementation public func lm_dataset_left_out(
+  _ handle: Handle, _ index: Int64, _ path: TextPlace, _ reason: TextPlace
+) -> lm_status {
+  attempt {
+    let folder = folder(try dataset(handle))
+    guard let file = folder?.leftOut(at: Int(index)) else {
+      throw ArgumentError("index is \(index), wanted 0 ..< \(folder?.leftOutCount ?? 0)")
+    }
+    path?.pointee = file.path.withCString { strdup($0) }
+    handOut(file.reason, reason)
   }
 }
 
@@ -62,9 +112,10 @@ func dataset(_ handle: Handle) throws -> any ImageDataset { try object(handle, D
   attempt {
     let training = try trainingConfiguration(trainingOptions)
     let augmentation = try training.augmentation(for: modelConfiguration(modelOptions))
+    let asked = try integers(indices, count, "indices")
     let batch = try loadBatch(
-      dataset(handle), indices: integers(indices, count, "indices"), transform: .train(augmentation),
-      seed: UInt64(training.seed), epoch: Int(epoch))
+      dataset(handle), indices: asked, transform: .train(augmentation), seed: UInt64(training.seed), epoch: Int(epoch))
+    batch.blankReplaced(of: asked)
     try write(batch.pixels.values, crops, "crops")
   }
 }
@@ -75,10 +126,11 @@ func dataset(_ handle: Handle) throws -> any ImageDataset { try object(handle, D
 ) -> lm_status {
   attempt {
     let dataset = try dataset(handle)
-    let framing = try frame(resize: Int(resize), height: Int(height), width: Int(width))
+    let framing = try frame(shortSide: Int(resize), height: Int(height), width: Int(width))
     let transform = try EvaluationTransform(framing, normalization: .none(channels: dataset.channels))
-    let batch = try loadBatch(
-      dataset, indices: integers(indices, count, "indices"), transform: .evaluate(transform))
+    let asked = try integers(indices, count, "indices")
+    let batch = try loadBatch(dataset, indices: asked, transform: .evaluate(transform))
+    batch.blankReplaced(of: asked)
     try write(batch.pixels.values, images, "images")
   }
 }

@@ -16,7 +16,7 @@ func encoder(_ handle: Handle) throws -> Encoder { try object(handle, Encoder.se
   _ path: Text, _ optionsText: Text, _ encoder: HandlePlace, _ remarks: TextPlace
 ) -> lm_status {
   attempt(handingOut: encoder, remarks) {
-    let loaded = try Encoder.load(from: text(path, "path"), options: options(optionsText, "options"))
+    let loaded = try Encoder.load(from: filePath(path, "path"), options: options(optionsText, "options"))
     return (loaded.encoder, loaded.remarks)
   }
 }
@@ -32,7 +32,7 @@ func encoder(_ handle: Handle) throws -> Encoder { try object(handle, Encoder.se
 }
 
 @c @implementation public func lm_encoder_save(_ handle: Handle, _ path: Text) -> lm_status {
-  attempt { try encoder(handle).save(to: text(path, "path")) }
+  attempt { try encoder(handle).save(to: filePath(path, "path")) }
 }
 
 @c @implementation public func lm_encoder_configuration(_ handle: Handle, _ options: TextPlace) -> lm_status {
@@ -94,10 +94,26 @@ extension Encoder {
 ) -> lm_status {
   attempt {
     let encoder = try encoder(handle)
-    let wanted = try FeatureProtocol(json: options(optionsText, "feature options"), for: encoder.configuration)
+    let wanted = try featureProtocol(optionsText, encoder)
     let found = try wanted.features(encoder, dataset(images), indices: integers(indices, count, "indices"))
     try write(found.values, features, "features")
   }
+}
+
+@c @implementation public func lm_encoder_features_width(
+  _ handle: Handle, _ optionsText: Text, _ width: IntegerPlace
+) -> lm_status {
+  attempt {
+    let encoder = try encoder(handle)
+    try given(width, "width").pointee = Int64(featureProtocol(optionsText, encoder).width(of: encoder))
+  }
+}
+
+/// What feature options say over those of `nn`.
+private func featureProtocol(_ text: Text, _ encoder: Encoder) throws -> FeatureProtocol {
+  try FeatureProtocol(
+    FeatureOptions(json: options(text, FeatureOptions.name)), for: encoder.configuration,
+    over: .nearestNeighbor(for: encoder.configuration))
 }
 
 @c @implementation public func lm_encoder_free(_ handle: Handle) { release(handle, Encoder.self) }

@@ -8,7 +8,7 @@ func attempt(_ body: () throws -> Void) -> lm_status {
     try body()
     return LM_OK
   } catch let error as any DescribedError {
-    LastError.current.remember(error.description, error.systemError)
+    LastError.current.remember(error.boundedDescription, error.systemError)
     return lm_status(UInt32(error.kind.rawValue))
   } catch {
     LastError.current.remember("\(error)", nil)
@@ -52,7 +52,7 @@ private final class LastError {
     free(message)
     free(path)
     message = strdup(text)
-    path = system.flatMap { strdup($0.path) }
+    path = system.flatMap { $0.path.withCString { strdup($0) } }
     code = system?.code ?? 0
   }
 

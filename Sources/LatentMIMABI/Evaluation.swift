@@ -10,10 +10,10 @@ import LatentMIM
 ) -> lm_status {
   attempt {
     let values = try array(features, [count, tokens, width], "features")
-    let result = try Pooling(name: text(pooling, "pooling"), k: Int(k))(
+    let result = try Pooling(choice(pooling, "pooling"), k: Int(k))(
       values, batch: Int(count), patches: Int(tokens) - (hasClassToken ? 1 : 0), width: Int(width),
       hasClassToken: hasClassToken)
-    try write(result, pooled, "pooled")
+    try write(result.values, pooled, "pooled")
   }
 }
 
@@ -25,10 +25,15 @@ import LatentMIM
     let encoder = try encoder(handle)
     let training = try train == nil ? nil : dataset(train)
     let (tested, told) = (try dataset(test), evaluationProgress(progress, context))
-    guard entriesText != nil else {
-      return try evaluationSuite(encoder, train: training, test: tested, progress: told).json.text()
+    let list = try options(entriesText, "entries")
+    if case .object = list.value {
+      try list.refuseKeys(otherThan: ["suite"])
+      let names = try list.optionalMember("suite")?.elements().map { try $0.string() }
+      return try evaluationSuite(
+        encoder, train: training, test: tested, protocols: names ?? suiteProtocols, progress: told
+      ).json.text()
     }
-    let entries = try options(entriesText, "entries").elements().map {
+    let entries = try list.elements().map {
       try EvaluationEntry(json: $0, for: encoder.configuration, hasClassToken: encoder.hasClassToken)
     }
     let results = try evaluate(encoder, train: training, test: tested, entries, progress: told)
@@ -62,9 +67,10 @@ import LatentMIM
     let encoder = try encoder(handle)
     let configuration = encoder.configuration
     let features = try FeatureProtocol(
-      json: options(featuresText, "features"), for: configuration, over: FineTuning.features(for: configuration))
+      FeatureOptions(json: options(featuresText, FineTuning.name)), for: configuration,
+      over: FineTuning.features(for: configuration))
     let found = try fineTune(
-      encoder, train: dataset(train), test: dataset(test), FineTuning(json: options(optionsText, "options")),
+      encoder, train: dataset(train), test: dataset(test), FineTuning(json: options(optionsText, FineTuning.name)),
       features: features, progress: evaluationProgress(progress, context))
     let text = try EvaluationReport(results: [found.result]).json.text()
     try handOut(found.encoder, tuned)
@@ -73,12 +79,12 @@ import LatentMIM
 }
 
 extension LabelledFeatures {
-  /// The same, copied.
+  /// The same, where they lie, for the length of a call.
   fileprivate init(_ features: lm_labelled_features, set: String) throws {
     let (count, width) = (features.count, features.width)
     let values = try array(features.values, [count, width], "features of the \(set) set")
     let labels = try features.labels.map { try integers($0, count, "labels of the \(set) set") }
-    try self.init(set: set, vectors: Buffer(values), count: Int(count), width: Int(width), labels: labels)
+    try self.init(set: set, borrowing: values, count: Int(count), width: Int(width), labels: labels)
   }
 }
 

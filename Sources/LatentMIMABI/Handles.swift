@@ -49,6 +49,11 @@ func given<Pointer>(_ pointer: Pointer?, _ name: String) throws -> Pointer {
 
 func text(_ pointer: Text, _ name: String) throws -> String { String(cString: try given(pointer, name)) }
 
+/// A path, byte for byte.
+func filePath(_ pointer: Text, _ name: String) throws -> FilePath {
+  FilePath(cString: try given(pointer, name))
+}
+
 /// The number of elements of a shape.
 ///
 /// - Throws: `ArgumentError` where a size is negative, or no address space holds so many.
@@ -67,7 +72,7 @@ func array<Element>(
   _ start: UnsafePointer<Element>?, _ shape: [Int64], _ name: String
 ) throws -> UnsafeBufferPointer<Element> {
   let count = try elementCount(shape, name)
-  try OutOfMemory.check(bytes: count * MemoryLayout<Element>.stride)
+  try OutOfMemory.check(for: count, of: Element.self)
   return UnsafeBufferPointer(start: try given(start, name), count: count)
 }
 
@@ -96,14 +101,9 @@ func precision(_ name: Text) throws -> Precision { try name == nil ? .float32 : 
 
 /// The choice with this name.
 ///
-/// - Throws: `ArgumentError` listing the names there are.
+/// - Throws: `ConfigurationError` listing the names there are.
 func choice<Choice: RawRepresentable<String> & CaseIterable>(_ name: Text, _ argument: String) throws -> Choice {
-  let name = try text(name, argument)
-  guard let choice = Choice(rawValue: name) else {
-    let known = Choice.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")
-    throw ArgumentError("\(argument) is '\(name)', wanted one of \(known)")
-  }
-  return choice
+  try Choice(named: text(name, argument), option: argument)
 }
 
 /// Remarks as one text, a line each; nil where there are none.

@@ -1,18 +1,9 @@
 import CLatentMIM
 import Compute
+import Files
 import Images
 
-/// A decoded image behind a handle: float32 in 0 … 1.
-final class ImageBox {
-  let shape: [Int]
-  let pixels: Buffer
-
-  init(_ image: Image) throws {
-    shape = [image.height, image.width, image.channels]
-    pixels = try Resampling(
-      height: image.height, width: image.width, normalization: .none(channels: image.channels))(image)
-  }
-}
+typealias ImageBox = Box<Image>
 
 extension lm_pixels {
   /// The pixels as a data set, in place; labels are checked there.
@@ -29,6 +20,10 @@ extension lm_pixels {
   }
 }
 
+@c @implementation public func lm_pixels_check(_ pixels: UnsafePointer<lm_pixels>?) -> lm_status {
+  attempt { _ = try given(pixels, "pixels").pointee.dataset() }
+}
+
 @c @implementation public func lm_resize(
   _ pixels: UnsafePointer<lm_pixels>?, _ height: Int64, _ width: Int64, _ resized: FloatPlace
 ) -> lm_status {
@@ -39,20 +34,28 @@ extension lm_pixels {
   }
 }
 
+@c @implementation public func lm_image_formats(_ formats: TextPlace) -> lm_status {
+  attempt(handingOut: formats) {
+    let pairs = ImageCodec.all.map { ($0.name, JSONValue.array($0.endings.map { .string("." + $0) })) }
+    return try JSONValue.object(Dictionary(uniqueKeysWithValues: pairs)).text()
+  }
+}
+
 @c @implementation public func lm_image_load(_ path: Text, _ image: HandlePlace) -> lm_status {
-  attempt(handingOut: image) { try ImageBox(loadJPEG(text(path, "path"))) }
+  attempt(handingOut: image) { try ImageBox(loadImage(filePath(path, "path"))) }
 }
 
 @c @implementation public func lm_image_size(
   _ image: Handle, _ height: IntegerPlace, _ width: IntegerPlace, _ channels: IntegerPlace
 ) {
-  let shape = (try? object(image, ImageBox.self))?.shape ?? [0, 0, 0]
+  let decoded = (try? object(image, ImageBox.self))?.value
+  let shape = decoded.map { [$0.height, $0.width, $0.channels] } ?? [0, 0, 0]
   for (place, size) in zip([height, width, channels], shape) { place?.pointee = Int64(size) }
 }
 
 @c @implementation public func lm_image_read(_ image: Handle, _ values: FloatPlace) {
-  guard let pixels = (try? object(image, ImageBox.self))?.pixels else { return }
-  values?.update(from: pixels.pointer, count: pixels.count)
+  guard let decoded = (try? object(image, ImageBox.self))?.value, let values else { return }
+  decoded.copyFloats(to: values)
 }
 
 @c @implementation public func lm_image_free(_ image: Handle) { release(image, ImageBox.self) }

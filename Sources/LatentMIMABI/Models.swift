@@ -40,7 +40,7 @@ func model(_ handle: Handle) throws -> LatentMIMModel { try object(handle, Model
   _ path: Text, _ optionsText: Text, _ model: HandlePlace, _ remarks: TextPlace
 ) -> lm_status {
   attempt(handingOut: model, remarks) {
-    let loaded = try LatentMIMModel.load(from: text(path, "path"), options: options(optionsText, "options"))
+    let loaded = try LatentMIMModel.load(from: filePath(path, "path"), options: options(optionsText, "options"))
     return (ModelBox(loaded.model), loaded.remarks)
   }
 }
@@ -65,7 +65,7 @@ func model(_ handle: Handle) throws -> LatentMIMModel { try object(handle, Model
 }
 
 @c @implementation public func lm_model_save(_ handle: Handle, _ path: Text) -> lm_status {
-  attempt { try model(handle).save(to: text(path, "path")) }
+  attempt { try model(handle).save(to: filePath(path, "path")) }
 }
 
 @c @implementation public func lm_model_configuration(_ handle: Handle, _ options: TextPlace) -> lm_status {

@@ -38,9 +38,13 @@ import Networks
   }
 }
 
+@c @implementation public func lm_trainer_data(_ handle: Handle, _ fingerprint: TextPlace) -> lm_status {
+  attempt(handingOut: fingerprint) { try object(handle, Trainer.self).dataFingerprint.json.text() }
+}
+
 @c @implementation public func lm_trainer_precision(_ handle: Handle, _ precision: TextPlace) -> lm_status {
   attempt(handingOut: precision) {
-    try Precision.named(object(handle, Trainer.self).configuration.precision.arithmetic()).rawValue
+    try object(handle, Trainer.self).configuration.precision.rawValue
   }
 }
 
@@ -66,11 +70,11 @@ import Networks
 }
 
 @c @implementation public func lm_trainer_save(_ handle: Handle, _ path: Text) -> lm_status {
-  attempt { try object(handle, Trainer.self).save(to: text(path, "path")) }
+  attempt { try object(handle, Trainer.self).save(to: filePath(path, "path")) }
 }
 
 @c @implementation public func lm_trainer_restore(_ handle: Handle, _ path: Text) -> lm_status {
-  attempt { try object(handle, Trainer.self).restore(from: text(path, "path")) }
+  attempt { try object(handle, Trainer.self).restore(from: filePath(path, "path")) }
 }
 
 @c @implementation public func lm_trainer_free(_ handle: Handle) { release(handle, Trainer.self) }

@@ -12,6 +12,12 @@ METHOD(training_options, "options, /", "-> JSON of all options") {
   TEXT(NULL, lm_training_options(options, &text));
 }
 
+METHOD(options, "name, /", "-> JSON of the list of options with this name") {
+  const char *name;
+  PARSE("s", &name);
+  TEXT(NULL, lm_options(name, &text));
+}
+
 METHOD(model_options_difference, "options, preset, /", "-> JSON: name to [value, preset's value]") {
   const char *options, *preset;
   PARSE("ss", &options, &preset);

@@ -4,13 +4,23 @@ static PyObject *dataset_new(lm_dataset *dataset, PyObject *keeps) {
   return handle_new(dataset_kind, dataset, RELEASE(lm_dataset_free), keeps, NULL);
 }
 
-METHOD(dataset_folder, "path, skip_unreadable, /", "-> data set") {
+METHOD(dataset_folder, "path, skip_unreadable, /", "-> (data set, remarks or None)") {
   PATH path = {0};
   int skip_unreadable;
   lm_dataset *dataset = NULL;
+  char *remarks = NULL;
   PARSE("O&p", path_argument, &path, &skip_unreadable);
-  CALL(NULL, lm_dataset_folder(path.text, skip_unreadable, &dataset));
-  return dataset_new(dataset, NULL);
+  CALL(NULL, lm_dataset_folder(path.text, skip_unreadable, &dataset, &remarks));
+  return Py_BuildValue("(NN)", dataset_new(dataset, NULL), take_text(remarks));
+}
+
+METHOD(dataset_subset, "dataset, indices, /", "-> data set") {
+  struct handle *dataset;
+  ARRAY indices = READ("indices", INT64, 1);
+  lm_dataset *subset = NULL;
+  PARSE("O&O&", dataset_handle, &dataset, array_argument, &indices);
+  CALL(dataset, lm_dataset_subset(dataset->raw, DATA(indices), SIZE(indices, 0), &subset));
+  return dataset_new(subset, PyTuple_GetItem(args, 0));
 }
 
 METHOD(dataset_arrays, "images, labels, /", "-> data set; labels may be None") {
@@ -47,9 +57,42 @@ METHOD(dataset_labels, "dataset, labels, /", "-> whether there are any; they are
   return PyBool_FromLong(lm_dataset_labels(dataset->raw, DATA(labels)));
 }
 
-METHOD(dataset_description, "dataset, /", "-> JSON of classes, paths and skipped") {
+METHOD(dataset_description, "dataset, /", "-> JSON of classes and skipped") {
   ONLY(dataset);
   TEXT(dataset, lm_dataset_description(dataset->raw, &text));
+}
+
+METHOD(dataset_paths, "dataset, /", "-> list of str, empty for arrays") {
+  ONLY(dataset);
+  PyObject *paths = PyList_New(0);
+  const char *path;
+  for (int64_t i = 0; paths && (path = lm_dataset_path(dataset->raw, i)); ++i) {
+    PyObject *text = PyUnicode_DecodeFSDefault(path);
+    if (!text || PyList_Append(paths, text) < 0) Py_CLEAR(paths);
+    Py_XDECREF(text);
+  }
+  return paths;
+}
+
+METHOD(dataset_left_out, "dataset, /", "-> list of (path, reason)") {
+  ONLY(dataset);
+  PyObject *list = PyList_New(0);
+  int64_t count = lm_dataset_left_out_count(dataset->raw);
+  for (int64_t i = 0; list && i < count; ++i) {
+    char *path = NULL, *reason = NULL;
+    lm_status status = lm_dataset_left_out(dataset->raw, i, &path, &reason);
+    PyObject *pair =
+        status == LM_OK ? Py_BuildValue("(NN)", PyUnicode_DecodeFSDefault(path), take_text(reason)) : fail(status);
+    lm_text_free(path);
+    if (!pair || PyList_Append(list, pair) < 0) Py_CLEAR(list);
+    Py_XDECREF(pair);
+  }
+  return list;
+}
+
+METHOD(dataset_left_out_count, "dataset, /", "-> int") {
+  ONLY(dataset);
+  return PyLong_FromLongLong(lm_dataset_left_out_count(dataset->raw));
 }
 
 METHOD(dataset_image, "dataset, index, /", "-> image") {
@@ -58,7 +101,8 @@ METHOD(dataset_image, "dataset, index, /", "-> image") {
   lm_image *image = NULL;
   PARSE("O&L", dataset_handle, &dataset, &index);
   CALL(dataset, lm_dataset_image(dataset->raw, index, &image));
-  return handle_new(image_kind, image, RELEASE(lm_image_free), NULL, NULL);
+  // Images of an array lie in its memory.
+  return handle_new(image_kind, image, RELEASE(lm_image_free), PyTuple_GetItem(args, 0), NULL);
 }
 
 METHOD(dataset_crops, "dataset, indices, model_options, training_options, epoch, crops, /", "crops are written.") {

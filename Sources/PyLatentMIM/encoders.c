@@ -49,13 +49,24 @@ METHOD(encoder_spread, "encoder, images, precision, ranks, similarities, /", "Th
   DO(encoder, lm_encoder_spread(encoder->raw, &pixels, precision, DATA(ranks), DATA(similarities)));
 }
 
-METHOD(encoder_dataset_features, "encoder, dataset, indices, options, features, /", "features [n, C] are written.") {
+METHOD(encoder_features_width, "encoder, options, /", "-> numbers in the vector of an image") {
+  struct handle *encoder;
+  const char *options;
+  int64_t width;
+  PARSE("O&s", encoder_handle, &encoder, &options);
+  CALL(NULL, lm_encoder_features_width(encoder->raw, options, &width));
+  return PyLong_FromLongLong(width);
+}
+
+METHOD(encoder_dataset_features, "encoder, dataset, indices, options, features, /", "features [n, width] are written.") {
   struct handle *encoder, *dataset;
+  int64_t width;
   const char *options;
   ARRAY indices = READ("indices", INT64, 1), features = WRITTEN("features", FLOAT32, 2);
   PARSE("O&O&O&sO&", encoder_handle, &encoder, dataset_handle, &dataset, array_argument, &indices, &options,
         array_argument, &features);
-  SHAPED(features, SIZE(indices, 0), encoder->sizes.width);
+  CALL(NULL, lm_encoder_features_width(encoder->raw, options, &width));
+  SHAPED(features, SIZE(indices, 0), width);
   DO(encoder, lm_encoder_dataset_features(encoder->raw, dataset->raw, DATA(indices), SIZE(indices, 0), options,
                                                  DATA(features)));
 }

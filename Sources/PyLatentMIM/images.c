@@ -1,5 +1,16 @@
 #include "private.h"
 
+METHOD(pixels_check, "images, /", "raises where their axes are in another order.") {
+  ARRAY images = PIXELS("images");
+  PARSE("O&", array_argument, &images);
+  lm_pixels pixels = pixels_of(&images);
+  DO(NULL, lm_pixels_check(&pixels));
+}
+
+METHOD(image_formats, "", "-> JSON of endings by name") {
+  TEXT(NULL, lm_image_formats(&text));
+}
+
 METHOD(resize, "images, resized, /", "resized [B, height, width, channels] is written.") {
   ARRAY images = PIXELS("images"), resized = WRITTEN("resized", FLOAT32, 4);
   PARSE("O&O&", array_argument, &images, array_argument, &resized);

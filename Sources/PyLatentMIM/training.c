@@ -34,6 +34,11 @@ METHOD(trainer_progress, "trainer, /", "-> (step, total steps, steps per epoch, 
                        s.peak_learning_rate, s.looks_collapsed ? Py_True : Py_False);
 }
 
+METHOD(trainer_data, "trainer, /", "-> json: what a checkpoint remembers the images by") {
+  ONLY(trainer);
+  TEXT(trainer, lm_trainer_data(trainer->raw, &text));
+}
+
 METHOD(trainer_precision, "trainer, /", "-> 'float32' or 'bf16'") {
   ONLY(trainer);
   TEXT(trainer, lm_trainer_precision(trainer->raw, &text));

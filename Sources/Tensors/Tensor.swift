@@ -42,6 +42,11 @@ public struct Tensor {
     try self.init(shape: shape, buffer: Buffer(values))
   }
 
+  /// A constant of zeros.
+  public static func zeros(_ shape: [Int]) throws -> Tensor {
+    try Tensor(shape: shape, buffer: Buffer(count: shape.reduce(1, *), repeating: 0))
+  }
+
   /// A tensor that collects the gradient of whatever is computed from it.
   ///
   /// - Throws: `ShapeError` where `buffer` does not hold as many values as `shape` says.

@@ -1,14 +1,13 @@
 import Compute
 import Evaluation
+import Tensors
 import TestSupport
 import Testing
 
 @Suite struct NearestNeighborTests {
-  private func nearest(_ features: [Float], _ count: Int, _ width: Int, _ labels: [Int]) throws -> NearestNeighborResult
-  {
-    try features.withUnsafeBufferPointer {
-      try leaveOneOutNearestNeighbor(features: $0, count: count, width: width, labels: labels)
-    }
+  private func nearest(_ features: [Float], _ count: Int, _ width: Int, _ labels: [Int]) throws -> ClassificationScore {
+    let set = try labelled(features, width: width, labels, set: "test")
+    return try #require(evaluate(train: nil, test: set, tap: "", LeaveOneOut()).classification)
   }
 
   @Test(arguments: [(2, 1), (3, 17), (17, 3), (177, 35), (300, 64)])
@@ -46,7 +45,7 @@ import Testing
   @Test func threadsDoNotMatter() throws {
     let features = randomFeatures(500, 33)
     let labels = [Int](repeating: 0, count: 500)
-    var results: [NearestNeighborResult] = []
+    var results: [ClassificationScore] = []
     try Machine.onEachThreadCount { _ in results.append(try nearest(features, 500, 33, labels)) }
     #expect(results[0] == results[1] && results[1] == results[2])
   }
@@ -58,18 +57,17 @@ import Testing
     #expect(rows == [0.6, 0.8, 0, 0, Float(Double(Float(1e-30)) / 1e-12), 0, half, -half])
     var none: [Float] = []
     try none.withUnsafeMutableBufferPointer { try l2Normalize($0, count: 0, width: 2) }
-    #expect(throws: NearestNeighborError.self) {
+    #expect(throws: ShapeError.self) {
       try rows.withUnsafeMutableBufferPointer { try l2Normalize($0, count: 3, width: 2) }
     }
   }
 
-  @Test func refusesBadInput() {
-    #expect(throws: NearestNeighborError.notFinite(row: 1, channel: 0)) { try nearest([1, 2, .nan, 1], 2, 2, [0, 0]) }
-    #expect(throws: NearestNeighborError.labels(found: 1, count: 2)) { try nearest([1, 2], 2, 1, [0]) }
-    for (count, width) in [(1, 2), (2, 2), (-1, -2), (.max, 2), (0, 0)] {
-      #expect(throws: NearestNeighborError.features(found: 2, count: count, width: width, atLeast: 2)) {
-        try nearest([1, 2], count, width, [])
-      }
+  @Test func theOthersOfOneImageAreNone() throws {
+    #expect(throws: EvaluationError.oneImage) { try nearest([1, 2], 1, 2, [0]) }
+    let set = try labelled([1, 2, 3], width: 1, [0, 0, 0])
+    for k in [0, 3] {
+      #expect(throws: EvaluationError.neighbors(k: k, bank: 2)) { try nearestNeighbors(among: set, k: k) }
     }
+    #expect(try nearestNeighbors(among: set, k: 2).allRows == [1, 2, 0, 2, 0, 1])
   }
 }

@@ -5,7 +5,8 @@ import Testing
   private func pool(
     _ pooling: Pooling, _ tokens: [Float], batch: Int, patches: Int, width: Int
   ) throws -> [Float] {
-    try tokens.withUnsafeBufferPointer { try pooling($0, batch: batch, patches: patches, width: width) }
+    Array(
+      try tokens.withUnsafeBufferPointer { try pooling($0, batch: batch, patches: patches, width: width) }.values)
   }
 
   @Test(arguments: [(1, 1, 1), (2, 17, 3), (3, 5, 17)])
@@ -49,11 +50,17 @@ import Testing
     }
   }
 
-  @Test func hasNames() throws {
-    #expect(try Pooling(name: "topk_mean") == .topKMean(k: 10))
-    #expect(try Pooling(name: "topk_mean", k: 3) == .topKMean(k: 3))
-    #expect(try [Pooling(name: "cls"), Pooling(name: "mean"), Pooling(name: "max")] == [.cls, .mean, .max])
-    #expect(throws: PoolingError.unknown("avg")) { try Pooling(name: "avg") }
+  @Test func hasNames() {
+    for kind in PoolingKind.allCases { #expect(Pooling(kind).kind == kind) }
+    #expect(Pooling(.topKMean, k: 3).description == "topk_mean 3")
+  }
+
+  @Test func tokensMayStayAsTheyAre() throws {
+    let tokens: [Float] = [9, 8, 1, 2, 3, 4, 7, 6, 5, 6, 7, 8]
+    #expect(try pool(.tokens, tokens, batch: 2, patches: 2, width: 2) == tokens)
+    #expect(try pool(.patches, tokens, batch: 2, patches: 2, width: 2) == [1, 2, 3, 4, 5, 6, 7, 8])
+    #expect(Pooling.tokens.width(patches: 2, channels: 2, hasClassToken: true) == 6)
+    #expect(Pooling.patches.width(patches: 2, channels: 2, hasClassToken: true) == 4)
   }
 
   @Test func refusesBadInput() {

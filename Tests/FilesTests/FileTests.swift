@@ -1,3 +1,4 @@
+import Compute
 import Glibc
 import Files
 import Testing
@@ -34,9 +35,24 @@ import Testing
     #expect(directory.names == ["last"])
   }
 
+  @Test func removesWhatKilledProcessesLeft() throws {
+    // Whatever process number it has: that may be in use again, or be another container's.
+    for name in [".last.tmp-1-a", ".last.tmp-\(getpid())-b", ".other.tmp-1-c", ".last"] {
+      _ = directory.write([1], to: name)
+    }
+    try writeAtomically(directory.path + "/last") { sink in
+      // The file of somebody who is still writing stays.
+      try writeAtomically(directory.path + "/last", [2])
+      #expect(directory.names.count == 4)
+      try sink.write([3])
+    }
+    #expect(directory.read("last") == [3])
+    #expect(directory.names == [".last", ".other.tmp-1-c", "last"])
+  }
+
   @Test func removesTheTemporaryFileWhenRenamingFails() {
     let path = directory.path + "/folder"
-    #expect(throws: FileError.refused(operation: "rename onto", path: path, code: EISDIR)) {
+    #expect(throws: FileError.refused(operation: "rename onto", path: path.filePath, code: EISDIR)) {
       // The folder comes while the bytes are written.
       try writeAtomically(path) { _ in mkdir(path, 0o700) }
     }
@@ -45,8 +61,10 @@ import Testing
 
   @Test func saysWhatTheSystemSaid() {
     let path = directory.path + "/missing/file"
-    #expect(throws: FileError.refused(operation: "create", path: path, code: ENOENT)) { try writeAtomically(path, [1]) }
-    let error = FileError.refused(operation: "create", path: "a/b", code: ENOENT)
+    #expect(throws: FileError.refused(operation: "create", path: path.filePath, code: ENOENT)) {
+      try writeAtomically(path, [1])
+    }
+    let error = FileError.refused(operation: "create", path: FilePath("a/b"), code: ENOENT)
     #expect(error.description == "cannot create 'a/b': No such file or directory")
   }
 
@@ -61,10 +79,10 @@ import Testing
     let pipe = directory.path + "/pipe"
     mkfifo(pipe, 0o600)
     #expect(throws: FileError.notAFile(path: pipe)) { try ReadableFile(path: pipe) }
-    #expect(throws: FileError.refused(operation: "use", path: directory.path, code: EISDIR)) {
+    #expect(throws: FileError.refused(operation: "use", path: directory.path.filePath, code: EISDIR)) {
       try ReadableFile(path: directory.path)
     }
-    #expect(throws: FileError.refused(operation: "open", path: "/nowhere", code: ENOENT)) {
+    #expect(throws: FileError.refused(operation: "open", path: FilePath("/nowhere"), code: ENOENT)) {
       try ReadableFile(path: "/nowhere")
     }
   }
@@ -82,6 +100,17 @@ import Testing
     #expect(throws: FileError.ended(path: path, offset: 0, wanted: 3)) { try file.bytes(at: 0, count: 3) }
   }
 
+  @Test func pathsKeepTheirBytes() throws {
+    let folder = TemporaryDirectory()
+    let paths = [0xE8, 0xE9].map { FilePath(folder.path).appending(FilePath(bytes: [0x63, $0])) }
+    for (path, byte) in zip(paths, [1, 2] as [UInt8]) { try writeAtomically(path, [byte]) }
+    #expect(try paths.map { try ReadableFile(path: $0).contents() } == [[1], [2]])
+    #expect(paths.map(\.text) == ["\(folder.path)/c\\xE8", "\(folder.path)/c\\xE9"])
+    #expect(FilePath(bytes: [0xC3, 0xA9, 0xE9, 0x22, 0xC3]).jsonText == "\"é\\udce9\\\"\\udcc3\"")
+    #expect(FilePath(bytes: [0xC3, 0xA9, 0xED, 0xA0, 0x80]).text == "é\\xED\\xA0\\x80")
+    for path in paths { _ = path.withCString { unlink($0) } }
+  }
+
   @Test func linksAreFollowedAndWhatIsNoFileIsRefused() throws {
     let folder = TemporaryDirectory()
     let (real, link, pipe) = (folder.path + "/real", folder.path + "/link", folder.path + "/pipe")
@@ -93,7 +122,7 @@ import Testing
     #expect(lstat(link, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
     #expect(throws: FileError.notAFile(path: pipe)) { try writeAtomically(pipe, [4]) }
     #expect(lstat(pipe, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
-    #expect(throws: FileError.refused(operation: "use", path: folder.path, code: EISDIR)) {
+    #expect(throws: FileError.refused(operation: "use", path: folder.path.filePath, code: EISDIR)) {
       try writeAtomically(folder.path, [4])
     }
   }

@@ -73,7 +73,7 @@ import Testing
     #expect(message { _ = try root.member("seed") } == "config.json has no 'seed'")
     #expect(
       message { try model.refuseKeys(otherThan: ["depth"]) }
-        == "config.json: model has unknown 'sizes'; known are 'depth'")
+        == "config.json: model: unknown 'sizes'; known are 'depth'")
     #expect(
       message { _ = try JSONValue(parsing: "{\n \"a\": x}", source: "c.json") }
         == "c.json, line 2, column 7: a value is wanted")

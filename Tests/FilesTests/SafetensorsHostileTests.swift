@@ -103,7 +103,44 @@ import Testing
     #expect(throws: SafetensorsError.byteCount(path: path, tensor: "x", needed: 12, found: 8)) { try open(3, 8) }
     #expect(
       throws: SafetensorsError.offsets(path: path, tensor: "x", begin: 0, end: 12, wantedBegin: 0, dataBytes: 8)
-    ) { try open(3, 12) }
+    ) { try open(2, 12) }
+  }
+
+  /// Whatever is cut off a whole file, the message says so.
+  @Test func saysThatAFileIsCutOff() throws {
+    let header = #"{"x":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}}"#
+    let whole = safetensorsBytes(header, data: [UInt8](repeating: 0, count: 12))
+    for size in 9..<whole.count {
+      let error = #expect(throws: SafetensorsError.self) { try readAll(Array(whole[..<size])) }
+      guard case .cutOff(_, _, size) = error else {
+        Issue.record("\(size) bytes: \(error?.description ?? "")")
+        continue
+      }
+    }
+  }
+
+  @Test(arguments: [
+    ("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 86543210\n", "Git LFS pointer"),
+    ("\r\n <!DOCTYPE HTML>\n<html><head>", "HTML"), ("<html lang=\"en\">", "HTML"), ("", "empty"),
+    ("PK\u{3}\u{4}\u{14}", "zip archive"), ("GGUF and more", "GGUF"),
+  ])
+  func saysWhatElseAFileIs(_ content: String, _ what: String) {
+    let error = #expect(throws: SafetensorsError.self) { try readAll(Array(content.utf8)) }
+    #expect(error?.description.contains(what) == true, "\(error?.description ?? "")")
+  }
+
+  /// Names of eight million characters do not make a message of as many.
+  @Test func messagesAreShort() throws {
+    let long = String(repeating: "n", count: 8_000_000)
+    for header in [
+      #"{"\#(long)":{"dtype":"\#(long)","shape":[1],"data_offsets":[0,4]}}"#,
+      #"{"\#(long)":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}"#,
+      #"{"\#(long)":{"dtype":"F32","shape":[1],"data_offsets":[4]}}"#,
+      #"{"\#(long)":1}"#, #"{"\#(long)":{},"\#(long)":{}}"#, #"{"x":\#(String(repeating: "1", count: 1_000_000))}"#,
+    ] {
+      let error = #expect(throws: SafetensorsError.self) { try readAll(safetensorsBytes(header, data: [0, 0, 0, 0])) }
+      #expect((error?.description.count ?? .max) < 2000)
+    }
   }
 
   /// A petabyte that is nothing but a hole, beyond any address space; file systems in memory have such files.
@@ -128,7 +165,7 @@ import Testing
     #expect(try SafetensorsFile(path: directory.write(safetensorsBytes("{}", data: []), to: "none")).names == [])
   }
 
-  @Test(arguments: [UInt64(0), 1, 3, 100_000_001, 1 << 62, 1 << 63, .max])
+  @Test(arguments: [UInt64(0), 1, 100_000_001, 1 << 62, 1 << 63, .max])
   func refusesHeaderLengths(_ length: UInt64) {
     let bytes = (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) } + Array("{}".utf8)
     #expect(throws: SafetensorsError.headerLength(path: directory.path + "/hostile", length: length, fileBytes: 10)) {

@@ -1,3 +1,4 @@
+import Compute
 import Glibc
 import Files
 import Testing
@@ -55,7 +56,7 @@ import Testing
 
   @Test func leavesTheOldFileWhenTheDirectoryIsGone() throws {
     let path = directory.path + "/missing/x"
-    #expect(throws: FileError.refused(operation: "create", path: path, code: ENOENT)) {
+    #expect(throws: FileError.refused(operation: "create", path: path.filePath, code: ENOENT)) {
       try SafetensorsWriter().write(to: path)
     }
   }

@@ -98,7 +98,11 @@ import Testing
     #expect(throws: ImageError.self) { try RandomResizedCrop(ratio: 0...1) }
     #expect(throws: ImageError.self) { try Augmentation(height: 0, width: 8) }
     #expect(throws: ImageError.self) { try Augmentation(height: 8, width: 8, flipProbability: .nan) }
-    #expect(throws: ImageError.self) { try Normalization(mean: [0], std: [0]) }
+    for (mean, deviation) in [(0, 0), (123.7, 0.5), (-0.1, 0.5), (0.5, 58), (Float.nan, 0.5), (0.5, .nan)]
+      as [(Float, Float)]
+    {
+      #expect(throws: ImageError.self) { try Normalization(mean: [mean], std: [deviation]) }
+    }
     #expect(throws: ImageError.self) { try EvaluationTransform(.centerCrop(resize: 100, crop: 101)) }
     #expect(throws: ImageError.self) {
       try Augmentation(height: 8, width: 8).sample(height: 0, width: 8, seed: 0, epoch: 0, index: 0)

@@ -1,3 +1,4 @@
+import Files
 import Compute
 import Glibc
 import Testing
@@ -8,7 +9,7 @@ import Testing
   private let folder = TemporaryFolder()
 
   private func names(_ dataset: ImageFolder) -> [String] {
-    (0..<dataset.count).compactMap { dataset.path(at: $0)?.dropFirst(folder.path.utf8.count + 1) }.map(String.init)
+    (0..<dataset.count).compactMap { dataset.path(at: $0)?.text.dropFirst(folder.path.utf8.count + 1) }.map(String.init)
   }
 
   @Test func subFoldersAreClasses() throws {
@@ -27,12 +28,76 @@ import Testing
     #expect(throws: DatasetError.index(-1, count: 5)) { try dataset.readableImage(at: -1) }
   }
 
-  @Test func looseFilesHaveNoClasses() throws {
+  @Test func asManyLooseFilesAsFoldersHaveNoClasses() throws {
     folder.folder("a")
     folder.write("a/1.jpg", try fixture("rgb.jpg"))
     folder.write("2.jpg", try fixture("rgb.jpg"))
     let dataset = try ImageFolder(path: folder.path)
     #expect(dataset.labels == nil && dataset.classNames.isEmpty && names(dataset) == ["2.jpg", "a/1.jpg"])
+    #expect(dataset.remarks.count == 1 && dataset.remarks[0].contains("1 images lie beside the folders: 2.jpg"))
+  }
+
+  @Test func aStrayImageTakesNoLabels() throws {
+    for name in ["a", "b"] {
+      folder.folder(name)
+      folder.write(name + "/1.jpg", try fixture("rgb.jpg"))
+    }
+    #expect(try ImageFolder(path: folder.path).remarks == [])
+    folder.write("stray.jpg", try fixture("rgb.jpg"))
+    let dataset = try ImageFolder(path: folder.path)
+    #expect(dataset.labels == [0, 1] && names(dataset) == ["a/1.jpg", "b/1.jpg"] && dataset.leftOutCount == 1)
+    #expect(dataset.leftOut(at: 0)?.path.text == folder.path + "/stray.jpg")
+    #expect(dataset.leftOut(at: 0)?.reason == "it lies beside the class folders" && dataset.leftOut(at: 1) == nil)
+    #expect(dataset.remarks.count == 1 && dataset.remarks[0].contains("stray.jpg"))
+  }
+
+  @Test func otherFormatsAreCountedAndKeepTheirClass() throws {
+    for name in ["a", "b", "c"] { folder.folder(name) }
+    for name in ["a/1.jpg", "a/2.JFIF", "c/1.jpe"] { folder.write(name, try fixture("rgb.jpg")) }
+    for name in ["a/3.xyz", "b/1.xyz", "b/2.XYZ", "c/notes"] { folder.write(name, [0]) }
+    let dataset = try ImageFolder(path: folder.path)
+    #expect(dataset.classNames == ["a", "b", "c"] && dataset.labels == [0, 0, 2])
+    #expect(dataset.remarks.count == 2)
+    #expect(dataset.remarks[0].hasSuffix("are left out: 3 .xyz, 1 without an ending"))
+    #expect(dataset.remarks[1].hasSuffix("classes without an image that can be read: b"))
+    #expect((0..<dataset.leftOutCount).compactMap { dataset.leftOut(at: $0)?.path.text.last } == ["z", "z", "Z", "s"])
+  }
+
+  @Test func namesKeepTheirBytes() throws {
+    let jpeg = try fixture("rgb.jpg")
+    let names: [[UInt8]] = [[0x63, 0xE8], [0x63, 0xE9]]
+    for name in names {
+      let path = FilePath(folder.path).appending(FilePath(bytes: name))
+      _ = path.withCString { mkdir($0, 0o755) }
+      try writeAtomically(path.appending(FilePath("1.jpg")), jpeg)
+    }
+    let dataset = try ImageFolder(path: folder.path)
+    #expect(dataset.classFolders.map(\.bytes) == names && dataset.classNames == ["c\\xE8", "c\\xE9"])
+    #expect(dataset.path(at: 1)?.bytes == Array(folder.path.utf8) + [0x2F, 0x63, 0xE9] + Array("/1.jpg".utf8))
+    #expect(try dataset.image(at: 1).width == 37)
+  }
+
+  @Test func foldersThatLinkToEachOtherCountOnce() throws {
+    for i in 0..<12 {
+      folder.folder("\(i)")
+      folder.write("\(i)/1.jpg", [0])
+      for j in 0..<12 where j != i { symlink("../\(j)", folder.path + "/\(i)/to-\(j)") }
+    }
+    let dataset = try ImageFolder(path: folder.path)
+    #expect(dataset.count == 12 && dataset.classNames.count == 12 && dataset.leftOutCount == 132)
+    #expect(dataset.remarks.count == 1 && dataset.remarks[0].contains("132 links"))
+  }
+
+  @Test func linkedFoldersAreClassesInTheOrderOfTheirNames() throws {
+    let outside = TemporaryFolder()
+    outside.folder("x")
+    outside.write("x/1.jpg", [0])
+    folder.folder("b")
+    folder.write("b/1.jpg", [0])
+    symlink(outside.path + "/x", folder.path + "/a")
+    symlink(outside.path, folder.path + "/c")
+    let dataset = try ImageFolder(path: folder.path)
+    #expect(names(dataset) == ["a/1.jpg", "b/1.jpg"] && dataset.classNames == ["a", "b"])
   }
 
   @Test func linksLeadOnceAndNeverRound() throws {
@@ -43,7 +108,7 @@ import Testing
     symlink(folder.path + "/a", folder.path + "/b")
     symlink("/nonexistent", folder.path + "/a/broken.jpg")
     let dataset = try ImageFolder(path: folder.path)
-    #expect(names(dataset) == ["a/1.jpg", "a/broken.jpg", "b/1.jpg", "b/broken.jpg"])
+    #expect(names(dataset) == ["a/1.jpg", "a/broken.jpg"])
     #expect(message { try dataset.image(at: 1) }.contains("No such file"))
   }
 
@@ -73,12 +138,39 @@ import Testing
     let dataset = try ImageFolder(path: folder.path, onError: .skip)
     #expect(dataset.skipped.isEmpty)
     for _ in 0..<2 { #expect(try (0..<5).map { try dataset.readableImage(at: $0).index } == [0, 3, 3, 3, 0]) }
-    #expect(dataset.skipped.map(\.path) == ["1", "2", "4"].map { "\(folder.path)/\($0).jpg" })
-    #expect(dataset.skipped[1].reason.contains("empty"))
+    #expect(dataset.skipped == [1, 2, 4])
+    #expect(dataset.skipReason(at: 2)?.contains("empty") == true && dataset.skipReason(at: 0) == nil)
     folder.write("0.jpg", [0])
     folder.write("3.jpg", [0])
     #expect(throws: DatasetError.self) { try dataset.readableImage(at: 1) }
     #expect(message { try dataset.readableImage(at: 1) }.contains("none of the 5"))
+  }
+}
+
+@Suite struct ImageSubsetTests {
+  private func images() throws -> ImageArrays {
+    try ImageArrays(
+      PixelMemory((0..<5).map { UInt8($0) }), shape: [5, 1, 1, 1], labels: [0, 1, 2, 0, 1], classNames: ["a", "b", "c"])
+  }
+
+  @Test func someImagesWithTheirLabels() throws {
+    let subset = try ImageSubset(of: images(), indices: [4, 2, 2])
+    #expect(subset.count == 3 && subset.labels == [1, 2, 2] && subset.classNames == ["a", "b", "c"])
+    #expect(try (0..<3).map { try subset.image(at: $0).bytes } == [[4], [2], [2]])
+    let again = try ImageSubset(of: subset, indices: [1, 0])
+    #expect(again.indices == [2, 4] && again.labels == [2, 1] && again.base is ImageArrays)
+    #expect(throws: DatasetError.index(3, count: 3)) { try subset.image(at: 3) }
+    #expect(throws: DatasetError.index(5, count: 5)) { try ImageSubset(of: images(), indices: [5]) }
+    #expect(throws: DatasetError.self) { try ImageSubset(of: images(), indices: []) }
+  }
+
+  @Test func unreadableImagesAreReplacedFromTheSubset() throws {
+    let folder = TemporaryFolder()
+    for index in 0..<5 { folder.write("\(index).jpg", index % 2 == 0 ? try fixture("rgb.jpg") : [0]) }
+    let whole = try ImageFolder(path: folder.path, onError: .skip)
+    let subset = try ImageSubset(of: whole, indices: [1, 3, 0])
+    #expect(try (0..<3).map { try subset.readableImage(at: $0).index } == [2, 2, 2])
+    #expect(whole.skipped == [1, 3])
   }
 }
 
@@ -100,6 +192,24 @@ import Testing
     #expect(
       message { try ImageArrays(memory, shape: [3, 2, 2, 1], labels: [0, 2, 1], classNames: ["a", "b"]) }
         == "image 1 has label 2, wanted a label in 0 ..< 2, the number of class names")
+  }
+
+  @Test(arguments: [
+    [2, 3, 32, 32], [1, 3, 480, 640], [2, 1, 28, 28], [2, 4, 64, 16], [2, 13, 64, 64],
+  ])
+  func channelsBeforePixelsAreRefused(shape: [Int]) throws {
+    let memory = try PixelMemory([UInt8](repeating: 0, count: shape.reduce(1, *)))
+    #expect(throws: ImageError.channelsFirst(shape)) { try ImageArrays(memory, shape: shape) }
+    #expect(message { try ImageArrays(memory, shape: shape) }.contains("np.moveaxis(images, -3, -1)"))
+  }
+
+  @Test(arguments: [
+    [2, 32, 32, 3], [2, 3, 40, 8], [2, 3, 3, 200], [2, 5, 5, 103], [2, 14, 14, 768], [2, 1, 100, 3], [2, 1, 1, 512],
+    [2, 8, 8, 8], [2, 32, 32, 32], [2, 4, 100, 13],
+  ])
+  func manyChannelsAreTaken(shape: [Int]) throws {
+    let memory = try PixelMemory([UInt8](repeating: 0, count: shape.reduce(1, *)))
+    #expect(try ImageArrays(memory, shape: shape).channels == shape[3])
   }
 
   @Test(arguments: [Float.nan, .infinity, -0.1, 1.5, 255])

@@ -6,14 +6,14 @@ import Testing
 @Suite struct JPEGTests {
   @Test(arguments: ["rgb", "sharp", "progressive", "gray", "cmyk", "ycck"])
   func decodesWhatPillowDecodes(name: String) throws {
-    let image = try decodeJPEG(fixture(name + ".jpg"))
+    let image = try decodeImage(fixture(name + ".jpg"))
     #expect([image.height, image.width, image.channels] == [29, 37, 3])
     #expect(try image.bytes == fixture(name + ".rgb"))
   }
 
   @Test(arguments: 1...8)
   func turnsUpright(orientation: Int) throws {
-    let image = try decodeJPEG(fixture("orientation_\(orientation).jpg"))
+    let image = try decodeImage(fixture("orientation_\(orientation).jpg"))
     #expect([image.height, image.width] == (orientation < 5 ? [9, 13] : [13, 9]))
     #expect(try image.bytes == fixture("orientation_\(orientation).rgb"))
   }
@@ -32,7 +32,7 @@ import Testing
   func truncatedFilesAreErrors(name: String) throws {
     let file = try fixture(name + ".jpg")
     for length in Array(stride(from: 0, to: file.count, by: 100)) + [file.count - 2, file.count - 1] {
-      #expect(throws: JPEGError.self, "the first \(length) bytes") { try decodeJPEG(Array(file.prefix(length))) }
+      #expect(throws: ImageFileError.self, "the first \(length) bytes") { try decodeImage(Array(file.prefix(length))) }
     }
   }
 
@@ -46,12 +46,12 @@ import Testing
           UInt8(random.integer(below: 256, at: round * 8 + 4 + change))
       }
       // Most are errors, some damage cannot be seen; none may take the process down.
-      if let image = try? decodeJPEG(damaged) { #expect(image.channels == 3) }
+      if let image = try? decodeImage(damaged) { #expect(image.channels == 3) }
     }
     for length in [1, 2, 3, 4, 100, 5000] {
       let noise = (0..<length).map { UInt8(random.integer(below: 256, at: 100_000 + $0)) }
-      #expect(throws: JPEGError.self) { try decodeJPEG(noise) }
-      #expect(throws: JPEGError.self) { try decodeJPEG([0xFF, 0xD8, 0xFF] + noise) }
+      #expect(throws: ImageFileError.self) { try decodeImage(noise) }
+      #expect(throws: ImageFileError.self) { try decodeImage([0xFF, 0xD8, 0xFF] + noise) }
     }
   }
 
@@ -59,15 +59,26 @@ import Testing
     var file = try fixture("rgb.jpg")
     let frame = try #require(file.indices.first { file[$0] == 0xFF && file[$0 + 1] == 0xC0 })
     for offset in 5...8 { file[frame + offset] = 0xFA }
-    #expect(throws: JPEGError.tooLarge(width: 0xFAFA, height: 0xFAFA)) { try decodeJPEG(file) }
-    #expect(message { try decodeJPEG(file) }.contains("64250×64250"))
+    #expect(throws: ImageFileError.tooLarge(width: 0xFAFA, height: 0xFAFA, most: 1 << 28)) { try decodeImage(file) }
+    #expect(message { try decodeImage(file) }.contains("64250×64250"))
+  }
+
+  /// A header that says 16,000 × 16,000 pixels in several scans: putting them together would take 1.5 GB beside the
+  /// pixels.
+  @Test func scansThatTakeTooMuchMemoryAreRefused() throws {
+    var file = try fixture("progressive.jpg")
+    let frame = try #require(file.indices.first { file[$0] == 0xFF && file[$0 + 1] == 0xC2 })
+    for (offset, byte) in zip(5...8, [0x3E, 0x80, 0x3E, 0x80] as [UInt8]) { file[frame + offset] = byte }
+    #expect(message { try decodeImage(file) }.contains("more than 512 MiB"))
   }
 
   @Test func saysWhatOtherFilesAre() {
-    #expect(throws: JPEGError.empty) { try decodeJPEG([]) }
-    #expect(message { try decodeJPEG([0x89, 0x50, 0x4E, 0x47, 13, 10]) } == "it looks like PNG, wanted JPEG")
-    #expect(message { try decodeJPEG(Array("GIF89a".utf8)) }.contains("GIF"))
-    #expect(message { try decodeJPEG(Array("RIFF0000WEBPVP8 ".utf8)) }.contains("WebP"))
-    #expect(message { try decodeJPEG([1, 2, 3]) }.contains("no image"))
+    #expect(throws: ImageFileError.empty) { try decodeImage([]) }
+    #expect(message { try decodeImage([0x89, 0x50, 0x4E, 0x47, 13, 10]) } == "it looks like PNG, wanted JPEG")
+    #expect(message { try decodeImage(Array("GIF89a".utf8)) }.contains("GIF"))
+    #expect(message { try decodeImage(Array("RIFF0000WEBPVP8 ".utf8)) }.contains("WebP"))
+    #expect(message { try decodeImage([1, 2, 3]) }.contains("no image"))
+    #expect(message { try decodeImage(Array("version https://git-lfs.github.com/spec/v1".utf8)) }.contains("Git LFS"))
+    #expect(ImageCodec.names == ImageCodec.all.map(\.name).joined(separator: ", "))
   }
 }

@@ -9,7 +9,7 @@ import Testing
   #expect(lm_image_load("/nowhere.jpg", &handle) == LM_IO)
   #expect(lm_last_errno() == ENOENT)
   #expect(lm_last_path().map { String(cString: $0) } == "/nowhere.jpg")
-  #expect(lm_dataset_folder("/dev/null", false, &handle) == LM_IO)
+  #expect(lm_dataset_folder("/dev/null", false, &handle, nil) == LM_IO)
   #expect(lm_last_errno() == ENOTDIR)
   #expect(lm_image_load("/", &handle) == LM_IO)
   #expect(lm_last_errno() == EISDIR)

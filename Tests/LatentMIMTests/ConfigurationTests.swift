@@ -33,14 +33,14 @@ import Testing
   }
 
   @Test(arguments: [
-    (#"{"wdith": 3}"#, "'wdith'"), (#"{"temperature": 0}"#, "temperature is 0.0, wanted 0.001 … 100.0"),
+    (#"{"wdith": 3}"#, "'wdith'"), (#"{"temperature": 0}"#, "model: temperature is 0, wanted 0.001 … 100.0"),
     (#"{"width": 768, "heads": 7}"#, "width is 768, not divisible by heads = 7"),
     (#"{"num_visible": 195}"#, "num_visible is 195 of 196"), (#"{"num_visible": 0}"#, "num_visible is 0"),
     (#"{"positions": "learned"}"#, "'linspace', 'index'"), (#"{"depth": 2.5}"#, "depth is 2.5"),
     (#"{"preset": "mine"}"#, "'mine'"), (#"{"size": "vit_giant"}"#, "'vit_tiny'"),
     (#"{"grid": [3]}"#, "grid is [3]"), (#"{"grid": 7.5}"#, "grid is 7.5, wanted rows and columns"),
     (#"{"mask_ratio": 1}"#, "mask_ratio is 1.0"),
-    (#"{"mask_ratio": 0.5, "num_visible": 3}"#, "both given"), (#"{"channels": 1, "mean": [1, 2]}"#, "mean has 2"),
+    (#"{"mask_ratio": 0.5, "num_visible": 3}"#, "both given"), (#"{"channels": 1, "mean": [1, 0.5]}"#, "mean has 2"),
     (#"{"width": 30, "heads": 5}"#, "multiple of 4"),
   ])
   func badModelOptionsAreNamed(_ text: String, _ part: String) {

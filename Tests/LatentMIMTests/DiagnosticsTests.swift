@@ -62,5 +62,21 @@ import Testing
     regression.objective = .mse
     metrics.similarityImages = 0
     #expect(regression.diagnosis(of: metrics).position.isNaN)
+    for loss in [Double.nan, .infinity] {
+      metrics.loss = loss
+      for configuration in [configuration, regression] {
+        #expect(configuration.diagnosis(of: metrics).meaning.hasPrefix("The loss is \(loss): training has diverged"))
+      }
+    }
+  }
+
+  @Test func oneImageCannotBeToldFromOthers() throws {
+    var training = smallTraining()
+    (training.batchSize, training.collapseRank) = (1, 1.5)
+    let error = #expect(throws: ConfigurationError.self) { try training.validate() }
+    let wanted = "collapse_rank compares the images of a batch, and batch_size is 1: wanted at least 2"
+    #expect(error?.description == wanted)
+    training.collapseRank = 0
+    try training.validate()
   }
 }

@@ -170,6 +170,48 @@ import Testing
     #expect(error?.description.contains("had 26 images there, it has 27 here") == true)
   }
 
+  @Test func otherImagesAreAnotherRun() throws {
+    let path = temporaryPath()
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try trainer().save(to: path)
+    var bytes = [UInt8](repeating: 0, count: 26 * 40 * 44 * 3)
+    bytes[0] = 1
+    let images = try ImageArrays(PixelMemory(bytes), shape: [26, 40, 44, 3])
+    let other = try Trainer(
+      LatentMIMModel(smallConfiguration(), seed: 1), dataset: images, configuration: smallTraining())
+    let error = #expect(throws: CheckpointError.self) { try other.restore(from: path) }
+    #expect(error?.description.contains("the images are others than there") == true)
+    try trainer().restore(from: path)
+  }
+
+  /// What "auto" stood for when a run began stays, whatever the machine that goes on with it would choose.
+  @Test func aRunKeepsItsPrecision() throws {
+    try Machine.undisturbed {
+      let before = InstructionSet.current
+      defer { try? InstructionSet.use(before.rawValue) }
+      let (plain, fast) = (temporaryPath(), temporaryPath())
+      defer { for path in [plain, fast] { try? FileManager.default.removeItem(atPath: path) } }
+      var training = smallTraining()
+      #expect(training.precision == .auto)
+      try InstructionSet.use("portable")
+      let first = try trainer(training)
+      #expect(first.configuration.precision == .float32)
+      try first.save(to: plain)
+      try InstructionSet.use(before.rawValue)
+      let second = try trainer(training)
+      #expect(second.configuration.precision == .named(try Precision.auto.arithmetic()))
+      try second.save(to: fast)
+      try second.restore(from: plain)
+      #expect(second.configuration.precision == .float32)
+      guard Arithmetic.bfloat16.isAvailable else { return }
+      training.precision = .bf16
+      #expect(throws: CheckpointError.self) { try trainer(training).restore(from: plain) }
+      try InstructionSet.use("portable")
+      let error = #expect(throws: CheckpointError.self) { try first.restore(from: fast) }
+      #expect(error?.description.contains("a run with precision 'bf16', which needs") == true)
+    }
+  }
+
   @Test func onlyWholeStepsAreLoaded() throws {
     var parts = smallTraining()
     parts.accumulationSteps = 4

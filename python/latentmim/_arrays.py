@@ -11,12 +11,24 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from latentmim import _latentmim as _native
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FloatArray: TypeAlias = NDArray[np.float32]
 IntArray: TypeAlias = NDArray[np.int32]
 PathLike: TypeAlias = "str | os.PathLike[str]"
+
+
+def path(given: PathLike) -> str:
+    """A path as text, `~` and `~user` replaced; bytes that are no UTF-8 stay what they are (`os.fsdecode`)."""
+    return os.path.expanduser(os.fsdecode(given))
+
+
+def shown(path: str) -> str:
+    """A path for messages: bytes that are no UTF-8 stand as escapes."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def pixels(images: ArrayLike, name: str = "images") -> NDArray[Any]:
@@ -37,7 +49,10 @@ def batch(images: ArrayLike, name: str = "images") -> tuple[NDArray[Any], bool]:
     array = pixels(images, name)
     if array.ndim not in (3, 4):
         raise ValueError(f"{name}: shape is {list(array.shape)}, wanted [B, H, W, C] or one image [H, W, C]")
-    return (array, False) if array.ndim == 4 else (array[np.newaxis], True)
+    images = array if array.ndim == 4 else array[np.newaxis]
+    if images.size:
+        _native.pixels_check(images)
+    return images, array.ndim == 3
 
 
 def floats(values: ArrayLike, name: str) -> FloatArray:
@@ -122,11 +137,11 @@ def warn(remarks: str | None, stacklevel: int = 3) -> None:
 
 
 def is_pytorch(path: PathLike) -> bool:
-    """Whether a file is one of PyTorch's, by how it begins or by its name. Raises OSError."""
-    if os.fsdecode(path).endswith((".pth", ".pt")):
-        return True
+    """Whether a file is one of PyTorch's, by how it begins. Raises OSError."""
     # What is no file, a pipe for one, would be waited for.
     if not os.path.isfile(path):
         return False
     with open(path, "rb") as file:
-        return file.read(4) == b"PK\x03\x04"
+        beginning = file.read(9)
+    # A pickle begins with byte 128; a header of safetensors is 128 bytes long now and then.
+    return beginning[:4] == b"PK\x03\x04" or (beginning[:1] == b"\x80" and beginning[8:] != b"{")

@@ -1,10 +1,10 @@
-"""Images and data sets: folders of JPEG files, decoded by the core's threads, and NumPy arrays."""
+"""Images and data sets: folders of image files, decoded by the core's threads, and NumPy arrays."""
 
 from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -19,18 +19,24 @@ if TYPE_CHECKING:
 
     from latentmim._arrays import FloatArray, PathLike
 
-__all__ = ["Arrays", "Dataset", "ImageFolder", "as_dataset", "load_image", "resize"]
+__all__ = ["Arrays", "Dataset", "ImageFolder", "Subset", "as_dataset", "formats", "load_image", "resize"]
+
+
+def formats() -> dict[str, list[str]]:
+    """The file formats of images that are read, each with the usual endings of its files: {"JPEG": [".jpg", …]}."""
+    names: dict[str, list[str]] = json.loads(_native.image_formats())
+    return names
 
 
 def load_image(path: PathLike) -> FloatArray:
-    """Decode a JPEG file, turned as its EXIF orientation says: [H, W, 3] float32 in 0 … 1.
+    """Decode an image file, turned as its EXIF orientation says: [H, W, 3] float32 in 0 … 1.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no whole JPEG image.
+        ValueError: it is no image of one of `formats()`, is damaged, or has more than 2²⁸ pixels.
 
     """
-    return _read(_native.image_load(path))
+    return _read(_native.image_load(_arrays.path(path)))
 
 
 def resize(images: ArrayLike, size: int | Sequence[int]) -> FloatArray:
@@ -52,8 +58,10 @@ def resize(images: ArrayLike, size: int | Sequence[int]) -> FloatArray:
 
 
 class Dataset:
-    """Images, perhaps with labels. `len(dataset)` is their number, `dataset[i]` one of them, [H, W, C] float32 in 0 …
-    1.
+    """Images, perhaps with labels: `len(dataset)` is their number, `dataset[i]` one of them.
+
+    An image is [H, W, C] float32 in 0 … 1. `dataset[100:200]` and `dataset.subset(indices)` are data sets of some of
+    the images.
     """
 
     _handle: Any
@@ -61,7 +69,13 @@ class Dataset:
     def __len__(self) -> int:
         return _native.dataset_count(self._handle)
 
-    def __getitem__(self, index: int) -> FloatArray:
+    @overload
+    def __getitem__(self, index: int) -> FloatArray: ...
+    @overload
+    def __getitem__(self, index: slice) -> Subset: ...
+    def __getitem__(self, index: int | slice) -> FloatArray | Subset:
+        if isinstance(index, slice):
+            return self.subset(np.arange(len(self))[index])
         number = _arrays.whole(index, "image")
         place = number + len(self) if number < 0 else number
         if not 0 <= place < len(self):
@@ -81,6 +95,38 @@ class Dataset:
     def classes(self) -> list[str]:
         """The names of the classes, by number; empty without names."""
         return list(self._description["classes"])
+
+    @property
+    def paths(self) -> list[str]:
+        """The files, in the order of their indices; empty for images in memory."""
+        return _native.dataset_paths(self._handle)
+
+    @property
+    def skipped(self) -> list[tuple[str, str]]:
+        """(path, reason) of each file that turned out unreadable so far; see `ImageFolder`'s `on_error`."""
+        skipped = self._description["skipped"]
+        paths = self.paths if skipped else []
+        return [(paths[index], reason) for index, reason in skipped]
+
+    def subset(self, indices: ArrayLike) -> Subset:
+        """Some of the images as a data set, with their labels, classes and paths.
+
+        Args:
+            indices: [n] which images, in any order, from 0 (negative ones count from the end); or [len(self)] of bool.
+
+        Raises:
+            ValueError: there is no such image, or none is chosen.
+
+        """
+        chosen = np.asarray(indices)
+        if chosen.dtype == bool:
+            if chosen.shape != (len(self),):
+                raise ValueError(
+                    f"indices: shape is {list(chosen.shape)}, wanted one truth value an image, [{len(self)}]"
+                )
+            chosen = np.flatnonzero(chosen)
+        numbers = _arrays.integers(chosen, "indices")
+        return Subset(self, np.where(numbers < 0, numbers + len(self), numbers))
 
     @property
     def channels(self) -> int:
@@ -109,7 +155,8 @@ class Dataset:
             epoch: zero-based.
 
         Returns:
-            [n, crop height, crop width, channels] float32.
+            [n, crop height, crop width, channels] float32. NaN for images that are skipped because they cannot be read;
+            training takes another in their place.
 
         """
         chosen = self._indices(indices)
@@ -130,7 +177,7 @@ class Dataset:
                 the whole image is brought to `size`, whatever its ratio.
 
         Returns:
-            [n, height, width, channels] float32 in 0 … 1.
+            [n, height, width, channels] float32 in 0 … 1. NaN for images that are skipped because they cannot be read.
 
         """
         chosen = self._indices(indices)
@@ -145,38 +192,58 @@ class Dataset:
 
 
 class ImageFolder(Dataset):
-    """The JPEG files below a folder, as RGB images; sub-folders are classes, if all files lie in sub-folders.
+    """The image files below a folder, as RGB images.
+
+    Files count by their endings (see `formats`), hidden ones are left out. Each sub-folder with a file in it is a
+    class; images beside the sub-folders are left out, but where they are as many as sub-folders or more, there are no
+    classes. A folder that several links lead to counts once. What is left out is said in a warning, and `left_out`
+    lists it.
 
     Args:
-        path: of the folder.
+        path: of the folder; `~` is your home.
         on_error: what to do about a file that cannot be read: "fail" with an error that names it, or "skip" it:
             another takes its place and it is listed in `skipped`. Nothing is opened before it is needed.
 
     Raises:
         OSError: the folder cannot be read.
-        ValueError: it holds no JPEG files.
+        ValueError: it holds no image files of one of `formats()`.
 
     """
 
     def __init__(self, path: PathLike, on_error: Literal["fail", "skip"] = "fail") -> None:
         if on_error not in ("fail", "skip"):
             raise ValueError(f"on_error: is '{on_error}', wanted 'fail' or 'skip'")
-        self.path = os.fspath(path)
-        self._handle = _native.dataset_folder(self.path, on_error == "skip")
+        self.path = _arrays.path(path)
+        self._handle, remarks = _native.dataset_folder(self.path, on_error == "skip")
+        _arrays.warn(remarks)
 
     @property
-    def paths(self) -> list[str]:
-        """The files, in the order of their indices."""
-        return list(self._description["paths"])
-
-    @property
-    def skipped(self) -> list[tuple[str, str]]:
-        """(path, reason) of each file that turned out unreadable so far."""
-        return [(path, reason) for path, reason in self._description["skipped"]]
+    def left_out(self) -> list[tuple[str, str]]:
+        """(path, reason) of each file and link below the folder that is no image of the data set."""
+        return _native.dataset_left_out(self._handle)
 
     def __repr__(self) -> str:
         classes = f", {len(self.classes)} classes" if self.classes else ""
-        return f"ImageFolder({self.path!r}: {len(self)} images{classes})"
+        left_out = _native.dataset_left_out_count(self._handle)
+        return f"ImageFolder({self.path!r}: {len(self)} images{classes}{f', {left_out} left out' if left_out else ''})"
+
+
+class Subset(Dataset):
+    """Some images of a data set: `dataset[100:200]` or `dataset.subset(indices)`.
+
+    Attributes:
+        base: the data set they are taken from.
+        indices: [n] int64, which of its images they are.
+
+    """
+
+    def __init__(self, base: Dataset, indices: NDArray[np.int64]) -> None:
+        self.base = base
+        self.indices = indices
+        self._handle = _native.dataset_subset(base._handle, indices)
+
+    def __repr__(self) -> str:
+        return f"Subset({len(self)} of {self.base!r})"
 
 
 class Arrays(Dataset):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,12 +11,14 @@ import numpy as np
 
 from latentmim import _arrays
 from latentmim import _latentmim as _native
+from latentmim.data import Arrays, Dataset, as_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
+    from latentmim._arrays import PathLike
     from latentmim.config import Precision
     from latentmim.encoder import Encoder
     from latentmim.model import LatentMIM
@@ -43,6 +47,15 @@ class Diagnosis:
     position: float
     meaning: str
 
+    def _repr_html_(self) -> str:
+        if np.isnan(self.position):
+            return f"<p>{html.escape(str(self))}</p>"
+        place = min(max(self.position, 0), 1)
+        return (
+            f"<p>floor {self.floor:.3f} <meter value={place:.3f}></meter> {self.chance:.3f} chance: "
+            f"loss <b>{self.loss:.3f}</b>. {html.escape(self.meaning)}</p>"
+        )
+
     def __str__(self) -> str:
         if np.isnan(self.position):
             return f"loss {self.loss:.3f}: {self.meaning}"
@@ -63,8 +76,15 @@ def diagnose(model: LatentMIM, metrics: Mapping[str, float]) -> Diagnosis:
         metrics: of a step, as `Trainer.history` and metrics.jsonl hold them, or `model.loss` returns them: "loss",
             "similarity_targets" and "similarity_images" are looked at.
 
+    Raises:
+        ValueError: one of them is missing.
+
     """
-    read = {name: float(metrics[name]) for name in ("loss", "similarity_targets", "similarity_images")}
+    names = ("loss", "similarity_targets", "similarity_images")
+    if missing := [name for name in names if name not in metrics]:
+        raise ValueError(f"metrics: {', '.join(missing)} missing, wanted the metrics of a step")
+    # metrics.jsonl has null where there was nothing to measure.
+    read = {name: np.nan if metrics[name] is None else float(metrics[name]) for name in names}
     position, meaning = _native.model_diagnose(model._handle, read)
     return Diagnosis(read["loss"], model.chance_loss, model.floor_loss, position, meaning)
 
@@ -83,6 +103,16 @@ class Spread:
     effective_rank: NDArray[np.float64]
     similarity: NDArray[np.float64]
 
+    def _repr_markdown_(self) -> str:
+        rows = zip(self.effective_rank, self.similarity, strict=True)
+        return "\n".join(
+            [
+                "| layer | effective rank | similarity |",
+                "|---|---|---|",
+                *(f"| {i} | {rank:.1f} | {cosine:.3f} |" for i, (rank, cosine) in enumerate(rows)),
+            ]
+        )
+
     def __str__(self) -> str:
         rows = zip(self.effective_rank, self.similarity, strict=True)
         return "\n".join(
@@ -93,20 +123,25 @@ class Spread:
         )
 
 
-def spread(encoder: Encoder, images: ArrayLike, *, precision: Precision = "float32") -> Spread:
+def spread(encoder: Encoder, images: Dataset | PathLike | ArrayLike, *, precision: Precision = "float32") -> Spread:
     """How far apart images lie behind every layer, before the final norm.
 
     Args:
         encoder: to look into.
         images: [B, H, W, channels], at least two, uint8 in 0 … 255 or float in 0 … 1, not normalised; sides divisible
-            by the patch size.
+            by the patch size. Or a data set or the path of a folder, whose images are brought to the trained size (all
+            at once: take some hundreds); those that cannot be read are left out.
         precision: what the operands of products are rounded to.
 
     Raises:
         ValueError: fewer than two images, sides that do not divide, numbers that are not finite.
 
     """
-    pixels = _arrays.pixels(images, "images")
+    if isinstance(images, str | os.PathLike | Dataset) and not isinstance(images, Arrays):
+        pixels = as_dataset(images).resized(encoder.config.image_size)
+        pixels = pixels[np.isfinite(pixels[:, 0, 0, 0])]
+    else:
+        pixels = _arrays.pixels(images.images if isinstance(images, Arrays) else images, "images")
     ranks, similarities = (np.empty(encoder.config.depth + 1) for _ in range(2))
     _native.encoder_spread(encoder._handle, pixels, precision, ranks, similarities)
     return Spread(ranks, similarities)

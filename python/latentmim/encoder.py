@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 import numpy as np
 
-from latentmim import _arrays
+from latentmim import _arrays, _rows
 from latentmim import _latentmim as _native
 from latentmim.config import ModelConfig, ModelOptions, Precision, to_json
+from latentmim.data import Arrays, Dataset, ImageFolder, load_image
 from latentmim.data import resize as resize_images
+from latentmim.names import refuse_unknown
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Encoder", "load_encoder"]
 
-Family = Literal["latentmim", "timm", "dino", "dinov2", "ibot", "moco_v3", "ijepa", "mae", "simmim", "beit"]
 Pooling = Literal["mean", "cls", "max", "topk_mean"]
+OF_WEIGHTS = ("family", "prefix", "antialias", "epsilon")
 
 
 class Encoder:
@@ -53,7 +55,7 @@ class Encoder:
 
     def features(
         self,
-        images: ArrayLike,
+        images: Dataset | PathLike | ArrayLike,
         *,
         layer: int | None = None,
         norm: bool = True,
@@ -70,20 +72,23 @@ class Encoder:
 
         Args:
             images: [B, H, W, channels], or one image [H, W, channels]: uint8 in 0 … 255 or float in 0 … 1, not
-                normalised.
+                normalised. Or a data set, or the path of a folder or of one image.
             layer: behind which block they are taken: 0 (before the first) … depth, or counted from the end, −1 the
                 last; the last if not given.
             norm: with the final norm.
             projector: through the projector, behind the norm.
             class_token: with the class token, as the first of N + 1.
             resize: how sides that the patch size does not divide are dealt with: None refuses them; "nearest" takes the
-                nearest that it does divide; a number or (height, width) is the size to compute at.
+                nearest that it does divide; a number or (height, width) is the size to compute at. The images of a
+                data set or folder, which may differ, are all brought to that size, or to the trained one for None;
+                `latentmim.evaluate.features` can cut them instead.
             extend_positions: larger images reach further than the trained grid, instead of spanning its range.
             precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with
                 AVX512-BF16) or "auto", bf16 where there is.
 
         Returns:
-            [B, N, C] float32, patches row by row; [N, C] for one image.
+            [B, N, C] float32, patches row by row; [N, C] for one image. NaN for images that a data set skips because
+            they cannot be read.
 
         Raises:
             ValueError: sides that do not divide (the nearest that do are named), wrong channels, NaN, no such layer, no
@@ -91,16 +96,22 @@ class Encoder:
             TypeError: pixels neither uint8 nor float.
 
         """
-        pixels, is_single = _arrays.batch(images)
-        tokens = self._tokens(self._resized(pixels, resize), layer, norm, projector, extend_positions, precision)
         if class_token and not self.has_class_token:
             raise ValueError("class_token: this encoder has none")
+        source = _source(images)
+        if isinstance(source, Dataset):
+            return self._of_dataset(
+                source, resize, layer=layer, norm=norm, projector=projector, precision=precision,
+                pooling="tokens" if class_token else "patches", extend_positions=extend_positions,
+            )  # fmt: skip
+        pixels, is_single = _arrays.batch(source)
+        tokens = self._tokens(self._resized(pixels, resize), layer, norm, projector, extend_positions, precision)
         tokens = tokens if class_token or not self.has_class_token else tokens[:, 1:]
         return tokens[0] if is_single else tokens
 
     def pool(
         self,
-        images: ArrayLike,
+        images: Dataset | PathLike | ArrayLike,
         pooling: Pooling = "mean",
         *,
         k: int = 10,
@@ -124,7 +135,13 @@ class Encoder:
             precision: see `features`.
 
         """
-        pixels, is_single = _arrays.batch(images)
+        source = _source(images)
+        if isinstance(source, Dataset):
+            return self._of_dataset(
+                source, resize, layer=layer, norm=norm, projector=projector, precision=precision, pooling=pooling,
+                pooling_k=k,
+            )  # fmt: skip
+        pixels, is_single = _arrays.batch(source)
         tokens = self._tokens(self._resized(pixels, resize), layer, norm, projector, False, precision)
         pooled = np.empty((len(tokens), tokens.shape[2]), np.float32)
         _native.pool(tokens, self.has_class_token, pooling, k, pooled)
@@ -141,8 +158,14 @@ class Encoder:
         return max(1, (2 * height + side) // (2 * side)) * side, max(1, (2 * width + side) // (2 * side)) * side
 
     def save(self, path: PathLike) -> None:
-        """Write the encoder and its configuration (safetensors), complete or not at all. Raises OSError."""
-        _native.encoder_save(self._handle, path)
+        """Write the encoder and its configuration (safetensors), complete or not at all.
+
+        Raises:
+            OSError: it cannot be written.
+            ValueError: the name has the ending of another format, such as ".pth".
+
+        """
+        _native.encoder_save(self._handle, _arrays.path(path))
 
     def _resized(self, pixels: NDArray[Any], size: Literal["nearest"] | int | tuple[int, int] | None) -> NDArray[Any]:
         if size is None:
@@ -152,6 +175,20 @@ class Encoder:
                 raise ValueError(f"resize: is '{size}', wanted 'nearest', a number of pixels, (height, width) or None")
             size = self.nearest_size(*pixels.shape[1:3])
         return pixels if _arrays.sides(size) == pixels.shape[1:3] else resize_images(pixels, size)
+
+    def _of_dataset(
+        self, data: Dataset, resize: Literal["nearest"] | int | tuple[int, int] | None, **options: Any
+    ) -> FloatArray:
+        """Features of the images of a data set, whole images brought to one size."""
+        if isinstance(resize, str):
+            raise ValueError(
+                f"resize: is '{resize}', but the images of a data set become one size: wanted a number of pixels, "
+                "(height, width), or None for the trained size"
+            )
+        size = self.config.image_size if resize is None else _arrays.sides(resize)
+        text = to_json(options | {"size": size, "short_side": 0, "layer": self._layer(options["layer"])})
+        is_dense = options["pooling"] in ("patches", "tokens")
+        return _rows.features(self, data, data._indices(None), text, is_dense)
 
     def _tokens(
         self, pixels: NDArray[Any], layer: int | None, norm: bool, projector: bool, extend: bool, precision: Precision
@@ -178,6 +215,13 @@ class Encoder:
         )
 
 
+def _source(images: Dataset | PathLike | ArrayLike) -> Dataset | ArrayLike:
+    """A data set, or pixels: those of `Arrays` and of a single file are at hand."""
+    if isinstance(images, str | os.PathLike):
+        return ImageFolder(images) if os.path.isdir(images) else load_image(images)
+    return images.images if isinstance(images, Arrays) else images
+
+
 def require_encoder(encoder: object) -> None:
     """Refuse what is no encoder, a model above all. Raises TypeError."""
     if not isinstance(encoder, Encoder):
@@ -187,7 +231,7 @@ def require_encoder(encoder: object) -> None:
 def load_encoder(
     weights: PathLike | Mapping[str, Any],
     *,
-    family: Family | None = None,
+    family: str | None = None,
     prefix: str | None = None,
     antialias: bool | None = None,
     epsilon: float | None = None,
@@ -199,9 +243,11 @@ def load_encoder(
     checkpoint the encoder lies, is told from the names; `docs/encoders.md` lists what loads.
 
     Args:
-        weights: path of the file, or arrays (PyTorch's tensors too) by name, perhaps in dicts within dicts.
-        family: whose names they are, where that is not to be told from them.
-        prefix: what stands before the names of the encoder to take, such as "student.backbone.".
+        weights: path of the file, of a run's folder or of one that holds model.safetensors; or arrays (PyTorch's
+            tensors too) by name, perhaps in dicts within dicts.
+        family: whose names they are, where that is not to be told from them; `docs/encoders.md` lists the families.
+        prefix: what stands before the names of the encoder to take, such as "student.backbone."; where it is not given,
+            the encoder is found by what names end in.
         antialias: for other grids, positions that are a table are interpolated as timm does it (True, which stands if
             not given) or as DINO does (False).
         epsilon: of layer normalisation, 1e-6 if not given.
@@ -210,18 +256,20 @@ def load_encoder(
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is damaged, lacks tensors (all of them are named), or has tensors of another architecture.
+        ValueError: it is damaged, something else, lacks tensors (the first are named), or has tensors of another
+            architecture.
         TypeError: something in a mapping is no array.
 
     """
+    refuse_unknown("load_encoder", options, [*OF_WEIGHTS, *ModelOptions.__annotations__])
     given = to_json({"family": family, "prefix": prefix, "antialias": antialias, "epsilon": epsilon, **options})
     if isinstance(weights, Mapping):
         handle, remarks = _native.encoder_from_arrays(_arrays.by_name(_arrays.state_of(weights)), "weights", given)
-    elif _arrays.is_pytorch(weights):
+    elif _arrays.is_pytorch(path := _arrays.path(weights)):
         from latentmim import pth
 
-        handle, remarks = _native.encoder_from_arrays(pth.weights(weights), os.fsdecode(weights), given)
+        handle, remarks = _native.encoder_from_arrays(pth.weights(path), _arrays.shown(path), given)
     else:
-        handle, remarks = _native.encoder_load(weights, given)
+        handle, remarks = _native.encoder_load(path, given)
     _arrays.warn(remarks)
     return Encoder._from_handle(handle)

@@ -12,7 +12,8 @@ __all__ = ["Interrupts"]
 class Interrupts:
     """While entered, a first Ctrl-C is only noted in `requested`; a second one raises KeyboardInterrupt.
 
-    Outside the main thread, where Python delivers no signals, nothing changes.
+    Nothing changes outside the main thread, where Python delivers no signals, and where the signal is ignored (`nohup`,
+    a script's `&`) or not Python's to handle.
     """
 
     def __init__(self) -> None:
@@ -20,7 +21,8 @@ class Interrupts:
         self._earlier: Any = None
 
     def __enter__(self) -> Interrupts:
-        if threading.current_thread() is threading.main_thread():
+        is_ours = signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, None)
+        if is_ours and threading.current_thread() is threading.main_thread():
             self._earlier = signal.signal(signal.SIGINT, self._note)
         return self
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
@@ -11,6 +10,7 @@ from latentmim import _arrays
 from latentmim import _latentmim as _native
 from latentmim.config import ModelConfig, ModelOptions, Precision, Preset, TrainingConfig
 from latentmim.encoder import Encoder
+from latentmim.names import refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +47,7 @@ class LatentMIM:
     def __init__(
         self, size: str | None = None, *, preset: Preset = "official", seed: int = 0, **options: Unpack[ModelOptions]
     ) -> None:
+        refuse_unknown("LatentMIM", options, ModelOptions.__annotations__)
         self._adopt(ModelConfig.resolve(size, preset=preset, **options), seed)
 
     def _adopt(self, config: ModelConfig, seed: int) -> None:
@@ -66,21 +67,23 @@ class LatentMIM:
         Warns of what was noticed and put right, such as position tables that differ from the computed ones.
 
         Args:
-            path: of the file.
+            path: of the file, or of a run's folder, whose last checkpoint it is then.
             options: for weights without a configuration (the authors' are), what shapes do not tell: all but sizes is
                 taken from the published model.
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: it is damaged, or lacks tensors; all of them are named.
+            ValueError: it is damaged, something else, an encoder alone, or lacks tensors; the first are named.
 
         """
+        refuse_unknown("LatentMIM.load", options, ModelOptions.__annotations__)
+        path = _arrays.path(path)
         model = cls.__new__(cls)
         if _arrays.is_pytorch(path):
             from latentmim import pth
 
             arrays = pth.weights(path)
-            model._handle, remarks = _native.model_from_arrays(arrays, os.fsdecode(path), _options(options))
+            model._handle, remarks = _native.model_from_arrays(arrays, _arrays.shown(path), _options(options))
         else:
             model._handle, remarks = _native.model_load(path, _options(options))
         _arrays.warn(remarks)
@@ -196,9 +199,10 @@ class LatentMIM:
 
         Raises:
             OSError: it cannot be written.
+            ValueError: the name has the ending of another format, such as ".pth".
 
         """
-        _native.model_save(self._handle, path)
+        _native.model_save(self._handle, _arrays.path(path))
 
     def __repr__(self) -> str:
         config = self.config

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
+import importlib.util
+import os
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 from latentmim import plot
 from latentmim.config import ModelOptions, Preset, TrainingOptions
 from latentmim.data import Arrays, Dataset, as_dataset
 from latentmim.model import LatentMIM
+from latentmim.names import refuse_unknown
 from latentmim.training import Trainer
 
 if TYPE_CHECKING:
@@ -25,6 +28,8 @@ SMALL = {
 }  # fmt: skip
 MEDIUM = {"size": "vit_tiny", "grid": 10, "decoder_width": 256, "decoder_heads": 8, "projector_width": 1024}
 LARGE = {"size": "vit_small"}
+
+OF_TRAINER = ("save_every", "keep_every", "log_every", "on_collapse")
 
 # (images below which it is meant, model, images seen in all, base learning rate, smallest crop)
 RECIPES = (
@@ -85,8 +90,11 @@ def pretrain(
 ) -> LatentMIM:
     """Train a Latent MIM on images, from nothing to files: run it again to go on where it was stopped.
 
+    The first steps tell how long it will take. Ctrl-C ends the step, saves, and raises KeyboardInterrupt, so that
+    nothing behind runs on a half-trained model.
+
     Args:
-        data: the path of a folder of JPEG files, a data set, or an array of images.
+        data: the path of a folder of image files, a data set, or an array of images.
         out: the folder of the run: config.json, metrics.jsonl, checkpoints/, encoder.safetensors, and pictures/ where
             matplotlib is installed.
         size: a named encoder, "vit_tiny" … "vit_huge"; if not given, `recipe` chooses by the number of images.
@@ -104,8 +112,10 @@ def pretrain(
         The trained model.
 
     Raises:
-        OSError: the folder cannot be read, or the run not be written.
-        ValueError: an unknown option, one out of its range, a folder without images.
+        OSError: the folder cannot be read, or the run not be written; BlockingIOError: another run writes to `out`.
+        ValueError: an unknown option, one out of its range, a folder without images; the run in `out` has other options
+            or other images.
+        KeyboardInterrupt: after Ctrl-C; its text says what was saved.
 
     """
     if out is None:
@@ -117,8 +127,10 @@ def pretrain(
     for_model = {name: options.pop(name) for name in list(options) if name in ModelOptions.__annotations__}
     if "mask_ratio" in for_model or "grid" in for_model:
         chosen_model.pop("num_visible", None)
-    for_trainer = {name: options.pop(name) for name in ("save_every", "keep_every", "log_every") if name in options}
-    _refuse_unknown(options)
+    for_trainer = {name: options.pop(name) for name in OF_TRAINER if name in options}
+    known = ["epochs", "batch_size", *TrainingOptions.__annotations__]
+    if unknown := [name for name in options if name not in known]:
+        refuse_unknown("pretrain", unknown, [*known, *ModelOptions.__annotations__, *OF_TRAINER])
     training = chosen_training | {name: value for name, value in options.items() if value is not None}
     model = LatentMIM(**{"preset": preset, "seed": seed, **chosen_model, **for_model})
     print(f"{dataset!r}\n{model!r}\n{training['epochs']} epochs, batches of {training['batch_size']}", file=sys.stderr)
@@ -127,20 +139,23 @@ def pretrain(
         model, dataset, out=out, validation=validation, validate_every=every,
         progress=progress, seed=seed, preset=preset, **for_trainer, **training,
     )  # fmt: skip
-    trainer.fit(resume=resume)
-    _draw(trainer)
+    ending = trainer._fitting.run(resume, tells_pace=True)
+    if ending == "interrupted":
+        raise KeyboardInterrupt(trainer._fitting.stopped)
+    assert trainer._run is not None
+    if ending != "finished before" or not os.path.isdir(trainer._run.pictures):
+        _draw(trainer)
     return model
 
 
-def _refuse_unknown(options: dict[str, Any]) -> None:
-    known = ["epochs", "batch_size", *TrainingOptions.__annotations__]
-    unknown = [name for name in options if name not in known]
-    if unknown:
-        both = ", ".join([*known, *ModelOptions.__annotations__])
-        raise ValueError(f"pretrain: unknown {', '.join(map(repr, unknown))}; known are {both}")
-
-
 def _draw(trainer: Trainer) -> None:
-    """The pictures of a run, where matplotlib is there."""
-    with contextlib.suppress(ImportError):
+    """The pictures of a run, where matplotlib is there. What cannot be drawn costs a warning, not the run."""
+    if importlib.util.find_spec("matplotlib") is None:
+        return
+    assert trainer._run is not None
+    print(f"drawing pictures in {trainer._run.pictures}", file=sys.stderr)
+    try:
         plot.run(trainer)
+    except Exception as error:
+        kept = "the model is trained and saved all the same"
+        warnings.warn(f"pictures: {type(error).__name__}: {error}; {kept}", RuntimeWarning, stacklevel=3)

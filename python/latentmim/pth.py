@@ -3,7 +3,8 @@
 Such a file is a zip archive: a pickle that describes the objects, and one raw file for each storage. The pickle is a
 program for a little stack machine that can call any Python function. The machine here knows only what descriptions of
 tensors need: it builds numbers, texts, lists, tuples and dicts, and of functions it *recognises* a handful by name,
-calling none.
+calling none. What else lies beside the weights (paths, NumPy's numbers, devices, classes of a project) becomes an
+`_Unread`, which stands for it and is nothing.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["weights"]
 
 LARGEST_PICKLE = 1 << 28
+LONGEST_MESSAGE = 1000
 # How many bytes of weights a file may unfold to, in multiples of its own size: bfloat16 doubles, so do shared tensors.
 LARGEST_GROWTH = 8
 
@@ -61,17 +63,18 @@ def weights(path: PathLike) -> dict[str, FloatArray]:
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is damaged, is no zip archive of PyTorch, refers to anything but tensors and plain containers, or
-            holds no tensors.
+        ValueError: it is damaged or cut off, is no zip archive of PyTorch, or holds no tensors.
 
     """
-    name = os.fspath(path)
+    name = _arrays.path(path)
     try:
-        with open(path, "rb") as file, _open_zip(file) as archive:
+        with open(name, "rb") as file, _open_zip(file) as archive:
             return _Archive(archive, os.fstat(file.fileno()).st_size).weights()
     except (ValueError, zipfile.BadZipFile, EOFError, RuntimeError, struct.error) as error:
         # All that zipfile says of archives that are damaged, encrypted or of an unknown kind.
-        raise ValueError(f"{name}: {error}") from None
+        text = str(error)
+        text = text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]} …"
+        raise ValueError(f"{name}: {text}") from None
     except OSError as error:
         raise error if error.filename else OSError(f"{name}: {error}") from None
 
@@ -85,6 +88,8 @@ def _open_zip(file: Any) -> zipfile.ZipFile:
                 "load it with a recent PyTorch and save it again"
             )
         raise _PthError("is no .pth file: it does not begin like a zip archive")
+    if not zipfile.is_zipfile(file):
+        raise _PthError("is cut off or damaged: the directory at the end of its zip archive is missing; load it again")
     return zipfile.ZipFile(file)
 
 
@@ -111,6 +116,8 @@ class _Archive:
         self.left = LARGEST_GROWTH * file_size
         self.latest: tuple[_Storage, NDArray[Any]] | None = None
         pickles = [name for name in archive.namelist() if name == "data.pkl" or name.endswith("/data.pkl")]
+        if any("/code/" in name for name in archive.namelist()):
+            raise _PthError("is a program (TorchScript, torch.jit.save), wanted weights: torch.save of a state_dict")
         if len(pickles) != 1:
             raise _PthError(f"holds {len(pickles)} entries called data.pkl, wanted one: it is no .pth file of PyTorch")
         self.root = pickles[0].removesuffix("data.pkl")
@@ -132,7 +139,7 @@ class _Archive:
     def weights(self) -> dict[str, FloatArray]:
         found = _arrays.state_of(_unpickle(self.read("data.pkl", LARGEST_PICKLE)))
         if not isinstance(found, dict):
-            raise _PthError(f"holds {_kind(found)}, wanted a dict of tensors")
+            raise _PthError(f"holds {_kind(found)}, wanted a dict of tensors, such as a model's state_dict()")
         tensors = {key: value for key, value in found.items() if isinstance(key, str) and isinstance(value, _Tensor)}
         tensors = tensors or dict(_flat(found))
         if not tensors:
@@ -142,6 +149,8 @@ class _Archive:
     def values(self, name: str, tensor: _Tensor) -> FloatArray:
         """A tensor's values. Nothing outside its storage is read, and no more values made than the storage holds."""
         storage = tensor.storage
+        if storage.dtype not in STORAGES.values():
+            raise _PthError(f"tensor {name} is stored as {storage.dtype}, wanted one of {', '.join(STORAGES)}")
         count = math.prod(tensor.shape)
         last = tensor.offset + sum((size - 1) * step for size, step in zip(tensor.shape, tensor.strides, strict=True))
         if count > storage.count or (count and last >= storage.count):
@@ -197,8 +206,15 @@ class _Global:
     name: str
 
 
+class _Unread:
+    """Something that is no part of weights: what its class or function is called, and nothing else of it."""
+
+    def __init__(self, name: str = "an object") -> None:
+        self.name = name
+
+
 def _kind(value: Any) -> str:
-    return value.name if isinstance(value, _Global) else f"a {type(value).__name__.strip('_').lower()}"
+    return value.name if isinstance(value, _Global | _Unread) else f"a {type(value).__name__.strip('_').lower()}"
 
 
 def _whole(value: Any, what: str) -> int:
@@ -218,9 +234,10 @@ def _storage(reference: Any) -> _Storage:
     if not isinstance(reference, tuple) or len(reference) != 5 or reference[0] != "storage":
         raise _PthError("refers to something that is no storage")
     _, kind, key, _, count = reference
-    if not isinstance(kind, _Global) or kind.name not in STORAGES or not isinstance(key, str):
+    if not isinstance(kind, _Global) or not isinstance(key, str):
         raise _PthError(f"holds a storage of {_kind(kind)}, wanted one of {', '.join(STORAGES)}")
-    return _Storage(STORAGES[kind.name], key, _whole(count, "a storage's size"))
+    # Of a kind that is not read it may lie beside the weights.
+    return _Storage(STORAGES.get(kind.name, kind.name), key, _whole(count, "a storage's size"))
 
 
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
@@ -232,17 +249,13 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Te
     return _Tensor(storage, _whole(offset, "a tensor's offset"), sizes, steps)
 
 
-def _empty_dict(*arguments: Any) -> dict[Any, Any]:
-    if arguments:
-        raise _PthError("builds an OrderedDict from arguments, which PyTorch does not")
-    return {}
+def _empty_dict(*arguments: Any) -> Any:
+    return {} if not arguments else _Unread("an OrderedDict of arguments")
 
 
-def _key(value: Any) -> Any:
-    # Others could take long, or deep recursion, to compare.
-    if type(value) not in (str, int, float, bool, type(None), bytes):
-        raise _PthError(f"a key is {_kind(value)}, wanted a text or a number")
-    return value
+def _subclass(function: Any, _kind: Any, arguments: Any, *_: Any) -> Any:
+    """A tensor of a class of its own: what would build it, that class, and with what."""
+    return _called(function, arguments)
 
 
 def _first(value: Any = None, *_: Any) -> Any:
@@ -254,10 +267,23 @@ CALLS: dict[str, Callable[..., Any]] = {
     "collections.OrderedDict": _empty_dict,
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_parameter": _first,
+    "torch._utils._rebuild_parameter_with_state": _first,
+    "torch._tensor._rebuild_from_type_v2": _subclass,
     "torch.Size": _first,
     "argparse.Namespace": _empty_dict,
 }
-KNOWN = CALLS.keys() | STORAGES.keys()
+
+
+def _called(function: Any, arguments: Any) -> Any:
+    """What a call stands for: nothing that is called."""
+    if isinstance(function, _Global) and function.name in CALLS and isinstance(arguments, tuple):
+        return CALLS[function.name](*arguments)
+    return _Unread(_kind(function))
+
+
+def _is_key(value: Any) -> bool:
+    # Others could take long, or deep recursion, to compare.
+    return type(value) in (str, int, float, bool, type(None), bytes)
 
 
 def _unpickle(data: bytes) -> Any:
@@ -312,32 +338,48 @@ class _Machine:
     def make_tuple(self, items: list[Any]) -> None:
         self.stack.append(tuple(items))
 
+    def make_dict(self, items: list[Any]) -> None:
+        self.stack.append({})
+        self.set_items(items)
+
+    def make_set(self, _: list[Any]) -> None:
+        self.stack.append(_Unread("a set"))
+
     def extend(self, items: list[Any]) -> None:
-        if not isinstance(self.stack[-1], list):
-            raise _PthError(f"its pickle appends to {_kind(self.stack[-1])}")
-        self.stack[-1].extend(items)
+        if isinstance(self.stack[-1], list):
+            self.stack[-1].extend(items)
+        else:
+            self.skip("appends to")
 
     def set_items(self, items: list[Any]) -> None:
-        if not isinstance(self.stack[-1], dict) or len(items) % 2:
-            raise _PthError(f"its pickle sets items of {_kind(self.stack[-1])}")
-        self.stack[-1].update((_key(key), value) for key, value in zip(items[::2], items[1::2], strict=True))
+        if isinstance(self.stack[-1], dict) and len(items) % 2 == 0:
+            pairs = zip(items[::2], items[1::2], strict=True)
+            self.stack[-1].update((key, value) for key, value in pairs if _is_key(key))
+        else:
+            self.skip("sets items of")
 
-    def find(self, name: str) -> None:
-        if name not in KNOWN:
-            raise _PthError(f"refers to {name}, which is not read: only tensors and plain containers are")
-        self.stack.append(_Global(name))
+    def skip(self, what: str) -> None:
+        """Nothing, where it would happen to what is not read."""
+        if not isinstance(self.stack[-1], _Unread):
+            raise _PthError(f"its pickle {what} {_kind(self.stack[-1])}")
 
-    def call(self, _: Any) -> None:
-        function, arguments = self.pop(2)
-        if not isinstance(function, _Global) or function.name not in CALLS or not isinstance(arguments, tuple):
-            raise _PthError(f"calls {_kind(function)}, which is not done")
-        self.stack.append(CALLS[function.name](*arguments))
+    def call(self, function: Any, arguments: Any) -> None:
+        self.stack.append(_called(function, arguments))
+
+    def call_with_mark(self, _: Any) -> None:
+        """An old-fashioned call: the class, then its arguments."""
+        function, *arguments = self.pop_mark()
+        self.call(function, tuple(arguments))
 
     def build(self, _: Any) -> None:
         # The state of a Namespace, or what PyTorch notes beside an OrderedDict (_metadata): nobody reads it.
         self.pop()
         if not isinstance(self.stack[-1], dict):
-            raise _PthError(f"its pickle sets the state of {_kind(self.stack[-1])}")
+            self.skip("sets the state of")
+
+    def refer(self, reference: Any) -> None:
+        """A persistent id: a storage's."""
+        self.stack.append(_storage(reference))
 
 
 _IGNORED = {"PROTO", "FRAME", "STOP"}
@@ -357,24 +399,37 @@ _VALUES: dict[str, Callable[[Any], Any]] = {
     "MARK": lambda _: _Mark(),
 }  # fmt: skip
 
-_ACTIONS: dict[str, Callable[[_Machine, Any], None]] = {
+_ACTIONS: dict[str, Callable[[_Machine, Any], Any]] = {
     "TUPLE": lambda m, _: m.make_tuple(m.pop_mark()),
     "TUPLE1": lambda m, _: m.make_tuple(m.pop(1)),
     "TUPLE2": lambda m, _: m.make_tuple(m.pop(2)),
     "TUPLE3": lambda m, _: m.make_tuple(m.pop(3)),
+    "LIST": lambda m, _: m.stack.append(m.pop_mark()),
+    "DICT": lambda m, _: m.make_dict(m.pop_mark()),
+    "POP": lambda m, _: m.pop(),
+    "POP_MARK": lambda m, _: m.pop_mark(),
+    "DUP": lambda m, _: m.stack.append(m.stack[-1]),
     "APPEND": lambda m, _: m.extend(m.pop(1)),
     "APPENDS": lambda m, _: m.extend(m.pop_mark()),
     "SETITEM": lambda m, _: m.set_items(m.pop(2)),
     "SETITEMS": lambda m, _: m.set_items(m.pop_mark()),
+    "EMPTY_SET": lambda m, _: m.stack.append(_Unread("a set")),
+    "ADDITEMS": lambda m, _: m.pop_mark(),
+    "FROZENSET": lambda m, _: m.make_set(m.pop_mark()),
+    "PUT": lambda m, place: m.memo.update({place: m.stack[-1]}),
     "BINPUT": lambda m, place: m.memo.update({place: m.stack[-1]}),
     "LONG_BINPUT": lambda m, place: m.memo.update({place: m.stack[-1]}),
     "MEMOIZE": lambda m, _: m.memo.update({len(m.memo): m.stack[-1]}),
+    "GET": lambda m, place: m.stack.append(m.memo[place]),
     "BINGET": lambda m, place: m.stack.append(m.memo[place]),
     "LONG_BINGET": lambda m, place: m.stack.append(m.memo[place]),
-    "GLOBAL": lambda m, name: m.find(name.replace(" ", ".")),
-    "STACK_GLOBAL": lambda m, _: m.find(".".join(m.pop(2))),
-    "REDUCE": _Machine.call,
-    "NEWOBJ": _Machine.call,
+    "GLOBAL": lambda m, name: m.stack.append(_Global(name.replace(" ", "."))),
+    "STACK_GLOBAL": lambda m, _: m.stack.append(_Global(".".join(m.pop(2)))),
+    "REDUCE": lambda m, _: m.call(*m.pop(2)),
+    "NEWOBJ": lambda m, _: m.call(*m.pop(2)),
+    "NEWOBJ_EX": lambda m, _: m.call(*m.pop(3)[:2]),
+    "OBJ": _Machine.call_with_mark,
+    "INST": lambda m, name: m.call(_Global(name.replace(" ", ".")), tuple(m.pop_mark())),
     "BUILD": _Machine.build,
-    "BINPERSID": lambda m, _: m.stack.append(_storage(m.pop()[0])),
+    "BINPERSID": lambda m, _: m.refer(m.pop()[0]),
 }

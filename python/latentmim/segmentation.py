@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from latentmim._arrays import IntArray
+    from latentmim.config import Precision
     from latentmim.encoder import Encoder
 
 __all__ = ["Segments", "segment"]
@@ -85,6 +86,7 @@ def segment(
     norm: bool = True,
     size: Literal["nearest"] | int | tuple[int, int] = "nearest",
     upsample: Upsampling = "nearest",
+    precision: Precision = "float32",
 ) -> Segments:
     """Divide an image into segments that its features tell apart.
 
@@ -99,6 +101,7 @@ def segment(
         size: what features are computed at: the "nearest" that the patch size divides, or (height, width), or one
             number. Larger gives finer segments.
         upsample: patches become pixels: "nearest", or "bilinear" for smooth borders.
+        precision: what the operands of products are rounded to, as in `Encoder.features`.
 
     Raises:
         ValueError: more segments than patches, NaN, another number of channels.
@@ -111,7 +114,7 @@ def segment(
         raise ValueError(f"image: shape is {list(pixels.shape)}, wanted one image [H, W, C]")
     resized = encoder._resized(pixels, size)
     rows, columns = encoder.grid(resized)
-    tokens = np.ascontiguousarray(encoder.features(resized[0], layer=layer, norm=norm))
+    tokens = np.ascontiguousarray(encoder.features(resized[0], layer=layer, norm=norm, precision=precision))
     _native.normalize_rows(tokens)
     grid = (rows, columns) if connectivity else (0, 0)
     handle = _native.tree_build(tokens, linkage, *grid)

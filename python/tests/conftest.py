@@ -1,5 +1,6 @@
 """What several tests need: a small model, images, a folder of JPEG files."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,13 @@ def pixels(count: int, height: int = 48, width: int = 56, channels: int = 3, see
     images = 0.5 + 0.4 * (slopes[0] * y[..., None] + slopes[1] * x[..., None])
     images += rng.normal(0, 0.05, (count, height, width, channels))
     return (255 * images.clip(0, 1)).astype(np.uint8)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interrupts_are_heard() -> None:
+    """Also where the tests run in the background, with SIGINT ignored."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="module")

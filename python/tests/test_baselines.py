@@ -174,6 +174,6 @@ def test_maes_published_names(tmp_path: Path) -> None:
     weights["decoder_blocks.0.norm3.bias"] = np.zeros(4, np.float32)
     save_file(weights, tmp_path / "broken.safetensors")
     with pytest.raises(
-        ValueError, match=r"(?s)decoder\.norm\.bias is missing.*decoder\.blocks\.0\.norm3\.bias is not part"
+        ValueError, match=r"(?s)decoder\.norm\.bias is missing.*decoder_blocks\.0\.norm3\.bias is not part"
     ):
         lm.LatentMIM.load(tmp_path / "broken.safetensors", heads=2, decoder_heads=2)

@@ -100,7 +100,7 @@ def test_integers_beyond_64_bits(number: int, model: lm.LatentMIM, images: np.nd
         "count": lambda: lm.set_thread_count(number),
         "rows": lambda: lm.runtime.measure_product("forward", number, 8, 8),
         "image": lambda: data[number],
-        "resize ": lambda: lm.evaluate.features(encoder, data, short_side=number, progress=False),
+        "short_side": lambda: lm.evaluate.features(encoder, data, short_side=number, progress=False),
     }
     if number != 2**63:
         calls["seed"] = lambda: lm.LatentMIM(**SMALL, seed=number)

@@ -1,6 +1,10 @@
 """Data sets and views: what goes in comes out, and depends on what it should."""
 
 import gc
+import os
+import re
+import subprocess
+import sys
 import weakref
 from pathlib import Path
 
@@ -33,6 +37,135 @@ def test_folder_without_classes(folder: Path) -> None:
     assert len(photos) == 6
     assert photos.labels is None
     assert photos.classes == []
+
+
+def test_what_a_folder_leaves_out(folder: Path) -> None:
+    for name in ("birds/1.xyz", "cats/2.xyz", "cats/notes.txt", "stray.jpg"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(next(folder.glob("cats/*.jpg")).read_bytes())
+    with pytest.warns(UserWarning) as caught:
+        photos = lm.ImageFolder(folder)
+    said = "\n".join(str(warning.message) for warning in caught)
+    for part in ("2 .xyz, 1 .txt", "stray.jpg", "birds"):
+        assert part in said
+    assert photos.classes == ["birds", "cats", "dogs"]
+    assert sorted({int(label) for label in photos.labels}) == [1, 2]
+    assert {Path(path).name for path, _ in photos.left_out} == {"1.xyz", "2.xyz", "notes.txt", "stray.jpg"}
+    assert "12 images, 3 classes, 4 left out" in repr(photos)
+    assert photos.subset([0]).classes == photos.classes
+
+
+def test_names_that_are_no_utf8(folder: Path, model: lm.LatentMIM) -> None:
+    for name in (b"caf\xe8", b"caf\xe9"):
+        place = os.path.join(os.fsencode(folder), name)
+        os.rename(os.path.join(os.fsencode(folder), b"cats" if name[-1] == 0xE8 else b"dogs"), place)
+    photos = lm.ImageFolder(folder)
+    assert photos.classes == ["caf\udce8", "caf\udce9"]
+    assert [os.path.basename(os.path.dirname(path)) for path in photos.paths[::6]] == photos.classes
+    assert photos.paths == sorted(str(path) for path in folder.glob("*/*.jpg"))
+    assert np.array_equal(lm.load_image(photos.paths[7]), photos[7])
+    broken = Path(photos.paths[7])
+    broken.write_bytes(b"no image")
+    with pytest.raises(ValueError, match=re.escape(r"caf\xE9")):
+        photos[7]
+    missing = os.path.join(photos.path, "caf\udcea.jpg")
+    with pytest.raises(FileNotFoundError) as caught:
+        lm.load_image(missing)
+    assert caught.value.filename == missing
+    weights = os.path.join(photos.path, "caf\udce9.safetensors")
+    model.save(weights)
+    assert os.path.exists(weights)
+    again = lm.LatentMIM.load(weights).parameters()
+    assert all(np.array_equal(value, again[name]) for name, value in model.parameters().items())
+
+
+def test_command_line_keeps_the_bytes_of_paths(folder: Path, model: lm.LatentMIM) -> None:
+    model.encoder.save(folder / "encoder.safetensors")
+    out = os.path.join(os.fsencode(folder), b"caf\xe9.png")
+    picture = next(folder.glob("cats/*.jpg"))
+    command = [sys.executable, "-m", "latentmim", "segment", folder / "encoder.safetensors", picture, "--out", out]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert (done.returncode, done.stdout.strip(), os.path.exists(out)) == (0, out, True), done.stderr
+
+
+def test_home_in_paths(folder: Path, model: lm.LatentMIM, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+    photos = lm.ImageFolder("~/cats")
+    assert photos.path == str(folder / "cats")
+    assert np.array_equal(lm.load_image(f"~/cats/{Path(photos.paths[0]).name}"), photos[0])
+    model.save("~/model.safetensors")
+    lm.LatentMIM.load("~/model.safetensors").encoder.save(Path("~/encoder.safetensors"))
+    lm.load_encoder("~/encoder.safetensors")
+    trainer = lm.Trainer(model, "~/cats", epochs=1, batch_size=3, out="~/run")
+    trainer.fit()
+    trainer.restore("~/run/checkpoints/last.safetensors")
+    lm.plot.history("~/run")
+    assert {"model.safetensors", "encoder.safetensors", "run"} <= set(os.listdir(folder))
+    assert not os.path.exists("~")
+
+
+def test_subsets(folder: Path, model: lm.LatentMIM) -> None:
+    photos = lm.ImageFolder(folder)
+    some = photos[4:8]
+    assert (len(some), list(some.indices)) == (4, [4, 5, 6, 7])
+    assert some.paths == photos.paths[4:8]
+    assert (some.classes, list(some.labels), some.channels) == (photos.classes, [0, 0, 1, 1], 3)
+    assert np.array_equal(some[-1], photos[7])
+    dogs = photos.subset(photos.labels == 1)
+    assert np.array_equal(dogs.labels, [1] * 6)
+    assert list(photos.subset([-1, 0]).indices) == [11, 0]
+    assert some[::-1].paths == photos.paths[7:3:-1]
+    assert "Subset(4 of ImageFolder" in repr(some)
+    assert np.array_equal(some.resized(16), photos.resized(16, range(4, 8)))
+    trainer = lm.Trainer(model, some, epochs=1, batch_size=2)
+    trainer.step()
+    assert lm.evaluate.nearest_neighbor(model.encoder, some, progress=False).accuracy >= 0
+    for wrong in ([], [12], [-13], np.zeros(3, bool)):
+        with pytest.raises(ValueError, match=r"image|indices"):
+            photos.subset(wrong)
+    arrays = lm.Arrays(pixels(5), np.arange(5))
+    part = arrays[3:]
+    del arrays
+    gc.collect()
+    assert part.paths == []
+    assert np.array_equal(part.labels, [3, 4])
+    assert part[0].shape == pixels(1)[0].shape
+
+
+def test_subsets_replace_from_themselves(folder: Path) -> None:
+    photos = lm.ImageFolder(folder, on_error="skip")
+    Path(photos.paths[6]).write_bytes(b"no image")
+    some = photos.subset([6, 1])
+    assert np.array_equal(some.resized(16)[0], photos.resized(16, [1])[0])
+    assert [path for path, _ in some.skipped] == [photos.paths[6]]
+    assert photos[:3].skipped == []
+
+
+@pytest.mark.parametrize("take", ["Arrays", "features", "pool", "resize", "segment", "spread", "one image"])
+def test_channels_first_is_refused(take: str, model: lm.LatentMIM) -> None:
+    images = np.zeros((2, 3, 40, 48), np.float32)
+    with pytest.raises(ValueError, match=r"np\.moveaxis\(images, -3, -1\)"):
+        {
+            "Arrays": lambda: lm.Arrays(images),
+            "features": lambda: model.encoder.features(images),
+            "pool": lambda: model.encoder.pool(images),
+            "resize": lambda: lm.resize(images, 32),
+            "segment": lambda: lm.segment(model.encoder, images[0]),
+            "spread": lambda: lm.spread(model.encoder, images),
+            "one image": lambda: model.encoder.features(images[0]),
+        }[take]()
+    assert lm.resize(np.moveaxis(images, -3, -1), 32).shape == (2, 32, 32, 3)
+    assert lm.Arrays(np.zeros((2, 3, 40, 8), np.float32)).channels == 8
+
+
+def test_mean_of_255_is_refused() -> None:
+    for name in ("mean", "std"):
+        with pytest.raises(ValueError, match=f"{name}.*wanted.*divided by 255"):
+            lm.ModelConfig.resolve(**{name: (123.7, 116.3, 103.5)})
+
+
+def test_formats() -> None:
+    assert lm.data.formats()["JPEG"][:2] == [".jpg", ".jpeg"]
 
 
 @pytest.mark.parametrize("kind", ["uint8", "float32", "float64", "grey", "strided", "read-only"])

@@ -87,6 +87,29 @@ def test_thermometer_sees_collapse(model: lm.LatentMIM) -> None:
     assert "no chance level" in str(diagnosis)
 
 
+def test_diagnosis_of_what_is_no_loss(model: lm.LatentMIM) -> None:
+    metrics: dict[str, Any] = {"loss": math.nan, "similarity_targets": 0.3, "similarity_images": 0.2}
+    for diagnosis in (lm.diagnose(model, metrics), lm.diagnose(model, metrics | {"loss": None})):
+        assert "training has diverged" in str(diagnosis)
+    assert "chance" in lm.diagnose(model, metrics | {"loss": 3.0, "similarity_images": None})._repr_html_()
+    with pytest.raises(ValueError, match="metrics: similarity_targets, similarity_images missing"):
+        lm.diagnose(model, {"loss": 1.0})
+
+
+def test_shown_in_notebooks(model: lm.LatentMIM, images: np.ndarray) -> None:
+    loss = (model.floor_loss + model.chance_loss) / 2
+    diagnosis = lm.diagnose(model, {"loss": loss, "similarity_targets": 0.3, "similarity_images": 0.2})
+    assert "value=0.500" in diagnosis._repr_html_()
+    assert f"<b>{loss:.3f}</b>. Learning well" in diagnosis._repr_html_()
+    spread = lm.spread(model.encoder, images[:3, :40, :48])
+    assert spread._repr_html_().count("<tr>") == 4
+
+
+def test_collapse_is_not_seen_in_one_image() -> None:
+    with pytest.raises(ValueError, match="collapse_similarity compares the images of a batch, and batch_size is 1"):
+        naive(batch_size=1, collapse_similarity=0.9)
+
+
 def test_stops_with_the_last_good_checkpoint(tmp_path: Path) -> None:
     trainer = naive(tmp_path, collapse_similarity=0.9, collapse_patience=3, save_every=0.5)
     with pytest.raises(

@@ -201,7 +201,7 @@ def test_scores_are_of_all_images(model: lm.LatentMIM, images: np.ndarray) -> No
     """Features of some, or in another order, would meet the wrong labels."""
     data = lm.Arrays(images, np.arange(40) % 2)
     for use in (lm.evaluate.nearest_neighbor, lm.plot.neighbors):
-        with refused(TypeError, "indices"):
+        with refused(ValueError, "unknown option 'indices'"):
             use(model.encoder, data, indices=range(39, -1, -1))
     with refused(ValueError, "3", "40"):
         lm.plot.neighbors(model.encoder, data, features=np.ones((3, 48)))
@@ -336,7 +336,7 @@ def test_an_infinite_loss_keeps_the_last_checkpoint(tmp_path: Path, images: np.n
     for _ in range(5):
         trainer.step()
     trainer.save(tmp_path / "good.safetensors")
-    trainer._run.begin(model, trainer.config, trainer.history)
+    trainer._run.begin(model, trainer.config, {}, trainer.history)
     model.load_parameters(broken)
     with refused(FloatingPointError, "step 6"):
         trainer.fit()
@@ -347,13 +347,13 @@ def test_an_infinite_loss_keeps_the_last_checkpoint(tmp_path: Path, images: np.n
 def test_an_infinite_loss_names_the_last_checkpoint(tmp_path: Path, images: np.ndarray) -> None:
     model = lm.LatentMIM(**SMALL)
     trainer = lm.Trainer(model, images, epochs=3, batch_size=8, out=tmp_path, save_every=1, progress=False)
-    original = trainer._after_step
+    original = trainer._fitting.after_step
 
     def after(metrics: dict[str, Any]) -> None:
         original(metrics)
         if metrics["step"] == 7:
             model.load_parameters({name: value * np.float32(1e30) for name, value in model.parameters().items()})
 
-    trainer._after_step = after
+    trainer._fitting.after_step = after
     with refused(FloatingPointError, "step 8", "the last checkpoint, of step 5, is .*last.safetensors"):
         trainer.fit()

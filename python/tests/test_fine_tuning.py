@@ -179,11 +179,7 @@ def test_interrupted(model: lm.LatentMIM) -> None:
         lm.evaluate.fine_tune(model.encoder, noisy(60, 0), noisy(9, 1), epochs=100_000, progress=False)
 
 
-def test_in_the_suite_when_asked_for(model: lm.LatentMIM, monkeypatch: pytest.MonkeyPatch) -> None:
-    from latentmim.evaluate import suites
-
-    short = suites.tune
-    monkeypatch.setattr(suites, "tune", lambda *given, progress: short(*given, epochs=1, progress=progress))
+def test_in_the_suite_when_asked_for(model: lm.LatentMIM) -> None:
     report = lm.evaluate.suite(model, noisy(70, 0), noisy(30, 1), fine_tune=True, progress=False)
     assert report.results[-1].protocol == "fine_tune"
     assert str(report["fine_tune"]) in report.markdown()

@@ -81,6 +81,36 @@ import resource
 import numpy as np
 import latentmim as lm
 
+lm.set_thread_count(2)
+rows = np.random.default_rng(0).random((20_000, 256), np.float32)
+data = lm.evaluate.Features(rows, np.arange(20_000) % 10)
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + ({room} << 20),) * 2)
+try:
+    print(float(lm.evaluate.{call}, progress=False)))
+except MemoryError:
+    print("MemoryError")
+"""
+
+
+@pytest.mark.parametrize("room", [1, 12, 60])
+@pytest.mark.parametrize(
+    "call",
+    ["nearest_neighbor(None, data", "knn(None, data, data, k=20", "linear_probe(None, data, data, epochs=1",
+     "few_shot(None, data, data, iterations=5"],
+)  # fmt: skip
+def test_a_limit_on_memory_is_an_error(call: str, room: int) -> None:
+    """Not the end of the process."""
+    found = execute(LIMITED.format(call=call, room=room)).strip()
+    assert found == "MemoryError" if room == 1 else found == "MemoryError" or 0 <= float(found) <= 1
+
+
+STEP = """
+import resource
+import numpy as np
+import latentmim as lm
+
 lm.set_thread_count(1)
 images = np.zeros((512, 80, 80, 3), np.uint8)
 model = lm.LatentMIM("vit_tiny", depth=4, grid=7, num_visible=8, projector_width=512)
@@ -97,7 +127,7 @@ except MemoryError as error:
 
 
 def test_a_step_that_does_not_fit_is_refused_before_it_begins() -> None:
-    error, step = execute(LIMITED).splitlines()
+    error, step = execute(STEP).splitlines()
     for word in ("GB are left", "ulimit -v", "batch_size (now 512)", "accumulation_steps (now 1)", "recompute"):
         assert word in error
     assert step == "1"

@@ -178,7 +178,7 @@ def test_augmented_probe(model: lm.LatentMIM) -> None:
     assert len(found.losses) == 6
     assert again.to_dict() == found.to_dict()
     assert not np.allclose(found.losses, cached.losses, rtol=1e-3)
-    with pytest.raises(ValueError, match="augment is true"):
+    with pytest.raises(ValueError, match="linear, augmented: learns from images"):
         lm.evaluate.linear_probe(None, *[features(clusters(50))] * 2, augment=True)
 
 
@@ -243,8 +243,8 @@ def test_suite_is_its_parts(model: lm.LatentMIM) -> None:
 
 def test_suite_leaves_out_what_does_not_apply(model: lm.LatentMIM) -> None:
     report = lm.evaluate.suite(model.encoder, labelled(15, 0), labelled(8, 1), progress=False)
-    assert [result.protocol for result in report] == ["nn", "knn", "linear"]
-    assert "k is 20" in report.left_out["knn_uniform"]
+    assert [result.protocol for result in report] == ["nn", "knn", "knn_uniform", "linear"]
+    assert report["knn_uniform"].options["k"] == 15
     assert "5 training images" in report.left_out["few_shot"]
     assert "few_shot left out: " in str(report)
     with pytest.raises(KeyError, match="5 training images"):
@@ -300,7 +300,7 @@ def test_what_users_get_wrong(model: lm.LatentMIM) -> None:
     with pytest.raises(ValueError, match="test set has no labels"):
         lm.evaluate.suite(model, train, bare, progress=False)
     with pytest.raises(ValueError, match=r"k is 100.*60 images"):
-        knn(model.encoder, train, test, progress=False)
+        knn(model.encoder, train, test, k=(10, 100), progress=False)
     with pytest.raises(ValueError, match=r"class 0 has 12 training images.*16"):
         few(model.encoder, labelled(60, 0, 5), labelled(30, 1, 5), progress=False)
     with pytest.raises(ValueError, match="the class 3"):
@@ -317,8 +317,8 @@ def test_what_users_get_wrong(model: lm.LatentMIM) -> None:
         knn(model.encoder, train, test, k=5, pooling="topk_mean", pooling_k=30, progress=False)
     with pytest.raises(ValueError, match=r"unknown 'epocs'"):
         lm.evaluate.compare_poolings(model, train, test, epocs=3, progress=False)
-    with pytest.raises(ValueError, match=r"'fine_tune' is unknown"):
-        lm.evaluate.compare_poolings(model, train, test, "fine_tune", progress=False)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"'svm' is unknown, wanted one of 'nn', 'knn'"):
+        lm.evaluate.compare_poolings(model, train, test, "svm", progress=False)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"model\.encoder"):
         knn(model, train, test)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="no encoder"):
@@ -390,7 +390,9 @@ def test_command_line(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     written = tmp_path / "report.json"
     assert cli.main([*common, "--protocol", "suite", "--json", str(written)]) == 0
     assert "few_shot left out" in capsys.readouterr().out
-    assert [result["protocol"] for result in json.loads(written.read_text())["results"]] == ["nn", "knn", "linear"]
+    assert [result["protocol"] for result in json.loads(written.read_text())["results"]] == [
+        "nn", "knn", "knn_uniform", "linear",
+    ]  # fmt: skip
     assert cli.main([*common, "--protocol", "knn", "--k", "5", "--pooling", "max", "--layer", "1"]) == 0
     assert "block 1, after norm, max" in capsys.readouterr().out
     assert cli.main(["evaluate", weights, str(folder), "--protocol", "knn", "--k", "5"]) == 1

@@ -2,6 +2,7 @@
 
 import argparse
 import collections
+import datetime
 import io
 import os
 import pickle
@@ -9,11 +10,11 @@ import sys
 import types
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-import foreign
 import numpy as np
+import pretrained
 import pytest
 from conftest import SMALL, pixels
 
@@ -75,10 +76,10 @@ class Reference:
 
 
 class Pickler(pickle._Pickler):
-    """Protocol 2, storages by reference, as torch.save."""
+    """Storages by reference, as torch.save; its protocol is 2."""
 
-    def __init__(self, file: Any) -> None:
-        super().__init__(file, 2)
+    def __init__(self, file: Any, protocol: int = 2) -> None:
+        super().__init__(file, protocol)
         self.storages: dict[str, bytes] = {}
 
     def persistent_id(self, thing: Any) -> Any:
@@ -89,10 +90,10 @@ class Pickler(pickle._Pickler):
         return "storage", getattr(sys.modules["torch"], thing.tensor.storage), key, "cpu", thing.tensor.count
 
 
-def write(path: Path, content: Any, compression: int = zipfile.ZIP_STORED, **entries: bytes) -> Path:
+def write(path: Path, content: Any, compression: int = zipfile.ZIP_STORED, protocol: int = 2, **entries: bytes) -> Path:
     """What torch.save writes."""
     file = io.BytesIO()
-    pickler = Pickler(file)
+    pickler = Pickler(file, protocol)
     pickler.dump(content)
     with zipfile.ZipFile(path, "w", compression) as archive:
         archive.writestr("archive/data.pkl", entries.pop("pickle", file.getvalue()))
@@ -121,7 +122,7 @@ def test_the_authors_checkpoint(model: lm.LatentMIM, tmp_path: Path, prefix: str
     }  # fmt: skip
     for name, size in (("encoder", 48), ("target_encoder", 48), ("decoder", 32)):
         content["state_dict"][f"{prefix}{name}.pos_embed.pos_embeds"] = Tensor(np.zeros((17, size), np.float32))
-    path = write(tmp_path / "published.pth", content)
+    path = write(tmp_path / "caf\udce9.pth", content)
     with pytest.warns(UserWarning, match="pos_embeds differs"):
         loaded = lm.LatentMIM.load(path, patch_gap=2, num_visible=5, heads=1)
     assert loaded.config == square.config
@@ -210,10 +211,56 @@ class Evil:
 @pytest.mark.parametrize("function", [os.system, eval, getattr, __import__, os.path.join], ids=lambda f: f.__name__)
 def test_nothing_is_executed(tmp_path: Path, function: Any) -> None:
     trap = tmp_path / "trap"
-    content = {"state_dict": {"a": Tensor(np.zeros(3, np.float32))}, "args": Evil(function, f"touch {trap}")}
-    with pytest.raises(ValueError, match=rf"x\.pth: refers to \w+\.{function.__name__}"):
-        pth.weights(write(tmp_path / "x.pth", content))
+    values = np.arange(3, dtype=np.float32)
+    content = {"args": Evil(function, f"touch {trap}"), "state_dict": {"a": Tensor(values), "b": Evil(function, "1")}}
+    found = pth.weights(write(tmp_path / "x.pth", content))
+    assert list(found) == ["a"]
+    assert np.array_equal(found["a"], values)
+    with pytest.raises(ValueError, match=rf"x\.pth: holds \w+\.{function.__name__}, wanted a dict of tensors"):
+        pth.weights(write(tmp_path / "x.pth", Evil(function, f"touch {trap}")))
     assert not trap.exists()
+
+
+class Project:
+    """A class of somebody's project, with a state."""
+
+    def __init__(self) -> None:
+        self.weights, self.names = [1, 2], {"a"}
+
+
+class Listed(list):
+    """A list that pickle fills after building it."""
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        argparse.Namespace(lr=1e-3, out=PurePosixPath("runs/1"), names={"norm"}),
+        np.float64(0.71),
+        np.arange(3),
+        np.dtype("float32"),
+        {"norm"},
+        frozenset({"norm"}),
+        Project(),
+        Project,
+        Listed([1, Project()]),
+        collections.defaultdict(list, a=[1]),
+        collections.Counter("aab"),
+        datetime.datetime(2024, 1, 1),
+        {(1, 2): 3, None: 4, PurePosixPath("x"): 5},
+        slice(1, 2),
+        complex(1, 2),
+        Evil(os.path.join, Evil(os.path.join, "a")),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_what_lies_beside_the_weights_is_read_past(tmp_path: Path, beside: Any, protocol: int) -> None:
+    values = np.arange(3, dtype=np.float32)
+    content = {"before": beside, "model": {"a": Tensor(values), "odd": beside}, "behind": [beside, beside]}
+    found = pth.weights(write(tmp_path / "x.pth", content, protocol=protocol))
+    assert list(found) == ["a"]
+    assert np.array_equal(found["a"], values)
 
 
 def nested(depth: int) -> bytes:
@@ -258,14 +305,21 @@ def test_damaged_pickles(tmp_path: Path, data: bytes) -> None:
 def test_files_that_are_something_else(tmp_path: Path) -> None:
     path = tmp_path / "x.pth"
     for data, problem in (
-        (b"", "no .pth file"),
-        (b"hello", "no .pth file"),
+        (b"", "is empty"),
+        (b"hello", "no safetensors file: it has 5 bytes"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "is a Git LFS pointer"),
+        (b"<!DOCTYPE html>\n<html><head><title>404 Not Found</title>", "is a page in HTML"),
         (pickle.dumps({"a": 1}, 2), "before version 1.6"),
-        (b"PK\x03\x04 but no more", "zip"),
+        (b"PK\x03\x04 but no more", "is cut off"),
     ):
         path.write_bytes(data)
-        with pytest.raises(ValueError, match=rf"x\.pth: .*{problem}"):
-            lm.LatentMIM.load(path)
+        for load in (lm.LatentMIM.load, lm.load_encoder):
+            with pytest.raises(ValueError, match=rf"x\.pth'?:? .*{problem}"):
+                load(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/code/__torch__.py", "no weights")
+    with pytest.raises(ValueError, match="is a program"):
+        lm.load_encoder(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "no weights")
     with pytest.raises(ValueError, match="0 entries called data"):
@@ -305,7 +359,7 @@ def test_truncated_and_corrupt_files(tmp_path: Path) -> None:
     path = tmp_path / "x.pth"
     for size in range(0, len(data), 7):
         path.write_bytes(data[:size])
-        with pytest.raises(ValueError, match=r"x\.pth: "):
+        with pytest.raises(ValueError, match=r"x\.pth: is cut off" if size >= 4 else r"x\.pth: is no"):
             pth.weights(path)
     rng = np.random.default_rng(0)
     for _ in range(300):
@@ -320,7 +374,7 @@ def test_truncated_and_corrupt_files(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_dicts_within_dicts(tmp_path: Path) -> None:
     """DINO's: {student, teacher, optimizer, epoch}; the teacher is loaded, what numbers name not even read."""
-    weights, checkpoint = foreign.dino(np.random.default_rng(1))
+    weights, checkpoint = pretrained.dino(np.random.default_rng(1))
     stored: dict[str, Any] = {
         name: collections.OrderedDict((key, Tensor(value)) for key, value in checkpoint[name].items())
         for name in ("student", "teacher")
@@ -330,7 +384,39 @@ def test_a_checkpoint_of_dicts_within_dicts(tmp_path: Path) -> None:
     names = pth.weights(path).keys()
     assert "teacher.backbone.blocks.0.norm1.weight" in names
     assert not any("optimizer" in name for name in names)
-    encoder, images = lm.load_encoder(path, heads=foreign.HEADS), pixels(1, 16, 16)
-    wanted = foreign.forward(weights, images)[-1][:, 1:]
+    with pytest.warns(UserWarning, match=r"dino\.pth: the encoder behind 'teacher\.backbone\.' is taken"):
+        encoder = lm.load_encoder(path, heads=pretrained.HEADS)
+    images = pixels(1, 16, 16)
+    wanted = pretrained.forward(weights, images)[-1][:, 1:]
     assert encoder.family == "dino"
     assert np.allclose(encoder.features(images), wanted, atol=1e-4)
+
+
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    for name in ("x.pth", "x.safetensors"):
+        os.mkfifo(tmp_path / name)
+        for load in (lm.load_encoder, lm.LatentMIM.load):
+            with pytest.raises(OSError, match=rf"{name}'.*not a regular file"):
+                load(tmp_path / name)
+
+
+def test_messages_are_short(tmp_path: Path) -> None:
+    long = "n" * 3_000_000
+    for content in (Evil(os.path.join, long), {long: Tensor(np.zeros(3, np.float32), shape=(9,))}):
+        with pytest.raises(ValueError, match=r"x\.pth: ") as error:
+            pth.weights(write(tmp_path / "x.pth", content))
+        assert len(str(error.value)) < 2000
+
+
+def test_ones_own_format_under_their_ending(model: lm.LatentMIM, tmp_path: Path) -> None:
+    """What is written is safetensors: not under a name of PyTorch's. Renamed, it is told by its content."""
+    for name in ("x.pth", "x.pt", "x.ckpt", "x.npz"):
+        for save in (model.save, model.encoder.save):
+            with pytest.raises(ValueError, match=rf"{name}' ends in .*safetensors"):
+                save(tmp_path / name)
+    model.encoder.save(tmp_path / "x.safetensors")
+    os.rename(tmp_path / "x.safetensors", tmp_path / "x.pth")
+    image = pixels(1, 32, 32)
+    assert np.array_equal(lm.load_encoder(tmp_path / "x.pth").features(image), model.encoder.features(image))
+    with pytest.raises(ValueError, match=r"x\.pth: holds an encoder alone, no whole model: load_encoder reads it"):
+        lm.LatentMIM.load(tmp_path / "x.pth")

@@ -16,7 +16,8 @@ from conftest import pixels
 
 import latentmim as lm
 from latentmim import cli
-from latentmim.reproduce import claims, command, data, figures, planning, report, running, study
+from latentmim.commands import reproduce as command
+from latentmim.reproduce import claims, data, figures, planning, report, running, study
 from latentmim.reproduce.data import LabelledSet
 from latentmim.reproduce.planning import Request, plan
 from latentmim.reproduce.results import Found, Results
@@ -452,7 +453,7 @@ def test_interrupted_and_resumed(steps: int, tmp_path: Path, monkeypatch: pytest
     with monkeypatch.context() as patch:
         patch.setattr(lm.Trainer, "step", lambda trainer: done.append(trainer.state.step) or step(trainer))
         resumed.run([EXPERIMENT], Request(), seeds=[1], keys=["first"])
-    assert done[0] == steps, "began again"
+    assert done[:1] == ([] if steps == 6 else [steps]), "began again"
     for measure in ("training", "nn", "linear", "similarity", "rank"):
         assert resumed.results.values("first", measure) == whole.results.values("first", measure), measure
 

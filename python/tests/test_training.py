@@ -36,14 +36,14 @@ def run(steps: int, **options: Any) -> lm.Trainer:
 def stop_after(made: lm.Trainer, steps: int) -> None:
     """Ctrl-C in one of the steps to come."""
     left = iter(range(steps - 1, -1, -1))
-    original = made._after_step
+    original = made._fitting.after_step
 
     def after(metrics: dict[str, Any]) -> None:
         original(metrics)
         if next(left, -1) == 0:
             signal.raise_signal(signal.SIGINT)
 
-    made._after_step = after
+    made._fitting.after_step = after
 
 
 def measured(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -193,7 +193,7 @@ def test_a_checkpoint_from_elsewhere(tmp_path: Path) -> None:
     assert_same(first, second)
     # From the run's own: the log goes on, and the last checkpoint is this one from the start.
     third = trainer(out=tmp_path / "first", epochs=2)
-    third._begin(tmp_path / "first/checkpoints/epoch-0001.safetensors")
+    third._fitting.begin(tmp_path / "first/checkpoints/epoch-0001.safetensors")
     assert [line["step"] for line in third.history] == list(range(1, 6))
     again = trainer(epochs=2)
     again.restore(tmp_path / "first/checkpoints/last.safetensors")
@@ -297,19 +297,20 @@ def test_a_named_encoder_keeps_what_small_images_need() -> None:
 # ---- In processes of their own ---------------------------------------------------------------------------------------
 
 SCRIPT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, if the tests run under nohup
 sys.path.insert(0, {tests!r})
 import latentmim as lm
 from conftest import SMALL, pixels
 model = lm.LatentMIM(**SMALL | {model!r}, seed=1)
 trainer = lm.Trainer(model, pixels(40), epochs=100000, batch_size=8, out={out!r}, progress=False, **{options!r})
-original, calls = trainer._after_step, []
+original, calls = trainer._fitting.after_step, []
 def after(metrics):
     original(metrics)
     calls.append(metrics)
     if len(calls) == 3:
         print("going", flush=True)
-trainer._after_step = after
+trainer._fitting.after_step = after
 """
 
 

@@ -1,22 +1,9 @@
-// Images: the JPEG decoder behind an error trap, and the inner loops of resampling.
+// Images: the inner loops of resampling.
 #ifndef LMK_IMAGES_H
 #define LMK_IMAGES_H
 
 #include <stddef.h>
 #include <stdint.h>
-
-// ---- JPEG ----------------------------------------------------------------------------------------------------------
-
-/// Characters a message may take, its final zero included.
-enum { LMK_JPEG_MESSAGE = 200 };
-/// Reads the header. Returns 1, or 0 with libjpeg's complaint in message [LMK_JPEG_MESSAGE].
-int lmk_jpeg_size(const uint8_t *bytes, size_t count, long *width, long *height, char *message);
-/// Decodes into rgb [height, width, 3], sizes as lmk_jpeg_size gave them. Grey is repeated; CMYK and YCCK follow
-/// Adobe's inverted convention. Data that are damaged or end early are failures. Returns 1, or 0 with the complaint in
-/// message.
-int lmk_jpeg_decode(const uint8_t *bytes, size_t count, long width, long height, uint8_t *rgb, char *message);
-
-// ---- Resampling ----------------------------------------------------------------------------------------------------
 
 /// Weighted sums along one axis: output i = Σ_k weights[i·stride + k] · input[first[i] + k], k < count[i].
 struct lmk_axis {

@@ -8,7 +8,8 @@
 ///   was made from: a trainer its model, an encoder its model's weights.
 /// - Arrays are dense, last index fastest. Images are [count, height, width, channels]; tokens [B, N, C].
 /// - Sizes are checked before memory is taken: LM_VALUE where impossible, LM_MEMORY where the machine has less.
-/// - Text is UTF-8. What arrives in a `char **` is freed with lm_text_free.
+/// - Text is UTF-8, paths are the bytes of the system, whatever they mean. What arrives in a `char **` is freed with
+///   lm_text_free.
 /// - Options travel as JSON text, one object; NULL or "{}" stands for all defaults. Unknown names are refused by name.
 /// - A model shares its weights with the trainers, optimisers and encoders made from it: such handles, and any single
 ///   handle, must not be used by two threads at once. Unrelated handles may.
@@ -92,6 +93,12 @@ lm_status lm_training_options(const char *options, char **resolved);
 /// The options in which a model's differ from a preset: {"name": [value, preset's value], …}.
 lm_status lm_model_options_difference(const char *options, const char *preset, char **difference);
 
+/// What options there are: {"name": {"type": "integer" | "number" | "flag" | "text" | "choice" | "sides", "least",
+/// "largest" or "choices", "optional": null is taken, "list": several are, "default"}, …}. `name` of the list: "model",
+/// "training", "features" (how images become vectors), "pretrained" (what is said about weights of other projects), or a
+/// protocol of lm_evaluate.
+lm_status lm_options(const char *name, char **list);
+
 /// The sizes of what a model sees, predicts and gives.
 typedef struct lm_sizes {
   int64_t rows, columns;              ///< the grid of training crops
@@ -145,12 +152,18 @@ typedef struct lm_pixels {
   int64_t count, height, width, channels;
 } lm_pixels;
 
+/// LM_VALUE where these are no images of that order: an impossible shape, or one that is surely [count, channels,
+/// height, width].
+lm_status lm_pixels_check(const lm_pixels *pixels);
 /// Resamples images to [count, height, width, channels] float32 in 0 … 1: bicubic, antialiased.
 lm_status lm_resize(const lm_pixels *pixels, int64_t height, int64_t width, float *resized);
 
 /// One decoded image.
 typedef struct lm_image lm_image;
-/// Decodes a JPEG file, turned as its EXIF orientation says.
+/// The formats that are read: {"JPEG": [".jpg", …], …}, with the usual endings of file names. Free the text with
+/// lm_text_free.
+lm_status lm_image_formats(char **formats);
+/// Decodes an image file, told by its content, turned as its EXIF orientation says.
 lm_status lm_image_load(const char *path, lm_image **image);
 void lm_image_size(const lm_image *image, int64_t *height, int64_t *width, int64_t *channels);
 /// Writes [height, width, channels] float32 in 0 … 1.
@@ -160,19 +173,31 @@ void lm_image_free(lm_image *image);
 // ---- Datasets ------------------------------------------------------------------------------------------------------
 
 typedef struct lm_dataset lm_dataset;
-/// JPEG files below a folder, sorted by path; labels are the names of its sub-folders, where it has any.
-/// `skip_unreadable`: the next readable file takes the place of one that cannot be read, which the description notes.
-lm_status lm_dataset_folder(const char *path, bool skip_unreadable, lm_dataset **dataset);
+/// Image files below a folder, sorted by path; its sub-folders are the classes, where there are more of them than
+/// images beside them, which are then left out. `skip_unreadable`: a file that cannot be read is noted in the
+/// description, and the next readable one takes its place, instead of failing. `remarks` (may be NULL): what was left
+/// out, one line each, or NULL.
+lm_status lm_dataset_folder(const char *path, bool skip_unreadable, lm_dataset **dataset, char **remarks);
 /// Images in memory, not copied (see above). `labels`: [count], or NULL.
 lm_status lm_dataset_arrays(const lm_pixels *pixels, const int64_t *labels, lm_dataset **dataset);
+/// Some images of a data set, in any order, as a data set. It keeps what it was made from alive.
+lm_status lm_dataset_subset(const lm_dataset *dataset, const int64_t *indices, int64_t count, lm_dataset **subset);
 int64_t lm_dataset_count(const lm_dataset *dataset);
 int64_t lm_dataset_channels(const lm_dataset *dataset);
 /// Whether images have labels; writes them to `labels` [count] unless that is NULL.
 bool lm_dataset_labels(const lm_dataset *dataset, int64_t *labels);
-/// {"classes": [names by label], "paths": [one per image; empty for arrays], "skipped": [[path, reason], …]}
+/// {"classes": [names by label], "skipped": [[index, reason], …]}; bytes of names that are no UTF-8 stand as \udc80 …
+/// \udcff.
 lm_status lm_dataset_description(const lm_dataset *dataset, char **description);
+/// The path of an image's file, in the bytes of the system, valid as long as the data set; NULL for arrays.
+const char *lm_dataset_path(const lm_dataset *dataset, int64_t index);
+/// How many files below a folder are no images of the data set; 0 for arrays.
+int64_t lm_dataset_left_out_count(const lm_dataset *dataset);
+/// One of them, and why it is left out.
+lm_status lm_dataset_left_out(const lm_dataset *dataset, int64_t index, char **path, char **reason);
 lm_status lm_dataset_image(const lm_dataset *dataset, int64_t index, lm_image **image);
-/// Normalised crops of images, as training sees them in `epoch`: [count, crop height, crop width, channels].
+/// Normalised crops of images, as training sees them in `epoch`: [count, crop height, crop width, channels]. NaN for images
+/// that are skipped because they cannot be read, here and in lm_dataset_resized.
 lm_status lm_dataset_crops(
     const lm_dataset *dataset, const int64_t *indices, int64_t count, const char *model_options,
     const char *training_options, int64_t epoch, float *crops);
@@ -280,7 +305,10 @@ typedef struct lm_trainer_state {
 lm_status lm_trainer_create(
     lm_model *model, const lm_dataset *dataset, const char *training_options, lm_trainer **trainer);
 lm_status lm_trainer_progress(const lm_trainer *trainer, lm_trainer_state *state);
-/// The precision that its steps compute with, "float32" or "bf16": what "auto" stands for here.
+/// What a checkpoint remembers the images by, as JSON: their number ("images"), digests of their files' names and of a
+/// sample of their content ("names", "content").
+lm_status lm_trainer_data(const lm_trainer *trainer, char **fingerprint);
+/// The precision that its steps compute with, "float32" or "bf16": what "auto" stood for when the run began.
 lm_status lm_trainer_precision(const lm_trainer *trainer, char **precision);
 /// Bytes that a step takes at its fullest, predicted without computing; what the process holds besides is not counted.
 typedef struct lm_memory_estimate {
@@ -296,7 +324,8 @@ lm_status lm_trainer_memory_estimate(const lm_trainer *trainer, lm_memory_estima
 lm_status lm_trainer_step(lm_trainer *trainer, lm_metrics *metrics, bool *done);
 /// Writes everything needed to go on exactly: beside the path, synced, renamed.
 lm_status lm_trainer_save(const lm_trainer *trainer, const char *path);
-/// Goes back to a saved state. Configurations must be the saved ones (workers may differ).
+/// Goes back to a saved state. Configurations (workers may differ) and images must be the saved ones; a precision of
+/// "auto" becomes the saved one.
 lm_status lm_trainer_restore(lm_trainer *trainer, const char *path);
 void lm_trainer_free(lm_trainer *trainer);
 
@@ -307,10 +336,10 @@ typedef struct lm_encoder lm_encoder;
 /// The online encoder of a model, sharing its weights.
 lm_status lm_encoder_of_model(const lm_model *model, lm_encoder **encoder);
 /// The encoder in a checkpoint or encoder file (safetensors), this project's or the vision transformer of another;
-/// `options` and `remarks` as for lm_model_load. `options` for weights of others: "family" ("timm", "dino", "dinov2",
-/// "ibot", "moco_v3", "ijepa", "mae", "simmim", "beit"; told from the names where not given; "latentmim": this
-/// project's names), "prefix" (what stands before the encoder's names), "grid", "heads", "mean", "std", "antialias"
-/// (true: positions of other grids are interpolated as timm does, false: as DINO does), "epsilon" (of norms, 1e-6).
+/// `options` and `remarks` as for lm_model_load. `options` for weights of others: "family" (docs/encoders.md lists
+/// them; told from the names where not given; "latentmim": this project's names), "prefix" (what stands before the
+/// encoder's names), "grid", "heads", "mean", "std", "antialias" (true: positions of other grids are interpolated as
+/// timm does, false: as DINO does), "epsilon" (of norms, 1e-6).
 lm_status lm_encoder_load(const char *path, const char *options, lm_encoder **encoder, char **remarks);
 /// An encoder from arrays under the published names (`encoder.*`) or another project's; see lm_encoder_load.
 lm_status lm_encoder_from_arrays(
@@ -341,9 +370,12 @@ lm_status lm_encoder_spread(
     lm_encoder *encoder, const lm_pixels *pixels, const char *precision, double *effective_ranks,
     double *similarities);
 
-/// One vector per image of a data set, [count, C]. `options`: {"resize": pixels or 0, "height", "width", "layer",
-/// "norm", "projector", "pooling": "cls" | "mean" | "max" | "topk_mean", "k"}; defaults are the `nn` protocol: resize
-/// to side/.875, centre crop, mean of patch tokens before the final norm.
+/// Numbers in the vector of an image: C, and N·C or (N + 1)·C for the poolings "patches" and "tokens", which leave
+/// tokens as they are. `options`: as below.
+lm_status lm_encoder_features_width(const lm_encoder *encoder, const char *options, int64_t *width);
+/// One vector per image of a data set, [count, width], in the order of `indices`. NaN in the row of an image that the
+/// data set skips because it cannot be read. `options`: lm_options("features"); defaults are those of `nn`: short side
+/// to side/.875, centre crop, mean of the patch tokens before the final norm.
 lm_status lm_encoder_dataset_features(
     const lm_encoder *encoder, const lm_dataset *dataset, const int64_t *indices, int64_t count, const char *options,
     float *features);
@@ -369,16 +401,15 @@ typedef struct lm_labelled_features {
 /// Scores an encoder by several protocols; images go through it once for each framing and tap.
 ///
 /// - `train`: what protocols learn from, NULL where none does. `test`: what they are scored on.
-/// - `entries`: [{"protocol": "nn" | "knn" | "knn_uniform" | "linear" | "few_shot", "options": {…}, "features": {…}},
-///   …]; `features` as in lm_encoder_dataset_features, its defaults the protocol's. NULL: all protocols that apply.
-/// - `options` of knn: "k" (a number or several), "temperature"; of knn_uniform: "k"; of linear: "preset" ("in100",
-///   "in1k", "small"), "augment", "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "momentum",
-///   "weight_decay", "trust_coefficient", "init_std", "seed"; of few_shot: "shots", "seeds", "learning_rate",
-///   "momentum", "weight_decay", "batch_size", "iterations", "schedule", "batch_norm", "init_std".
+/// - `entries`: [{"protocol": "nn" | "knn" | "knn_uniform" | "linear" | "few_shot" | "fine_tune", "options": {…},
+///   "features": {…}}, …]; `options` as lm_options(protocol) lists them, `features` as lm_options("features"), its
+///   defaults the protocol's. NULL: the suite, every protocol that applies but fine_tune; {"suite": [protocol, …]}: a
+///   suite of these.
 /// - `progress` may be NULL; `context` is handed to it.
 /// - `*report`: {"results": [{"protocol", "label", "options", "tap", "train", "test", "classes", "seeds", "accuracy",
 ///   "deviation", "scores": [[name, accuracy], …], "history": [[name, accuracy], …], "images", "predictions",
-///   "neighbors", "losses", "row"}, …], "left_out": [[protocol, reason], …], "markdown"}.
+///   "neighbors", "losses", "row", "markdown"}, …], "left_out": [[protocol, reason], …], "markdown"}; "images" are the
+///   indices of those scored.
 lm_status lm_evaluate(
     const lm_encoder *encoder, const lm_dataset *train, const lm_dataset *test, const char *entries,
     lm_progress progress, void *context, char **report);
@@ -389,10 +420,7 @@ lm_status lm_evaluate_features(
 
 /// Fine-tunes a copy of an encoder with a linear classifier on `train`, and scores it on `test` (Table 8c).
 ///
-/// - `options`: "preset" ("in100", "in1k", "small"), "base_learning_rate", "batch_size", "epochs", "warmup_epochs",
-///   "min_learning_rate", "weight_decay", "layer_decay", "crop_area", "drop_path", "label_smoothing", "mixup",
-///   "cutmix", "switch_probability", "rand_augment", "erasing_probability", "init_std", "precision", "recompute",
-///   "evaluate_every", "seed".
+/// - `options`: lm_options("fine_tune").
 /// - `features`: as in lm_encoder_dataset_features: framing and pooling count; NULL: the mean of the patch tokens.
 /// - `progress`, `context`: as for lm_evaluate.
 /// - `*tuned`: the trained encoder, without a projector. `*report`: one result in the form of lm_evaluate's; its

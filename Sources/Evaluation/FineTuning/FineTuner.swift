@@ -124,7 +124,7 @@ final class FineTuner {
     switch pooling {
     case .topKMean(let k): return try head(largestTokenMeans(patches, k: k))
     case .max: return try head(largestTokenMeans(patches, k: 1))
-    case .mean, .cls: return try head(averagedTokens(patches))
+    case .mean, .cls, .patches, .tokens: return try head(averagedTokens(patches))
     }
   }
 

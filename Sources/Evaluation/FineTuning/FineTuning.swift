@@ -59,77 +59,39 @@ public struct FineTuning: ScoringProtocol {
 
   public init(_ preset: FineTuningPreset) { self.preset = preset }
 
-  public init(json: JSONCursor) throws {
-    let names = [
-      "preset", "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "min_learning_rate", "weight_decay",
-      "layer_decay", "crop_area", "drop_path", "label_smoothing", "mixup", "cutmix", "switch_probability",
-      "rand_augment", "erasing_probability",
-      "init_std", "precision", "recompute", "evaluate_every", "seed",
+  public static var options: [Option<Self>] {
+    [
+      Option("preset", \.preset, .optional(.choice)),
+      Option("base_learning_rate", \.baseLearningRate, .optional(.number(0...1e6))),
+      Option("batch_size", \.batchSize, .optional(.integer(1...1_000_000_000))),
+      Option("epochs", \.epochs, .optional(.integer(1...1_000_000))),
+      Option("warmup_epochs", \.warmupEpochs, .optional(.number(0...1e6))),
+      Option("min_learning_rate", \.minLearningRate, .number(0...1e6)),
+      Option("weight_decay", \.weightDecay, .number(0...1e6)),
+      Option("layer_decay", \.layerDecay, .optional(.number(1e-6...1))),
+      Option("crop_area", \.cropArea, .optional(.number(0.001...1))),
+      Option("drop_path", \.dropPath, .number(0...0.999)),
+      Option("label_smoothing", \.labelSmoothing, .number(0...1)),
+      Option("mixup", \.mixup, .optional(.number(0...1000))),
+      Option("cutmix", \.cutmix, .optional(.number(0...1000))),
+      Option("switch_probability", \.switchProbability, .number(0...1)),
+      Option("rand_augment", \.randAugment, .optional(.flag)),
+      Option("erasing_probability", \.erasingProbability, .number(0...1)),
+      Option("init_std", \.initStd, .number(0...1)),
+      Option("precision", \.precision, .choice),
+      Option("recompute", \.recompute, .flag),
+      Option("evaluate_every", \.evaluateEvery, .optional(.integer(1...1_000_000))),
+      Option("seed", \.seed, .integer(0...Int.max)),
     ]
-    try json.refuseKeys(otherThan: names)
-    func number(_ name: String, _ usual: Double) throws -> Double {
-      try json.optionalMember(name)?.double() ?? usual
-    }
-    preset = try json.optionalMember("preset")?.choice(Self.name)
-    baseLearningRate = try json.optionalMember("base_learning_rate")?.double()
-    batchSize = try json.optionalMember("batch_size")?.int()
-    epochs = try json.optionalMember("epochs")?.int()
-    warmupEpochs = try json.optionalMember("warmup_epochs")?.double()
-    layerDecay = try json.optionalMember("layer_decay")?.double()
-    cropArea = try json.optionalMember("crop_area")?.double()
-    evaluateEvery = try json.optionalMember("evaluate_every")?.int()
-    (minLearningRate, weightDecay) = (
-      try number("min_learning_rate", minLearningRate), try number("weight_decay", weightDecay)
-    )
-    (dropPath, labelSmoothing) = (try number("drop_path", dropPath), try number("label_smoothing", labelSmoothing))
-    mixup = try json.optionalMember("mixup")?.double()
-    cutmix = try json.optionalMember("cutmix")?.double()
-    switchProbability = try number("switch_probability", switchProbability)
-    (erasingProbability, initStd) = (
-      try number("erasing_probability", erasingProbability), try number("init_std", initStd)
-    )
-    randAugment = try json.optionalMember("rand_augment")?.bool()
-    recompute = try json.optionalMember("recompute")?.bool() ?? recompute
-    precision = try json.optionalMember("precision")?.choice(Self.name) ?? precision
-    seed = try json.optionalMember("seed")?.int() ?? seed
-  }
-
-  public var options: JSONValue {
-    var options: [String: JSONValue] = [
-      "min_learning_rate": .number(minLearningRate), "weight_decay": .number(weightDecay),
-      "drop_path": .number(dropPath), "label_smoothing": .number(labelSmoothing),
-      "switch_probability": .number(switchProbability),
-      "erasing_probability": .number(erasingProbability), "init_std": .number(initStd),
-      "precision": .string(precision.rawValue),
-      "recompute": .bool(recompute), "seed": .integer(seed),
-    ]
-    options["preset"] = preset.map { .string($0.rawValue) }
-    options["base_learning_rate"] = baseLearningRate.map { .number($0) }
-    options["batch_size"] = batchSize.map { .integer($0) }
-    options["epochs"] = epochs.map { .integer($0) }
-    options["warmup_epochs"] = warmupEpochs.map { .number($0) }
-    options["layer_decay"] = layerDecay.map { .number($0) }
-    options["mixup"] = mixup.map { .number($0) }
-    options["cutmix"] = cutmix.map { .number($0) }
-    options["rand_augment"] = randAugment.map { .bool($0) }
-    options["crop_area"] = cropArea.map { .number($0) }
-    options["evaluate_every"] = evaluateEvery.map { .integer($0) }
-    return .object(options)
   }
 
   public var label: String { ["fine_tune", preset?.rawValue].compactMap { $0 }.joined(separator: ", ") }
   public var seeds: [Int] { [seed] }
-  public var learns: Bool { true }
-  public var learnsFromImages: Bool { true }
 
   /// The mean of the patch tokens behind the last block; the classifier's own norm follows.
   public static func features(for model: ModelConfiguration) -> FeatureProtocol { .nearestNeighbor(for: model) }
 
-  public func score(
-    train: LabelledFeatures?, test: LabelledFeatures, progress: EvaluationProgress
-  ) throws -> Score {
-    throw Self.refused("images", "are wanted, there are features only")
-  }
+  public var scoring: Scoring { .images { try tuned($0, $1, progress: $2).score } }
 
   /// With everything decided that the preset and the size of the training set decide.
   public func resolved(forTraining count: Int) -> FineTuning {
@@ -143,23 +105,9 @@ public struct FineTuning: ScoringProtocol {
   }
 
   public func check(trainingCount: Int) throws {
+    try checkRanges()
     if let batchSize { try Self.require("batch_size", batchSize, in: 1...max(trainingCount, 1)) }
-    if let epochs { try Self.require("epochs", epochs, in: 1...1_000_000) }
-    if let evaluateEvery { try Self.require("evaluate_every", evaluateEvery, in: 1...1_000_000) }
     let longest = Double(epochs ?? FineTuningRecipe(self, count: trainingCount).epochs).nextDown
     if let warmupEpochs { try Self.require("warmup_epochs", warmupEpochs, in: 0...longest) }
-    if let baseLearningRate { try Self.require("base_learning_rate", baseLearningRate, in: 0...1e6) }
-    if let layerDecay { try Self.require("layer_decay", layerDecay, in: Double.leastNonzeroMagnitude...1) }
-    if let cropArea { try Self.require("crop_area", cropArea, in: 0.001...1) }
-    try Self.require("min_learning_rate", minLearningRate, in: 0...1e6)
-    try Self.require("weight_decay", weightDecay, in: 0...1e6)
-    try Self.require("drop_path", dropPath, in: 0...0.999)
-    try Self.require("label_smoothing", labelSmoothing, in: 0...1)
-    if let mixup { try Self.require("mixup", mixup, in: 0...1000) }
-    if let cutmix { try Self.require("cutmix", cutmix, in: 0...1000) }
-    try Self.require("switch_probability", switchProbability, in: 0...1)
-    try Self.require("erasing_probability", erasingProbability, in: 0...1)
-    try Self.require("init_std", initStd, in: 0...1)
-    try Self.require("seed", seed, in: 0...Int.max)
   }
 }

@@ -1,4 +1,4 @@
-import Glibc
+import LatentMIM
 
 /// The settings that fine-tuning on one training set has: those given, and the preset's.
 struct FineTuningRecipe {
@@ -46,8 +46,8 @@ struct FineTuningRecipe {
   func learningRate(step: Int) -> Double {
     let peak = baseRate * Double(batchSize) / 256
     let epoch = Double(step) / Double(stepsPerEpoch)
-    guard epoch >= warmupEpochs else { return peak * epoch / warmupEpochs }
-    let falling = (1 + cos(.pi * (epoch - warmupEpochs) / (Double(epochs) - warmupEpochs))) / 2
-    return min(minRate, peak) + (peak - min(minRate, peak)) * falling
+    let share = warmUpThenCosine(epoch: epoch, warmup: warmupEpochs, epochs: Double(epochs))
+    let least = epoch < warmupEpochs ? 0 : min(minRate, peak)
+    return least + (peak - least) * share
   }
 }

@@ -31,7 +31,7 @@ enum Mixing: Equatable {
       return
     }
     let words = random.words(at: 0)
-    let cuts = mixup > 0 && cutmix > 0 ? Double(words.0) * 0x1p-32 < switchProbability : cutmix > 0
+    let cuts = mixup > 0 && cutmix > 0 ? uniform(words.0) < switchProbability : cutmix > 0
     let share = random.beta(cuts ? cutmix : mixup, from: 1)
     guard cuts else {
       self = .mixup(share: Float(share))
@@ -39,7 +39,7 @@ enum Mixing: Equatable {
     }
     self = .cut(
       share: share,
-      centre: (Int((UInt64(words.1) * UInt64(height)) >> 32), Int((UInt64(words.2) * UInt64(width)) >> 32)),
+      centre: (choice(words.1, of: height), choice(words.2, of: width)),
       height: height, width: width)
   }
 

@@ -1,6 +1,5 @@
 import Compute
 import Files
-import Glibc
 import LatentMIM
 
 /// 16-shot transfer (`few_shot`, Table 7): a few images of each class are drawn, a linear classifier is trained on
@@ -9,7 +8,7 @@ import LatentMIM
 ///
 /// The paper leaves open what is an option here: the schedule (cosine), weight decay (none), normalisation (batch
 /// normalisation without affine parameters), the deviation of the first weights and, in `features`, the pooling (mean).
-public struct FewShotTransfer: LearningProtocol {
+public struct FewShotTransfer: ScoringProtocol {
   public static let name = "few_shot"
 
   /// How the learning rate goes over a run.
@@ -33,30 +32,18 @@ public struct FewShotTransfer: LearningProtocol {
 
   public init() {}
 
-  public init(json: JSONCursor) throws {
-    let names = [
-      "shots", "seeds", "learning_rate", "momentum", "weight_decay", "batch_size", "iterations", "schedule",
-      "batch_norm", "init_std",
-    ]
-    try json.refuseKeys(otherThan: names)
-    shots = try json.optionalMember("shots")?.int() ?? shots
-    seeds = try json.optionalMember("seeds")?.elements().map { try $0.int() } ?? seeds
-    learningRate = try json.optionalMember("learning_rate")?.double() ?? learningRate
-    momentum = try json.optionalMember("momentum")?.double() ?? momentum
-    weightDecay = try json.optionalMember("weight_decay")?.double() ?? weightDecay
-    batchSize = try json.optionalMember("batch_size")?.int() ?? batchSize
-    iterations = try json.optionalMember("iterations")?.int() ?? iterations
-    batchNorm = try json.optionalMember("batch_norm")?.bool() ?? batchNorm
-    initStd = try json.optionalMember("init_std")?.double() ?? initStd
-    schedule = try json.optionalMember("schedule")?.choice(Self.name) ?? schedule
-  }
-
-  public var options: JSONValue {
+  public static var options: [Option<Self>] {
     [
-      "shots": .integer(shots), "seeds": .array(seeds.map { .integer($0) }), "learning_rate": .number(learningRate),
-      "momentum": .number(momentum), "weight_decay": .number(weightDecay), "batch_size": .integer(batchSize),
-      "iterations": .integer(iterations), "schedule": .string(schedule.rawValue), "batch_norm": .bool(batchNorm),
-      "init_std": .number(initStd),
+      Option("shots", \.shots, .integer(1...1_000_000_000)),
+      Option("seeds", \.seeds, .list(.integer(0...Int.max))),
+      Option("learning_rate", \.learningRate, .number(0...1e6)),
+      Option("momentum", \.momentum, .number(0...0.999999)),
+      Option("weight_decay", \.weightDecay, .number(0...1e6)),
+      Option("batch_size", \.batchSize, .integer(2...1_000_000_000)),
+      Option("iterations", \.iterations, .integer(1...1_000_000_000)),
+      Option("schedule", \.schedule, .choice),
+      Option("batch_norm", \.batchNorm, .flag),
+      Option("init_std", \.initStd, .number(0...1)),
     ]
   }
 
@@ -69,8 +56,9 @@ public struct FewShotTransfer: LearningProtocol {
     return wanted
   }
 
-  /// - Throws: `EvaluationError`, `OutOfMemory`, `Interrupted`, what `progress` throws.
-  public func score(_ task: ClassificationTask, progress: EvaluationProgress) throws -> Score {
+  public var scoring: Scoring { .sets(score) }
+
+  private func score(_ task: ClassificationTask, progress: EvaluationProgress) throws -> ClassificationScore {
     guard task.classCount > 1 else { throw EvaluationError.oneClass(scoring: Self.name) }
     var (accuracies, predictions, losses): ([Double], [Int], [Double]) = ([], [], [])
     for (run, seed) in seeds.enumerated() {
@@ -86,12 +74,12 @@ public struct FewShotTransfer: LearningProtocol {
       }
       predictions = try probe.predictions(task.test)
       losses += probe.losses
-      accuracies.append(task.accuracy(of: predictions))
+      accuracies.append(task.classes.accuracy(of: predictions))
     }
     let (mean, deviation) = meanAndDeviation(accuracies)
-    return Score(
+    return ClassificationScore(
       accuracy: mean, deviation: deviation, parts: zip(seeds, accuracies).map { ("seed \($0)", $1) },
-      predictions: predictions, losses: losses)
+      predictions: predictions, images: task.test.images, losses: losses, of: task.classes)
   }
 
   /// The rows drawn of every class, class by class.
@@ -114,20 +102,13 @@ public struct FewShotTransfer: LearningProtocol {
   func learningRate(step: Int) -> Double {
     switch schedule {
     case .constant: learningRate
-    case .cosine: learningRate * (1 + cos(.pi * Double(step) / Double(iterations))) / 2
+    case .cosine: learningRate * halfCosine(at: Double(step) / Double(iterations))
     }
   }
 
   public func check(trainingCount: Int) throws {
+    try checkRanges()
     guard !seeds.isEmpty else { throw Self.refused("seeds", "is empty, wanted a seed for each run") }
-    for seed in seeds { try Self.require("seeds", seed, in: 0...Int.max) }
-    try Self.require("shots", shots, in: 1...1_000_000_000)
-    try Self.require("batch_size", batchSize, in: 2...1_000_000_000)
-    try Self.require("iterations", iterations, in: 1...1_000_000_000)
-    try Self.require("learning_rate", learningRate, in: 0...1e6)
-    try Self.require("momentum", momentum, in: 0...1.0.nextDown)
-    try Self.require("weight_decay", weightDecay, in: 0...1e6)
-    try Self.require("init_std", initStd, in: 0...1)
   }
 }
 

@@ -98,12 +98,3 @@ private func crossEntropy(
   }
   return loss
 }
-
-extension RandomStream {
-  /// A standard normal number, draw `position` of the stream (Box–Muller).
-  fileprivate func standardNormal(at position: Int) -> Double {
-    let draw = words(at: position)
-    let radius = sqrt(-2 * log((Double(draw.0) + 0.5) * 0x1p-32))
-    return radius * cos(2 * .pi * Double(draw.1) * 0x1p-32)
-  }
-}

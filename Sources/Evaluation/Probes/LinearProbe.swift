@@ -1,12 +1,13 @@
 import Compute
 import Files
+import Images
 import LatentMIM
 
 /// MAE's linear probe (`linear`, Table 8b): frozen features → batch normalisation without affine parameters → linear
 /// classifier, LARS, linear warm-up from 0 and a half cosine to 0 by iteration; the last step's accuracy.
 ///
 /// On cached features, the quick variant, or on augmented images: a random part and flip of every image in every epoch.
-public struct LinearProbe: LearningProtocol {
+public struct LinearProbe: ScoringProtocol {
   public static let name = "linear"
 
   /// Named settings; nil: `in100` for training sets as large as ImageNet-100 (126,689 images) or larger, else `small`.
@@ -32,36 +33,20 @@ public struct LinearProbe: LearningProtocol {
 
   public init(_ preset: LinearProbePreset) { self.preset = preset }
 
-  public init(json: JSONCursor) throws {
-    let names = [
-      "preset", "augment", "base_learning_rate", "batch_size", "epochs", "warmup_epochs", "momentum", "weight_decay",
-      "trust_coefficient", "init_std", "seed",
+  public static var options: [Option<Self>] {
+    [
+      Option("preset", \.preset, .optional(.choice)),
+      Option("augment", \.augment, .flag),
+      Option("base_learning_rate", \.baseLearningRate, .optional(.number(0...1e6))),
+      Option("batch_size", \.batchSize, .optional(.integer(2...1_000_000_000))),
+      Option("epochs", \.epochs, .optional(.integer(1...1_000_000))),
+      Option("warmup_epochs", \.warmupEpochs, .optional(.number(0...1e6))),
+      Option("momentum", \.momentum, .number(0...0.999999)),
+      Option("weight_decay", \.weightDecay, .number(0...1e6)),
+      Option("trust_coefficient", \.trustCoefficient, .number(0...1e6)),
+      Option("init_std", \.initStd, .number(0...1)),
+      Option("seed", \.seed, .integer(0...Int.max)),
     ]
-    try json.refuseKeys(otherThan: names)
-    preset = try json.optionalMember("preset")?.choice(Self.name)
-    augment = try json.optionalMember("augment")?.bool() ?? augment
-    baseLearningRate = try json.optionalMember("base_learning_rate")?.double()
-    batchSize = try json.optionalMember("batch_size")?.int()
-    epochs = try json.optionalMember("epochs")?.int()
-    warmupEpochs = try json.optionalMember("warmup_epochs")?.double()
-    momentum = try json.optionalMember("momentum")?.double() ?? momentum
-    weightDecay = try json.optionalMember("weight_decay")?.double() ?? weightDecay
-    trustCoefficient = try json.optionalMember("trust_coefficient")?.double() ?? trustCoefficient
-    initStd = try json.optionalMember("init_std")?.double() ?? initStd
-    seed = try json.optionalMember("seed")?.int() ?? seed
-  }
-
-  public var options: JSONValue {
-    var options: [String: JSONValue] = [
-      "augment": .bool(augment), "momentum": .number(momentum), "weight_decay": .number(weightDecay),
-      "trust_coefficient": .number(trustCoefficient), "init_std": .number(initStd), "seed": .integer(seed),
-    ]
-    options["preset"] = preset.map { .string($0.rawValue) }
-    options["base_learning_rate"] = baseLearningRate.map { .number($0) }
-    options["batch_size"] = batchSize.map { .integer($0) }
-    options["epochs"] = epochs.map { .integer($0) }
-    options["warmup_epochs"] = warmupEpochs.map { .number($0) }
-    return .object(options)
   }
 
   public var label: String {
@@ -86,21 +71,15 @@ public struct LinearProbe: LearningProtocol {
   }
 
   public func check(trainingCount: Int) throws {
+    try checkRanges()
     if let batchSize { try Self.require("batch_size", batchSize, in: 2...max(trainingCount, 2)) }
-    if let epochs { try Self.require("epochs", epochs, in: 1...1_000_000) }
     let longest = Double(epochs ?? ProbeRecipe(self, count: trainingCount).epochs).nextDown
     if let warmupEpochs { try Self.require("warmup_epochs", warmupEpochs, in: 0...longest) }
-    if let baseLearningRate { try Self.require("base_learning_rate", baseLearningRate, in: 0...1e6) }
-    try Self.require("momentum", momentum, in: 0...1.0.nextDown)
-    try Self.require("weight_decay", weightDecay, in: 0...1e6)
-    try Self.require("trust_coefficient", trustCoefficient, in: 0...1e6)
-    try Self.require("init_std", initStd, in: 0...1)
-    try Self.require("seed", seed, in: 0...Int.max)
   }
 
-  /// - Throws: `EvaluationError`, `OutOfMemory`, `Interrupted`, what `progress` throws.
-  public func score(_ task: ClassificationTask, progress: EvaluationProgress) throws -> Score {
-    guard !augment else { throw Self.refused("augment", "is true, but there are features only and no images") }
+  public var scoring: Scoring { augment ? .images(score) : .sets(score) }
+
+  private func score(_ task: ClassificationTask, progress: EvaluationProgress) throws -> ClassificationScore {
     let recipe = ProbeRecipe(self, count: task.train.count)
     let batches = try CachedBatches(
       task.train, rows: Array(0..<task.train.count), targets: task.trainClasses, batchSize: recipe.batchSize,
@@ -108,27 +87,26 @@ public struct LinearProbe: LearningProtocol {
     return try score(batches, recipe, classes: task.classes, test: task.test, progress: progress)
   }
 
-  /// - Throws: `EvaluationError`, errors of the images and of the encoder, `OutOfMemory`, `Interrupted`, what
-  ///   `progress` throws.
-  public func score(
-    _ images: TrainingImages, test: LabelledFeatures, progress: EvaluationProgress
-  ) throws -> Score {
+  private func score(
+    _ images: TrainingImages, _ test: any ImageDataset, progress: EvaluationProgress
+  ) throws -> ClassificationScore {
+    let features = try images.features.pass.labelled(
+      images.encoder, test, set: "test", poolings: [images.features.pooling]
+    ) {
+      try progress("features of the test set", $0, test.count)
+    }
     let classes = try ClassNumbers(
-      train: images.labels(), trainNames: images.dataset.classNames, test: test)
+      train: images.labels(), trainNames: images.dataset.classNames, test: features[0])
     let recipe = ProbeRecipe(self, count: images.dataset.count)
     let batches = try AugmentedBatches(
       images, classes: classes, batchSize: recipe.batchSize, epochs: recipe.epochs, seed: UInt64(seed))
-    var score = try score(batches, recipe, classes: classes, test: test, progress: progress)
-    score.tell(classes)
-    return score
+    return try score(batches, recipe, classes: classes, test: features[0], progress: progress)
   }
-
-  public var learnsFromImages: Bool { augment }
 
   private func score(
     _ batches: some ProbeBatches, _ recipe: ProbeRecipe, classes: ClassNumbers, test: LabelledFeatures,
     progress: EvaluationProgress
-  ) throws -> Score {
+  ) throws -> ClassificationScore {
     guard classes.count > 1 else { throw EvaluationError.oneClass(scoring: Self.name) }
     let training = ProbeTraining(
       name: Self.name, rule: .lars(trustCoefficient: trustCoefficient), momentum: momentum, weightDecay: weightDecay,
@@ -136,6 +114,8 @@ public struct LinearProbe: LearningProtocol {
       seed: UInt64(seed), normalizes: true, steps: recipe.steps, rate: recipe.learningRate(step:))
     let probe = try training.fit(batches, classes: classes.count) { try progress(Self.name, $0, recipe.steps) }
     let predictions = try probe.predictions(test)
-    return Score(accuracy: classes.accuracy(of: predictions), predictions: predictions, losses: probe.losses)
+    return ClassificationScore(
+      accuracy: classes.accuracy(of: predictions), predictions: predictions, images: test.images, losses: probe.losses,
+      of: classes)
   }
 }

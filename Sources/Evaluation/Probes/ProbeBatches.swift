@@ -64,6 +64,7 @@ struct AugmentedBatches: ProbeBatches {
   private let classes: ClassNumbers
   private let loader: Loader
   private let partsPerBatch: Int
+  let width: Int
 
   /// Decoded images and their tokens are large: at most so many at once.
   private static let imagesAtOnce = 64
@@ -72,6 +73,7 @@ struct AugmentedBatches: ProbeBatches {
   init(_ images: TrainingImages, classes: ClassNumbers, batchSize: Int, epochs: Int, seed: UInt64) throws {
     (self.images, self.classes, self.batchSize) = (images, classes, batchSize)
     labels = try images.labels()
+    width = try images.features.width(of: images.encoder)
     let normalization = try images.encoder.configuration.normalization()
     let seen = try EvaluationTransform(images.features.framing, normalization: normalization)
     let augmentation = try Augmentation(
@@ -84,16 +86,15 @@ struct AugmentedBatches: ProbeBatches {
       seed: seed, batchesPerStep: partsPerBatch, epochs: 0..<epochs)
   }
 
-  var width: Int { images.encoder.configuration.width }
-
   func next(into place: UnsafeMutablePointer<Float>) throws -> [Int] {
     var targets: [Int] = []
     for _ in 0..<partsPerBatch {
       guard let batch = try loader.next() else { throw LoaderError.closed }
       let tokens = try images.encoder.features(
-        Tensor(shape: batch.shape, buffer: batch.pixels), tap: images.features.tap)
+        Tensor(shape: batch.shape, buffer: batch.pixels), tap: images.features.tap, scaling: images.features.scaling,
+        precision: images.features.precision)
       let pooled = try images.features.pooling(tokens, of: images.encoder)
-      (place + targets.count * width).update(from: pooled, count: pooled.count)
+      (place + targets.count * width).update(from: pooled.pointer, count: pooled.count)
       targets += batch.indices.map { classes.number(ofTraining: labels[$0]) }
     }
     return targets

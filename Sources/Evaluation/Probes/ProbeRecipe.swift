@@ -1,4 +1,4 @@
-import Glibc
+import LatentMIM
 
 /// Named settings of the linear probe.
 public enum LinearProbePreset: String, Sendable, CaseIterable {
@@ -49,7 +49,6 @@ struct ProbeRecipe {
   func learningRate(step: Int) -> Double {
     let peak = baseLearningRate * Double(batchSize) / 256
     let epoch = Double(step) / Double(stepsPerEpoch)
-    guard epoch >= warmupEpochs else { return peak * epoch / warmupEpochs }
-    return peak * (1 + cos(.pi * (epoch - warmupEpochs) / (Double(epochs) - warmupEpochs))) / 2
+    return peak * warmUpThenCosine(epoch: epoch, warmup: warmupEpochs, epochs: Double(epochs))
   }
 }

@@ -26,7 +26,7 @@ struct ProbeTraining {
     let classifier = try LinearClassifier(classes: classes, width: width, initStd: initStd, seed: seed)
     let optimizer = try MomentumOptimizer(rule, for: classifier, momentum: momentum, weightDecay: weightDecay)
     let gradient = try LinearGradient(for: classifier)
-    var norm = normalizes ? FeatureNorm(width: width) : nil
+    let norm = normalizes ? try FeatureNorm(width: width) : nil
     let batch = try Buffer(count: rows * width)
     var losses: [Double] = []
     for step in 0..<steps {

@@ -1,4 +1,3 @@
-import Compute
 import Files
 import LatentMIM
 
@@ -6,24 +5,21 @@ import LatentMIM
 public struct LeaveOneOut: ScoringProtocol {
   public static let name = "nn"
 
+  public static var options: [Option<Self>] { [] }
+
   public init() {}
-
-  public init(json: JSONCursor) throws { try json.refuseKeys(otherThan: []) }
-
-  public var options: JSONValue { .object([:]) }
-  public var learns: Bool { false }
-  public func check(trainingCount: Int) {}
 
   public static func features(for model: ModelConfiguration) -> FeatureProtocol { .nearestNeighbor(for: model) }
 
-  public func score(
-    train: LabelledFeatures?, test: LabelledFeatures, progress: EvaluationProgress
-  ) throws -> Score {
-    let found = try leaveOneOutNearestNeighbor(
-      features: test.vectors.values, count: test.count, width: test.width, labels: test.labels)
-    var score = Score(accuracy: found.accuracy, predictions: found.neighbors.map { test.labels[$0] })
-    score.neighbors = found.neighbors.map { test.images[$0] }
-    score.classCount = Set(test.labels).count
-    return score
+  public var scoring: Scoring {
+    .test { test, _ in
+      guard test.count > 1 else { throw EvaluationError.oneImage }
+      let found = try nearestNeighbors(among: test, k: 1)
+      let neighbors = (0..<test.count).map { Int(found.rows(of: $0)[0]) }
+      let right = neighbors.indices.count { test.labels[neighbors[$0]] == test.labels[$0] }
+      return ClassificationScore(
+        accuracy: Double(right) / Double(test.count), labels: neighbors.map { test.labels[$0] },
+        neighbors: neighbors.map { test.images[$0] }, images: test.images, classCount: Set(test.labels).count)
+    }
   }
 }

@@ -23,7 +23,7 @@ final class CondensedDistances {
     }
     self.count = count
     values = memory.bindMemory(to: Double.self, capacity: square / 2)
-    let rows = PaddedRows(features, count: count, width: width)
+    let rows = try PaddedRows(features, count: count, width: width)
     let tasks = (count + Self.rowsPerTask - 1) / Self.rowsPerTask
     for strip in stride(from: 0, to: tasks, by: Self.tasksPerStrip) {
       try Interruption.check()
@@ -58,31 +58,35 @@ final class CondensedDistances {
 /// Rows in double precision, padded with zeros to whole vectors.
 struct PaddedRows {
   private typealias Lanes = SIMD8<Double>
-  private let vectors: [SIMD8<Double>]
+  private let memory: Buffer
   private let vectorsPerRow: Int
 
-  init(_ features: UnsafeBufferPointer<Float>, count: Int, width: Int) {
+  /// - Throws: `OutOfMemory`.
+  init(_ features: UnsafeBufferPointer<Float>, count: Int, width: Int) throws {
     let perRow = (width + Lanes.scalarCount - 1) / Lanes.scalarCount
     vectorsPerRow = perRow
-    vectors = (0..<(count * perRow)).map { index in
+    // Doubles, each as long as two floats.
+    memory = try Buffer(count: 2 * count * perRow * Lanes.scalarCount)
+    for index in 0..<(count * perRow) {
       let start = index % perRow * Lanes.scalarCount
       var lanes = Lanes.zero
       for lane in 0..<min(Lanes.scalarCount, width - start) {
         lanes[lane] = Double(features[index / perRow * width + start + lane])
       }
-      return lanes
+      vectors[index] = lanes
     }
   }
 
+  private var vectors: UnsafeMutablePointer<SIMD8<Double>> { memory.raw.assumingMemoryBound(to: Lanes.self) }
+
   /// Σ (a − b)², summed in an order that depends on the width alone.
   func squaredDistance(_ first: Int, _ second: Int) -> Double {
-    vectors.withUnsafeBufferPointer { vectors in
-      var sum = Lanes.zero
-      for index in 0..<vectorsPerRow {
-        let difference = vectors[first &* vectorsPerRow &+ index] - vectors[second &* vectorsPerRow &+ index]
-        sum += difference * difference
-      }
-      return sum.sum()
+    let (a, b) = (vectors + first &* vectorsPerRow, vectors + second &* vectorsPerRow)
+    var sum = Lanes.zero
+    for index in 0..<vectorsPerRow {
+      let difference = a[index] - b[index]
+      sum += difference * difference
     }
+    return sum.sum()
   }
 }

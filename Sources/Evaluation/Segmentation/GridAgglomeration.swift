@@ -107,9 +107,9 @@ private struct LinkBorders: ClusterBorders {
   private var sizes: [Int]
   private var borders: [[Int: Double]]
 
-  init(features: UnsafeBufferPointer<Float>, width: Int, grid: FeatureGrid, linkage: Linkage) {
+  init(features: UnsafeBufferPointer<Float>, width: Int, grid: FeatureGrid, linkage: Linkage) throws {
     let count = grid.rows * grid.columns
-    let rows = PaddedRows(features, count: count, width: width)
+    let rows = try PaddedRows(features, count: count, width: width)
     self.linkage = linkage
     sizes = [Int](repeating: 1, count: 2 * count - 1)
     borders = [[Int: Double]](repeating: [:], count: 2 * count - 1)

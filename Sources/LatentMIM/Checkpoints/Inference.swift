@@ -18,7 +18,13 @@ extension ModelConfiguration {
     channels = try options.optionalMember("channels")?.int() ?? channels
     func shape(_ name: String, _ dimensions: Int) throws -> [Int] {
       guard let shape = try weights.shape(of: name) else {
-        throw WeightsError(source: weights.title, problems: ["\(name) is missing: these are no Latent MIM weights"])
+        let isEncoder = !weights.encoderPlaces().isEmpty
+        throw WeightsError(
+          source: weights.title,
+          problems: [
+            "\(name) is missing: these are no Latent MIM weights"
+              + (isEncoder ? "; load_encoder reads vision transformers of other projects" : "")
+          ])
       }
       guard shape.count == dimensions, shape.allSatisfy({ $0 > 0 }) else {
         throw WeightsError(

@@ -2,13 +2,20 @@ import Files
 import Compute
 import Networks
 
+/// What a file of weights says that it holds.
+enum FileFormat {
+  static let model = "latentmim model"
+  static let checkpoint = "latentmim checkpoint"
+  static let encoder = "latentmim encoder"
+}
+
 /// What a file of weights says about itself, in its safetensors metadata.
 enum FileKey {
   static let format = "format"
   static let model = "model"
   static let training = "training"
   static let state = "state"
-  static let foreign = "foreign"
+  static let pretrained = "pretrained"
 }
 
 /// No options: what shapes do not tell is taken from the published model.
@@ -18,23 +25,28 @@ extension LatentMIMModel {
   /// Writes weights and configuration: beside the path, synced, renamed.
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
-  public func save(to path: String) throws {
-    var writer = SafetensorsWriter(metadata: try configuration.fileMetadata(format: "latentmim model"))
+  public func save(to path: some FilePathConvertible) throws {
+    var writer = SafetensorsWriter(metadata: try configuration.fileMetadata(format: FileFormat.model))
     try addWeights(to: &writer)
     try writer.write(to: path)
   }
 
-  /// Reads a model that `save` or a trainer wrote, or weights under the published names or those of MAE's checkpoints,
-  /// whose configuration is then read from their shapes.
+  /// Reads a model that `save` or a trainer wrote (of a run's folder: the last one), or weights under the published
+  /// names or those of MAE's checkpoints, whose configuration is then read from their shapes.
   ///
   /// - Parameter options: for weights without a configuration, what shapes do not tell.
   /// - Returns: the model and remarks on what was noticed.
   /// - Throws: `CheckpointError` where options are given and the file has its own configuration, `FileError`,
   ///   `SafetensorsError`, `WeightsError`, `ConfigurationError`, `JSONError`, `OutOfMemory`.
   public static func load(
-    from path: String, options: JSONCursor = noOptions
+    from location: some FilePathConvertible, options: JSONCursor = noOptions
   ) throws -> (model: LatentMIMModel, remarks: [String]) {
-    let file = try SafetensorsFile(path: path)
+    let found = try weightsFile(at: location, names: RunFiles.ofModel)
+    let file = try SafetensorsFile(path: found)
+    let path = found.text
+    guard file.metadata[FileKey.format] != FileFormat.encoder else {
+      throw CheckpointError(path: path, problem: "holds an encoder alone, no whole model: load_encoder reads it")
+    }
     return try load(file, title: path, configuration: file.modelConfiguration(path: path), options: options)
   }
 
@@ -48,11 +60,11 @@ extension LatentMIMModel {
     _ source: any TensorSource, title: String, configuration: ModelConfiguration? = nil,
     options: JSONCursor = noOptions
   ) throws -> (model: LatentMIMModel, remarks: [String]) {
-    let mae = MAECheckpoint(source)
-    let source = mae ?? source
+    let translated = TranslatedWeights(WeightReader(source, title: title))
+    let source = translated ?? source
     let reader = WeightReader(source, title: title)
     let (configuration, remarks) = try reader.configuration(
-      stored: configuration, options: options, preset: mae == nil ? .official : .mae)
+      stored: configuration, options: options, preset: translated?.weights.family.preset ?? .official)
     let model = try LatentMIMModel(configuration)
     return (model, remarks + (try model.load(source, title: title)))
   }
@@ -62,33 +74,35 @@ extension Encoder {
   /// Writes the encoder alone, with the configuration of its model.
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
-  public func save(to path: String) throws {
-    var metadata = try configuration.fileMetadata(format: "latentmim encoder")
-    if let foreign { metadata[FileKey.foreign] = try foreign.json(network.shape).text() }
+  public func save(to path: some FilePathConvertible) throws {
+    var metadata = try configuration.fileMetadata(format: FileFormat.encoder)
+    if let pretrained { metadata[FileKey.pretrained] = try pretrained.json(network.shape).text() }
     var writer = SafetensorsWriter(metadata: metadata)
     for named in network.namedParameters(prefix: "encoder") {
       try writer.add(named.name, shape: named.parameter.shape, values: named.parameter.tensor.buffer.values)
     }
-    if let foreign {
-      try foreign.addTables(to: &writer)
+    if let pretrained {
+      try pretrained.addTables(to: &writer)
     } else {
       try configuration.addPositions(of: ["encoder"], to: &writer)
     }
     try writer.write(to: path)
   }
 
-  /// Reads the online encoder of any file that holds one, or the vision transformer of another project; see
-  /// `load(_:title:…)`.
+  /// Reads the online encoder of any file or run's folder that holds one, or the vision transformer of another project;
+  /// see `load(_:title:…)`.
   ///
   /// - Throws: as `LatentMIMModel.load(from:)`.
   public static func load(
-    from path: String, options: JSONCursor = noOptions
+    from location: some FilePathConvertible, options: JSONCursor = noOptions
   ) throws -> (encoder: Encoder, remarks: [String]) {
-    let file = try SafetensorsFile(path: path)
-    if let text = file.metadata[FileKey.foreign], let configuration = try file.modelConfiguration(path: path) {
+    let found = try weightsFile(at: location, names: RunFiles.ofEncoder)
+    let file = try SafetensorsFile(path: found)
+    let path = found.text
+    if let text = file.metadata[FileKey.pretrained], let configuration = try file.modelConfiguration(path: path) {
       let reader = WeightReader(file, title: path)
       try reader.refuseOptions(options)
-      return (try reader.storedForeignEncoder(configuration, text), [])
+      return (try reader.storedPretrainedEncoder(configuration, text), [])
     }
     return try load(file, title: path, configuration: file.modelConfiguration(path: path), options: options)
   }
@@ -107,11 +121,11 @@ extension Encoder {
       let (family, prefix) = try (
         options.optionalMember("family")?.string(), options.optionalMember("prefix")?.string()
       )
-      if let weights = try ForeignWeights.find(in: reader, family: family, prefix: prefix) {
-        return try load(weights, ForeignOptions(options))
+      if let weights = try PretrainedWeights.find(in: reader, family: family, prefix: prefix) {
+        return try load(weights, PretrainedOptions(options))
       }
     }
-    let options = try configuration == nil ? ForeignOptions.withoutFamily(options) : options
+    let options = try configuration == nil ? PretrainedOptions.withoutFamily(options) : options
     let (configuration, remarks) = try reader.configuration(stored: configuration, options: options)
     let network = try VisionTransformer(
       configuration.encoderShape, positions: configuration.positionEmbedding(width: configuration.width))
@@ -163,7 +177,7 @@ extension WeightReader {
     let given = try options.keys()
     guard given.isEmpty else {
       throw CheckpointError(
-        path: title, problem: "holds its own configuration; \(given.joined(separator: ", ")) cannot be given")
+        path: title, problem: "holds its own configuration; \(listed(given)) cannot be given")
     }
   }
 }

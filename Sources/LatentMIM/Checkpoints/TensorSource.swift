@@ -49,16 +49,3 @@ public final class NamedArrays: TensorSource {
     return array
   }
 }
-
-/// Weights that do not fit the model: every problem at once.
-public struct WeightsError: DescribedError, Equatable {
-  public let kind = ErrorKind.value
-  /// Where the weights came from.
-  public let source: String
-  public let problems: [String]
-
-  public var description: String {
-    "\(source): \(problems.count) \(problems.count == 1 ? "tensor does" : "tensors do") not fit the model:\n  "
-      + problems.joined(separator: "\n  ")
-  }
-}

@@ -1,22 +1,15 @@
-import Files
 import Compute
+import Files
+import Images
 import Networks
-
-/// A file whose configuration or state is not what it should be.
-public struct CheckpointError: DescribedError, Equatable {
-  public let kind = ErrorKind.value
-  public let path: String
-  public let problem: String
-  public var description: String { "\(path): \(problem)" }
-}
 
 extension Trainer {
   /// Writes everything needed to go on exactly: weights, target, moments, step and both configurations (random numbers
   /// follow from the seed and the step). Beside the path, synced, renamed: a crash leaves the old file or the new one.
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
-  public func save(to path: String) throws {
-    var metadata = try model.configuration.fileMetadata(format: "latentmim checkpoint")
+  public func save(to path: some FilePathConvertible) throws {
+    var metadata = try model.configuration.fileMetadata(format: FileFormat.checkpoint)
     metadata[FileKey.training] = try configuration.json.text()
     metadata[FileKey.state] = try state.json.text()
     var writer = SafetensorsWriter(metadata: metadata)
@@ -27,27 +20,30 @@ extension Trainer {
     try writer.write(to: path)
   }
 
-  /// Goes back to a saved state.
+  /// Goes back to a saved state. The run then keeps the precision it was saved with.
   ///
-  /// - Throws: `CheckpointError` where the file was written with other configurations (`workers`, `recompute` and what
-  ///   stops a collapsed run aside), `FileError`, `SafetensorsError`, `WeightsError`. The trainer is unchanged then.
-  public func restore(from path: String) throws {
-    let file = try SafetensorsFile(path: path)
-    let saved = try savedState(of: file, path: path)
+  /// - Throws: `CheckpointError` where the file was written with other configurations (`workers`, `recompute`, a
+  ///   `precision` of "auto" and what stops a collapsed run aside) or on other images, `FileError`, `SafetensorsError`,
+  ///   `WeightsError`. The trainer is unchanged then.
+  public func restore(from location: some FilePathConvertible) throws {
+    let file = try SafetensorsFile(path: location)
+    let path = location.filePath.text
+    let (saved, precision) = try savedState(of: file, path: path)
     let places = model.parameters.map(\.place) + optimizer.places
     let reader = WeightReader(file, title: path)
     try reader.fill(places, allowing: isPositionTable)
     (step, optimizer.step, averagedSteps) = (saved.step, saved.step, saved.averagedSteps)
+    configuration.precision = precision
     model.clearGradients()
     rewindLoader()
   }
 
   private var state: TrainerState {
-    TrainerState(step: step, averagedSteps: averagedSteps, images: dataset.count)
+    TrainerState(step: step, averagedSteps: averagedSteps, data: dataFingerprint)
   }
 
-  /// The state a checkpoint was written in, once it is known to be one of this run.
-  private func savedState(of file: SafetensorsFile, path: String) throws -> TrainerState {
+  /// The state a checkpoint was written in and the precision it was trained at, once it is known to be one of this run.
+  private func savedState(of file: SafetensorsFile, path: String) throws -> (TrainerState, Precision) {
     guard let training = file.metadata[FileKey.training], let stateText = file.metadata[FileKey.state],
       let savedModel = try file.modelConfiguration(path: path)
     else { throw CheckpointError(path: path, problem: "holds weights, but no state of a training run to resume") }
@@ -56,21 +52,33 @@ extension Trainer {
       return JSONCursor(try JSONValue(parsing: text, source: source), source: source)
     }
     var savedTraining = try TrainingConfiguration(json: place(training, FileKey.training))
+    let precision = try precision(of: savedTraining, path: path)
     savedTraining.takeWhatChangesNothing(from: configuration)
+    if choosesPrecision { savedTraining.precision = configuration.precision }
     let saved = try TrainerState(json: place(stateText, FileKey.state))
     let differences =
       savedModel.differences(from: model.configuration) + savedTraining.differences(from: configuration)
     var problems = try differences.map { "\($0.name) is \(try $0.here.text()) there, \(try $0.there.text()) here" }
-    if saved.images != dataset.count {
-      problems.append("the data set had \(saved.images) images there, it has \(dataset.count) here")
-    }
+    if let difference = dataFingerprint.difference(from: saved.data) { problems.append(difference) }
     guard problems.isEmpty else {
       throw CheckpointError(path: path, problem: "belongs to another run: " + problems.joined(separator: "; "))
     }
     guard (0...totalSteps).contains(saved.step), (saved.step...saved.step + 1).contains(saved.averagedSteps) else {
       throw CheckpointError(path: path, problem: "is at step \(saved.step), the run has \(totalSteps)")
     }
-    return saved
+    return (saved, precision)
+  }
+
+  /// What a saved run goes on computing with, whatever this machine would have chosen.
+  private func precision(of saved: TrainingConfiguration, path: String) throws -> Precision {
+    guard let arithmetic = try? saved.precision.arithmetic() else {
+      throw CheckpointError(
+        path: path,
+        problem:
+          "belongs to a run with precision '\(saved.precision.rawValue)', which needs a processor with AVX512-BF16; "
+          + "the instruction set in use is '\(InstructionSet.current.rawValue)'")
+    }
+    return .named(arithmetic)
   }
 }
 
@@ -79,23 +87,35 @@ private struct TrainerState {
   let step: Int
   /// Steps whose average the target has taken: one more than `step` where a step was begun and not finished.
   let averagedSteps: Int
-  /// Images of the data set: epochs, orders and views depend on it.
-  let images: Int
+  /// Of the data set: epochs, orders and views depend on the number of images, all that was learnt on what they are.
+  let data: DataFingerprint
 
-  init(step: Int, averagedSteps: Int, images: Int) {
-    (self.step, self.averagedSteps, self.images) = (step, averagedSteps, images)
+  init(step: Int, averagedSteps: Int, data: DataFingerprint) {
+    (self.step, self.averagedSteps, self.data) = (step, averagedSteps, data)
   }
 
   init(json: JSONCursor) throws {
-    try json.refuseKeys(otherThan: ["step", "averaged_steps", "images"])
+    try json.refuseKeys(otherThan: ["step", "averaged_steps", "data"])
     self.init(
       step: try json.member("step").int(), averagedSteps: try json.member("averaged_steps").int(),
-      images: try json.member("images").int())
+      data: try DataFingerprint(json: json.member("data")))
   }
 
   var json: JSONValue {
-    ["step": .integer(step), "averaged_steps": .integer(averagedSteps), "images": .integer(images)]
+    ["step": .integer(step), "averaged_steps": .integer(averagedSteps), "data": data.json]
   }
+}
+
+extension DataFingerprint {
+  init(json: JSONCursor) throws {
+    try json.refuseKeys(otherThan: ["images", "names", "content"])
+    self.init(
+      images: try json.member("images").int(), names: try json.member("names").string(),
+      content: try json.member("content").string())
+  }
+
+  /// As checkpoints hold it.
+  public var json: JSONValue { ["images": .integer(images), "names": .string(names), "content": .string(content)] }
 }
 
 extension AdamW {

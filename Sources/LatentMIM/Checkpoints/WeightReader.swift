@@ -3,8 +3,7 @@ import Files
 import Networks
 import Tensors
 
-/// The tensors of a source under the names of this project: a `module.` in front, left by distributed training, is
-/// dropped.
+/// The tensors of a source by name, without what training tools put into names (`module.`, `_orig_mod.` …).
 struct WeightReader {
   let source: any TensorSource
   /// What messages call the source.
@@ -14,10 +13,8 @@ struct WeightReader {
   init(_ source: any TensorSource, title: String) {
     self.source = source
     self.title = title
-    let prefix = "module."
     originals = Dictionary(
-      source.names.map { ($0.hasPrefix(prefix) ? String($0.dropFirst(prefix.count)) : $0, $0) },
-      uniquingKeysWith: { first, _ in first })
+      source.names.map { (withoutWrappers($0), $0) }, uniquingKeysWith: { $0.utf8.count <= $1.utf8.count ? $0 : $1 })
   }
 
   var names: [String] { originals.keys.sorted() }

@@ -1,3 +1,6 @@
+import Compute
+import Files
+
 /// The encoders that have a name: width, depth, heads, and the patch and grid they are used with (224 pixels).
 struct EncoderSize {
   let name: String
@@ -22,8 +25,7 @@ extension ModelConfiguration {
   /// - Throws: `ConfigurationError` listing the names there are.
   mutating func setSize(_ name: String) throws {
     guard let size = EncoderSize.all.first(where: { $0.name == name }) else {
-      let known = EncoderSize.all.map { "'\($0.name)'" }.joined(separator: ", ")
-      throw ConfigurationError("size", "is '\(name)', wanted one of \(known)")
+      throw ConfigurationError("size", "is \(quoted([name])), wanted \(oneOf(EncoderSize.all.map(\.name)))")
     }
     (width, depth, heads) = (size.width, size.depth, size.heads)
     (patchSize, rows, columns) = (size.patch, size.grid, size.grid)

@@ -2,88 +2,66 @@ import Files
 import Networks
 
 extension ModelConfiguration: Configurable {
-  static var options: [Option<Self>] {
+  public static let name = "model"
+  public static var options: [Option<Self>] {
     [
-      grid,
-      .integer("patch_size", \.patchSize, 1...256),
-      .integer("patch_gap", \.patchGap, 0...256),
-      .integer("channels", \.channels, 1...64),
-      .choice("crop_rule", \.cropRule),
-      .choice("gap_offset", \.gapOffset),
-      .choice("positions", \.positions),
-      .flag("learn_positions", \.learnPositions),
-      numVisible,
-      .choice("mask", \.mask),
-      .integer("mask_block", \.maskBlock, 1...64),
-      .choice("masked_input", \.maskedInput),
-      .integer("width", \.width, 4...8192),
-      .integer("depth", \.depth, 1...128),
-      .integer("heads", \.heads, 1...256),
-      .number("mlp_ratio", \.mlpRatio, 0.25...16),
-      .flag("class_token", \.classToken),
-      .number("dropout", \.dropout, 0...0.95),
-      .number("drop_path", \.dropPath, 0...0.95),
-      .choice("projector", \.projector),
-      .integer("projector_width", \.projectorWidth, 1...32768),
-      .integer("projector_depth", \.projectorDepth, 1...16),
-      .choice("target_encoder", \.targetEncoder),
-      .optionalInteger("target_depth", \.targetDepth, 0...128),
-      .choice("low_level_target", \.lowLevelTarget),
-      .choice("target_sees", \.targetSees),
-      .integer("target_layers", \.targetLayers, 0...128),
-      .choice("target_norm", \.targetNorm),
-      .choice("target_view", \.targetView),
-      .choice("decoder", \.decoder),
-      .integer("decoder_width", \.decoderWidth, 4...8192),
-      .integer("decoder_depth", \.decoderDepth, 1...128),
-      .integer("decoder_heads", \.decoderHeads, 1...256),
-      .flag("visual_cues", \.visualCues),
-      .choice("cue_scale", \.cueScale),
-      .choice("objective", \.objective),
-      .number("huber_delta", \.huberDelta, 1e-6...1e6),
-      .flag("standardize_predictions", \.standardizePredictions),
-      .number("temperature", \.temperature, 0.001...100),
-      .number("loss_scale", \.lossScale, 0.001...1000),
-      .choice("negatives", \.negatives),
-      .number("false_negative_threshold", \.falseNegativeThreshold, -1...1),
-      .number("similarity_coefficient", \.similarityCoefficient, 0...1000),
-      .choice("similarity_form", \.similarityForm),
-      .choice("similarity_tokens", \.similarityTokens),
-      .number("contrast_coefficient", \.contrastCoefficient, 0...1000),
-      .number("contrast_temperature", \.contrastTemperature, 0.001...100),
-      .numbers("mean", \.mean, -1000...1000),
-      .numbers("std", \.std, 0.000001...1000),
+      Option("grid", .sides(1...256), get: { [$0.rows, $0.columns] }, set: { ($0.rows, $0.columns) = ($1[0], $1[1]) }),
+      Option("patch_size", \.patchSize, .integer(1...256)),
+      Option("patch_gap", \.patchGap, .integer(0...256)),
+      Option("channels", \.channels, .integer(1...64)),
+      Option("crop_rule", \.cropRule, .choice),
+      Option("gap_offset", \.gapOffset, .choice),
+      Option("positions", \.positions, .choice),
+      Option("learn_positions", \.learnPositions, .flag),
+      // Null where masks draw it, and for what `mask_ratio` says.
+      Option(
+        "num_visible", .optional(.integer(1...65536)), get: { $0.patchCounts == nil ? nil : $0.numVisible },
+        set: { $0.numVisible = $1 ?? $0.numVisible }),
+      Option("mask", \.mask, .choice),
+      Option("mask_block", \.maskBlock, .integer(1...64)),
+      Option("masked_input", \.maskedInput, .choice),
+      Option("width", \.width, .integer(4...8192)),
+      Option("depth", \.depth, .integer(1...128)),
+      Option("heads", \.heads, .integer(1...256)),
+      Option("mlp_ratio", \.mlpRatio, .number(0.25...16)),
+      Option("class_token", \.classToken, .flag),
+      Option("dropout", \.dropout, .number(0...0.95)),
+      Option("drop_path", \.dropPath, .number(0...0.95)),
+      Option("projector", \.projector, .choice),
+      Option("projector_width", \.projectorWidth, .integer(1...32768)),
+      Option("projector_depth", \.projectorDepth, .integer(1...16)),
+      Option("target_encoder", \.targetEncoder, .choice),
+      Option("target_depth", \.targetDepth, .optional(.integer(0...128))),
+      Option("low_level_target", \.lowLevelTarget, .choice),
+      Option("target_sees", \.targetSees, .choice),
+      Option("target_layers", \.targetLayers, .integer(0...128)),
+      Option("target_norm", \.targetNorm, .choice),
+      Option("target_view", \.targetView, .choice),
+      Option("decoder", \.decoder, .choice),
+      Option("decoder_width", \.decoderWidth, .integer(4...8192)),
+      Option("decoder_depth", \.decoderDepth, .integer(1...128)),
+      Option("decoder_heads", \.decoderHeads, .integer(1...256)),
+      Option("visual_cues", \.visualCues, .flag),
+      Option("cue_scale", \.cueScale, .choice),
+      Option("objective", \.objective, .choice),
+      Option("huber_delta", \.huberDelta, .number(1e-6...1e6)),
+      Option("standardize_predictions", \.standardizePredictions, .flag),
+      Option("temperature", \.temperature, .number(0.001...100)),
+      Option("loss_scale", \.lossScale, .number(0.001...1000)),
+      Option("negatives", \.negatives, .choice),
+      Option("false_negative_threshold", \.falseNegativeThreshold, .number(-1...1)),
+      Option("similarity_coefficient", \.similarityCoefficient, .number(0...1000)),
+      Option("similarity_form", \.similarityForm, .choice),
+      Option("similarity_tokens", \.similarityTokens, .choice),
+      Option("contrast_coefficient", \.contrastCoefficient, .number(0...1000)),
+      Option("contrast_temperature", \.contrastTemperature, .number(0.001...100)),
+      Option("mean", \.mean, .list(.number(0...1, because: pixelRange))),
+      Option("std", \.std, .list(.number(0.000001...1, because: pixelRange))),
     ]
   }
 
-  /// `grid`: [rows, columns], or one number for a square one.
-  private static var grid: Option<Self> {
-    Option(name: "grid") {
-      .array([.integer($0.rows), .integer($0.columns)])
-    } write: { root, place in
-      let sides: [Int]
-      switch place.value {
-      case .integer(let side): sides = [side, side]
-      case .array: sides = try place.elements().map { try $0.int() }
-      case let other:
-        throw ConfigurationError("grid", "is \(try other.text()), wanted rows and columns, or one whole number")
-      }
-      guard sides.count == 2, sides.allSatisfy((1...256).contains) else {
-        throw ConfigurationError("grid", "is \(sides), wanted rows and columns, each 1 … 256")
-      }
-      (root.rows, root.columns) = (sides[0], sides[1])
-    }
-  }
-
-  /// `num_visible`: null where masks draw it, and for what `mask_ratio` says.
-  private static var numVisible: Option<Self> {
-    let number = Option<Self>.integer("num_visible", \.numVisible, 1...65536)
-    return Option(name: number.name) {
-      $0.patchCounts == nil ? .null : number.read($0)
-    } write: { root, place in
-      if place.value != .null { try number.write(&root, place) }
-    }
-  }
+  /// Equal where all options are: what `numVisible` holds means nothing where masks draw it.
+  public static func == (a: Self, b: Self) -> Bool { a.allOptions == b.allOptions }
 
   /// Every option by its name.
   public var json: JSONValue { allOptions }
@@ -146,3 +124,5 @@ extension ModelConfiguration: Configurable {
     numVisible = max(1, Int(maskBlock > 1 ? (visible + 1e-9).rounded(.down) : visible.rounded())) * inSquare
   }
 }
+
+private let pixelRange = "pixels are in 0 … 1, so numbers for 0 … 255 are divided by 255"

@@ -124,11 +124,6 @@ extension JSONCursor {
   /// The preset that a configuration names.
   func preset(otherwise preset: Preset = .official) throws -> Preset {
     guard let place = try optionalMember("preset") else { return preset }
-    let name = try place.string()
-    guard let preset = Preset(rawValue: name) else {
-      let known = Preset.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")
-      throw ConfigurationError("preset", "is '\(name)', wanted one of \(known)")
-    }
-    return preset
+    return try Preset(named: place.string(), option: "preset")
   }
 }

@@ -33,19 +33,9 @@ public struct PrecisionError: DescribedError {
       "precision is 'bf16', which needs a processor with AVX512-BF16: the instruction set in use is '\(set.rawValue)'; "
       + "wanted 'float32', or 'auto' to take what there is"
   }
-
-  init(unknown name: String) {
-    description = "precision is '\(name)', wanted one of 'auto', 'float32', 'bf16'"
-  }
 }
 
 extension Precision {
-  /// - Throws: `PrecisionError` where there is none of that name.
-  public init(named name: String) throws {
-    guard let precision = Precision(rawValue: name) else { throw PrecisionError(unknown: name) }
-    self = precision
-  }
-
   /// Runs `body` at this precision, with one instruction set from beginning to end.
   ///
   /// - Parameters:

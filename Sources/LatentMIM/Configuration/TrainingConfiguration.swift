@@ -51,34 +51,35 @@ public struct TrainingConfiguration: Sendable, Equatable {
 }
 
 extension TrainingConfiguration: Configurable {
-  static var options: [Option<Self>] {
+  public static let name = "training"
+  public static var options: [Option<Self>] {
     [
-      .integer("epochs", \.epochs, 1...1_000_000),
-      .integer("batch_size", \.batchSize, 1...1_000_000),
-      .integer("accumulation_steps", \.accumulationSteps, 1...1_000_000),
-      .number("base_learning_rate", \.baseLearningRate, 0...100),
-      .number("final_learning_rate", \.finalLearningRate, 0...1),
-      .number("warmup_epochs", \.warmupEpochs, 0...1_000_000),
-      .number("weight_decay", \.weightDecay, 0...10),
-      .optionalNumber("weight_decay_end", \.weightDecayEnd, 0...10),
-      .number("beta1", \.beta1, 0...0.999999),
-      .number("beta2", \.beta2, 0...0.999999),
-      .number("epsilon", \.epsilon, 1e-12...1),
-      .number("target_momentum", \.targetMomentum, 0...1),
-      .number("target_momentum_end", \.targetMomentumEnd, 0...1),
-      .choice("momentum_schedule", \.momentumSchedule),
-      .number("similarity_start", \.similarityStart, -1...1),
-      .number("similarity_end", \.similarityEnd, -1...1),
-      .numbers("crop_area", \.cropArea, 0.0001...1),
-      .numbers("crop_ratio", \.cropRatio, 0.01...100),
-      .flag("flip", \.flip),
-      .integer("seed", \.seed, 0...Int.max),
-      .integer("workers", \.workers, 0...256),
-      .choice("precision", \.precision),
-      .number("collapse_similarity", \.collapseSimilarity, -1...1),
-      .number("collapse_rank", \.collapseRank, 0...100_000),
-      .integer("collapse_patience", \.collapsePatience, 1...1_000_000),
-      .flag("recompute", \.recompute),
+      Option("epochs", \.epochs, .integer(1...1_000_000)),
+      Option("batch_size", \.batchSize, .integer(1...1_000_000)),
+      Option("accumulation_steps", \.accumulationSteps, .integer(1...1_000_000)),
+      Option("base_learning_rate", \.baseLearningRate, .number(0...100)),
+      Option("final_learning_rate", \.finalLearningRate, .number(0...1)),
+      Option("warmup_epochs", \.warmupEpochs, .number(0...1_000_000)),
+      Option("weight_decay", \.weightDecay, .number(0...10)),
+      Option("weight_decay_end", \.weightDecayEnd, .optional(.number(0...10))),
+      Option("beta1", \.beta1, .number(0...0.999999)),
+      Option("beta2", \.beta2, .number(0...0.999999)),
+      Option("epsilon", \.epsilon, .number(1e-12...1)),
+      Option("target_momentum", \.targetMomentum, .number(0...1)),
+      Option("target_momentum_end", \.targetMomentumEnd, .number(0...1)),
+      Option("momentum_schedule", \.momentumSchedule, .choice),
+      Option("similarity_start", \.similarityStart, .number(-1...1)),
+      Option("similarity_end", \.similarityEnd, .number(-1...1)),
+      Option("crop_area", \.cropArea, .list(.number(0.0001...1))),
+      Option("crop_ratio", \.cropRatio, .list(.number(0.01...100))),
+      Option("flip", \.flip, .flag),
+      Option("seed", \.seed, .integer(0...Int.max)),
+      Option("workers", \.workers, .integer(0...256)),
+      Option("precision", \.precision, .choice),
+      Option("collapse_similarity", \.collapseSimilarity, .number(-1...1)),
+      Option("collapse_rank", \.collapseRank, .number(0...100_000)),
+      Option("collapse_patience", \.collapsePatience, .integer(1...1_000_000)),
+      Option("recompute", \.recompute, .flag),
     ]
   }
 
@@ -112,6 +113,10 @@ extension TrainingConfiguration: Configurable {
     }
     guard warmupEpochs < Double(epochs) else {
       throw ConfigurationError("warmup_epochs", "is \(warmupEpochs) of \(epochs) epochs, wanted fewer")
+    }
+    if batchSize == 1, collapseSimilarity < 1 || collapseRank > 0 {
+      let name = collapseSimilarity < 1 ? "collapse_similarity" : "collapse_rank"
+      throw ConfigurationError(name, "compares the images of a batch, and batch_size is 1: wanted at least 2")
     }
     for (name, bounds) in [("crop_area", cropArea), ("crop_ratio", cropRatio)] {
       guard bounds.count == 2, bounds[0] <= bounds[1] else {

@@ -22,6 +22,10 @@ extension ModelConfiguration {
   private static let alike = 0.98
 
   private static func meaning(_ position: Double, _ metrics: BatchMetrics) -> String {
+    guard metrics.loss.isFinite else {
+      return
+        "The loss is \(metrics.loss): training has diverged. Go back to an earlier checkpoint, with a smaller learning rate."
+    }
     if metrics.similarityImages > alike {
       return "Collapse: all images look alike to the encoder (similarity between images \(metrics.similarityImages)), "
         + "however small the loss is."

@@ -23,19 +23,19 @@ public final class Encoder: @unchecked Sendable {
   public let configuration: ModelConfiguration
   let network: VisionTransformer
   /// What another project's encoder has in place of this project's positions; nil for this project's own.
-  public let foreign: ForeignParts?
+  public let pretrained: PretrainedParts?
 
   /// Images of one pass: enough to keep all threads busy, little enough to answer an interruption soon.
   private static let imagesPerPass = 16
 
-  init(_ configuration: ModelConfiguration, _ network: VisionTransformer, foreign: ForeignParts? = nil) {
+  init(_ configuration: ModelConfiguration, _ network: VisionTransformer, pretrained: PretrainedParts? = nil) {
     self.configuration = configuration
     self.network = network
-    self.foreign = foreign
+    self.pretrained = pretrained
   }
 
   /// Whose names its weights had: "latentmim", or a family of another project's such as "dinov2".
-  public var family: String { foreign?.family ?? ForeignOptions.own }
+  public var family: String { pretrained?.family ?? PretrainedOptions.own }
   /// Whether a class token is the first of its features.
   public var hasClassToken: Bool { network.shape.hasClassToken }
 
@@ -43,8 +43,8 @@ public final class Encoder: @unchecked Sendable {
   ///
   /// - Parameters:
   ///   - images: [B, H, W, channels], normalised (see `normalized`); H and W divisible by the patch size. Positions of
-  ///     a grid other than the trained one are evaluated as `scaling` says; those of a foreign encoder, which are a
-  ///     table, are interpolated.
+  ///     a grid other than the trained one are evaluated as `scaling` says; those of another project's encoder, which
+  ///     are a table, are interpolated.
   ///   - tap: where they are taken.
   ///   - precision: what the operands of products are rounded to.
   /// - Returns: [B, N + 1, C], class token first, patches row by row; [B, N, C] where `hasClassToken` is false.
@@ -99,7 +99,7 @@ public final class Encoder: @unchecked Sendable {
       let part = try Tensor(
         shape: [count] + images.shape.dropFirst(),
         values: UnsafeBufferPointer(start: images.pointer + first * size, count: count * size))
-      let cells = allCells(of: grid, images: count)
+      let cells = grid.allCells(images: count)
       try precision.compute(keepsPackedWeights: true) {
         try Tape.pause {
           try body(
@@ -156,28 +156,4 @@ public final class Encoder: @unchecked Sendable {
 extension LatentMIMModel {
   /// The online encoder, sharing its weights with the model: it changes as training goes on.
   public var onlineEncoder: Encoder { Encoder(configuration, encoder) }
-}
-
-/// Pixels brought to what a model expects: (x − mean)/std, channel by channel.
-///
-/// - Parameters:
-///   - pixels: [B, H, W, channels] in 0 … 1.
-/// - Throws: `ShapeError`, `OutOfMemory`.
-public func normalized(_ pixels: Tensor, for configuration: ModelConfiguration) throws -> Tensor {
-  let channels = configuration.channels
-  guard pixels.shape.last == channels else {
-    throw ShapeError("normalized", "pixels have shape \(pixels.shape), wanted \(channels) channels last")
-  }
-  let result = try Buffer(count: pixels.count)
-  let scale = configuration.std.map { Float(1 / $0) }
-  let shift = zip(configuration.mean, configuration.std).map { Float(-$0 / $1) }
-  parallelRows(pixels.count / channels, cost: channels) { range in
-    for pixel in range {
-      for channel in 0..<channels {
-        let index = pixel * channels + channel
-        result.pointer[index] = pixels.pointer[index] * scale[channel] + shift[channel]
-      }
-    }
-  }
-  return try Tensor(shape: pixels.shape, buffer: result)
 }

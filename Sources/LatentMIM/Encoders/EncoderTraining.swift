@@ -18,7 +18,7 @@ extension Encoder {
       }
       named.parameter.tensor.pointer.update(from: tensor.pointer, count: tensor.count)
     }
-    return Encoder(configuration, copy, foreign: foreign)
+    return Encoder(configuration, copy, pretrained: pretrained)
   }
 
   /// All parameters, under the published names.
@@ -34,7 +34,7 @@ extension Encoder {
   public func trainingTokens(_ images: Tensor) throws -> Tensor {
     let grid = try patchGrid(of: images)
     let places = try places(rows: grid.rows, columns: grid.columns, scaling: .span)
-    let cells = (0..<images.shape[0]).flatMap { _ in (0..<Int32(grid.cells)) }
+    let cells = grid.allCells(images: images.shape[0])
     let patches = try extractPatches(images, grid: grid, cells: cells, offsets: nil)
     return try network.tokens(
       patches, positions: gatherRows(places.table, indices: cells, images: images.shape[0]), bias: places.bias)

@@ -13,24 +13,24 @@ struct PatchPositions {
 extension Encoder {
   /// Where the patches of a grid are.
   ///
-  /// - Throws: `ShapeError` where positions of a foreign encoder are to be extended, `OutOfMemory`.
+  /// - Throws: `ShapeError` where positions of another project's encoder are to be extended, `OutOfMemory`.
   func places(rows: Int, columns: Int, scaling: PositionScaling) throws -> PatchPositions {
     let width = configuration.width
     if let learned = network.positions?.learned {
       return PatchPositions(table: try table(learned.tensor, rows: rows, columns: columns, scaling: scaling))
     }
-    guard let foreign else {
+    guard let pretrained else {
       return PatchPositions(
         table: try configuration.positionTable.table(width: width, rows: rows, columns: columns, scaling: scaling))
     }
     let isTrained = (rows, columns) == (configuration.rows, configuration.columns)
     guard isTrained || scaling == .span else {
       throw ShapeError(
-        "features", "positions of a \(foreign.family) encoder are a table and end with it; they cannot be extended")
+        "features", "positions of a \(pretrained.family) encoder are a table and end with it; they cannot be extended")
     }
     return PatchPositions(
-      table: try foreign.table(configuration, rows: rows, columns: columns),
-      bias: try foreign.relative.map { relative in
+      table: try pretrained.table(configuration, rows: rows, columns: columns),
+      bias: try pretrained.relative.map { relative in
         let numbers = try relative.byHead(rows: rows, columns: columns)
         let headWidth = width / configuration.heads
         if numbers.count == 1 {

@@ -133,7 +133,7 @@ struct ModelParts {
         patches(images, cells: views.visible, views: views), positions: positions(views.visible, images: views.batch))
       return Seen(unprojected: tokens, projected: try encoder.project(tokens), atTargets: nil)
     case .token:
-      let cells = allCells(of: configuration.patchGrid, images: views.batch)
+      let cells = configuration.patchGrid.allCells(images: views.batch)
       let tokens = try encoder(
         patches(images, cells: cells, views: views), positions: positions(cells, images: views.batch),
         masked: views.target)

@@ -1,3 +1,4 @@
+import Files
 import Tensors
 
 /// What the loss of a batch is computed from.

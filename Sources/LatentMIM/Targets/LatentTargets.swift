@@ -43,7 +43,7 @@ struct LatentTargets: TargetSource {
     switch sees {
     case .target: return Targets(values: try latents(images, views, cells: views.target))
     case .all:
-      let all = try latents(images, views, cells: allCells(of: grid, images: views.batch))
+      let all = try latents(images, views, cells: grid.allCells(images: views.batch))
       let values = try selectTokens(all, indices: views.target)
       return Targets(values: values, keys: negatives == .all ? (all, views.target) : nil)
     }
@@ -93,9 +93,4 @@ func layerNorm(_ x: Tensor, scale: Float, epsilon: Float) throws -> Tensor {
   return try layerNorm(
     x, weight: Tensor(shape: [width], values: [Float](repeating: scale, count: width)),
     bias: Tensor(shape: [width], values: [Float](repeating: 0, count: width)), epsilon: epsilon)
-}
-
-/// The numbers of all cells, row by row, for each image.
-func allCells(of grid: PatchGrid, images: Int) -> [Int32] {
-  (0..<images).flatMap { _ in (0..<Int32(grid.cells)) }
 }

@@ -1,5 +1,13 @@
 import Glibc
 
+/// A half cosine, from 1 at progress 0 to 0 at progress 1.
+public func halfCosine(at progress: Double) -> Double { (1 + cos(.pi * progress)) / 2 }
+
+/// The share of a peak at an epoch: linear from 0 in the warm-up, then a half cosine to 0 behind the last of `epochs`.
+public func warmUpThenCosine(epoch: Double, warmup: Double, epochs: Double) -> Double {
+  epoch < warmup ? epoch / warmup : halfCosine(at: (epoch - warmup) / (epochs - warmup))
+}
+
 /// How a value goes from its start to its end.
 public enum ScheduleShape: String, Sendable, CaseIterable {
   /// By a half cosine.
@@ -7,7 +15,7 @@ public enum ScheduleShape: String, Sendable, CaseIterable {
   case linear
 
   func value(from start: Double, to end: Double, at progress: Double) -> Double {
-    let left = self == .linear ? 1 - progress : (1 + cos(.pi * progress)) / 2
+    let left = self == .linear ? 1 - progress : halfCosine(at: progress)
     return end + left * (start - end)
   }
 }
@@ -41,13 +49,9 @@ public struct Schedule: Sendable {
 
   /// Linear from the final rate to the peak during warm-up, then a half cosine back to it.
   private func learningRate(at progress: Double) -> Double {
-    let epoch = progress * Double(training.epochs)
-    let (warmup, peak) = (training.warmupEpochs, training.peakLearningRate)
+    let (epochs, peak) = (Double(training.epochs), training.peakLearningRate)
     let final = peak * training.finalLearningRate
-    let share =
-      epoch < warmup
-      ? epoch / warmup
-      : (1 + cos(.pi * (epoch - warmup) / (Double(training.epochs) - warmup))) / 2
+    let share = warmUpThenCosine(epoch: progress * epochs, warmup: training.warmupEpochs, epochs: epochs)
     return final + share * (peak - final)
   }
 }

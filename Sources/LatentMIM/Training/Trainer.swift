@@ -30,7 +30,9 @@ public struct StepMetrics: Sendable {
 /// restored goes on bit by bit as if it had not been stopped.
 public final class Trainer: @unchecked Sendable {
   public let model: LatentMIMModel
-  public let configuration: TrainingConfiguration
+  /// As it was given, but that `precision` is what the run computes with: "auto" is resolved when a run begins, and a
+  /// resumed run keeps what it began with.
+  public internal(set) var configuration: TrainingConfiguration
   public let schedule: Schedule
   /// Optimiser steps of an epoch (a last incomplete batch is left out), and of the whole run.
   public let stepsPerEpoch: Int
@@ -40,6 +42,10 @@ public final class Trainer: @unchecked Sendable {
 
   let optimizer: AdamW
   let dataset: any ImageDataset
+  /// What a checkpoint remembers the images by.
+  public private(set) lazy var dataFingerprint = dataset.fingerprint
+  /// Whether `precision` was left to the machine.
+  let choosesPrecision: Bool
   let batches: TrainingBatches
   /// Steps that the target encoder was averaged for: once for each, also where a step is tried again.
   var averagedSteps = 0
@@ -51,7 +57,9 @@ public final class Trainer: @unchecked Sendable {
   ///   `ImageError` where its channels are not the model's, `OutOfMemory`.
   public init(_ model: LatentMIMModel, dataset: any ImageDataset, configuration: TrainingConfiguration) throws {
     try configuration.validate()
-    _ = try configuration.precision.arithmetic()
+    var configuration = configuration
+    choosesPrecision = configuration.precision == .auto
+    configuration.precision = .named(try configuration.precision.arithmetic())
     self.model = model
     self.dataset = dataset
     self.configuration = configuration
@@ -188,30 +196,5 @@ extension BatchMetrics {
     similarityPredictions += share * part.similarityPredictions
     similarityVisible += share * part.similarityVisible
     similarityTargets += share * part.similarityTargets
-  }
-}
-
-extension TrainingConfiguration {
-  var randomSeed: UInt64 { UInt64(seed) }
-
-  /// The random crop that training sees of each image.
-  ///
-  /// - Throws: `ConfigurationError`, `ImageError`.
-  public func augmentation(for model: ModelConfiguration) throws -> Augmentation {
-    try validate()
-    try model.validate()
-    return try Augmentation(
-      height: model.cropHeight, width: model.cropWidth,
-      crop: RandomResizedCrop(area: cropArea[0]...cropArea[1], ratio: cropRatio[0]...cropRatio[1]),
-      flipProbability: flip ? 0.5 : 0, normalization: model.normalization())
-  }
-}
-
-extension ModelConfiguration {
-  /// What brings pixels in 0 … 1 to what the model expects.
-  ///
-  /// - Throws: `ImageError`.
-  public func normalization() throws -> Normalization {
-    try Normalization(mean: mean.map(Float.init), std: std.map(Float.init))
   }
 }

@@ -74,19 +74,7 @@ public final class CrossAttentionDecoder: Decoder {
   /// The positions with the class token's in front of each image's: zeros where it has none.
   private func withClassRow(_ visiblePositions: Tensor) throws -> Tensor {
     guard shape.readsClassToken else { return visiblePositions }
-    let row = try positions.ofClassToken() ?? zeros([1, 1, shape.width])
-    return try prependToken(row, to: visiblePositions, positions: zeros(visiblePositions.shape))
+    let row = try positions.ofClassToken() ?? .zeros([1, 1, shape.width])
+    return try prependToken(row, to: visiblePositions, positions: .zeros(visiblePositions.shape))
   }
-}
-
-/// A constant of zeros.
-func zeros(_ shape: [Int]) throws -> Tensor {
-  try Tensor(shape: shape, values: [Float](repeating: 0, count: shape.reduce(1, *)))
-}
-
-/// The token [1, 1, D] at every place of `places` [B, T, D].
-func repeated(_ token: Tensor, like places: Tensor) throws -> Tensor {
-  let (images, count, width) = (places.shape[0], places.shape[1], places.shape[2])
-  return try gatherRows(
-    token.reshaped([1, width]), indices: [Int32](repeating: 0, count: images * count), images: images)
 }

@@ -54,7 +54,7 @@ public final class SelfAttentionDecoder: Decoder {
   private func withPositions(_ e: Tensor, _ visible: [Int32]) throws -> Tensor {
     let rows = try positions(visible, images: e.shape[0])
     guard shape.readsClassToken else { return try add(e, rows) }
-    let row = try positions.ofClassToken() ?? zeros([1, 1, shape.width])
-    return try add(e, prependToken(row, to: rows, positions: zeros(rows.shape)))
+    let row = try positions.ofClassToken() ?? .zeros([1, 1, shape.width])
+    return try add(e, prependToken(row, to: rows, positions: .zeros(rows.shape)))
   }
 }

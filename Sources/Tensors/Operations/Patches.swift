@@ -24,6 +24,11 @@ public struct PatchGrid: Sendable, Equatable {
   }
 
   public var cells: Int { rows * columns }
+
+  /// The numbers of all cells, row by row, for each image.
+  public func allCells(images: Int) -> [Int32] {
+    (0..<images).flatMap { _ in (0..<Int32(cells)) }
+  }
 }
 
 /// Cuts patches out of images and flattens each in the order row, column, channel. A constant.

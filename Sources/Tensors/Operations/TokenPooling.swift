@@ -81,23 +81,3 @@ public func largestTokenMeans(_ x: Tensor, k: Int) throws -> Tensor {
     try dx?.add(contribution)
   }
 }
-
-/// Calls `body` with place and value of the k largest of `count` values, `stride` apart.
-private func withLargest(
-  _ values: UnsafePointer<Float>, _ count: Int, _ stride: Int, _ k: Int, _ body: (Int, Float) -> Void
-) {
-  withUnsafeTemporaryAllocation(of: Int.self, capacity: k) { places in
-    for index in 0..<count {
-      let value = values[index * stride]
-      var place = min(index, k)
-      if place == k, !(value > values[places[k - 1] * stride]) { continue }
-      place = min(place, k - 1)
-      while place > 0, values[places[place - 1] * stride] < value {
-        places[place] = places[place - 1]
-        place -= 1
-      }
-      places[place] = index
-    }
-    for place in 0..<k { body(places[place], values[places[place] * stride]) }
-  }
-}

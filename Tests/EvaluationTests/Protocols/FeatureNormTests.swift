@@ -5,9 +5,9 @@ import Testing
 
 @Suite struct FeatureNormTests {
   @Test(arguments: [(2, 1), (3, 17), (177, 35), (64, 300)])
-  func agreesWithTheFormulas(_ size: (Int, Int)) {
+  func agreesWithTheFormulas(_ size: (Int, Int)) throws {
     let (rows, width) = size
-    var norm = FeatureNorm(width: width, momentum: 0.1, epsilon: 1e-6)
+    let norm = try FeatureNorm(width: width, momentum: 0.1, epsilon: 1e-6)
     var (mean, variance) = ([Double](repeating: 0, count: width), [Double](repeating: 1, count: width))
     for batch in 0..<3 {
       var x = randomValues(rows * width, seed: 1 + batch)
@@ -37,8 +37,8 @@ import Testing
     expectClose(x, expected, absolute: 1e-6, relative: 1e-6, "evaluation")
   }
 
-  @Test func aConstantChannelBecomesZero() {
-    var norm = FeatureNorm(width: 1)
+  @Test func aConstantChannelBecomesZero() throws {
+    let norm = try FeatureNorm(width: 1)
     var x: [Float] = [3, 3, 3]
     x.withUnsafeMutableBufferPointer { if let start = $0.baseAddress { norm.train(start, rows: 3) } }
     #expect(x == [0, 0, 0])

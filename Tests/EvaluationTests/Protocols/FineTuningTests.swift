@@ -1,3 +1,4 @@
+import Files
 import Compute
 import Images
 import LatentMIM
@@ -110,8 +111,10 @@ import Testing
     let before = encoder.parameters.map { $0.parameter.tensor.values }
     let found = try run(encoder: encoder)
     #expect(found.result.label == "fine_tune, small" && found.result.trainCount == 45)
-    #expect(found.result.score.losses.count == 6 && found.result.score.history.map(\.name).last == "epoch 3")
-    #expect(found.result.score.accuracy == found.result.score.history.last?.accuracy)
+    #expect(
+      found.result.classification?.losses.count == 6
+        && found.result.classification?.history.map(\.name).last == "epoch 3")
+    #expect(found.result.classification?.accuracy == found.result.classification?.history.last?.accuracy)
     #expect(encoder.parameters.map { $0.parameter.tensor.values } == before)
     let tuned = Dictionary(uniqueKeysWithValues: found.encoder.parameters.map { ($0.name, $0.parameter.tensor.values) })
     #expect(tuned["encoder.head.linear0.weight"] == nil)
@@ -124,20 +127,20 @@ import Testing
     try Machine.onEachThreadCount(of: [1, 2]) { _ in
       let found = try run()
       if let first {
-        #expect(found.result.score == first.result.score)
+        #expect(found.result.classification == first.result.classification)
         let pair = zip(found.encoder.parameters, first.encoder.parameters)
         #expect(pair.allSatisfy { $0.parameter.tensor.values == $1.parameter.tensor.values })
       }
       first = found
     }
     let other = try run { $0.seed = 5 }
-    #expect(other.result.score.losses != first?.result.score.losses)
+    #expect(other.result.classification?.losses != first?.result.classification?.losses)
   }
 
   /// At once or in parts of 32: sums are rounded otherwise, the images, masks and partners are the same.
   @Test func blocksComputedAgainChangeNothing() throws {
     let (plain, again) = try Machine.undisturbed { (try run(), try run { $0.recompute = true }) }
-    #expect(plain.result.score.losses == again.result.score.losses)
+    #expect(plain.result.classification?.losses == again.result.classification?.losses)
   }
 
   /// Without noise of any kind a few images are learned by heart.
@@ -153,19 +156,21 @@ import Testing
     let values = (0..<12).flatMap { image in (0..<1200).map { Float($0 % 3 == image % 3 ? 0.9 : 0.2) } }
     let data = try ImageArrays(PixelMemory(values), shape: [12, 20, 20, 3], labels: (0..<12).map { $0 % 3 })
     let found = try fineTune(encoder, train: data, test: data, tuning, features: features)
-    #expect(abs((found.result.score.losses.first ?? 0) - 1.0986) < 1e-3)
-    #expect((found.result.score.losses.last ?? 9) < 0.3 && found.result.score.accuracy == 1)
+    #expect(abs((found.result.classification?.losses.first ?? 0) - 1.0986) < 1e-3)
+    #expect((found.result.classification?.losses.last ?? 9) < 0.3 && found.result.classification?.accuracy == 1)
   }
 
   @Test func refusesWhatCannotBe() throws {
-    #expect(throws: EvaluationError.self) { try run { $0.dropPath = 1 } }
-    #expect(throws: EvaluationError.self) { try run { $0.batchSize = 46 } }
-    #expect(throws: EvaluationError.self) { try run { $0.layerDecay = 0 } }
+    #expect(throws: ConfigurationError.self) { try run { $0.dropPath = 1 } }
+    #expect(throws: ConfigurationError.self) { try run { $0.batchSize = 46 } }
+    #expect(throws: ConfigurationError.self) { try run { $0.layerDecay = 0 } }
     let encoder = try smallEncoder()
     var features = FineTuning.features(for: encoder.configuration)
     features.tap.normed = true
     let data = try smallImages(20, seed: 1)
-    #expect(throws: EvaluationError.self) { try fineTune(encoder, train: data, test: data, features: features) }
+    #expect(throws: ConfigurationError.self) { try fineTune(encoder, train: data, test: data, features: features) }
+    (features.tap.normed, features.pooling) = (false, .tokens)
+    #expect(throws: ConfigurationError.self) { try fineTune(encoder, train: data, test: data, features: features) }
     #expect(throws: EvaluationError.noLabels(set: "training")) {
       try fineTune(encoder, train: smallImages(9, classes: nil, seed: 1), test: data)
     }

@@ -1,5 +1,6 @@
 import Compute
 import Evaluation
+import Files
 import TestSupport
 import Testing
 
@@ -8,7 +9,7 @@ import Testing
   private func ranking(_ bank: LabelledFeatures, _ queries: LabelledFeatures, _ query: Int) -> [Int] {
     let width = bank.width
     func row(_ set: LabelledFeatures, _ index: Int) -> [Double] {
-      let values = Array(set.vectors.values[(index * width)..<((index + 1) * width)]).rowsOfUnitLength(width: width)
+      let values = Array(set.values[(index * width)..<((index + 1) * width)]).rowsOfUnitLength(width: width)
       return values.doubled
     }
     let sought = row(queries, query)
@@ -23,7 +24,7 @@ import Testing
     let queries = try labelled(randomValues(11 * width, seed: 2), width: width, Array(repeating: 0, count: 11))
     let found = try nearestNeighbors(of: queries, in: bank, k: k)
     for query in 0..<11 {
-      #expect(Array(found.rows[(query * k)..<((query + 1) * k)]) == Array(ranking(bank, queries, query).prefix(k)))
+      #expect(found.rows(of: query).map { Int($0) } == Array(ranking(bank, queries, query).prefix(k)))
     }
   }
 
@@ -35,7 +36,7 @@ import Testing
     let bank = try labelled(
       changes.indices.map { row[$0 % width] + changes[$0] }, width: width, Array(repeating: 0, count: count))
     let query = try labelled(row, width: width, [0])
-    #expect(try nearestNeighbors(of: query, in: bank, k: 9).rows == Array(ranking(bank, query, 0).prefix(9)))
+    #expect(try nearestNeighbors(of: query, in: bank, k: 9).allRows == Array(ranking(bank, query, 0).prefix(9)))
   }
 
   /// Copies of one row lie everywhere in the bank, where a matrix product rounds them differently.
@@ -47,14 +48,14 @@ import Testing
     for copy in copies { for channel in 0..<width { vectors[copy * width + channel] = row[channel] } }
     let bank = try labelled(vectors, width: width, Array(repeating: 0, count: count))
     let query = try labelled(row, width: width, [0])
-    #expect(try nearestNeighbors(of: query, in: bank, k: 200).rows == Array(copies.prefix(200)))
+    #expect(try nearestNeighbors(of: query, in: bank, k: 200).allRows == Array(copies.prefix(200)))
   }
 
   @Test func aCollapsedBankIsInOrder() throws {
     let bank = try labelled(Array(repeating: 0.3, count: 3000), width: 3, Array(repeating: 0, count: 1000))
     let zeros = try labelled([0, 0, 0], width: 3, [0])
-    #expect(try nearestNeighbors(of: bank, in: bank, k: 5).rows == (0..<1000).flatMap { _ in 0..<5 })
-    #expect(try nearestNeighbors(of: zeros, in: bank, k: 3).rows == [0, 1, 2])
+    #expect(try nearestNeighbors(of: bank, in: bank, k: 5).allRows == (0..<1000).flatMap { _ in 0..<5 })
+    #expect(try nearestNeighbors(of: zeros, in: bank, k: 3).allRows == [0, 1, 2])
   }
 
   @Test func votesAreWeighted() throws {
@@ -85,21 +86,25 @@ import Testing
 
   @Test func threadsDoNotMatter() throws {
     let sets = try clusters(train: 3000, test: 300, width: 33, classes: 7)
-    var found: [NeighborTable] = []
-    try Machine.onEachThreadCount { _ in found.append(try nearestNeighbors(of: sets.test, in: sets.train, k: 50)) }
+    var found: [[Int]] = []
+    try Machine.onEachThreadCount { _ in
+      found.append(try nearestNeighbors(of: sets.test, in: sets.train, k: 50).allRows)
+    }
     #expect(found[0] == found[1] && found[1] == found[2])
   }
 
   @Test func refusesBadInput() throws {
     let sets = try clusters(train: 30, test: 4, width: 3, classes: 2)
-    for k in [0, -1, 31, .max] {
-      #expect(throws: EvaluationError.neighbors(k: k, bank: 30)) { try WeightedNeighbors(k: [10, k]).score(sets) }
-      #expect(throws: EvaluationError.neighbors(k: k, bank: 30)) { try UniformNeighbors(k: k).score(sets) }
+    #expect(throws: EvaluationError.neighbors(k: 31, bank: 30)) { try WeightedNeighbors(k: [10, 31]).score(sets) }
+    #expect(throws: EvaluationError.neighbors(k: 31, bank: 30)) { try UniformNeighbors(k: 31).score(sets) }
+    for k in [0, -1, .max] {
+      #expect(throws: ConfigurationError.self) { try WeightedNeighbors(k: [10, k]).score(sets) }
+      #expect(throws: ConfigurationError.self) { try UniformNeighbors(k: k).score(sets) }
     }
     for temperature in [0, -1, .nan, .infinity] {
-      #expect(throws: EvaluationError.self) { try WeightedNeighbors(k: [1], temperature: temperature).score(sets) }
+      #expect(throws: (any Error).self) { try WeightedNeighbors(k: [1], temperature: temperature).score(sets) }
     }
-    #expect(throws: EvaluationError.self) { try WeightedNeighbors(k: []).score(sets) }
+    #expect(throws: ConfigurationError.self) { try WeightedNeighbors(k: []).score(sets) }
     #expect(throws: EvaluationError.widths(train: 3, test: 2)) {
       try UniformNeighbors(k: 1).score((sets.train, labelled([1, 2], width: 2, [0])))
     }
@@ -107,7 +112,7 @@ import Testing
       try UniformNeighbors(k: 1).score((sets.train, labelled([1, 2, 3], width: 3, [9])))
     }
     #expect(throws: EvaluationError.noTrainingSet(scoring: "knn")) {
-      try WeightedNeighbors().score(train: nil, test: sets.test) { _, _, _ in }
+      try evaluate(train: nil, test: sets.test, tap: "", WeightedNeighbors())
     }
   }
 }

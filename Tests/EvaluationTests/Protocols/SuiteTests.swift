@@ -19,9 +19,10 @@ import Testing
     let (train, test) = ("features of the training set", "features of the test set")
     #expect(told == [test, test, train, "linear", "few_shot"])
     #expect((report.results[3].scoring as? LinearProbe)?.batchSize == 32)
-    #expect(report.results[1].score.parts.map(\.name) == ["k = 10", "k = 20"])
+    #expect(report.results[1].classification?.parts.map(\.name) == ["k = 10", "k = 20"])
     #expect(report.results[0].trainCount == nil && report.results[1].trainCount == 70)
     #expect(report.markdown.split(separator: "\n").count == 7)
+    #expect(report.results.allSatisfy { $0.header == ["protocol", "features", "images", "seed", "top-1"] })
     #expect(report.results[3].tap == "last block, after norm, topk_mean 10")
   }
 
@@ -57,6 +58,24 @@ import Testing
     #expect(voted.description.hasPrefix("| knn_uniform | clusters | 40 train, 30 test images | – | "))
   }
 
+  /// Another kind of score has columns of its own, and a table of its own.
+  @Test func scoresHaveTheirOwnColumns() throws {
+    struct Regions: EvaluationScore {
+      let images = [0, 1]
+      let columns = [ScoreColumn("J", "61.0 %"), ScoreColumn("F", "59.5 %")]
+      let json: [String: JSONValue] = ["j": 0.61, "f": 0.595]
+    }
+    let sets = try clusters(train: 40, test: 30, width: 3, classes: 2)
+    let classes = try evaluate(train: sets.train, test: sets.test, tap: "clusters", UniformNeighbors())
+    let regions = EvaluationResult(LeaveOneOut(), tap: "patches", trainCount: nil, score: Regions())
+    let report = EvaluationReport(results: [regions, classes, regions])
+    let lines = report.markdown.split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines[0] == "| protocol | features | images | seed | J | F |" && lines[1] == "|---|---|---|---|---|---|")
+    #expect(lines[2] == lines[3] && lines[4].isEmpty && lines[5].hasSuffix("| top-1 |") && lines.count == 8)
+    guard case .object(let members) = regions.json else { return #expect(Bool(false)) }
+    #expect(members["j"] == 0.61 && members["images"] == [0, 1] && members["accuracy"] == nil)
+  }
+
   @Test func progressCanEndIt() throws {
     #expect(throws: Interrupted.self) {
       try evaluationSuite(smallEncoder(), train: smallImages(70, seed: 1), test: smallImages(30, seed: 2)) {
@@ -74,11 +93,11 @@ import Testing
     for type in scoringProtocols {
       let found = try entry(#"{"protocol": "\#(type.name)"}"#)
       #expect(found.features == type.features(for: model))
-      let again = try type.init(json: JSONCursor(found.scoring.options, source: "test"))
-      #expect(again.options == found.scoring.options)
+      let again = try type.init(json: JSONCursor(found.scoring.allOptions, source: "test"))
+      #expect(again.allOptions == found.scoring.allOptions)
     }
     let knn = try entry(#"{"protocol": "knn", "options": {"k": 3}, "features": {"layer": 1, "pooling": "max"}}"#)
-    #expect(knn.scoring.options == ["k": [3], "temperature": 0.07])
+    #expect(knn.scoring.allOptions == ["k": [3], "temperature": 0.07])
     #expect(knn.features.tap == FeatureTap(layer: 1, normed: true) && knn.features.pooling == .max)
     #expect(throws: EvaluationError.unknownProtocol("x", known: scoringProtocols.map { $0.name })) {
       try entry(#"{"protocol": "x"}"#)

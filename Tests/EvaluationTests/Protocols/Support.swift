@@ -3,6 +3,7 @@ import Evaluation
 import Images
 import LatentMIM
 import TestSupport
+import Testing
 
 /// Labelled features from plain arrays.
 func labelled(
@@ -28,9 +29,15 @@ func clusters(
 }
 
 extension ScoringProtocol {
-  func score(_ sets: (train: LabelledFeatures, test: LabelledFeatures)) throws -> Score {
-    try score(train: sets.train, test: sets.test) { _, _, _ in }
+  func score(_ sets: (train: LabelledFeatures, test: LabelledFeatures)) throws -> ClassificationScore {
+    let result = try evaluate(train: sets.train, test: sets.test, tap: "test", self)
+    return try #require(result.classification)
   }
+}
+
+extension NeighborTable {
+  /// [queries · k], the rows of all queries.
+  var allRows: [Int] { (0..<queries).flatMap { rows(of: $0).map { Int($0) } } }
 }
 
 /// An encoder of a 4×4 grid of 4-pixel patches, 32 wide.

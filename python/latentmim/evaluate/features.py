@@ -3,44 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-import numpy as np
-
-from latentmim import _arrays
-from latentmim import _latentmim as _native
+from latentmim import _arrays, _rows
 from latentmim.config import to_json
 from latentmim.data import as_dataset
 from latentmim.encoder import require_encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
     from latentmim._arrays import FloatArray, PathLike
+    from latentmim.config import Precision
     from latentmim.data import Dataset
-    from latentmim.encoder import Encoder, Pooling
+    from latentmim.encoder import Encoder
 
-__all__ = ["FeatureOptions", "Features", "features"]
+__all__ = ["FeatureOptions", "Features", "ImageOptions", "features"]
 
-# Images between two steps of the progress bar, and answers to Ctrl-C.
-CHUNK = 64
+VectorPooling = Literal["mean", "cls", "max", "topk_mean", "patches", "tokens"]
 
 
-class FeatureOptions(TypedDict, total=False):
-    """How images become vectors; what is not given is the protocol's own.
+class ImageOptions(TypedDict, total=False):
+    """How images are framed and their tokens pooled; what is not given is the protocol's own.
 
-    `size`, `short_side`, `layer`, `norm`, `projector` and `pooling` as in `features`; `pooling_k`: k of "topk_mean".
+    `size`, `short_side`, `pooling` and `pooling_k` as in `features`.
     """
 
     size: int | tuple[int, int]
     short_side: int
+    pooling: VectorPooling
+    pooling_k: int
+
+
+class FeatureOptions(ImageOptions, total=False):
+    """How images become vectors; what is not given is the protocol's own. All as in `features`."""
+
     layer: int
     norm: bool
     projector: bool
-    pooling: Pooling
-    pooling_k: int
+    precision: Precision
+    extend_positions: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,24 +67,13 @@ class Features:
         return _arrays.floats(self.vectors, "vectors"), _arrays.integers(self.labels, "labels")
 
 
-def feature_options(
-    encoder: Encoder,
-    *,
-    size: int | tuple[int, int] | None = None,
-    short_side: int | None = None,
-    layer: int | None = None,
-    norm: bool | None = None,
-    projector: bool | None = None,
-    pooling: Pooling | None = None,
-    pooling_k: int | None = None,
-) -> str:
-    """The options as the core reads them."""
-    height, width = (None, None) if size is None else _arrays.sides(size)
-    number = None if layer is None else encoder._layer(layer)
-    return to_json(
-        {"resize": short_side, "height": height, "width": width, "layer": number, "norm": norm, "projector": projector,
-         "pooling": pooling, "k": pooling_k if pooling == "topk_mean" else None}
-    )  # fmt: skip
+def feature_options(encoder: Encoder, **options: Any) -> str:
+    """The options as the core reads them; None is not given."""
+    if options.get("size") is not None:
+        options["size"] = list(_arrays.sides(options["size"]))
+    if options.get("layer") is not None:
+        options["layer"] = encoder._layer(options["layer"])
+    return to_json(options)
 
 
 def features(
@@ -90,13 +84,19 @@ def features(
     size: int | tuple[int, int] | None = None,
     short_side: int | None = None,
     layer: int | None = None,
-    norm: bool = False,
-    projector: bool = False,
-    pooling: Pooling = "mean",
-    k: int = 10,
+    norm: bool | None = None,
+    projector: bool | None = None,
+    pooling: VectorPooling | None = None,
+    pooling_k: int | None = None,
+    precision: Precision | None = None,
+    extend_positions: bool | None = None,
+    out: PathLike | None = None,
     progress: bool = True,
 ) -> FloatArray:
-    """One vector for each image of a data set. The defaults are those of the paper's nearest-neighbour score.
+    """One vector for each image of a data set, in its order.
+
+    The defaults are those of the paper's nearest-neighbour score. An image that the data set skips because it cannot be
+    read has a row of NaN, and a warning names it.
 
     Args:
         encoder: whose features.
@@ -108,45 +108,29 @@ def features(
         layer: behind which block, as in `Encoder.features`; the last if not given.
         norm: with the final norm.
         projector: through the projector.
-        pooling: "mean" or "max" of the patches, the class token "cls", or "topk_mean".
-        k: of "topk_mean".
+        pooling: "mean" (if not given) or "max" of the patches, the class token "cls", or "topk_mean". "patches" leaves
+            a vector for each patch, "tokens" puts the class token before them, where there is one.
+        pooling_k: of "topk_mean"; 10 if not given.
+        precision: what the operands of products are rounded to: "float32" if not given, "bf16" or "auto".
+        extend_positions: larger images reach further than the trained grid, instead of spanning its range.
+        out: an .npy file that the vectors are written to as they are computed, whole or not at all: more may fit there
+            than into memory. What is returned is read from it.
         progress: whether a bar is shown.
 
     Returns:
-        [count, C] float32.
+        [count, C] float32; [count, N, C] for "patches", [count, N + 1, C] for "tokens".
 
     Raises:
         ValueError: a size that the patch size does not divide, no such image, layer or pooling.
         TypeError: `encoder` is none.
+        OSError: `out` cannot be written.
 
     """
     require_encoder(encoder)
     data = as_dataset(dataset)
     text = feature_options(
         encoder, size=size, short_side=short_side, layer=layer, norm=norm, projector=projector, pooling=pooling,
-        pooling_k=k,
+        pooling_k=pooling_k, precision=precision, extend_positions=extend_positions,
     )  # fmt: skip
-
-    def compute(part: NDArray[np.int64], place: FloatArray) -> None:
-        _native.encoder_dataset_features(encoder._handle, data._handle, part, text, place)
-
-    return by_chunks(data._indices(indices), encoder.config.width, compute, "features", progress)
-
-
-def by_chunks(
-    indices: NDArray[np.int64],
-    width: int,
-    compute: Callable[[NDArray[np.int64], FloatArray], None],
-    name: str,
-    progress: bool,
-) -> FloatArray:
-    """Rows computed a few at a time."""
-    from tqdm.auto import tqdm
-
-    rows = np.empty((len(indices), width), np.float32)
-    with tqdm(total=len(indices), desc=name, unit="image", disable=not progress, leave=False) as bar:
-        for first in range(0, len(indices), CHUNK):
-            part = indices[first : first + CHUNK]
-            compute(part, rows[first : first + CHUNK])
-            bar.update(len(part))
-    return rows
+    is_dense = pooling in ("patches", "tokens")
+    return _rows.features(encoder, data, data._indices(indices), text, is_dense, out=out, progress=progress)

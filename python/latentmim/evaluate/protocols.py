@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal, Unpack
 
 import numpy as np
 
-from latentmim import _arrays
-from latentmim.data import Dataset, ImageFolder, as_dataset
-from latentmim.evaluate.features import FeatureOptions, Features, by_chunks
+from latentmim import _arrays, _rows
+from latentmim.data import Dataset, as_dataset
+from latentmim.evaluate.features import FeatureOptions, Features
 from latentmim.evaluate.running import score
 
 if TYPE_CHECKING:
@@ -69,12 +69,13 @@ def pixels_nearest_neighbor(
     if labels is None:
         raise ValueError(f"{data!r} has no labels: files in sub-folders have, and Arrays(images, labels)")
     height, width = _arrays.sides(size)
+    everything = data._indices(None)
 
     def compute(part: NDArray[np.int64], place: FloatArray) -> None:
         place[:] = data.resized((height, width), part, short_side=short_side).reshape(len(part), -1)
 
-    vectors = by_chunks(data._indices(None), height * width * data.channels, compute, "pixels", progress)
-    scored = _readable(data)
+    vectors = _rows.in_memory(everything, height * width * data.channels, compute, "pixels", progress)
+    scored = np.flatnonzero(np.isfinite(vectors[:, 0]))
     pixels = Features(vectors[scored], labels[scored], f"raw pixels, {height}×{width}")
     found = nearest_neighbor(None, pixels, progress=progress)
     return replace(found, images=scored, neighbors=scored[found.neighbors])
@@ -85,8 +86,8 @@ def knn(
     train: Images | Features,
     test: Images | Features,
     *,
-    k: int | Sequence[int] = (10, 20, 100, 200),
-    temperature: float = 0.07,
+    k: int | Sequence[int] | None = None,
+    temperature: float | None = None,
     progress: bool = True,
     **features: Unpack[FeatureOptions],
 ) -> Result:
@@ -98,8 +99,9 @@ def knn(
         encoder: whose features; None for `Features`.
         train: the images that vote, with labels.
         test: the images scored, with labels; classes of folders are found by name.
-        k: numbers of neighbours; all are scored in one search and found in `Result.scores`.
-        temperature: of the weights.
+        k: numbers of neighbours; all are scored in one search and found in `Result.scores`. If not given, those of
+            10, 20, 100 and 200 that the training set holds.
+        temperature: of the weights; 0.07 if not given.
         progress: whether a bar is shown.
         features: how images become vectors; by default the class token after the final norm.
 
@@ -115,7 +117,7 @@ def knn_uniform(
     train: Images | Features,
     test: Images | Features,
     *,
-    k: int = 20,
+    k: int | None = None,
     progress: bool = True,
     **features: Unpack[FeatureOptions],
 ) -> Result:
@@ -125,7 +127,7 @@ def knn_uniform(
         encoder: whose features; None for `Features`.
         train: as in `knn`.
         test: as in `knn`.
-        k: number of neighbours.
+        k: number of neighbours; 20 if not given, or as many as the training set holds.
         progress: whether a bar is shown.
         features: as in `knn`.
 
@@ -142,7 +144,7 @@ def linear_probe(
     test: Images | Features,
     *,
     preset: Literal["in100", "in1k", "small"] | None = None,
-    augment: bool = False,
+    augment: bool | None = None,
     base_learning_rate: float | None = None,
     batch_size: int | None = None,
     epochs: int | None = None,
@@ -151,7 +153,7 @@ def linear_probe(
     weight_decay: float | None = None,
     trust_coefficient: float | None = None,
     init_std: float | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     progress: bool = True,
     **features: Unpack[FeatureOptions],
 ) -> Result:
@@ -175,7 +177,7 @@ def linear_probe(
         weight_decay: of the weights; 0 if not given.
         trust_coefficient: LARS's coefficient; 0.001 if not given.
         init_std: standard deviation of the first weights; 0.01 if not given.
-        seed: of the first weights and the order of the images.
+        seed: of the first weights and the order of the images; 0 if not given.
         progress: whether a bar is shown.
         features: how images become vectors; by default "topk_mean" with k = 10, the paper's choice, after the
             final norm.
@@ -198,16 +200,16 @@ def few_shot(
     train: Images | Features,
     test: Images | Features,
     *,
-    shots: int = 16,
-    seeds: Sequence[int] = (1, 2, 3),
-    learning_rate: float = 0.1,
-    momentum: float = 0.9,
-    weight_decay: float = 0,
-    batch_size: int = 128,
-    iterations: int = 2500,
-    schedule: Literal["cosine", "constant"] = "cosine",
-    batch_norm: bool = True,
-    init_std: float = 0.01,
+    shots: int | None = None,
+    seeds: Sequence[int] | None = None,
+    learning_rate: float | None = None,
+    momentum: float | None = None,
+    weight_decay: float | None = None,
+    batch_size: int | None = None,
+    iterations: int | None = None,
+    schedule: Literal["cosine", "constant"] | None = None,
+    batch_norm: bool | None = None,
+    init_std: float | None = None,
     progress: bool = True,
     **features: Unpack[FeatureOptions],
 ) -> Result:
@@ -217,16 +219,17 @@ def few_shot(
         encoder: whose features; None for `Features`.
         train: the images that are drawn from, with labels.
         test: the images scored, with labels; classes of folders are found by name.
-        shots: images drawn of each class.
-        seeds: one for each run, of the images drawn, the first weights and the order.
-        learning_rate: of SGD.
-        momentum: of SGD.
-        weight_decay: the paper does not say; none.
-        batch_size: images in a batch; all that are drawn where they are fewer.
-        iterations: steps of a run.
-        schedule: the paper does not say; half a cosine to 0.
-        batch_norm: the paper does not say; batch normalisation without parameters before the classifier.
-        init_std: standard deviation of the first weights.
+        shots: images drawn of each class; 16 if not given.
+        seeds: one for each run, of the images drawn, the first weights and the order; 1, 2 and 3 if not given.
+        learning_rate: of SGD; 0.1 if not given.
+        momentum: of SGD; 0.9 if not given.
+        weight_decay: the paper does not say; 0 if not given.
+        batch_size: images in a batch; 128 if not given, or all that are drawn where they are fewer.
+        iterations: steps of a run; 2500 if not given.
+        schedule: the paper does not say; half a cosine to 0 if not given.
+        batch_norm: batch normalisation without parameters before the classifier. The paper does not say; with it, if
+            not given.
+        init_std: standard deviation of the first weights; 0.01 if not given.
         progress: whether a bar is shown.
         features: how images become vectors; by default the mean of the patch tokens after the final norm.
 
@@ -241,11 +244,3 @@ def few_shot(
         "batch_norm": batch_norm, "init_std": init_std,
     }  # fmt: skip
     return score("few_shot", options, encoder, train, test, progress, features)
-
-
-def _readable(data: Dataset) -> NDArray[np.int64]:
-    """The images that were read. In the place of a skipped one stands another, which must not be scored twice."""
-    if not isinstance(data, ImageFolder):
-        return data._indices(None)
-    skipped = {path for path, _ in data.skipped}
-    return np.array([index for index, path in enumerate(data.paths) if path not in skipped], np.int64)

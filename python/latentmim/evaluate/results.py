@@ -58,11 +58,12 @@ class Result:
     neighbors: NDArray[np.int64] = field(repr=False)
     losses: NDArray[np.float64] = field(repr=False)
     _row: str = field(repr=False)
+    _markdown: str = field(repr=False)
 
     @classmethod
     def _from_dict(cls, found: dict[str, Any]) -> Result:
         values: dict[str, Any] = {
-            item.name: found[item.name] for item in dataclasses.fields(cls) if item.name != "_row"
+            item.name: found[item.name] for item in dataclasses.fields(cls) if not item.name.startswith("_")
         }
         for name in ("images", "predictions", "neighbors"):
             values[name] = np.array(values[name], np.int64)
@@ -72,7 +73,7 @@ class Result:
             "history": dict(found["history"]),
             "seeds": tuple(found["seeds"]),
         }
-        return cls(**values, _row=found["row"])
+        return cls(**values, _row=found["row"], _markdown=found["markdown"])
 
     @property
     def count(self) -> int:
@@ -85,8 +86,12 @@ class Result:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything by name, ready for JSON."""
-        values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "_row"}
+        names = [item.name for item in dataclasses.fields(self) if not item.name.startswith("_")]
+        values = {name: getattr(self, name) for name in names}
         return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in values.items()}
+
+    def _repr_markdown_(self) -> str:
+        return self._markdown
 
     def __str__(self) -> str:
         return self._row
@@ -115,12 +120,6 @@ class Report:
         results = tuple(Result._from_dict(result) for result in found["results"])
         return cls(results, dict(found["left_out"]), found["markdown"])
 
-    def _with(self, result: Result) -> Report:
-        """The same with another row behind the last."""
-        rows = 2 + len(self.results)
-        lines = self._markdown.splitlines()
-        return Report((*self.results, result), self.left_out, "\n".join([*lines[:rows], str(result), *lines[rows:]]))
-
     def markdown(self) -> str:
         """The table in Markdown, and a line for each protocol left out."""
         return self._markdown
@@ -128,6 +127,9 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Everything by name, ready for JSON."""
         return {"results": [result.to_dict() for result in self.results], "left_out": dict(self.left_out)}
+
+    def _repr_markdown_(self) -> str:
+        return self._markdown
 
     def __str__(self) -> str:
         return self._markdown

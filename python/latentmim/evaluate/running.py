@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+import json
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from latentmim import _latentmim as _native
 from latentmim.config import to_json
 from latentmim.data import as_dataset
 from latentmim.encoder import Encoder, require_encoder
-from latentmim.evaluate.features import FeatureOptions, Features, feature_options
+from latentmim.evaluate.features import FeatureOptions, Features, ImageOptions, feature_options
 from latentmim.evaluate.results import Report, Result
+from latentmim.names import refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,9 +21,18 @@ if TYPE_CHECKING:
     from latentmim._arrays import PathLike
     from latentmim.data import Dataset
 
-__all__ = ["Bar", "Images", "encoder_of", "entry_text", "run", "score"]
+__all__ = ["PROTOCOLS", "Bar", "Images", "Protocol", "encoder_of", "entry_text", "run", "score", "split"]
+
+Protocol = Literal["nn", "knn", "knn_uniform", "linear", "few_shot", "fine_tune"]
+PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
 Images: TypeAlias = "Dataset | PathLike | ArrayLike"
+
+# What users call a protocol by.
+FUNCTIONS = {
+    "nn": "nearest_neighbor", "knn": "knn", "knn_uniform": "knn_uniform", "linear": "linear_probe",
+    "few_shot": "few_shot", "fine_tune": "fine_tune",
+}  # fmt: skip
 
 
 def score(
@@ -31,9 +42,10 @@ def score(
     train: Images | Features | None,
     test: Images | Features,
     progress: bool,
-    features: FeatureOptions,
+    features: Mapping[str, Any],
 ) -> Result:
     """One protocol, on an encoder's features or on features given."""
+    options, features = split(protocol, {**options, **features})
     if isinstance(test, Features):
         if encoder is not None or features or not isinstance(train, Features | None):
             raise TypeError("Features are there already: no encoder, no data set and no feature options go with them")
@@ -61,6 +73,15 @@ def run(encoder: Encoder, train: Images | None, test: Images, entries: str | Non
     learned = None if train is None else as_dataset(train)._handle
     with Bar(progress) as bar:
         return Report._from_json(_native.evaluate(encoder._handle, learned, as_dataset(test)._handle, entries, bar))
+
+
+def split(protocol: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options of a protocol, and those of features. Raises ValueError for what is neither."""
+    own = json.loads(_native.options(protocol))
+    known = [*ImageOptions.__annotations__, *FeatureOptions.__annotations__]
+    refuse_unknown(FUNCTIONS[protocol], options, [*own, *known, "progress"])
+    of_features = {name: value for name, value in options.items() if name in known and name not in own}
+    return {name: value for name, value in options.items() if name not in of_features}, of_features
 
 
 def entry_text(protocol: str, options: Mapping[str, Any], features: str | None = None) -> str:

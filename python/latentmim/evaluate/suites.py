@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+import json
+from typing import TYPE_CHECKING, Any
 
 from latentmim.evaluate.features import feature_options
 from latentmim.evaluate.results import Report
-from latentmim.evaluate.running import encoder_of, entry_text, run
-from latentmim.evaluate.tuning import fine_tune as tune
+from latentmim.evaluate.running import PROTOCOLS, encoder_of, entry_text, run, split
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from latentmim.encoder import Encoder, Pooling
-    from latentmim.evaluate.running import Images
+    from latentmim.evaluate.running import Images, Protocol
     from latentmim.model import LatentMIM
 
 __all__ = ["compare_poolings", "suite"]
@@ -44,27 +44,20 @@ def suite(
         TypeError: `model` is neither model nor encoder.
 
     """
-    encoder = encoder_of(model)
-    report = run(encoder, train, test, None, progress)
-    if not fine_tune:
-        return report
-    if train is None:
+    if fine_tune and train is None:
         raise ValueError("fine_tune: there is no training set, and it learns from one")
-    return report._with(tune(encoder, train, test, progress=progress).result)
+    entries = json.dumps({"suite": PROTOCOLS}) if fine_tune else None
+    return run(encoder_of(model), train, test, entries, progress)
 
 
 def compare_poolings(
     model: LatentMIM | Encoder,
     train: Images | None,
     test: Images,
-    protocol: Literal["nn", "knn", "knn_uniform", "linear", "few_shot"] = "linear",
+    protocol: Protocol = "linear",
     *,
     poolings: Sequence[Pooling] = ("cls", "mean", "max", "topk_mean"),
     pooling_k: int | Sequence[int] = 10,
-    layer: int | None = None,
-    norm: bool | None = None,
-    size: int | tuple[int, int] | None = None,
-    short_side: int | None = None,
     progress: bool = True,
     **options: Any,
 ) -> Report:
@@ -77,12 +70,8 @@ def compare_poolings(
         protocol: its name.
         poolings: as in `features`.
         pooling_k: k of "topk_mean", or several of them.
-        layer: behind which block; the last if not given.
-        norm: with the final norm; the protocol's choice if not given.
-        size: as in `features`.
-        short_side: as in `features`.
         progress: whether a bar is shown.
-        options: of the protocol, as in its function.
+        options: of the protocol, as in its function; of how images become vectors, as in `features`.
 
     Raises:
         ValueError: no such protocol or pooling, k beyond the number of patches, and what the protocol refuses.
@@ -91,9 +80,9 @@ def compare_poolings(
     encoder = encoder_of(model)
     numbers = [pooling_k] if isinstance(pooling_k, int) else list(pooling_k)
     wanted = [(name, k) for name in poolings for k in (numbers if name == "topk_mean" else numbers[:1])]
+    own, features = split(protocol, options)
     entries = [
-        entry_text(protocol, options, feature_options(
-            encoder, size=size, short_side=short_side, layer=layer, norm=norm, pooling=name, pooling_k=k))
+        entry_text(protocol, own, feature_options(encoder, **features | {"pooling": name, "pooling_k": k}))
         for name, k in wanted
-    ]  # fmt: skip
+    ]
     return run(encoder, train, test, f"[{', '.join(entries)}]", progress)

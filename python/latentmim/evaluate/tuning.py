@@ -9,13 +9,13 @@ from latentmim import _latentmim as _native
 from latentmim.config import to_json
 from latentmim.data import as_dataset
 from latentmim.encoder import Encoder, require_encoder
-from latentmim.evaluate.features import FeatureOptions, feature_options
+from latentmim.evaluate.features import ImageOptions, feature_options
 from latentmim.evaluate.results import Report, Result
-from latentmim.evaluate.running import Bar
+from latentmim.evaluate.running import Bar, split
 
 if TYPE_CHECKING:
     from latentmim.config import Precision
-    from latentmim.evaluate.running import Images
+from latentmim.evaluate.running import Images
 
 __all__ = ["FineTuned", "fine_tune"]
 
@@ -38,6 +38,9 @@ class FineTuned:
         """Top-1 behind the last epoch, 0 … 1."""
         return self.result.accuracy
 
+    def _repr_markdown_(self) -> str:
+        return self.result._repr_markdown_()
+
     def __str__(self) -> str:
         return str(self.result)
 
@@ -55,24 +58,24 @@ def fine_tune(
     batch_size: int | None = None,
     epochs: int | None = None,
     warmup_epochs: float | None = None,
-    min_learning_rate: float = 1e-6,
-    weight_decay: float = 0.05,
+    min_learning_rate: float | None = None,
+    weight_decay: float | None = None,
     layer_decay: float | None = None,
     crop_area: float | None = None,
-    drop_path: float = 0.1,
-    label_smoothing: float = 0.1,
+    drop_path: float | None = None,
+    label_smoothing: float | None = None,
     mixup: float | None = None,
     cutmix: float | None = None,
-    switch_probability: float = 0.5,
+    switch_probability: float | None = None,
     rand_augment: bool | None = None,
-    erasing_probability: float = 0,
-    init_std: float = 2e-5,
-    precision: Precision = "auto",
-    recompute: bool = False,
+    erasing_probability: float | None = None,
+    init_std: float | None = None,
+    precision: Precision | None = None,
+    recompute: bool | None = None,
     evaluate_every: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     progress: bool = True,
-    **features: Unpack[FeatureOptions],
+    **features: Unpack[ImageOptions],
 ) -> FineTuned:
     """Fine-tuning (paper, Table 8c): a copy of the encoder and a linear classifier on its pooled tokens, by AdamW.
 
@@ -91,22 +94,24 @@ def fine_tune(
         batch_size: images in a batch; gradients of a large one are added up over parts.
         epochs: times that every image is seen; a last batch that is not full is left out.
         warmup_epochs: epochs of the warm-up; a tenth of `epochs` if only those are given.
-        min_learning_rate: behind the last epoch.
-        weight_decay: of all but biases, norms and the class token.
+        min_learning_rate: behind the last epoch; 1e-6 if not given.
+        weight_decay: of all but biases, norms and the class token; 0.05 if not given.
         layer_decay: the rate of block i of d is multiplied by this to the power d + 1 − i; 1: one rate for all.
         crop_area: the least share of an image's area that a crop takes; .08 as published.
-        drop_path: the share of images that go without the last block's branches; it grows linearly from 0.
-        label_smoothing: the share of each label that is spread over all classes.
+        drop_path: the share of images that go without the last block's branches; it grows linearly from 0. 0.1
+            if not given.
+        label_smoothing: the share of each label that is spread over all classes; 0.1 if not given.
         mixup: α of mixup; 0: without; .8 as published.
         cutmix: α of cutmix; 0: without; 1 as published.
-        switch_probability: how often a batch is mixed by cutmix where there are both.
+        switch_probability: how often a batch is mixed by cutmix where there are both; 0.5 if not given.
         rand_augment: whether crops go through `rand-m9-mstd0.5-inc1`.
-        erasing_probability: the share of images of which a part is replaced by noise; .25 is usual.
-        init_std: standard deviation of the classifier's first weights.
-        precision: what the operands of products are rounded to: "float32", "bf16" or "auto", bf16 where there is.
+        erasing_probability: the share of images of which a part is replaced by noise; 0 if not given, .25 is usual.
+        init_std: standard deviation of the classifier's first weights; 2e-5 if not given.
+        precision: what the operands of products are rounded to: "float32", "bf16" or "auto" (if not given),
+            bf16 where there is.
         recompute: less memory, a third more time.
         evaluate_every: epochs between two scores of the test set; a tenth of all if not given.
-        seed: of everything random.
+        seed: of everything random; 0 if not given.
         progress: whether a bar is shown.
         features: framing and pooling of the images; by default the mean of the patch tokens.
 
@@ -126,7 +131,8 @@ def fine_tune(
         "init_std": init_std, "precision": precision, "recompute": recompute, "evaluate_every": evaluate_every,
         "seed": seed, "crop_area": crop_area,
     }  # fmt: skip
-    wanted = feature_options(encoder, **features)
+    options, framing = split("fine_tune", options | features)
+    wanted = feature_options(encoder, **framing)
     with Bar(progress) as bar:
         handle, report = _native.fine_tune(
             encoder._handle, as_dataset(train)._handle, as_dataset(test)._handle, to_json(options), wanted, bar

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from latentmim import _arrays
 from latentmim.data import Arrays, ImageFolder
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def read(path: PathLike, *, images: int | None = None) -> LabelledSet:
     """Read a labelled set.
 
     Args:
-        path: a folder with `train` and `test` (or `held-out`, `val`), each with a sub-folder of JPEG files for each
+        path: a folder with `train` and `test` (or `held-out`, `val`), each with a sub-folder of image files for each
             class; a folder of class folders, of which every fifth image is held out; a folder of IDX files named as
             MNIST's; an `.npz` file with `train_images`, `train_labels`, `test_images`, `test_labels` (or `x_train`, …).
         images: how many of the training images, the same share of each class; all if not given.
@@ -96,7 +97,7 @@ def read(path: PathLike, *, images: int | None = None) -> LabelledSet:
         ValueError: it is none of these, or has fewer than two classes.
 
     """
-    place = os.fspath(path)
+    place = _arrays.path(path)
     try:
         found = _read(place)
     except (EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -172,7 +173,7 @@ def _idx(path: str) -> NDArray[np.uint8]:
 
 
 def _read_folders(folder: str) -> LabelledSet:
-    """JPEG files, decoded once: a study passes over its images hundreds of times."""
+    """Image files, decoded once: a study passes over its images hundreds of times."""
     how = f"the centre square of each, brought to {FOLDER_SIDE}×{FOLDER_SIDE}"
     held_out = next((name for name in HELD_OUT if os.path.isdir(os.path.join(folder, name))), None)
     if held_out is not None and os.path.isdir(os.path.join(folder, "train")):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentmim import plot
+from latentmim.plot import canvas
 from latentmim.reproduce.rows import MEASURES
 from latentmim.reproduce.running import run_folder
 from latentmim.reproduce.tables import EXPERIMENTS, STAGES
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["curves", "progression"]
 
-COLOURS = (plot.BLUE, plot.VERMILION, plot.GREEN, plot.ORANGE, plot.PURPLE, plot.SKY, plot.GREY)
+COLOURS = (canvas.BLUE, canvas.VERMILION, canvas.GREEN, canvas.ORANGE, canvas.PURPLE, canvas.SKY, canvas.GREY)
 STYLES = ("-", "--", ":")
 # Losses that span less than this factor get a number at each step of their axis.
 LABELLED_RANGE = 30
@@ -43,9 +43,9 @@ def curves(experiment: Experiment, out: str, results: Results) -> Figure | None:
         None if no row left a log.
 
     """
-    figure, panels = plot._panels(2, 1, 9.5, 7.6)
-    scores = plot._style(panels[0, 0], "nearest-neighbour accuracy of held-out images during training")
-    losses = plot._style(panels[1, 0], "training loss, of each row's own objective")
+    figure, panels = canvas.panels(2, 1, 9.5, 7.6)
+    scores = canvas.style(panels[0, 0], "nearest-neighbour accuracy of held-out images during training")
+    losses = canvas.style(panels[1, 0], "training loss, of each row's own objective")
     drawn = [
         _draw_row(row, _logs(row, out, results), scores, losses, COLOURS[i % len(COLOURS)], STYLES[i // len(COLOURS)])
         for i, row in enumerate(experiment.rows)
@@ -105,9 +105,9 @@ def progression(results: Results) -> Figure | None:
     measures = [name for name in MEASURES if sum(bool(results.values(key, name)) for key, _ in STAGES) > 1]
     if not measures:
         return None
-    figure, panels = plot._panels(1, len(measures), 1 + 4.3 * len(measures), 4.4)
+    figure, panels = canvas.panels(1, len(measures), 1 + 4.3 * len(measures), 4.4)
     for axes, measure in zip(panels[0], measures, strict=True):
-        plot._style(axes, MEASURES[measure])
+        canvas.style(axes, MEASURES[measure])
         _draw_ours(axes, measure, results)
         _draw_paper(axes, measure)
         axes.set_xlabel("")
@@ -128,16 +128,16 @@ def _draw_ours(axes: Axes, measure: str, results: Results) -> None:
     spread = [statistics.stdev(values) if len(values) > 1 else 0 for values in found]
     means = [statistics.fmean(values) for values in found]
     axes.errorbar(
-        places, means, spread, fmt="o-", color=plot.BLUE, linewidth=1.8, markersize=5, capsize=3, label="here"
+        places, means, spread, fmt="o-", color=canvas.BLUE, linewidth=1.8, markersize=5, capsize=3, label="here"
     )
     if mae := results.values("mae", measure):
-        axes.axhline(100 * statistics.fmean(mae), color=plot.BLUE, linewidth=1, linestyle=":", label="MAE here")
+        axes.axhline(100 * statistics.fmean(mae), color=canvas.BLUE, linewidth=1, linestyle=":", label="MAE here")
 
 
 def _draw_paper(axes: Axes, measure: str) -> None:
     rows = {row.key: row for name in ("table1", "table2", "table3", "table4") for row in EXPERIMENTS[name].rows}
     theirs = [getattr(rows[key].paper, measure) for key, _ in STAGES]
     points = [(place, value) for place, value in enumerate(theirs) if value is not None]
-    axes.plot(*zip(*points, strict=True), "s--", color=plot.ORANGE, linewidth=1.5, markersize=4, label="the paper")
-    axes.axhline(getattr(rows["mae"].paper, measure), color=plot.ORANGE, linewidth=1, linestyle=":",
+    axes.plot(*zip(*points, strict=True), "s--", color=canvas.ORANGE, linewidth=1.5, markersize=4, label="the paper")
+    axes.axhline(getattr(rows["mae"].paper, measure), color=canvas.ORANGE, linewidth=1, linestyle=":",
                  label="MAE in the paper")  # fmt: skip

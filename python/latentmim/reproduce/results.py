@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from latentmim import _arrays
+
 if TYPE_CHECKING:
     from latentmim._arrays import PathLike
 
@@ -46,7 +48,7 @@ class Results:
     """
 
     def __init__(self, path: PathLike) -> None:
-        self.path = os.fspath(path)
+        self.path = _arrays.path(path)
         self._found: dict[tuple[str, int, str], Found] = {}
         if os.path.exists(self.path):
             self._read()

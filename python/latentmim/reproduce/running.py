@@ -157,12 +157,10 @@ class Runner:
     def _train(self, row: Row, seed: int) -> None:
         def trained() -> float:
             trainer = self._trainer(row, seed)
-            history = trainer.fit()
-            # Ctrl-C in the last step leaves no encoder; the next call finds nothing to train and writes it.
-            if not os.path.exists(run_folder(self.out, row.key, seed).encoder):
-                raise KeyboardInterrupt
+            if trainer._fitting.run("auto") == "interrupted":
+                raise KeyboardInterrupt(trainer._fitting.stopped)
             self._record_end(row, seed)
-            return float(history[-1]["loss"])
+            return float(trainer.history[-1]["loss"])
 
         self._measure(row, seed, "training", trained)
         if not self._is_open(row, seed, "training"):

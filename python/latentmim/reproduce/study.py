@@ -9,6 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from latentmim import _arrays
 from latentmim.reproduce import figures
 from latentmim.reproduce.planning import plan
 from latentmim.reproduce.report import orderings, report
@@ -54,6 +55,7 @@ class Study:
         source: Sequence[str] | None = None,
         progress: bool = True,
     ) -> None:
+        out = _arrays.path(out)
         self.out, self.data, self.scoring, self._source, self._progress = out, data, scoring, source, progress
         self.results = Results(os.path.join(out, "results.jsonl"))
         self._file = os.path.join(out, "study.json")

@@ -1,0 +1,73 @@
+import Compute
+import Images
+import LatentMIM
+import Networks
+import Tensors
+
+/// One way through the encoder, from which several poolings can be taken: what is costly, and shared.
+struct FeaturePass: Equatable {
+  var framing: EvaluationTransform.Framing
+  var tap: FeatureTap
+  var precision: Precision
+  var scaling: PositionScaling
+
+  /// Decoded images are large: a few at a time.
+  private static let imagesAtOnce = 64
+
+  /// Features of images of a data set, in inference mode.
+  ///
+  /// - Returns: for each pooling [count, width] and the width; and the index of the image that each row really is,
+  ///   another than was asked for where the data set replaces what cannot be read.
+  /// - Throws: errors of the data set and of `Encoder.features`, `PoolingError`, `Interrupted`, what `progress` throws.
+  func features(
+    _ encoder: Encoder, _ dataset: any ImageDataset, indices: [Int], poolings: [Pooling],
+    progress: (Int) throws -> Void = { _ in }
+  ) throws -> (vectors: [Buffer], widths: [Int], images: [Int]) {
+    let transform = try EvaluationTransform(framing, normalization: encoder.configuration.normalization())
+    let side = encoder.configuration.patchSize
+    let widths = poolings.map {
+      $0.width(
+        patches: (transform.height / side) * (transform.width / side), channels: encoder.configuration.width,
+        hasClassToken: encoder.hasClassToken)
+    }
+    let vectors = try widths.map { try Buffer(count: indices.count * $0) }
+    var images: [Int] = []
+    for first in stride(from: 0, to: indices.count, by: Self.imagesAtOnce) {
+      let part = Array(indices[first..<min(first + Self.imagesAtOnce, indices.count)])
+      let batch = try loadBatch(dataset, indices: part, transform: .evaluate(transform))
+      let tokens = try encoder.features(
+        Tensor(shape: batch.shape, buffer: batch.pixels), tap: tap, scaling: scaling, precision: precision)
+      for (place, pooling) in poolings.enumerated() {
+        let pooled = try pooling(tokens, of: encoder)
+        (vectors[place].pointer + first * widths[place]).update(from: pooled.pointer, count: pooled.count)
+      }
+      images += batch.indices
+      try progress(first + part.count)
+    }
+    return (vectors, widths, images)
+  }
+
+  /// The labelled features of a whole data set, one set for each pooling. Images that could not be read are left out.
+  ///
+  /// - Throws: `EvaluationError.noLabels`, and as `features`.
+  func labelled(
+    _ encoder: Encoder, _ dataset: any ImageDataset, set: String, poolings: [Pooling],
+    progress: (Int) throws -> Void
+  ) throws -> [LabelledFeatures] {
+    guard let labels = dataset.labels else { throw EvaluationError.noLabels(set: set) }
+    let asked = Array(0..<dataset.count)
+    let found = try features(encoder, dataset, indices: asked, poolings: poolings, progress: progress)
+    let kept = asked.filter { found.images[$0] == $0 }
+    return try zip(found.vectors, found.widths).map { vectors, width in
+      let rows = kept.count == asked.count ? vectors : try Buffer(count: kept.count * width)
+      if kept.count < asked.count {
+        for (place, row) in kept.enumerated() {
+          (rows.pointer + place * width).update(from: vectors.pointer + row * width, count: width)
+        }
+      }
+      return try LabelledFeatures(
+        set: set, vectors: rows, count: kept.count, width: width, labels: kept.map { labels[$0] },
+        classNames: dataset.classNames, images: kept)
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import Compute
+import Files
+
+/// What tells a data set from another of the same size, without reading all of it.
+public struct DataFingerprint: Sendable, Equatable {
+  public let images: Int
+  /// A digest of the files' paths below their folder, in order; empty where images have no names.
+  public let names: String
+  /// A digest of pieces of up to 256 images.
+  public let content: String
+
+  public init(images: Int, names: String, content: String) {
+    (self.images, self.names, self.content) = (images, names, content)
+  }
+
+  /// How this data set differs from one a run was saved with, in words; nil where no difference shows.
+  public func difference(from saved: DataFingerprint) -> String? {
+    if images != saved.images { return "the data set had \(saved.images) images there, it has \(images) here" }
+    if names != saved.names { return "the images' files have other names than there" }
+    return content == saved.content ? nil : "the images are others than there: as many, with other content"
+  }
+}
+
+extension ImageDataset {
+  public var fingerprint: DataFingerprint { fingerprint(sampling: evenlySpread(count)) }
+
+  func fingerprint(sampling indices: [Int]) -> DataFingerprint {
+    var digest = Digest()
+    for index in indices {
+      guard let image = try? image(at: index) else { continue }
+      digest.add(number: index)
+      image.addSample(to: &digest)
+    }
+    return DataFingerprint(images: count, names: "", content: digest.text)
+  }
+}
+
+/// Up to 256 of `count` indices.
+private func evenlySpread(_ count: Int) -> [Int] {
+  let most = min(count, 256)
+  return (0..<most).map { $0 * count / most }
+}
+
+extension Image {
+  /// Sizes, and up to 16 pieces of 256 bytes, evenly spread.
+  fileprivate func addSample(to digest: inout Digest) {
+    for size in [height, width, channels, memory.element.stride] { digest.add(number: size) }
+    let bytes = UnsafeRawBufferPointer(
+      start: memory.start + offset * memory.element.stride, count: height * width * channels * memory.element.stride)
+    let piece = min(bytes.count, 256)
+    for place in 0..<16 {
+      let start = (bytes.count - piece) * place / 15
+      digest.add(UnsafeRawBufferPointer(rebasing: bytes[start..<start + piece]))
+    }
+  }
+}
+
+extension ImageFolder {
+  /// Names of all files; sizes and four kilobytes of some.
+  public var fingerprint: DataFingerprint { fingerprint(of: 0..<count) }
+
+  /// The same of some of the images.
+  func fingerprint(of indices: some RandomAccessCollection<Int>) -> DataFingerprint {
+    var (names, content) = (Digest(), Digest())
+    let root = path.bytes.count
+    for index in indices { names.add(UnsafeRawBufferPointer(rebasing: pathBytes(at: index).dropFirst(root))) }
+    for place in evenlySpread(indices.count) {
+      let index = indices[indices.index(indices.startIndex, offsetBy: place)]
+      guard let path = path(at: index), let file = try? ReadableFile(path: path) else { continue }
+      content.add(number: place)
+      content.add(number: file.size)
+      let count = min(file.size, 4096)
+      content.add((try? file.bytes(at: (file.size - count) / 2, count: count)) ?? [])
+    }
+    return DataFingerprint(images: indices.count, names: names.text, content: content.text)
+  }
+}
+
+extension ImageSubset {
+  public var fingerprint: DataFingerprint {
+    (base as? ImageFolder)?.fingerprint(of: indices) ?? fingerprint(sampling: evenlySpread(count))
+  }
+}
+
+/// FNV-1a, 64 bits: tells data apart that nobody made to look alike.
+private struct Digest {
+  private var state: UInt64 = 0xCBF2_9CE4_8422_2325
+
+  mutating func add(_ bytes: UnsafeRawBufferPointer) {
+    for byte in bytes { state = (state ^ UInt64(byte)) &* 0x100_0000_01B3 }
+  }
+
+  mutating func add(_ bytes: [UInt8]) { bytes.withUnsafeBytes { add($0) } }
+
+  mutating func add(number: Int) { withUnsafeBytes(of: Int64(number).littleEndian) { add($0) } }
+
+  /// 16 hexadecimal digits.
+  var text: String {
+    let digits = String(state, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}

@@ -1,0 +1,27 @@
+import Compute
+import Files
+import Glibc
+
+/// Where a folder has weights, preferred first: a run's, and a published model's.
+enum RunFiles {
+  static let ofEncoder = ["encoder.safetensors", "checkpoints/last.safetensors", "model.safetensors"]
+  static let ofModel = ["checkpoints/last.safetensors", "model.safetensors"]
+}
+
+/// The file of weights that a path means: the path itself, or the first of some files where it is a folder.
+///
+/// - Throws: `CheckpointError` for a folder that has none of them.
+func weightsFile(at path: some FilePathConvertible, names: [String]) throws -> FilePath {
+  let folder = path.filePath
+  guard isFolder(folder) else { return folder }
+  func file(_ name: String) -> FilePath { folder.appending(FilePath(name)) }
+  if let found = names.map(file).first(where: { isFile($0) }) { return found }
+  let others = ["model.safetensors.index.json", "pytorch_model.bin", "encoder.safetensors"].filter {
+    isFile(file($0))
+  }
+  throw CheckpointError(
+    path: folder.text,
+    problem: "is a folder, wanted a file, or a folder with \(names.joined(separator: " or "))"
+      + (others.first.map { "; it has \($0), which is none of them" } ?? ""),
+    systemError: SystemError(code: EISDIR, path: folder))
+}

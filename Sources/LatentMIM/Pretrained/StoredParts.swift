@@ -1,0 +1,78 @@
+import Compute
+import Files
+import Networks
+import Tensors
+
+// How an encoder of another project lies in this project's files: the network under this project's names, LayerScale
+// and the positions of leading tokens taken in; its tables; and in the metadata what neither tells.
+
+private let sharedTable = "encoder.relative_position_bias_table"
+private func blockTable(_ block: Int) -> String { "encoder.blocks.\(block).attn.relative_position_bias_table" }
+
+extension PretrainedParts {
+  func json(_ shape: EncoderShape) -> JSONValue {
+    [
+      "family": .string(family), "antialias": .bool(antialias), "class_token": .bool(shape.hasClassToken),
+      "registers": .integer(shape.registers), "epsilon": JSONValue(shape.epsilon), "positions": .bool(positions != nil),
+      "bias_tables": .integer(relative?.tables.count ?? 0),
+    ]
+  }
+
+  func addTables(to writer: inout SafetensorsWriter) throws {
+    if let positions {
+      try writer.add(positionTableName("encoder"), shape: positions.shape, values: positions.values)
+    }
+    guard let tables = relative?.tables else { return }
+    for (block, table) in tables.enumerated() {
+      try writer.add(tables.count == 1 ? sharedTable : blockTable(block), shape: table.shape, values: table.values)
+    }
+  }
+}
+
+extension WeightReader {
+  /// The encoder in a file that `Encoder.save` wrote for one of another project.
+  ///
+  /// - Throws: `JSONError`, `CheckpointError`, `WeightsError`, `OutOfMemory`.
+  func storedPretrainedEncoder(_ configuration: ModelConfiguration, _ text: String) throws -> Encoder {
+    let source = "\(title), metadata '\(FileKey.pretrained)'"
+    let json = JSONCursor(try JSONValue(parsing: text, source: source), source: source)
+    try json.refuseKeys(
+      otherThan: ["family", "antialias", "class_token", "registers", "epsilon", "positions", "bias_tables"])
+    try checkSize(configuration)
+    var shape = configuration.encoderShape(projects: false)
+    shape.hasClassToken = try json.member("class_token").bool()
+    (shape.registers, shape.epsilon) = (try json.member("registers").int(), try json.member("epsilon").float())
+    let tableCount = try json.member("bias_tables").int()
+    guard (0...4096).contains(shape.registers), [0, 1, configuration.depth].contains(tableCount) else {
+      throw CheckpointError(
+        path: source,
+        problem: "has \(shape.registers) registers and \(tableCount) bias tables of \(configuration.depth) blocks")
+    }
+    guard shape.epsilon > 0 else {
+      throw CheckpointError(path: source, problem: "epsilon is \(shape.epsilon), wanted > 0")
+    }
+    let network = try VisionTransformer(shape)
+    func table(_ name: String, _ shape: [Int]) throws -> TensorSlot {
+      TensorSlot(name: name, shape: shape, buffer: try Buffer(count: shape.reduce(1, *), repeating: 0))
+    }
+    let positions =
+      try json.member("positions").bool()
+      ? try table(positionTableName("encoder"), [configuration.numPatches, configuration.width]) : nil
+    let entries = RelativePositions.entries(
+      rows: configuration.rows, columns: configuration.columns, hasClassToken: shape.hasClassToken)
+    let tables = try (0..<tableCount).map {
+      try table(tableCount == 1 ? sharedTable : blockTable($0), [entries, configuration.heads])
+    }
+    try fill(network.namedParameters(prefix: "encoder").map(\.place) + (positions.map { [$0] } ?? []) + tables) { _ in
+      false
+    }
+    let relative = RelativePositions(
+      tables: try tables.map { try Tensor(shape: $0.shape, buffer: $0.buffer) }, rows: configuration.rows,
+      columns: configuration.columns, heads: configuration.heads, hasClassToken: shape.hasClassToken)
+    let parts = PretrainedParts(
+      family: try json.member("family").string(), antialias: try json.member("antialias").bool(),
+      positions: try positions.map { try Tensor(shape: $0.shape, buffer: $0.buffer) },
+      relative: tables.isEmpty ? nil : relative)
+    return Encoder(configuration, network, pretrained: parts)
+  }
+}

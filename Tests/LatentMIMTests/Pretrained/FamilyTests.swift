@@ -1,0 +1,133 @@
+import Files
+import Tensors
+import Testing
+
+@testable import LatentMIM
+
+/// Which names of a checkpoint become which of the network's, family by family.
+@Suite struct FamilyTests {
+  private static let (width, heads, side) = (8, 2, 2)
+
+  /// Names and shapes of an encoder of one block on a grid of 2 × 2 patches, as most projects have them.
+  private static let common: [String: [Int]] = {
+    var shapes = [
+      "patch_embed.proj.weight": [8, 3, 2, 2], "patch_embed.proj.bias": [8], "norm.weight": [8], "norm.bias": [8],
+      "blocks.0.attn.qkv.weight": [24, 8], "blocks.0.attn.proj.weight": [8, 8], "blocks.0.attn.proj.bias": [8],
+      "blocks.0.mlp.fc1.weight": [32, 8], "blocks.0.mlp.fc1.bias": [32], "blocks.0.mlp.fc2.weight": [8, 32],
+      "blocks.0.mlp.fc2.bias": [8],
+    ]
+    for norm in ["norm1", "norm2"] { for part in ["weight", "bias"] { shapes["blocks.0.\(norm).\(part)"] = [8] } }
+    return shapes
+  }()
+  private static let plain: [String: [Int]] = [
+    "cls_token": [1, 1, 8], "pos_embed": [1, 5, 8], "blocks.0.attn.qkv.bias": [24],
+  ]
+  private static let beit: [String: [Int]] = [
+    "cls_token": [1, 1, 8], "blocks.0.attn.q_bias": [8], "blocks.0.attn.v_bias": [8], "blocks.0.gamma_1": [8],
+    "blocks.0.gamma_2": [8],
+  ]
+  private static let ownTable = ["blocks.0.attn.relative_position_bias_table": [12, 2]]
+  private static let sharedTable = ["rel_pos_bias.relative_position_bias_table": [12, 2]]
+  private static let layerScale = ["blocks.0.ls1.gamma": [8], "blocks.0.ls2.gamma": [8]]
+
+  /// A checkpoint: the encoder's tensors, what stands before their names, what else is there, and the family.
+  struct Checkpoint: CustomTestStringConvertible, Sendable {
+    let family: String
+    var prefix = ""
+    var own: [String: [Int]]
+    var others: [String: [Int]] = [:]
+    var testDescription: String { "\(family) behind '\(prefix)'" }
+  }
+
+  static let checkpoints = [
+    Checkpoint(family: "timm", own: plain),
+    Checkpoint(
+      family: "timm", prefix: "model.", own: plain.merging(layerScale) { $1 }.merging(["reg_token": [1, 2, 8]]) { $1 }),
+    Checkpoint(family: "dino", prefix: "teacher.backbone.", own: plain, others: ["student.backbone.norm.weight": [8]]),
+    Checkpoint(
+      family: "dinov2", own: plain.merging(layerScale) { $1 },
+      others: ["mask_token": [1, 8]]),
+    Checkpoint(
+      family: "ibot", prefix: "teacher.backbone.", own: plain, others: ["teacher.backbone.masked_embed": [1, 8]]),
+    Checkpoint(
+      family: "moco_v3", prefix: "module.base_encoder.", own: plain, others: ["module.momentum_encoder.norm.bias": [8]]),
+    Checkpoint(family: "moco_v3", prefix: "momentum_encoder.", own: plain),
+    Checkpoint(
+      family: "ijepa", prefix: "target_encoder.module.",
+      own: ["pos_embed": [1, 4, 8], "blocks.0.attn.qkv.bias": [24]], others: ["predictor.module.mask_token": [1, 1, 8]]),
+    Checkpoint(family: "ijepa", prefix: "encoder.", own: ["pos_embed": [1, 4, 8], "blocks.0.attn.qkv.bias": [24]]),
+    Checkpoint(family: "mae", own: plain, others: ["decoder_embed.weight": [4, 8], "mask_token": [1, 1, 4]]),
+    Checkpoint(
+      family: "simmim", prefix: "encoder.", own: beit.merging(sharedTable) { $1 },
+      others: ["encoder.mask_token": [1, 1, 8], "decoder.0.bias": [3]]),
+    Checkpoint(family: "beit", own: beit.merging(ownTable) { $1 }, others: ["mask_token": [1, 1, 8]]),
+    Checkpoint(family: "beit", prefix: "encoder.", own: beit.merging(sharedTable) { $1 }),
+  ]
+
+  /// Every family of the list has a checkpoint here.
+  @Test func allFamiliesAreTested() {
+    #expect(Set(Self.checkpoints.map(\.family)) == Set(EncoderFamily.all.map(\.name)))
+  }
+
+  @Test(arguments: checkpoints)
+  func namesBecomeOurs(_ checkpoint: Checkpoint) throws {
+    let own = Self.common.merging(checkpoint.own) { $1 }
+    let source = Numbers(own.reduce(into: checkpoint.others) { $0[checkpoint.prefix + $1.key] = $1.value })
+    func values(_ name: String) -> [Float] { source.values(checkpoint.prefix + name) }
+    let options = JSONCursor(["heads": 2], source: "options")
+    let encoder = try Encoder.load(source, title: "test", options: options).encoder
+    #expect(encoder.family == checkpoint.family)
+    #expect((encoder.configuration.rows, encoder.configuration.columns, encoder.configuration.patchSize) == (2, 2, 2))
+    #expect(encoder.hasClassToken == (checkpoint.own["cls_token"] != nil))
+    let found = Dictionary(
+      uniqueKeysWithValues: encoder.network.namedParameters().map { ($0.name, $0.parameter.tensor.values) })
+    // Row, column, channel: number 4 of a patch is channel 1 of its second pixel, number 5 of the convolution.
+    #expect(found["embed.proj.weight"]?[4] == values("patch_embed.proj.weight")[5])
+    #expect(found["embed.proj.weight"]?.sorted() == values("patch_embed.proj.weight").sorted())
+    for name in [
+      "norm.weight", "blocks.0.norm1.bias", "blocks.0.norm2.weight", "blocks.0.attn.qkv.weight",
+      "blocks.0.mlp.fc1.bias",
+    ] {
+      #expect(found[name] == values(name), "\(name)")
+    }
+    let bias =
+      own["blocks.0.attn.q_bias"] == nil
+      ? values("blocks.0.attn.qkv.bias")
+      : values("blocks.0.attn.q_bias") + [Float](repeating: 0, count: 8) + values("blocks.0.attn.v_bias")
+    #expect(found["blocks.0.attn.qkv.bias"] == bias)
+    for (name, factors) in [("attn.proj", ["ls1.gamma", "gamma_1"]), ("mlp.fc2", ["ls2.gamma", "gamma_2"])] {
+      let factor = factors.map { "blocks.0.\($0)" }.first { own[$0] != nil }.map(values)
+      let weight = values("blocks.0.\(name).weight")
+      let wanted = weight.enumerated().map { $1 * (factor?[$0 * 8 / weight.count] ?? 1) }
+      #expect(found["blocks.0.\(name).weight"] == wanted, "\(name)")
+    }
+    if let token = found["cls_token"] {
+      let position = own["pos_embed"] == nil ? [Float](repeating: 0, count: 8) : Array(values("pos_embed").prefix(8))
+      #expect(token == zip(values("cls_token"), position).map(+))
+    }
+    let patches = own["pos_embed"] == nil ? nil : Array(values("pos_embed").suffix(32))
+    #expect(encoder.pretrained?.positions?.values == patches)
+    let tables = own.keys.filter { $0.hasSuffix("relative_position_bias_table") }.map(values)
+    #expect(encoder.pretrained?.relative?.tables.map(\.values) ?? [] == tables)
+  }
+}
+
+/// Tensors of different numbers under given names and shapes.
+private struct Numbers: TensorSource {
+  private let shapes: [String: [Int]]
+
+  init(_ shapes: [String: [Int]]) { self.shapes = shapes }
+
+  var names: [String] { shapes.keys.sorted() }
+  func shape(of name: String) throws -> [Int] { shapes[name] ?? [] }
+  func unreadableType(of name: String) throws -> String? { nil }
+
+  func values(_ name: String) -> [Float] {
+    let start = Float(names.firstIndex(of: name) ?? 0)
+    return (0..<(shapes[name] ?? []).reduce(1, *)).map { start + Float($0) / 1024 }
+  }
+
+  func read(_ name: String, into buffer: UnsafeMutableBufferPointer<Float>) throws {
+    _ = buffer.update(fromContentsOf: values(name))
+  }
+}

@@ -1,0 +1,126 @@
+"""Rows computed for the images of a data set: a few at a time, in memory or into a file, and which images they are."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import warnings
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from latentmim import _latentmim as _native
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from latentmim._arrays import FloatArray, PathLike
+    from latentmim.data import Dataset
+    from latentmim.encoder import Encoder
+
+# Images between two steps of the progress bar, and answers to Ctrl-C.
+CHUNK = 64
+
+Compute: TypeAlias = "Callable[[NDArray[np.int64], FloatArray], None]"
+
+
+def features(
+    encoder: Encoder,
+    data: Dataset,
+    indices: NDArray[np.int64],
+    options: str,
+    is_dense: bool,
+    *,
+    out: PathLike | None = None,
+    progress: bool = False,
+) -> FloatArray:
+    """Features of images of a data set, options as the core reads them: [count, C], or [count, tokens, C]."""
+    width, channels = _native.encoder_features_width(encoder._handle, options), encoder.config.width
+    shape = (len(indices), width // channels, channels) if is_dense else (len(indices), width)
+
+    def compute(part: NDArray[np.int64], place: FloatArray) -> None:
+        _native.encoder_dataset_features(encoder._handle, data._handle, part, options, place)
+
+    if out is None:
+        rows = in_memory(indices, width, compute, "features", progress).reshape(shape)
+    else:
+        rows = in_file(out, shape, indices, compute, "features", progress)
+    warn_of_unread("features", data, indices, rows)
+    return rows
+
+
+def in_memory(indices: NDArray[np.int64], width: int, compute: Compute, name: str, progress: bool) -> FloatArray:
+    """[count, width], the rows of images with these indices."""
+    rows = np.empty((len(indices), width), np.float32)
+    with _bar(len(indices), name, progress) as bar:
+        for first in range(0, len(indices), CHUNK):
+            part = indices[first : first + CHUNK]
+            compute(part, rows[first : first + CHUNK])
+            bar.update(len(part))
+    return rows
+
+
+def in_file(
+    path: PathLike,
+    shape: tuple[int, ...],
+    indices: NDArray[np.int64],
+    compute: Compute,
+    name: str,
+    progress: bool,
+) -> FloatArray:
+    """The same in an .npy file of an array [count, …], written whole or not at all; read from there as it is used."""
+    place = os.path.abspath(os.fsdecode(path))
+    number, beside = tempfile.mkstemp(prefix=os.path.basename(place) + ".", dir=os.path.dirname(place))
+    try:
+        with os.fdopen(number, "wb") as file, _bar(len(indices), name, progress) as bar:
+            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for first in range(0, len(indices), CHUNK):
+                part = indices[first : first + CHUNK]
+                rows = np.empty((len(part), int(np.prod(shape[1:]))), np.float32)
+                compute(part, rows)
+                file.write(rows.astype("<f4", copy=False).data)
+                bar.update(len(part))
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(beside, 0o666 & ~_umask())
+        os.replace(beside, place)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
+        raise
+    written: FloatArray = np.load(place, mmap_mode="r" if np.prod(shape) else None)
+    return written
+
+
+def warn_of_unread(name: str, data: Dataset, indices: NDArray[np.int64], rows: FloatArray) -> None:
+    """Say which images have rows of NaN: those that could not be read."""
+    first = rows[:, 0] if rows.ndim == 2 else rows[:, 0, 0]
+    unread = indices[np.isnan(first)]
+    if not len(unread):
+        return
+    paths: Any = getattr(data, "paths", None)
+    named = [str(paths[i]) if paths else f"image {i}" for i in unread[:3]]
+    rest = " and others" if len(unread) > 3 else ""
+    warnings.warn(
+        f"{name}: {len(unread)} of {len(indices)} images cannot be read, their rows are NaN: {', '.join(named)}{rest}",
+        UserWarning,
+        stacklevel=4,
+    )
+
+
+@contextlib.contextmanager
+def _bar(total: int, name: str, shown: bool) -> Iterator[Any]:
+    from tqdm.auto import tqdm
+
+    with tqdm(total=total, desc=name, unit="image", disable=not shown, leave=False) as bar:
+        yield bar
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,112 @@
+"""`latentmim evaluate`: its options, and what it prints."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+from latentmim import _arrays
+from latentmim.commands.shared import add_encoder_options, add_precision, add_settings, read_encoder, settings, sides
+from latentmim.data import ImageFolder
+from latentmim.evaluate import protocols
+from latentmim.evaluate.features import FeatureOptions
+from latentmim.evaluate.protocols import pixels_nearest_neighbor
+from latentmim.evaluate.running import FUNCTIONS, PROTOCOLS, score
+from latentmim.evaluate.suites import suite
+from latentmim.evaluate.tuning import fine_tune
+from latentmim.names import refuse_unknown
+
+if TYPE_CHECKING:
+    import argparse
+
+    from latentmim.evaluate.results import Report, Result
+
+__all__ = ["add_options", "run"]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command to its parser."""
+    parser.add_argument("weights", help="encoder.safetensors, a checkpoint, or the authors' .pth")
+    parser.add_argument("folder", help="images scored: a sub-folder for each class")
+    parser.add_argument("--train", metavar="FOLDER", help="images that protocols learn from; all but nn need it")
+    parser.add_argument("--protocol", choices=[*PROTOCOLS, "suite"], default="nn", help="(default: nn)")
+    parser.add_argument("--k", type=int, nargs="+", help="numbers of neighbours of knn and knn_uniform")
+    parser.add_argument("--seed", type=int, nargs="+", help="of linear and fine_tune; of few_shot one for each run")
+    parser.add_argument("--pooling", choices=["cls", "mean", "max", "topk_mean"], help="(default: the protocol's)")
+    parser.add_argument("--layer", type=int, help="block behind which features are taken (default: the last)")
+    parser.add_argument(
+        "--size", type=int, nargs="+", metavar="PIXELS", help="HEIGHT WIDTH that the encoder sees, or one"
+    )
+    add_precision(parser)
+    add_settings(parser, "epochs=50")
+    parser.add_argument("--out", metavar="FILE", help="where fine_tune leaves the trained encoder (safetensors)")
+    parser.add_argument("--json", metavar="FILE", help="write everything that was found")
+    parser.add_argument("--pixels", action="store_true", help="score raw pixels too (nn)")
+    add_encoder_options(parser)
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Evaluate as the command line says. Prints rows of a table."""
+    images = ImageFolder(chosen.folder)
+    train = None if chosen.train is None else ImageFolder(chosen.train)
+    if train is None and chosen.protocol not in ("nn", "suite"):
+        raise ValueError(f"--protocol {chosen.protocol} learns from a training set: --train FOLDER is wanted")
+    if chosen.out is not None and chosen.protocol != "fine_tune":
+        raise ValueError("--out: only --protocol fine_tune trains an encoder to be written")
+    encoder = read_encoder(chosen.weights, chosen)
+    options, features = _options(chosen), _features(chosen)
+    if chosen.pixels:
+        print(pixels_nearest_neighbor(images))
+    found: Result | Report
+    if chosen.protocol == "suite":
+        if options or features:
+            raise ValueError("--protocol suite takes every protocol with its defaults: no other options go with it")
+        found = suite(encoder, train, images)
+    elif chosen.protocol == "fine_tune":
+        assert train is not None
+        tuned = fine_tune(encoder, train, images, **options, **features)
+        if chosen.out is not None:
+            tuned.encoder.save(chosen.out)
+        found = tuned.result
+    else:
+        found = score(chosen.protocol, options, encoder, train, images, True, cast("FeatureOptions", features))
+    print(found)
+    if chosen.json:
+        with open(_arrays.path(chosen.json), "w", encoding="utf-8") as file:
+            json.dump(found.to_dict(), file)
+
+
+def _options(chosen: argparse.Namespace) -> dict[str, Any]:
+    """The protocol's."""
+    several = chosen.protocol in ("knn", "few_shot")
+    if chosen.protocol != "suite":
+        refuse_unknown(f"--protocol {chosen.protocol}", settings(chosen), _known(chosen.protocol))
+    options = {name: value for name, value in settings(chosen).items() if name not in FeatureOptions.__annotations__}
+    if chosen.k is not None:
+        options["k"] = chosen.k if several or len(chosen.k) > 1 else chosen.k[0]
+    if chosen.seed is not None:
+        options["seeds" if several else "seed"] = chosen.seed if several or len(chosen.seed) > 1 else chosen.seed[0]
+    return options
+
+
+def _known(protocol: str) -> list[str]:
+    """What `--set` may name."""
+    function = fine_tune if protocol == "fine_tune" else getattr(protocols, FUNCTIONS[protocol], None)
+    parameters = [] if function is None else list(inspect.signature(function).parameters.values())
+    own = [item.name for item in parameters if item.kind is item.KEYWORD_ONLY and item.name != "progress"]
+    return [*own, *FeatureOptions.__annotations__]
+
+
+def _features(chosen: argparse.Namespace) -> dict[str, Any]:
+    """How images become vectors; `--set` may name these, too."""
+    features = {name: value for name, value in settings(chosen).items() if name in FeatureOptions.__annotations__}
+    if chosen.pooling is not None:
+        features["pooling"] = chosen.pooling
+    if chosen.layer is not None:
+        features["layer"] = chosen.layer
+    if chosen.precision is not None:
+        features["precision"] = chosen.precision
+    if (size := sides(chosen.size)) is not None:
+        features["size"] = size
+    return features

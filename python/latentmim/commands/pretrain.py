@@ -1,0 +1,52 @@
+"""`latentmim pretrain`: from a folder of images to an encoder."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from latentmim.commands.shared import add_precision, add_settings, settings
+from latentmim.config import PRESETS
+from latentmim.data import ImageFolder
+from latentmim.pretraining import pretrain
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["add_options", "run"]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command to its parser."""
+    parser.add_argument("folder")
+    parser.add_argument("--out", required=True, help="folder of the run; run again to go on")
+    parser.add_argument("--size", help="vit_tiny … vit_huge (default: by the number of images)")
+    parser.add_argument("--preset", choices=PRESETS, default="official")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--validation", help="folder with a sub-folder for each class")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--skip-unreadable", action="store_true", help="leave out files that cannot be read")
+    parser.add_argument("--restart", action="store_true", help="start over; a run that is there is set aside")
+    add_precision(parser)
+    add_settings(parser, "patch_gap=2")
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Train as the command line says: prints the folder of the run."""
+    options: dict[str, Any] = settings(chosen)
+    for name in ("epochs", "batch_size", "precision"):
+        if getattr(chosen, name) is not None:
+            options[name] = getattr(chosen, name)
+    photos = ImageFolder(chosen.folder, on_error="skip" if chosen.skip_unreadable else "fail")
+    try:
+        pretrain(
+            photos, chosen.out, size=chosen.size, preset=chosen.preset, validation=chosen.validation, seed=chosen.seed,
+            resume=False if chosen.restart else "auto", **options,
+        )  # fmt: skip
+    except ValueError as error:
+        # What Python's users write, as it is called here.
+        raise ValueError(str(error).replace("`out`", "--out").replace("resume=False", "--restart")) from None
+    for path, reason in photos.skipped:
+        print(f"skipped {path}: {reason}", file=sys.stderr)
+    print(chosen.out)

@@ -1,0 +1,80 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, get_args
+
+from latentmim.config import Precision
+from latentmim.encoder import load_encoder
+
+if TYPE_CHECKING:
+    import argparse
+
+    from latentmim.encoder import Encoder
+
+__all__ = ["add_encoder_options", "add_precision", "add_settings", "read_encoder", "settings", "sides"]
+
+
+def add_encoder_options(parser: argparse.ArgumentParser) -> None:
+    """What weights of other projects do not tell of their encoder."""
+    group = parser.add_argument_group("how weights are read", "for weights that do not tell it themselves")
+    group.add_argument("--heads", type=int, help="attention heads")
+    group.add_argument("--mean", type=float, nargs="+", help="what is subtracted from pixels in 0 … 1, by channel")
+    group.add_argument("--std", type=float, nargs="+", help="what they are divided by then")
+    group.add_argument("--prefix", help="what stands before the names of the encoder's weights")
+    group.add_argument("--family", help="whose names they are, e.g. dinov2 (docs/encoders.md)")
+
+
+def read_encoder(path: str, chosen: argparse.Namespace) -> Encoder:
+    """The encoder of a file, read as the options of `add_encoder_options` say."""
+    options: dict[str, Any] = {name: getattr(chosen, name) for name in ("heads", "mean", "std", "prefix", "family")}
+    return load_encoder(path, **{name: value for name, value in options.items() if value is not None})
+
+
+def add_precision(parser: argparse.ArgumentParser) -> None:
+    """What the operands of products are rounded to."""
+    parser.add_argument("--precision", choices=get_args(Precision), help="of products (bf16 needs AVX512-BF16)")
+
+
+def add_settings(parser: argparse.ArgumentParser, example: str) -> None:
+    """Any other option, by name."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"any other option: {example} (repeatable)",
+    )
+
+
+def settings(chosen: argparse.Namespace) -> dict[str, Any]:
+    """The options of `add_settings`: values are JSON, or text.
+
+    Raises:
+        ValueError: one has no "=".
+
+    """
+    return dict(map(_setting, chosen.set))
+
+
+def sides(size: list[int] | None) -> int | tuple[int, int] | None:
+    """One number, or height and width.
+
+    Raises:
+        ValueError: there are more.
+
+    """
+    if size is not None and len(size) > 2:
+        raise ValueError(f"--size: has {len(size)} numbers, wanted HEIGHT WIDTH or one for both")
+    return None if size is None else size[0] if len(size) == 1 else (size[0], size[1])
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise ValueError(f"--set {text}: wanted NAME=VALUE")
+    try:
+        return name.replace("-", "_"), json.loads(value)
+    except ValueError:
+        return name.replace("-", "_"), value

@@ -1,0 +1,224 @@
+"""What `Trainer.fit` does around the steps: log, scores, checkpoints, Ctrl-C, going back from a collapse."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+import warnings
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from latentmim import _latentmim as _native
+from latentmim.diagnostics import CollapseError
+from latentmim.interrupts import Interrupts
+from latentmim.progress import Bar, Pace
+
+if TYPE_CHECKING:
+    from latentmim._arrays import PathLike
+    from latentmim.data import Dataset
+    from latentmim.history import Metrics
+    from latentmim.runs import RunFolder
+    from latentmim.training import Trainer
+
+__all__ = ["Ending", "Fitting", "Resume"]
+
+Resume: TypeAlias = "Literal['auto'] | bool | PathLike"
+Ending: TypeAlias = Literal["finished", "finished before", "interrupted", "rolled back"]
+
+
+class Fitting:
+    """Trains to the end and keeps the folder of the run. Arguments as for `Trainer`."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        folder: RunFolder | None,
+        validation: Dataset | None,
+        on_collapse: Literal["stop", "roll_back"],
+        log_every: int,
+        **every: float | None,
+    ) -> None:
+        for name, value in (every | {"log_every": log_every}).items():
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"{name}: is {value}, wanted a finite number above 0")
+        if on_collapse not in ("stop", "roll_back"):
+            raise ValueError(f"on_collapse: is {on_collapse!r}, wanted 'stop' or 'roll_back'")
+        if on_collapse == "roll_back" and folder is None:
+            raise ValueError("on_collapse: is 'roll_back', which needs a folder `out` with checkpoints to go back to")
+        if validation is not None and validation.labels is None:
+            raise ValueError(f"validation: {validation!r} has no labels, which the nearest-neighbour score needs")
+        self.trainer = trainer
+        self.folder = folder
+        self.validation = validation
+        self._on_collapse = on_collapse
+        self._log_every = log_every
+        self._every = every
+        self._owns_folder = False
+        self._saved_step = -1
+        self._saved_time = 0.0
+        self._is_logged = True
+
+    def run(self, resume: Resume, *, tells_pace: bool = False) -> Ending:
+        """Begin, or go on, and train to the end or until Ctrl-C.
+
+        Args:
+            resume: as for `Trainer.fit`.
+            tells_pace: whether the first steps are taken to say how long the run will take.
+
+        """
+        with contextlib.nullcontext() if self.folder is None else self.folder.lock():
+            self.begin(resume)
+            if self._is_finished:
+                where = "the run" if self.folder is None else self.folder.path
+                print(f"already finished: {where} has all {self.trainer.state.step:,} steps", file=sys.stderr)
+                return "finished before"
+            return self._steps(Pace() if tells_pace else None)
+
+    @property
+    def stopped(self) -> str:
+        """What Ctrl-C has left."""
+        state = self.trainer.state
+        saved = f"; saved in {self.folder.last}, the same call goes on from there" if self.folder else ""
+        return f"stopped after step {state.step} of {state.total_steps}{saved}"
+
+    def begin(self, resume: Resume) -> None:
+        """Restore what is to be resumed, and prepare the folder."""
+        checkpoint = self._checkpoint(resume)
+        if checkpoint is not None:
+            self._restore(checkpoint, resume)
+        if self.folder:
+            self._begin_folder(self.folder, checkpoint)
+        self._saved_time = time.monotonic()
+
+    def _checkpoint(self, resume: Resume) -> PathLike | None:
+        """The checkpoint to go on from."""
+        if not isinstance(resume, bool | str) or (isinstance(resume, str) and resume != "auto"):
+            return resume
+        found = self.folder.last if self.folder and os.path.exists(self.folder.last) else None
+        if resume is True and found is None:
+            where = self.folder.last if self.folder else "no `out` folder"
+            raise FileNotFoundError(f"there is nothing to resume: {where}")
+        return found if resume is True or (resume == "auto" and self.trainer.state.step == 0) else None
+
+    def _restore(self, checkpoint: PathLike, resume: Resume) -> None:
+        try:
+            self.trainer.restore(checkpoint)
+        except ValueError as error:
+            if resume != "auto":
+                raise
+            raise ValueError(f"{error}; wanted another `out`, or resume=False to set that run aside") from None
+
+    def _begin_folder(self, folder: RunFolder, checkpoint: PathLike | None) -> None:
+        trainer = self.trainer
+        if checkpoint is not None and folder.holds(checkpoint):
+            trainer.history = trainer.history.of_lines(folder.history(until=trainer.state.step))
+            self._score_last()
+        elif not self._owns_folder:
+            folder.set_aside()
+        data = {"source": repr(trainer.dataset), **json.loads(_native.trainer_data(trainer._handle))}
+        folder.begin(trainer.model, trainer.config, data, trainer.history)
+        self._owns_folder = True
+        if checkpoint == folder.last:
+            self._saved_step = trainer.state.step
+        elif checkpoint is not None:
+            self._save()
+
+    def _score_last(self) -> None:
+        """The score of the step resumed from, where it was due and failed."""
+        trainer = self.trainer
+        for last in trainer.history[-1:]:
+            if last["step"] == trainer.state.step and "nn_accuracy" not in last and self._is_scored(last):
+                last["nn_accuracy"] = self._score()
+
+    @property
+    def _is_finished(self) -> bool:
+        """Whether there is nothing left to do, nor to write."""
+        state = self.trainer.state
+        is_written = self.folder is None or (self._saved_step == state.step and os.path.exists(self.folder.encoder))
+        return is_written and state.step == state.total_steps
+
+    def _steps(self, pace: Pace | None) -> Ending:
+        trainer = self.trainer
+        with Interrupts() as interrupts, Bar(trainer) as bar:
+            try:
+                while not interrupts.requested and (metrics := trainer.step()) is not None:
+                    self.after_step(metrics)
+                    bar.update(metrics)
+                    if pace and (text := pace.after_step(trainer.state.total_steps - trainer.state.step)):
+                        bar.say(text)
+            except FloatingPointError as error:
+                # What there is now may be beyond repair: it must not replace what was saved.
+                raise FloatingPointError(f"step {trainer.state.step + 1}: {error}; {self._kept}") from None
+            except CollapseError as error:
+                self._roll_back(error)
+                return "rolled back"
+            except Exception:
+                self._save()
+                raise
+            self._save()
+        if self.folder and trainer.state.step == trainer.state.total_steps:
+            trainer.model.encoder.save(self.folder.encoder)
+        return "interrupted" if interrupts.requested else "finished"
+
+    def after_step(self, metrics: Metrics) -> None:
+        """Score, log, checkpoint, in this order: what a checkpoint holds is in the log."""
+        self._is_logged = False
+        is_scored = self._is_scored(metrics)
+        try:
+            if is_scored:
+                metrics["nn_accuracy"] = self._score()
+        finally:
+            is_last = metrics["step"] == self.trainer.state.total_steps
+            if self.folder and (is_scored or is_last or metrics["step"] % self._log_every == 0):
+                self.folder.log(metrics)
+            self._is_logged = True
+        if self.folder and self._is_due("save", metrics):
+            self._save()
+        if self.folder and self._every["keep_every"] and self._is_due("keep", metrics):
+            self._save()
+            self.folder.keep(metrics["epoch"] + 1)
+
+    def _is_scored(self, metrics: Metrics) -> bool:
+        return self.validation is not None and self._is_due("validate", metrics)
+
+    def _score(self) -> float:
+        from latentmim.evaluate import nearest_neighbor
+
+        assert self.validation is not None
+        return nearest_neighbor(self.trainer.model.encoder, self.validation, progress=False).accuracy
+
+    def _is_due(self, what: str, metrics: Metrics) -> bool:
+        """Whether this step ends the epoch, or part of one, that something is done after."""
+        _, total, per_epoch, *_ = self.trainer.state
+        every = self._every[f"{what}_every"]
+        if every is None:
+            return bool(metrics["step"] % per_epoch == 0 and time.monotonic() - self._saved_time > 60)
+        period = max(1, round(every * per_epoch))
+        return bool(metrics["step"] % period == 0 or metrics["step"] == total)
+
+    def _save(self) -> None:
+        """Bring the last checkpoint up to date, unless what there is looks collapsed or is not in the log."""
+        state = self.trainer.state
+        if not self.folder or not self._is_logged or state.looks_collapsed or self._saved_step == state.step:
+            return
+        self.folder.flush_log()
+        self.trainer.save(self.folder.last)
+        self._saved_step = state.step
+        self._saved_time = time.monotonic()
+
+    @property
+    def _kept(self) -> str:
+        """What is left of the run."""
+        if self.folder and self._saved_step >= 0:
+            return f"the last checkpoint, of step {self._saved_step}, is {self.folder.last}"
+        return "no checkpoint was written before it"
+
+    def _roll_back(self, error: CollapseError) -> None:
+        """Go back to the last good state, where there is one and that is wanted; raise otherwise."""
+        if self._on_collapse == "stop" or self.folder is None or self._saved_step < 0:
+            raise CollapseError(f"{error}; {self._kept}") from None
+        self.trainer.restore(self.folder.last)
+        warnings.warn(f"{error}; back at {self.folder.last}, of step {self._saved_step}", RuntimeWarning, stacklevel=5)
+        self.trainer.model.encoder.save(self.folder.encoder)

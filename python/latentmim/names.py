@@ -1,0 +1,52 @@
+"""Names that nobody knows, and those that were probably meant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["nearest", "refuse_unknown"]
+
+# As many names are read at a glance; of more, only near ones are listed.
+FEW = 12
+
+
+def nearest(unknown: Iterable[str], known: Iterable[str]) -> str:
+    """The known names that lie nearest to unknown ones, as the rest of a message: "; did you mean 'heads'?"; all, where
+    they are few and none is near.
+    """
+    names = list(dict.fromkeys(known))
+    near = [match for name in unknown for match in _near(name, names)]
+    if near:
+        return f"; did you mean {' or '.join(map(repr, dict.fromkeys(near)))}?"
+    return f"; known are {', '.join(names)}" if 0 < len(names) <= FEW else ""
+
+
+def refuse_unknown(function: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse options that a function does not have.
+
+    Args:
+        function: as the user calls it.
+        given: names of options.
+        known: all it has.
+
+    Raises:
+        ValueError: names the function, the options, and the nearest known ones.
+
+    """
+    names = list(known)
+    if unknown := [name for name in given if name not in names]:
+        options = f"option{'s' if unknown[1:] else ''} {', '.join(map(repr, unknown))}"
+        raise ValueError(f"{function}: unknown {options}{nearest(unknown, names)}")
+
+
+def _near(name: str, known: list[str]) -> list[str]:
+    """By letters, or by a word that both have."""
+    import difflib
+
+    words = {word for word in name.split("_") if len(word) > 2}
+    shared = [other for other in known if words & set(other.split("_"))]
+    found = difflib.get_close_matches(name, known, n=2, cutoff=0.7)
+    return (found or shared or difflib.get_close_matches(name, known, n=2))[:3]

@@ -1,0 +1,122 @@
+"""The folder of a run: config.json, metrics.jsonl, checkpoints/, encoder.safetensors, pictures/."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import itertools
+import json
+import os
+import shutil
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from latentmim import _arrays
+from latentmim.runs.lock import RunLock
+from latentmim.runs.log import add_metrics, parse_metrics, replace, without_nan, write_metrics
+
+if TYPE_CHECKING:
+    from latentmim._arrays import PathLike
+    from latentmim.config import TrainingConfig
+    from latentmim.model import LatentMIM
+
+__all__ = ["RunFolder"]
+
+
+class RunFolder:
+    """Where a run writes."""
+
+    def __init__(self, path: PathLike) -> None:
+        self.path = _arrays.path(path)
+        if not self.path:
+            raise ValueError("out: is empty, wanted a folder")
+        self.config = os.path.join(self.path, "config.json")
+        self.metrics = os.path.join(self.path, "metrics.jsonl")
+        self.checkpoints = os.path.join(self.path, "checkpoints")
+        self.last = os.path.join(self.checkpoints, "last.safetensors")
+        self.encoder = os.path.join(self.path, "encoder.safetensors")
+        self.pictures = os.path.join(self.path, "pictures")
+
+    def lock(self) -> RunLock:
+        """Keeps other trainers out while it is entered."""
+        return RunLock(self.path)
+
+    def history(self, until: int) -> list[dict[str, Any]]:
+        """The lines of the log up to a step, for `begin` to write. A damaged log is kept beside, with a warning."""
+        if not os.path.exists(self.metrics):
+            return []
+        lines, problem = parse_metrics(self.metrics)
+        if problem is not None:
+            kept = f"{self.metrics}.damaged"
+            shutil.copyfile(self.metrics, kept)
+            warnings.warn(f"{problem}; {kept} keeps the file as it was", RuntimeWarning, stacklevel=4)
+        return [line for line in lines if line["step"] <= until]
+
+    def settings(self) -> dict[str, Any] | None:
+        """What config.json holds; None where there is none.
+
+        Raises:
+            OSError: it cannot be read.
+            ValueError: it is damaged; the message names it.
+
+        """
+        try:
+            with open(self.config, encoding="utf-8") as file:
+                found = json.load(file)
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise ValueError(f"{self.config}: no JSON ({error})") from None
+        if not isinstance(found, dict):
+            raise ValueError(f"{self.config}: no JSON object")
+        return found
+
+    def holds(self, checkpoint: PathLike) -> bool:
+        """Whether a checkpoint is one of this run."""
+        return os.path.dirname(os.path.realpath(checkpoint)) == os.path.realpath(self.checkpoints)
+
+    def set_aside(self) -> None:
+        """Move an earlier run's files, if it left any weights, to `previous-1` (or -2, …), a run's folder in turn."""
+        if not os.path.exists(self.encoder) and not glob.glob(os.path.join(glob.escape(self.checkpoints), "*")):
+            return
+        numbered = (os.path.join(self.path, f"previous-{number}") for number in itertools.count(1))
+        place = next(path for path in numbered if not os.path.exists(path))
+        os.mkdir(place)
+        for path in (self.config, self.metrics, self.checkpoints, self.encoder, self.pictures):
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(path, os.path.join(place, os.path.basename(path)))
+
+    def begin(
+        self, model: LatentMIM, training: TrainingConfig, data: dict[str, Any], history: list[dict[str, Any]]
+    ) -> None:
+        """Make the folder, write the configuration, and bring the log to what has really happened."""
+        os.makedirs(self.checkpoints, exist_ok=True)
+        configuration = {
+            "model": model.config.to_dict(),
+            "training": training.to_dict(),
+            "data": data,
+            "chance_loss": without_nan(model.chance_loss),
+            "floor_loss": without_nan(model.floor_loss),
+        }
+        replace(self.config, json.dumps(configuration, indent=2, allow_nan=False) + "\n")
+        write_metrics(self.metrics, history)
+
+    def log(self, metrics: dict[str, Any]) -> None:
+        """Add a line to the log."""
+        add_metrics(self.metrics, metrics)
+
+    def flush_log(self) -> None:
+        """Bring the log to the disk: a checkpoint never outlasts the lines of its steps."""
+        with contextlib.suppress(FileNotFoundError), open(self.metrics, "rb") as file:
+            os.fsync(file.fileno())
+
+    def keep(self, epoch: int) -> None:
+        """Keep the last checkpoint under the number of its epoch."""
+        kept = os.path.join(self.checkpoints, f"epoch-{epoch:04}.safetensors")
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(kept)
+        try:
+            # The next save puts another file in the place of `last`; this one stays.
+            os.link(self.last, kept)
+        except OSError:
+            shutil.copy2(self.last, kept)

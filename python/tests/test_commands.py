@@ -1,0 +1,140 @@
+"""The command line: options of encoders wherever one is read, and what is said of options nobody knows."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import SMALL, pixels
+
+import latentmim as lm
+from latentmim import cli
+from latentmim.names import nearest
+
+
+@pytest.fixture
+def weights(model: lm.LatentMIM, tmp_path: Path) -> str:
+    path = tmp_path / "encoder.safetensors"
+    model.encoder.save(path)
+    return str(path)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> str:
+    """The same weights without a configuration, which could tell how many heads there are."""
+    from safetensors.numpy import load_file, save_file
+
+    path = tmp_path / "bare.safetensors"
+    lm.LatentMIM(**SMALL | {"grid": 4}).save(path)
+    save_file(load_file(path), path)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda data: lm.LatentMIM(num_heads=3), "LatentMIM: unknown option 'num_heads'; did you mean 'heads'"),
+        (lambda data: lm.LatentMIM.load("x", patchsize=4), r"LatentMIM\.load: .*did you mean 'patch_size'"),
+        (lambda data: lm.Trainer(lm.LatentMIM(**SMALL), data, epochs=1, batch_size=4, learning_rate=1.0),
+         "Trainer: .*did you mean 'base_learning_rate'"),
+        (lambda data: lm.pretrain(data, "nowhere", bacth_size=4), "pretrain: .*did you mean 'batch_size'"),
+        (lambda data: lm.load_encoder("x", familly="timm"), "load_encoder: .*did you mean 'family'"),
+        (lambda data: lm.evaluate.knn(lm.LatentMIM(**SMALL).encoder, data, data, neighbours=5),
+         "knn: unknown option 'neighbours'; known are k, "),
+        (lambda data: lm.evaluate.linear_probe(lm.LatentMIM(**SMALL).encoder, data, data, pool="cls"),
+         "linear_probe: .*did you mean 'pooling'"),
+        (lambda data: lm.evaluate.fine_tune(lm.LatentMIM(**SMALL).encoder, data, data, lr=1, foo=2),
+         "fine_tune: unknown options 'lr', 'foo'"),
+        (lambda data: lm.plot.neighbors(lm.LatentMIM(**SMALL).encoder, data, layers=5), "neighbors: .*'layer'"),
+    ],
+)  # fmt: skip
+def test_unknown_options_name_what_was_meant(call: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=f"^{said}") as found:
+        call(lm.Arrays(pixels(8), np.arange(8) % 2))
+    assert len(str(found.value)) < 300
+
+
+def test_nearest() -> None:
+    assert nearest(["depht"], ["depth", "width"]) == "; did you mean 'depth'?"
+    assert nearest(["nonsense"], ["depth", "width"]) == "; known are depth, width"
+    assert nearest(["nonsense"], map(str, range(100))) == ""
+    assert nearest(["nonsense"], []) == ""
+
+
+def test_unknown_options_of_commands(weights: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["evaluate", weights, str(folder), "--neighbours", "5"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("latentmim evaluate: unknown --neighbours")
+    with pytest.raises(SystemExit):
+        cli.main(["pretrain", str(folder), "--out", "x", "--batchsize=5"])
+    assert "unknown --batchsize; did you mean '--batch-size'" in capsys.readouterr().err
+    assert cli.main(["evaluate", weights, str(folder), "--set", "nonsense=1"]) == 1
+    assert "--protocol nn: unknown option 'nonsense'; known are size, " in capsys.readouterr().err
+
+
+def test_encoders_are_read_as_options_say(bare: str, folder: Path, tmp_path: Path, recwarn: Any) -> None:
+    options = ["--heads", "3", "--mean", "0.5", "0.5", "0.5", "--std", "0.2", "0.2", "0.2"]
+    written = str(tmp_path / "found.json")
+    photo = str(next(folder.rglob("*.jpg")))
+    assert cli.main(["inspect", bare, *options]) == 0
+    assert cli.main(["evaluate", bare, str(folder), "--size", "32", "--json", written, *options]) == 0
+    assert json.loads(Path(written).read_text())["test"] == 12
+    out = ["--out", str(tmp_path / "segments.png")]
+    assert cli.main(["segment", bare, photo, "--size", "48", "--precision", "float32", *out, *options]) == 0
+    assert cli.main(["segment", bare, photo, "--size", "1", "2", "3", *out, *options]) == 1
+
+
+def test_prefix_and_family_go_where_weights_are_read(model: lm.LatentMIM, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+
+    def load(path: str, **options: Any) -> lm.Encoder:
+        given.update(options)
+        return model.encoder
+
+    monkeypatch.setattr("latentmim.commands.shared.load_encoder", load)
+    assert cli.main(["inspect", "x.pth", "--prefix", "student.backbone.", "--family", "dinov2"]) == 0
+    assert given == {"prefix": "student.backbone.", "family": "dinov2"}
+
+
+def test_sizes_by_name(weights: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for size in (["--size", "48"], ["--set", "size=48"], ["--set", "size=[48, 48]"]):
+        assert cli.main(["evaluate", weights, str(folder), *size]) == 0
+    assert len(set(capsys.readouterr().out.splitlines())) == 1
+
+
+def test_threads_before_and_behind_the_command(weights: str) -> None:
+    before = lm.thread_count()
+    try:
+        for number, arguments in enumerate(
+            (["--threads", "2", "inspect", weights], ["inspect", weights, "--threads", "3"]), 2
+        ):
+            assert cli.main(arguments) == 0
+            assert lm.thread_count() == number
+    finally:
+        lm.set_thread_count(before)
+
+
+def test_what_is_refused_is_said_in_the_commands_words(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = [part for name, value in SMALL.items() for part in ("--set", f"{name}={json.dumps(value)}")]
+    arguments = [
+        "pretrain",
+        str(folder),
+        "--out",
+        str(tmp_path / "run"),
+        "--epochs",
+        "1",
+        "--batch-size",
+        "6",
+        *settings,
+    ]
+    assert cli.main([*arguments, "--precision", "float32"]) == 0
+    (folder / "cats/01.jpg").rename(folder / "cats/one.jpg")
+    capsys.readouterr()
+    assert cli.main(arguments) == 1
+    assert "wanted another --out, or --restart to set that run aside" in capsys.readouterr().err
+    assert cli.main(["inspect", str(folder)]) == 1
+    assert "config.json: there is no such file" in capsys.readouterr().err
