@@ -115,7 +115,8 @@ public final class Arena: Sendable {
     return doesFit()
   }
 
-  static let physicalBytes = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+  /// Of the machine, or of the container.
+  static let physicalBytes = MemoryLimit.memory.bytes
 
   private func kept(_ state: State) -> Int {
     state.smallKept + state.segments.reduce(0) { $0 + $1.touched - $1.bytesInUse }
@@ -147,6 +148,11 @@ public final class Arena: Sendable {
         state.segments[index].trim()
       }
     }
+  }
+
+  /// Address space taken from the system that is not in use.
+  var reservedBytes: Int {
+    state.withLock { state in state.smallKept + state.segments.reduce(0) { $0 + $1.size - $1.bytesInUse } }
   }
 
   public var statistics: ArenaStatistics {

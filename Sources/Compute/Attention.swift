@@ -168,19 +168,23 @@ private func store(_ sums: UnsafePointer<Float>, rows: Int, width: Int, in place
 private struct AttentionProducts {
   let shape: AttentionShape
   let arithmetic: Arithmetic
+  private let isOwn: Bool
 
   init(_ shape: AttentionShape, _ arithmetic: Arithmetic) {
     self.shape = shape
     self.arithmetic = arithmetic
+    isOwn = usesOwnKernels(arithmetic)
   }
 
   /// [rows, width] · [width, keys]
-  func scoring(_ rows: Int) -> LocalProduct { LocalProduct(rows, shape.keys, shape.headWidth, arithmetic: arithmetic) }
+  func scoring(_ rows: Int) -> LocalProduct { product(rows, shape.keys, shape.headWidth) }
   /// [rows, keys] · [keys, width]
-  func mixing(_ rows: Int) -> LocalProduct { LocalProduct(rows, shape.headWidth, shape.keys, arithmetic: arithmetic) }
+  func mixing(_ rows: Int) -> LocalProduct { product(rows, shape.headWidth, shape.keys) }
   /// [keys, rows] · [rows, width]
-  func collecting(_ rows: Int) -> LocalProduct {
-    LocalProduct(shape.keys, shape.headWidth, rows, arithmetic: arithmetic)
+  func collecting(_ rows: Int) -> LocalProduct { product(shape.keys, shape.headWidth, rows) }
+
+  private func product(_ m: Int, _ n: Int, _ k: Int) -> LocalProduct {
+    LocalProduct(m, n, k, arithmetic: arithmetic, isOwn: isOwn)
   }
 
   /// Floats of the scores of one block, and of the products' scratch memory.

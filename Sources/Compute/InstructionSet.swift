@@ -34,22 +34,33 @@ public enum InstructionSet: String, Sendable, CaseIterable {
   /// Whether this machine has it.
   public var isAvailable: Bool { number <= lmk_best_instruction_set() }
 
-  /// Computes with it from now on.
+  /// Computes with it from now on. Waits until no other thread is in a computation (see `held`).
   ///
-  /// - Throws: `InstructionSetError`.
+  /// - Throws: `InstructionSetError` where the machine does not have it, or inside a computation of this thread;
+  ///   `Interrupted`.
   public static func use(_ name: String) throws {
-    guard let set = InstructionSet(rawValue: name), lmk_set_instruction_set(set.number) != 0 else {
-      throw InstructionSetError(name: name)
-    }
+    guard let set = InstructionSet(rawValue: name), set.isAvailable else { throw InstructionSetError.unavailable(name) }
+    guard !isHeld else { throw InstructionSetError.inUse(name) }
+    try whileNobodyHolds { _ = lmk_set_instruction_set(set.number) }
   }
 }
 
-/// An instruction set that this machine, or this library, does not have.
-public struct InstructionSetError: DescribedError {
-  public let kind = ErrorKind.value
-  public let name: String
+/// Why an instruction set cannot be used.
+public enum InstructionSetError: DescribedError {
+  /// This machine, or this library, does not have it.
+  case unavailable(String)
+  /// The thread that asks is itself in a computation, which began with another one.
+  case inUse(String)
+
+  public var kind: ErrorKind { .value }
+
   public var description: String {
-    let there = InstructionSet.allCases.filter(\.isAvailable).map(\.rawValue)
-    return "instruction set \(quoted([name])) is not available here, wanted \(oneOf(there))"
+    switch self {
+    case .unavailable(let name):
+      let there = InstructionSet.allCases.filter(\.isAvailable).map(\.rawValue)
+      return "instruction set \(quoted([name])) is not available here, wanted \(oneOf(there))"
+    case .inUse(let name):
+      return "instruction set \(quoted([name])) was asked for inside a computation, wanted between two of them"
+    }
   }
 }

@@ -8,15 +8,17 @@ public func parallelProduct(
   _ epilogue: Epilogue = Epilogue(), arithmetic: Arithmetic = .float32
 ) throws {
   guard m > 0, n > 0 else { return }
-  if case .view(let view) = b, !usesOwnKernels(arithmetic) {
-    try BLASProduct(m: m, n: n, k: k).run(a, view, into: c, epilogue)
-  } else {
-    try BlockedProduct(m: m, n: n, k: k, arithmetic: arithmetic).run(a, b, into: c, epilogue)
+  try InstructionSet.held {
+    if case .view(let view) = b, !usesOwnKernels(arithmetic) {
+      try BLASProduct(m: m, n: n, k: k).run(a, view, into: c, epilogue)
+    } else {
+      try BlockedProduct(m: m, n: n, k: k, arithmetic: arithmetic).run(a, b, into: c, epilogue)
+    }
   }
 }
 
 /// Products of bfloat16 are always this library's own: who asks for them has made sure that the processor can.
-private func usesOwnKernels(_ arithmetic: Arithmetic) -> Bool {
+func usesOwnKernels(_ arithmetic: Arithmetic) -> Bool {
   InstructionSet.hasOwnProducts || arithmetic == .bfloat16
 }
 
@@ -26,8 +28,14 @@ public struct LocalProduct: Sendable {
   private let isOwn: Bool
 
   public init(_ m: Int, _ n: Int, _ k: Int, arithmetic: Arithmetic = .float32) {
+    self.init(m, n, k, arithmetic: arithmetic, isOwn: usesOwnKernels(arithmetic))
+  }
+
+  /// For products made one after another, whose scratch memory is shared: all are computed the same way, whatever
+  /// becomes of the instruction set in between.
+  init(_ m: Int, _ n: Int, _ k: Int, arithmetic: Arithmetic, isOwn: Bool) {
     blocked = BlockedProduct(m: m, n: n, k: k, arithmetic: arithmetic)
-    isOwn = usesOwnKernels(arithmetic)
+    self.isOwn = isOwn
   }
 
   /// Floats of scratch memory it needs.

@@ -23,7 +23,7 @@ public enum Measurement {
     var (steps, flops, elapsed) = (1000, 0.0, 0.0)
     while elapsed < seconds {
       try Interruption.check()
-      let round = multiplyAdds(arithmetic, steps: steps, threads: threads)
+      let round = InstructionSet.held { multiplyAdds(arithmetic, steps: steps, threads: threads) }
       // Rounds so long that starting and ending them does not count, so short that an interruption is soon answered.
       if round.seconds < min(seconds, longestRound) / 4 {
         steps *= 2

@@ -20,24 +20,41 @@ public func parallelWithScratch(
 /// piece.
 final class ScratchPool: Sendable {
   private let memory: Buffer
-  private let free: ForkSafe<[UInt]>
+  /// Room for the numbers of the pieces; those of free ones come first. Not an array: that could allocate inside a
+  /// region.
+  private let numbers: Buffer
+  private let freeCount: ForkSafe<Int>
+  private let size: Int
 
   init(pieces: Int, count: Int) throws {
-    let aligned = (max(count, 1) + 15) / 16 * 16
-    memory = try Buffer(count: max(pieces, 1) * aligned)
-    let start = memory.pointer
-    free = ForkSafe((0..<max(pieces, 1)).map { UInt(bitPattern: start + $0 * aligned) })
+    let pieces = max(pieces, 1)
+    size = wholeVectors(max(count, 1))
+    let (total, overflows) = pieces.multipliedReportingOverflow(by: size)
+    memory = try Buffer(count: overflows ? .max : total)
+    numbers = try Buffer(count: pieces)
+    freeCount = ForkSafe(pieces)
+    for piece in 0..<pieces { slots[piece] = Int32(piece) }
   }
+
+  private var slots: UnsafeMutablePointer<Int32> { numbers.raw.assumingMemoryBound(to: Int32.self) }
 
   func take() -> UnsafeMutablePointer<Float> {
     while true {
-      let piece = free.withLock { $0.popLast() }
-      if let piece, let pointer = UnsafeMutablePointer<Float>(bitPattern: piece) { return pointer }
+      let piece: Int32 = freeCount.withLock { count in
+        guard count > 0 else { return -1 }
+        count -= 1
+        return slots[count]
+      }
+      if piece >= 0 { return memory.pointer + Int(piece) * size }
       sched_yield()
     }
   }
 
   func giveBack(_ pointer: UnsafeMutablePointer<Float>) {
-    free.withLock { $0.append(UInt(bitPattern: pointer)) }
+    let piece = Int32((pointer - memory.pointer) / size)
+    freeCount.withLock { count in
+      slots[count] = piece
+      count += 1
+    }
   }
 }

@@ -4,7 +4,7 @@ import Glibc
 /// touched.
 struct Segment {
   private let start: UnsafeMutableRawPointer
-  private let size: Int
+  let size: Int
   /// Bytes from the start that were ever handed out, and bytes in use.
   private(set) var touched = 0
   private(set) var bytesInUse = 0

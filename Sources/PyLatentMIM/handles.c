@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "private.h"
 
@@ -20,6 +21,7 @@ PyObject *handle_new(const char *kind, void *raw, void (*release)(void *), PyObj
   }
   *handle = (struct handle){.raw = raw, .release = release, .keeps = Py_XNewRef(keeps)};
   handle->root = root ? root->root : handle;
+  handle->process = getpid();
   if (!root) handle->lock = PyThread_allocate_lock();
   PyObject *capsule = root || handle->lock ? PyCapsule_New(handle, kind, capsule_free) : PyErr_NoMemory();
   if (!capsule) handle_free(handle);
@@ -40,9 +42,24 @@ static int handle_of(PyObject *capsule, void *place, const char *kind) {
   int kind##_handle(PyObject *capsule, void *handle) { return handle_of(capsule, handle, kind##_kind); }
 KINDS(DEFINE_KIND)
 
+/// In a forked child, whether the lock is free: a thread of the parent that held it will never give it back here.
+static bool survives_fork(struct handle *root) {
+  if (root->process == getpid()) return true;
+  if (!PyThread_acquire_lock(root->lock, NOWAIT_LOCK)) {
+    PyErr_SetString(PyExc_RuntimeError,
+                    "this object was in use by another thread when the process was forked, and what that thread left "
+                    "may be incomplete: load or make it again in this process, or fork before the thread starts");
+    return false;
+  }
+  PyThread_release_lock(root->lock);
+  root->process = getpid();
+  return true;
+}
+
 bool handle_enter(struct handle *handle) {
   if (!handle) return true;
   struct handle *root = handle->root;
+  if (!survives_fork(root)) return false;
   unsigned long self = PyThread_get_thread_ident();
   while (!PyThread_acquire_lock(root->lock, NOWAIT_LOCK)) {
     if (root->owner == self) {

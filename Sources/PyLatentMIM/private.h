@@ -157,6 +157,7 @@ struct handle {
   struct handle *root;  ///< the handle whose lock covers this one: a model's for its trainer, optimiser and encoder
   PyThread_type_lock lock;
   unsigned long owner;  ///< the thread that holds the lock
+  long process;         ///< in which the lock is known to work: a fork may leave it locked by a thread of the parent
   lm_sizes sizes;       ///< a model's and an encoder's
 };
 

@@ -93,24 +93,6 @@ import Testing
     expectSameBits(runs[2], runs[0], "three threads and one")
   }
 
-  @Test func accumulationEqualsOneLargeBatch() throws {
-    var (model, parts) = (smallConfiguration(), smallTraining())
-    model.similarityForm = .image  // the one form that does not mix images
-    parts.accumulationSteps = 4
-    func run(_ training: TrainingConfiguration) throws -> (StepMetrics?, [Float]) {
-      let trainer = try Trainer(LatentMIMModel(model, seed: 1), dataset: randomImages(27), configuration: training)
-      let metrics = try trainer.next()
-      return (metrics, trainer.optimizer.slots.flatMap { Array($0.mean.values) })
-    }
-    let (one, four) = (try run(smallTraining()), try run(parts))
-    let (large, small) = (try #require(one.0), try #require(four.0))
-    #expect(abs(large.batch.loss - small.batch.loss) < 1e-5)
-    #expect(abs(large.batch.effectiveRank - small.batch.effectiveRank) < 1e-3)
-    #expect(abs(large.gradientNorm / small.gradientNorm - 1) < 1e-4)
-    // Means hold a tenth of the gradient, so that float32 rounding of its sums is far below 1e-6.
-    expectClose(four.1, one.1.map(Double.init), absolute: 1e-6, relative: 1e-3)
-  }
-
   @Test func aLossThatIsNotFiniteChangesNoWeights() throws {
     let trainer = try trainer()
     _ = try trainer.next()

@@ -36,6 +36,15 @@ import Testing
     return [sum / Double(images * patches)]
   }
 
+  @Test(arguments: [1, 3, 177])
+  func weightedNumbers(count: Int) throws {
+    let weights = (0..<count).map { Float($0 % 7) / 8 - 0.25 }
+    try checkOperation(
+      [[count]], gives: [], terms: count,
+      reference: { inputs in [zip(inputs[0], weights).reduce(0) { $0 + $1.0 * Double($1.1) }] },
+      operation: { try dot($0[0], Tensor(shape: [count], values: weights)) })
+  }
+
   @Test func errorsNameTheShapes() throws {
     let x = try Tensor(shape: [1, 2, 3], values: randomValues(6, seed: 1))
     let flat = try x.reshaped([6])
@@ -86,6 +95,15 @@ import Testing
       operation: { try weightedSum(Array(zip(factors, $0)).map { (factor: $0, term: $1) }) })
   }
 
+  @Test(arguments: [1, 3, 177])
+  func weightedNumbers(count: Int) throws {
+    let weights = (0..<count).map { Float($0 % 7) / 8 - 0.25 }
+    try checkOperation(
+      [[count]], gives: [], terms: count,
+      reference: { inputs in [zip(inputs[0], weights).reduce(0) { $0 + $1.0 * Double($1.1) }] },
+      operation: { try dot($0[0], Tensor(shape: [count], values: weights)) })
+  }
+
   @Test func errorsNameTheShapes() throws {
     let x = try Tensor(shape: [3], values: [1, 2, 3])
     expectShapeError("meanCosine", "[3]", "3 dimensions") { _ = try meanCosine(x) }
@@ -95,6 +113,7 @@ import Testing
     expectShapeError("squaredDeviation", "[3, 1]", "1 dimension") {
       _ = try squaredDeviation(x.reshaped([3, 1]), from: 0, form: .batch)
     }
+    expectShapeError("dot", "[1]", "[3]") { _ = try dot(x, Tensor(shape: [1], values: [1])) }
     expectShapeError("weightedSum", "[3]", "[]") { _ = try weightedSum([(1, x)]) }
   }
 }

@@ -158,6 +158,8 @@ class Trainer:
 
         Raises:
             FloatingPointError: the loss is not finite; the weights are those of the step before.
+            MemoryError: before the first step, where it would not fit in what the machine, the container or `ulimit -v`
+                leaves: with the sizes, and which options would help.
 
         """
         metrics = _native.trainer_step(self._handle)

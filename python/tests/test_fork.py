@@ -27,7 +27,7 @@ def child(model: lm.LatentMIM, pipe: Any) -> None:
     pipe.send(work(model))
 
 
-@pytest.mark.parametrize("what", ["compare", "first", "while"])
+@pytest.mark.parametrize("what", ["compare", "first", "while", "same", "many"])
 def test_fork(what: str) -> None:
     """In a process of its own: JAX, which other tests load, does not survive a fork."""
     command = [sys.executable, "-W", "ignore::DeprecationWarning", __file__, what]
@@ -78,6 +78,41 @@ def fork_while_a_thread_works() -> None:
         thread.join()
 
 
+def fork_while_a_thread_uses_the_same_model() -> None:
+    """The child computes, or is told that the model was in use; it does not wait for a thread of its parent."""
+    model, images = lm.LatentMIM(**SMALL), pixels(8, 32, 40)
+    stop = threading.Event()
+
+    def loop() -> None:
+        while not stop.is_set():
+            model.encoder.features(images)
+
+    def use() -> None:
+        try:
+            model.encoder.features(images)
+        except RuntimeError as error:
+            assert "forked" in str(error)
+        lm.LatentMIM(**SMALL).encoder.features(images)
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+    try:
+        for _ in range(20):
+            run_in_child(use)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def fork_often_before_many_threads_work() -> None:
+    """Threads that meet at what Swift's runtime makes at its first use: one child in some hundred waited for ever."""
+    lm.set_thread_count(8)
+    rows = np.random.default_rng(0).normal(size=(300, 48)).astype(np.float32)
+    train, test = (lm.evaluate.Features(part, np.arange(300) % 5) for part in (rows[::-1].copy(), rows))
+    for _ in range(400):
+        run_in_child(lambda: lm.evaluate.knn(None, train, test, k=5, progress=False))
+
+
 def run_in_child(body: Callable[[], object]) -> None:
     child = os.fork()
     if child == 0:
@@ -89,4 +124,10 @@ def run_in_child(body: Callable[[], object]) -> None:
 
 
 if __name__ == "__main__":
-    {"compare": fork_and_compare, "first": fork_before_any_work, "while": fork_while_a_thread_works}[sys.argv[1]]()
+    {
+        "compare": fork_and_compare,
+        "first": fork_before_any_work,
+        "while": fork_while_a_thread_works,
+        "same": fork_while_a_thread_uses_the_same_model,
+        "many": fork_often_before_many_threads_work,
+    }[sys.argv[1]]()

@@ -104,3 +104,30 @@ def test_a_limit_on_memory_is_an_error(call: str, room: int) -> None:
     """Not the end of the process."""
     found = execute(LIMITED.format(call=call, room=room)).strip()
     assert found == "MemoryError" if room == 1 else found == "MemoryError" or 0 <= float(found) <= 1
+
+
+STEP = """
+import resource
+import numpy as np
+import latentmim as lm
+
+lm.set_thread_count(1)
+images = np.zeros((512, 80, 80, 3), np.uint8)
+model = lm.LatentMIM("vit_tiny", depth=4, grid=7, num_visible=8, projector_width=512)
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**30,) * 2)
+trainer = lm.Trainer(model, images, epochs=1, batch_size=512, precision="float32", workers=1, warmup_epochs=0.5)
+try:
+    trainer.step()
+except MemoryError as error:
+    print(error)
+    small = lm.Trainer(model, images, epochs=1, batch_size=8, precision="float32", workers=1, warmup_epochs=0.5)
+    print(small.step()["step"])
+"""
+
+
+def test_a_step_that_does_not_fit_is_refused_before_it_begins() -> None:
+    error, step = execute(STEP).splitlines()
+    for word in ("GB are left", "ulimit -v", "batch_size (now 512)", "accumulation_steps (now 1)", "recompute"):
+        assert word in error
+    assert step == "1"

@@ -87,11 +87,16 @@ def test_learning_happens(whole: lm.Trainer) -> None:
     assert whole.state.step == whole.state.total_steps == STEPS
 
 
-def test_accumulation_is_one_large_batch() -> None:
-    """But for the constraint, whose mean over the batch becomes one over the parts."""
-    options = SMALL | {"similarity_coefficient": 0.0}
+@pytest.mark.parametrize("form", ["batch", "image"])
+def test_accumulation_is_one_large_batch(form: str) -> None:
     made = [
-        lm.Trainer(lm.LatentMIM(**options, seed=1), pixels(40), accumulation_steps=parts, precision="float32", **RUN)
+        lm.Trainer(
+            lm.LatentMIM(**SMALL, similarity_form=form, seed=1),
+            pixels(40),
+            accumulation_steps=parts,
+            precision="float32",
+            **RUN,
+        )
         for parts in (1, 4)
     ]
     for _ in range(5):

@@ -20,6 +20,18 @@ int lmk_thread_count(void);
 /// Threads that take part from the next region on, the caller's included; clamped to 1 ... 256.
 void lmk_set_thread_count(int count);
 
+// ---- Locks ---------------------------------------------------------------------------------------------------------
+
+/// A lock that a forked child takes over where a thread that exists in its parent alone held it. All zeros: free.
+struct lmk_lock {
+  uint32_t word;
+};
+/// Returns 1; 0 where the lock was taken over, and what it guards may be half changed.
+int lmk_lock(struct lmk_lock *lock);
+void lmk_unlock(struct lmk_lock *lock);
+/// Another number in every process of a line of forks.
+uint32_t lmk_process_number(void);
+
 // ---- Instruction sets ----------------------------------------------------------------------------------------------
 
 enum { LMK_PORTABLE = 0, LMK_AVX2 = 1, LMK_AVX512 = 2, LMK_AVX512BF16 = 3, LMK_AMX = 4 };

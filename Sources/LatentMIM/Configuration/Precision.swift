@@ -36,7 +36,7 @@ public struct PrecisionError: DescribedError {
 }
 
 extension Precision {
-  /// Runs `body` at this precision.
+  /// Runs `body` at this precision, with one instruction set from beginning to end.
   ///
   /// - Parameters:
   ///   - keepsPackedWeights: whether weights are used again before they change.
@@ -47,9 +47,11 @@ extension Precision {
     keepsPackedWeights: Bool = false, recomputesBlocks: Bool = false, dropoutPlan: DropoutPlan? = nil,
     _ body: () throws -> Result
   ) throws -> Result {
-    var computation = Computation(
-      try arithmetic(), keepsPackedWeights: keepsPackedWeights, recomputesBlocks: recomputesBlocks)
-    computation.dropoutPlan = dropoutPlan
-    return try Computation.$current.withValue(computation) { try body() }
+    try InstructionSet.held {
+      var computation = Computation(
+        try arithmetic(), keepsPackedWeights: keepsPackedWeights, recomputesBlocks: recomputesBlocks)
+      computation.dropoutPlan = dropoutPlan
+      return try Computation.$current.withValue(computation) { try body() }
+    }
   }
 }

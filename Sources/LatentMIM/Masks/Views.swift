@@ -49,6 +49,16 @@ public struct Views: Sendable, Equatable {
   /// Images of a batch; no product of sizes overflows with so many.
   private static let mostImages = 1 << 30
 
+  /// The views of some of the images.
+  func part(_ images: Range<Int>) -> Views {
+    func rows(_ values: [Int32], _ width: Int) -> [Int32] {
+      Array(values[images.lowerBound * width..<images.upperBound * width])
+    }
+    return Views(
+      batch: images.count, visible: rows(visible, numVisible), target: rows(target, numTarget),
+      offsets: rows(offsets, 2 * numPatches), targetBlocks: targetBlocks)
+  }
+
   /// - Throws: `ViewsError` where sizes, cells or offsets do not fit the configuration.
   func validate(_ configuration: ModelConfiguration) throws {
     let cells = configuration.numPatches

@@ -1,10 +1,14 @@
 import Tensors
 
-/// What one forward pass leaves: the loss, projected visible tokens (with a gradient where crops are contrasted), and
-/// [B] similarities within images.
+/// What one forward pass of one crop of each image leaves.
 struct ForwardOutputs {
-  let loss: Tensor
+  /// The mean over images of what the objective says, a single number.
+  let objective: Tensor
+  /// What the terms of the loss that mix images are computed from.
+  let mixed: MixedValues
+  /// [B, V, C], projected visible tokens; a constant.
   let visible: Tensor
+  /// [B], similarities within images.
   let ofPredictions: Tensor
   let ofVisible: Tensor
   let ofTargets: Tensor

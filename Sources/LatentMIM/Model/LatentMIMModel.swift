@@ -80,54 +80,14 @@ public final class LatentMIMModel: @unchecked Sendable {
   ///   gradients are as before then; `OutOfMemory`, `Interrupted`: they may be cleared.
   public func loss(_ crops: TrainingCrops, gamma: Double) throws -> BatchMetrics {
     var pooled = PooledTokens()
-    var metrics = try loss(crops, gamma: gamma, share: 1, pooled: &pooled)
+    var metrics = try loss(crops, gamma: gamma, pooled: &pooled)
     (metrics.similarityImages, metrics.effectiveRank) = try pooled.similarityAndRank()
     return metrics
   }
 
-  /// The same for one part of a batch: gradients are scaled by `share`, pooled tokens are left to the caller.
-  func loss(
-    _ crops: TrainingCrops, gamma: Double, share: Float, pooled: inout PooledTokens
-  ) throws -> BatchMetrics {
-    try crops.validate(configuration)
-    guard gamma.isFinite else { throw NonFiniteError(input: "gamma", index: [], value: Float(gamma)) }
-    let ((outputs, loss), tape) = try Tape.record { try recordedLoss(crops, gamma: Float(gamma)) }
-    let metrics = BatchMetrics(loss: Double(loss.item), outputs)
-    guard metrics.loss.isFinite else { throw NonFiniteError(what: "the loss", value: metrics.loss) }
-    do {
-      try tape.backward(from: loss, scale: share)
-    } catch {
-      clearGradients()  // some parameters have their share, some do not
-      throw error
-    }
-    try pooled.add(outputs[0].visible)
-    return metrics
-  }
-
-  private func recordedLoss(_ crops: TrainingCrops, gamma: Float) throws -> ([ForwardOutputs], Tensor) {
-    let outputs = try parts.forward(crops, gamma: gamma)
-    return (outputs, try parts.loss(outputs, crops))
-  }
-
-  /// The most bytes that the loss of a batch and its gradients take, beyond what is in use; found in a dry run.
-  /// Gradients collected are forgotten.
-  ///
-  /// - Parameter accumulates: whether gradients of an earlier batch are there already.
-  /// - Throws: `ConfigurationError`.
-  func peakBytes(batch: Int, accumulates: Bool) throws -> Int {
-    clearGradients()
-    let views = try Views.sample(configuration, seed: 0, images: Array(0..<batch))
-    let shape = [batch, configuration.cropHeight, configuration.cropWidth, configuration.channels]
-    func images() throws -> Tensor { try Tensor(shape: shape, buffer: Buffer(count: shape.reduce(1, *))) }
-    return try DryRun.peakBytes {
-      defer { clearGradients() }
-      for _ in 0..<(accumulates ? 2 : 1) {
-        let crops = TrainingCrops(
-          try images(), views: views, targetImages: configuration.targetView == .recolored ? try images() : nil,
-          second: configuration.contrastCoefficient > 0 ? (try images(), views) : nil)
-        let ((_, loss), tape) = try Tape.record { try recordedLoss(crops, gamma: 0) }
-        try tape.backward(from: loss)
-      }
+  private func loss(_ crops: TrainingCrops, gamma: Double, pooled: inout PooledTokens) throws -> BatchMetrics {
+    try part(crops, gamma: gamma, pooled: &pooled) { outputs in
+      try parts.objectiveTerms(outputs) + parts.mixedTerms(outputs.map(\.mixed), gamma: Float(gamma))
     }
   }
 }

@@ -41,48 +41,79 @@ struct ModelParts {
     constraint = SimilarityConstraint(configuration)
   }
 
-  /// The loss of a batch, to be recorded on a tape, and what is measured besides.
+  /// Whether the loss of a batch is more than the mean of its images' losses.
+  var mixesImages: Bool { predictor != nil || (constraint.coefficient > 0 && constraint.form == .batch) }
+
+  /// A batch's way through the model, to be recorded on a tape: one result for each crop.
+  ///
+  /// - Parameter crops: valid.
+  /// - Throws: `ShapeError`, `OutOfMemory`, `Interrupted`.
+  func forward(_ crops: TrainingCrops) throws -> [ForwardOutputs] {
+    let first = try forward(crops.images, crops.targetImages ?? crops.images, views: crops.views)
+    guard let second = crops.second else { return [first] }
+    return [first, try forward(second.images, second.images, views: second.views)]
+  }
+
+  /// What `forward` will find for the terms that mix images, without the rest.
+  ///
+  /// - Throws: as `forward`.
+  func mixedValues(_ crops: TrainingCrops) throws -> [MixedValues] {
+    try ([(crops.images, crops.views)] + (crops.second.map { [$0] } ?? [])).map { images, views in
+      let seen = try Profile.$part.withValue("online encoder") { try see(images, views) }
+      let predictions =
+        constraint.coefficient > 0 ? try Profile.$part.withValue("decoder") { try predict(seen, views) } : nil
+      return try mixedValues(seen, predictions.map { try meanCosine(normalize($0)) }, images, views)
+    }
+  }
+
+  private func mixedValues(
+    _ seen: Seen, _ ofPredictions: Tensor?, _ images: Tensor, _ views: Views
+  ) throws -> MixedValues {
+    var values = MixedValues(similarities: [])
+    if constraint.coefficient > 0, let ofPredictions {
+      let held = configuration.similarityTokens == .projected ? seen.projected : seen.unprojected
+      values.similarities = [ofPredictions, try meanCosine(normalize(patchTokens(held)))]
+    }
+    if predictor != nil {
+      values.pooled = try averagedTokens(patchTokens(seen.projected))
+      values.keys = try latents?.meanOfVisible(images, views)
+    }
+    return values
+  }
+
+  /// The mean of the crops' losses, the terms that mix images left out.
+  func objectiveTerms(_ outputs: [ForwardOutputs], share: Float = 1) -> [(factor: Float, term: Tensor)] {
+    outputs.map { (share / Float(outputs.count), $0.objective) }
+  }
+
+  /// The similarity constraint, the mean over crops, and the contrast of crops.
   ///
   /// - Parameters:
-  ///   - crops: valid.
+  ///   - crops: for each crop, the values of all images.
   ///   - gamma: γ of the similarity constraint.
-  /// - Throws: `ShapeError`, `OutOfMemory`, `Interrupted`.
-  func forward(_ crops: TrainingCrops, gamma: Float) throws -> [ForwardOutputs] {
-    let first = try forward(crops.images, crops.targetImages ?? crops.images, views: crops.views, gamma: gamma)
-    guard let second = crops.second else { return [first] }
-    return [first, try forward(second.images, second.images, views: second.views, gamma: gamma)]
+  func mixedTerms(_ crops: [MixedValues], gamma: Float) throws -> [(factor: Float, term: Tensor)] {
+    var terms = try crops.flatMap { crop in
+      try constraint.terms(crop.similarities, gamma: gamma).map { ($0.factor / Float(crops.count), $0.term) }
+    }
+    if let predictor, crops.count == 2, let keys = crops[0].keys, let others = crops[1].keys {
+      let contrast = CropContrast(configuration)
+      let queries = try crops.compactMap(\.pooled).map { try predictor($0) }
+      terms.append(
+        (contrast.coefficient, try contrast(queries: (queries[0], queries[1]), keys: (keys, others))))
+    }
+    return terms
   }
 
-  /// The mean of the crops' losses, and their contrast.
-  func loss(_ outputs: [ForwardOutputs], _ crops: TrainingCrops) throws -> Tensor {
-    guard let second = crops.second, let predictor, let latents else { return outputs[0].loss }
-    let contrast = CropContrast(configuration)
-    let queries = try outputs.map { try predictor(averagedTokens($0.visible)) }
-    let term = try contrast(
-      queries: (queries[0], queries[1]),
-      keys: (
-        latents.meanOfVisible(crops.images, crops.views), latents.meanOfVisible(second.images, second.views)
-      ))
-    return try weightedSum([(0.5, outputs[0].loss), (0.5, outputs[1].loss), (contrast.coefficient, term)])
-  }
-
-  private func forward(
-    _ images: Tensor, _ targetImages: Tensor, views: Views, gamma: Float
-  ) throws -> ForwardOutputs {
+  private func forward(_ images: Tensor, _ targetImages: Tensor, views: Views) throws -> ForwardOutputs {
     // First, because it needs most memory for a moment and leaves least.
     let targets = try Profile.$part.withValue("target encoder") { try self.targets(targetImages, views: views) }
     let seen = try Profile.$part.withValue("online encoder") { try see(images, views) }
     let predictions = try Profile.$part.withValue("decoder") { try predict(seen, views) }
-
-    let held = configuration.similarityTokens == .projected ? seen.projected : seen.unprojected
     let ofPredictions = try meanCosine(normalize(predictions))
-    let ofVisible = try meanCosine(normalize(patchTokens(held)))
-    let loss = try weightedSum(
-      [(1, objective(predictions, targets))] + constraint.terms([ofPredictions, ofVisible], gamma: gamma))
-    let visible = try patchTokens(seen.projected)
+    let visible = try patchTokens(seen.projected).detached
     return ForwardOutputs(
-      loss: loss, visible: predictor == nil ? visible.detached : visible, ofPredictions: ofPredictions,
-      ofVisible: try meanCosine(normalize(visible.detached)),
+      objective: try objective(predictions, targets), mixed: try mixedValues(seen, ofPredictions, images, views),
+      visible: visible, ofPredictions: ofPredictions, ofVisible: try meanCosine(normalize(visible)),
       ofTargets: try meanCosine(normalize(targets.values.detached)))
   }
 

@@ -49,6 +49,8 @@ public final class Trainer: @unchecked Sendable {
   let batches: TrainingBatches
   /// Steps that the target encoder was averaged for: once for each, also where a step is tried again.
   var averagedSteps = 0
+  /// Whether a step is known to fit in memory.
+  var hasCheckedMemory = false
   private var collapse: CollapseGuard
 
   /// - Throws: `ConfigurationError`, `PrecisionError`, `LoaderError` where the data set holds less than one batch,
@@ -77,11 +79,12 @@ public final class Trainer: @unchecked Sendable {
 
   /// One optimiser step; nil when the run is over.
   ///
-  /// - Throws: `NonFiniteError` when the loss is not finite, errors of the data set, `Interrupted`, `OutOfMemory`. The
-  ///   step has not been taken then and can be tried again. `CollapseError`, where the configuration watches for it:
+  /// - Throws: `StepTooLarge` before the first; `NonFiniteError` when the loss is not finite, errors of the data set,
+  ///   `Interrupted`, `OutOfMemory`. The step has not been taken then and can be tried again. `CollapseError`, where the configuration watches for it:
   ///   the step has been taken.
   public func next() throws -> StepMetrics? {
     guard step < totalSteps else { return nil }
+    try checkMemory()
     let metrics: StepMetrics
     do {
       metrics = try takeStep()
@@ -105,20 +108,16 @@ public final class Trainer: @unchecked Sendable {
     var metrics = BatchMetrics()
     var pooled = PooledTokens()
     model.clearGradients()  // what somebody looked at between steps is not part of this one
-    let parts = configuration.accumulationSteps
-    for part in 0..<parts {
-      let batch = try Profile.measure("waiting for images") { try batches.next(from: nextPart) }
-      try averageTarget(values.targetMomentum)
-      let crops = try batch.crops(of: model.configuration, seed: configuration.randomSeed, epoch: epoch)
-      var dropoutPlan = model.configuration.dropoutPlan(seed: configuration.randomSeed, step: step)
-      dropoutPlan?.firstImage = part * batch.count
-      let found = try configuration.precision.compute(
-        recomputesBlocks: configuration.recompute, dropoutPlan: dropoutPlan
-      ) {
-        try model.loss(crops, gamma: values.gamma, share: 1 / Float(parts), pooled: &pooled)
-      }
-      metrics.add(found, share: 1 / Double(parts))
+    let count = configuration.accumulationSteps
+    let batch = try count > 1 && model.needsWholeBatch ? wholeBatch(count, epoch) : nil
+    try averageTarget(values.targetMomentum)
+    let mixed = try batch.flatMap { try mixedTerms($0, gamma: values.gamma) }
+    for index in 0..<count {
+      let part = try batch?[index] ?? nextPart(index, of: count, epoch)
+      let found = try compute(part) { try model.loss(part, gamma: values.gamma, mixed: mixed, pooled: &pooled) }
+      metrics.add(found, share: 1 / Double(count))
     }
+    metrics.loss += mixed?.value ?? 0
     (metrics.similarityImages, metrics.effectiveRank) = try pooled.similarityAndRank()
     let norm = Profile.measure("gradient norm") { optimizer.gradientNorm() }
     guard norm.isFinite else { throw NonFiniteError(what: "the gradient's norm", value: norm) }
@@ -128,6 +127,37 @@ public final class Trainer: @unchecked Sendable {
     return StepMetrics(
       batch: metrics, step: step, epoch: epoch, values: values, gradientNorm: norm,
       imagesPerSecond: Double(configuration.batchSize) / max(monotonicSeconds() - start, 1e-9))
+  }
+
+  /// All parts of a step's batch.
+  private func wholeBatch(_ parts: Int, _ epoch: Int) throws -> [BatchPart] {
+    try (0..<parts).map { _ in try nextCrops() }
+      .parts(of: model.configuration, seed: configuration.randomSeed, epoch: epoch)
+  }
+
+  private func nextPart(_ index: Int, of parts: Int, _ epoch: Int) throws -> BatchPart {
+    let loaded = try nextCrops()
+    return BatchPart(
+      crops: try loaded.crops(of: model.configuration, seed: configuration.randomSeed, epoch: epoch),
+      images: index * loaded.count..<(index + 1) * loaded.count, share: 1 / Float(parts))
+  }
+
+  private func nextCrops() throws -> LoadedCrops {
+    try Profile.measure("waiting for images") { try batches.next(from: loadingStart) }
+  }
+
+  /// The terms of the loss that mix images, of a batch that is computed in parts; nil where there are none.
+  private func mixedTerms(_ batch: [BatchPart], gamma: Double) throws -> MixedTerms? {
+    guard model.mixesImages else { return nil }
+    let values = try batch.map { part in try compute(part) { try model.mixedValues(part.crops) } }
+    return try configuration.precision.compute { try model.mixedTerms(values, gamma: gamma) }
+  }
+
+  private func compute<Result>(_ part: BatchPart, _ body: () throws -> Result) throws -> Result {
+    var dropoutPlan = model.configuration.dropoutPlan(seed: configuration.randomSeed, step: step)
+    dropoutPlan?.firstImage = part.images.lowerBound
+    return try configuration.precision.compute(
+      recomputesBlocks: configuration.recompute, dropoutPlan: dropoutPlan, body)
   }
 
   /// Moves the weights, and in the same pass the target encoder as the next step will want it.
@@ -152,7 +182,7 @@ public final class Trainer: @unchecked Sendable {
   }
 
   /// Where loading begins: the epoch and the number of the part in it.
-  private var nextPart: (epoch: Int, part: Int) {
+  private var loadingStart: (epoch: Int, part: Int) {
     (step / stepsPerEpoch, step % stepsPerEpoch * configuration.accumulationSteps)
   }
 

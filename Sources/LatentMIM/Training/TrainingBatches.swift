@@ -66,16 +66,55 @@ struct LoadedCrops {
   /// - Throws: `ConfigurationError`, `ShapeError`, `LoaderError` where an image was replaced in one of the batches
   ///   alone.
   func crops(of model: ModelConfiguration, seed: UInt64, epoch: Int) throws -> TrainingCrops {
-    let images = try batches.map { try Tensor(shape: $0.shape, buffer: $0.pixels) }
-    let indices = batches[0].indices
-    let views = try Views.sample(model, seed: seed, epoch: epoch, images: indices)
-    guard images.count > 1 else { return TrainingCrops(images[0], views: views) }
-    guard batches[1].indices == indices else { throw LoaderError.plan("two crops of a batch are of different images") }
-    if model.targetView == .recolored { return TrainingCrops(images[0], views: views, targetImages: images[1]) }
-    let others = try Views.sample(model, seed: seed ^ Self.otherViews, epoch: epoch, images: indices)
-    return TrainingCrops(images[0], views: views, second: (images[1], others))
+    try crops(of: model, BatchViews(model, seed: seed, epoch: epoch, images: batches[0].indices), images: 0..<count)
   }
+
+  /// The numbers of the images in their data set.
+  fileprivate var indices: [Int] { batches[0].indices }
+
+  /// - Parameters:
+  ///   - views: of a batch.
+  ///   - range: which of its images these are.
+  fileprivate func crops(
+    of model: ModelConfiguration, _ views: BatchViews, images range: Range<Int>
+  ) throws -> TrainingCrops {
+    let images = try batches.map { try Tensor(shape: $0.shape, buffer: $0.pixels) }
+    let own = views.first.part(range)
+    guard images.count > 1 else { return TrainingCrops(images[0], views: own) }
+    guard batches[1].indices == indices else { throw LoaderError.plan("two crops of a batch are of different images") }
+    guard let others = views.second else { return TrainingCrops(images[0], views: own, targetImages: images[1]) }
+    return TrainingCrops(images[0], views: own, second: (images[1], others.part(range)))
+  }
+}
+
+/// The views of a batch, and those of its second crops, where there are any.
+private struct BatchViews {
+  let first: Views
+  let second: Views?
 
   /// What makes the seed of the second crops' views another one.
   private static let otherViews: UInt64 = 0x9E37_79B9_7F4A_7C15
+
+  init(_ model: ModelConfiguration, seed: UInt64, epoch: Int, images: [Int]) throws {
+    first = try Views.sample(model, seed: seed, epoch: epoch, images: images)
+    second =
+      model.contrastCoefficient > 0
+      ? try Views.sample(model, seed: seed ^ Self.otherViews, epoch: epoch, images: images) : nil
+  }
+}
+
+extension [LoadedCrops] {
+  /// The parts of one batch. Views are drawn for all of it: sizes of `multi_block` masks are the batch's.
+  ///
+  /// - Throws: as `crops` of one of them.
+  func parts(of model: ModelConfiguration, seed: UInt64, epoch: Int) throws -> [BatchPart] {
+    let views = try BatchViews(model, seed: seed, epoch: epoch, images: flatMap(\.indices))
+    var first = 0
+    return try map { loaded in
+      let images = first..<first + loaded.count
+      first = images.upperBound
+      return BatchPart(
+        crops: try loaded.crops(of: model, views, images: images), images: images, share: 1 / Float(count))
+    }
+  }
 }
