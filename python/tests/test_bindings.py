@@ -65,7 +65,7 @@ def test_system_errors_are_pythons(tmp_path: Path) -> None:
         (lm.ImageFolder, FileNotFoundError, errno.ENOENT, nowhere),
         (lm.ImageFolder, NotADirectoryError, errno.ENOTDIR, tmp_path / "file"),
         (lm.load_image, IsADirectoryError, errno.EISDIR, folder),
-        (lm.LatentMIM.load, IsADirectoryError, errno.EISDIR, folder),
+        (lm.Trainer(model, pixels(8), epochs=1, batch_size=8).restore, IsADirectoryError, errno.EISDIR, folder),
         (model.save, IsADirectoryError, errno.EISDIR, folder),
         (model.encoder.save, FileNotFoundError, errno.ENOENT, nowhere / "encoder.safetensors"),
         (lm.Trainer(model, pixels(8), epochs=1, batch_size=8).restore, FileNotFoundError, errno.ENOENT, nowhere),
