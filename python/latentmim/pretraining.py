@@ -136,8 +136,10 @@ def _refuse_unknown(options: dict[str, Any]) -> None:
     known = ["epochs", "batch_size", *TrainingOptions.__annotations__]
     unknown = [name for name in options if name not in known]
     if unknown:
-        both = ", ".join([*known, *ModelOptions.__annotations__])
-        raise ValueError(f"pretrain: unknown {', '.join(map(repr, unknown))}; known are {both}")
+        import difflib
+
+        near = difflib.get_close_matches(unknown[0], [*known, *ModelOptions.__annotations__], cutoff=0.3)
+        raise ValueError(f"pretrain: unknown {', '.join(map(repr, unknown))}; nearest are {', '.join(map(repr, near))}")
 
 
 def _draw(trainer: Trainer) -> None:
