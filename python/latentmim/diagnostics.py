@@ -141,7 +141,7 @@ def spread(encoder: Encoder, images: Dataset | PathLike | ArrayLike, *, precisio
         pixels = as_dataset(images).resized(encoder.config.image_size)
         pixels = pixels[np.isfinite(pixels[:, 0, 0, 0])]
     else:
-        pixels = _arrays.pixels(images.images if isinstance(images, Arrays) else images, "images")
+        pixels, _ = _arrays.batch(images.images if isinstance(images, Arrays) else images)
     ranks, similarities = (np.empty(encoder.config.depth + 1) for _ in range(2))
     _native.encoder_spread(encoder._handle, pixels, precision, ranks, similarities)
     return Spread(ranks, similarities)

@@ -132,11 +132,13 @@ def test_subsets(folder: Path, model: lm.LatentMIM) -> None:
     assert part[0].shape == pixels(1)[0].shape
 
 
-def test_subsets_replace_from_themselves(folder: Path) -> None:
+def test_subsets_skip_what_cannot_be_read(folder: Path) -> None:
     photos = lm.ImageFolder(folder, on_error="skip")
     Path(photos.paths[6]).write_bytes(b"no image")
     some = photos.subset([6, 1])
-    assert np.array_equal(some.resized(16)[0], photos.resized(16, [1])[0])
+    found = some.resized(16)
+    assert np.isnan(found[0]).all()
+    assert np.array_equal(found[1], photos.resized(16, [1])[0])
     assert [path for path, _ in some.skipped] == [photos.paths[6]]
     assert photos[:3].skipped == []
 

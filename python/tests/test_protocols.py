@@ -315,7 +315,7 @@ def test_what_users_get_wrong(model: lm.LatentMIM) -> None:
         linear(None, *sets, base_learning_rate=float("nan"))
     with pytest.raises(ValueError, match=r"topk_mean with k = 30 on 20"):
         knn(model.encoder, train, test, k=5, pooling="topk_mean", pooling_k=30, progress=False)
-    with pytest.raises(ValueError, match=r"unknown 'epocs'"):
+    with pytest.raises(ValueError, match=r"unknown option 'epocs'; did you mean 'epochs'"):
         lm.evaluate.compare_poolings(model, train, test, epocs=3, progress=False)
     with pytest.raises(ValueError, match=r"'svm' is unknown, wanted one of 'nn', 'knn'"):
         lm.evaluate.compare_poolings(model, train, test, "svm", progress=False)  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ public struct Option<Root> {
     read = { kind.json(get($0)) }
     write = { root, place in
       guard let value = try kind.parse(place) else {
-        throw ConfigurationError(name, "is \(try shown(place.value)), wanted \(kind.values.wanted)")
+        throw ConfigurationError(name, "is \(shown(place.value)), wanted \(kind.values.wanted)")
       }
       set(&root, value)
     }
@@ -33,10 +33,14 @@ public struct Option<Root> {
 }
 
 /// A value as messages show it, cut where it is long.
-private func shown(_ value: JSONValue) throws -> String {
-  if case .string(let text) = value { return quoted([text]) }
-  let text = try value.text()
-  return text.count > 60 ? text.prefix(60) + "…" : text
+private func shown(_ value: JSONValue) -> String {
+  switch value {
+  case .string(let text): return quoted([text])
+  case .number(let number): return "\(number)"
+  default:
+    let text = (try? value.text()) ?? "not finite"
+    return text.count > 60 ? text.prefix(60) + "…" : text
+  }
 }
 
 /// A type that lists its options once.

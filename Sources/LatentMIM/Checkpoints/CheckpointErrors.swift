@@ -2,11 +2,9 @@ import Compute
 
 /// A file whose configuration or state is not what it should be.
 public struct CheckpointError: DescribedError, Equatable {
+  public let kind = ErrorKind.value
   public let path: String
   public let problem: String
-  /// What the system would have said of it.
-  public var systemError: SystemError?
-  public var kind: ErrorKind { systemError == nil ? .value : .io }
   public var description: String { "\(path): \(problem)" }
 }
 

@@ -1,6 +1,5 @@
 import Compute
 import Files
-import Glibc
 
 /// Where a folder has weights, preferred first: a run's, and a published model's.
 enum RunFiles {
@@ -22,6 +21,5 @@ func weightsFile(at path: some FilePathConvertible, names: [String]) throws -> F
   throw CheckpointError(
     path: folder.text,
     problem: "is a folder, wanted a file, or a folder with \(names.joined(separator: " or "))"
-      + (others.first.map { "; it has \($0), which is none of them" } ?? ""),
-    systemError: SystemError(code: EISDIR, path: folder))
+      + (others.first.map { "; it has \($0), which is none of them" } ?? ""))
 }

@@ -117,8 +117,9 @@ extension ModelConfiguration: Configurable {
     setVisible(maskRatio: share)
   }
 
-  /// V = L·(1 − ratio), rounded; in squares of several patches no more than that.
+  /// V = L·(1 − ratio), rounded; in squares of several patches no more than that. Where masks draw it, it says nothing: 1.
   mutating func setVisible(maskRatio: Double) {
+    guard patchCounts != nil else { return numVisible = 1 }
     let (squares, inSquare) = (numPatches / max(maskBlock * maskBlock, 1), maskBlock * maskBlock)
     let visible = Double(squares) * (1 - maskRatio)
     numVisible = max(1, Int(maskBlock > 1 ? (visible + 1e-9).rounded(.down) : visible.rounded())) * inSquare

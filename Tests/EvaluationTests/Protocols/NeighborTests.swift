@@ -102,7 +102,7 @@ import Testing
       #expect(throws: ConfigurationError.self) { try UniformNeighbors(k: k).score(sets) }
     }
     for temperature in [0, -1, .nan, .infinity] {
-      #expect(throws: (any Error).self) { try WeightedNeighbors(k: [1], temperature: temperature).score(sets) }
+      #expect(throws: ConfigurationError.self) { try WeightedNeighbors(k: [1], temperature: temperature).score(sets) }
     }
     #expect(throws: ConfigurationError.self) { try WeightedNeighbors(k: []).score(sets) }
     #expect(throws: EvaluationError.widths(train: 3, test: 2)) {
