@@ -95,8 +95,8 @@ lm_status lm_model_options_difference(const char *options, const char *preset, c
 
 /// What options there are: {"name": {"type": "integer" | "number" | "flag" | "text" | "choice" | "sides", "least",
 /// "largest" or "choices", "optional": null is taken, "list": several are, "default"}, …}. `name` of the list: "model",
-/// "training", "features" (how images become vectors), "pretrained" (what is said about weights of other projects), or a
-/// protocol of lm_evaluate.
+/// "training", "features" (how images become vectors), "pretrained" (what is said about weights of other projects), or
+/// a protocol of lm_evaluate.
 lm_status lm_options(const char *name, char **list);
 
 /// The sizes of what a model sees, predicts and gives.
@@ -196,8 +196,8 @@ int64_t lm_dataset_left_out_count(const lm_dataset *dataset);
 /// One of them, and why it is left out.
 lm_status lm_dataset_left_out(const lm_dataset *dataset, int64_t index, char **path, char **reason);
 lm_status lm_dataset_image(const lm_dataset *dataset, int64_t index, lm_image **image);
-/// Normalised crops of images, as training sees them in `epoch`: [count, crop height, crop width, channels]. NaN for images
-/// that are skipped because they cannot be read, here and in lm_dataset_resized.
+/// Normalised crops of images, as training sees them in `epoch`: [count, crop height, crop width, channels]. NaN for
+/// images that are skipped because they cannot be read, here and in lm_dataset_resized.
 lm_status lm_dataset_crops(
     const lm_dataset *dataset, const int64_t *indices, int64_t count, const char *model_options,
     const char *training_options, int64_t epoch, float *crops);

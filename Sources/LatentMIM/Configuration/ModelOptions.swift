@@ -117,7 +117,8 @@ extension ModelConfiguration: Configurable {
     setVisible(maskRatio: share)
   }
 
-  /// V = L·(1 − ratio), rounded; in squares of several patches no more than that. Where masks draw it, it says nothing: 1.
+  /// V = L·(1 − ratio), rounded; in squares of several patches no more than that. Where masks draw it, it says nothing:
+  /// 1.
   mutating func setVisible(maskRatio: Double) {
     guard patchCounts != nil else { return numVisible = 1 }
     let (squares, inSquare) = (numPatches / max(maskBlock * maskBlock, 1), maskBlock * maskBlock)

@@ -80,8 +80,8 @@ public final class Trainer: @unchecked Sendable {
   /// One optimiser step; nil when the run is over.
   ///
   /// - Throws: `StepTooLarge` before the first; `NonFiniteError` when the loss is not finite, errors of the data set,
-  ///   `Interrupted`, `OutOfMemory`. The step has not been taken then and can be tried again. `CollapseError`, where the configuration watches for it:
-  ///   the step has been taken.
+  ///   `Interrupted`, `OutOfMemory`. The step has not been taken then and can be tried again. `CollapseError`, where
+  ///   the configuration watches for it: the step has been taken.
   public func next() throws -> StepMetrics? {
     guard step < totalSteps else { return nil }
     try checkMemory()
