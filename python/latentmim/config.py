@@ -337,9 +337,9 @@ class TrainingConfig(_Config):
     Attributes:
         epochs: passes over the data; the schedules span them.
         batch_size: images of one optimiser step.
-        accumulation_steps: parts they are computed in, one after the other, to save memory; divides the batch size. Loss
-            and gradient stay the whole batch's: where images mix (`similarity_form="batch"`, `contrast_coefficient` > 0)
-            that takes an extra forward pass, about a quarter more time.
+        accumulation_steps: parts they are computed in, one after the other, to save memory; divides the batch size.
+            Loss and gradient stay the whole batch's: where images mix (`similarity_form="batch"`, or a
+            `contrast_coefficient`) that takes an extra forward pass, about a quarter more time.
         base_learning_rate: the peak rate is this · batch size / 256.
         final_learning_rate: the last rate, and where warm-up begins, as a share of the peak.
         warmup_epochs: of linear warm-up; a tenth of all, 40 at most, unless given.
