@@ -58,7 +58,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", help="a folder of JPEG files; the grocery photographs if not given")
+    parser.add_argument("--data", help="a folder of image files; the grocery photographs if not given")
     parser.add_argument("--out", default="runs/demo", help="where everything is left")
     parser.add_argument("--minutes", type=float, default=2.7, help="how long to train")
     return parser.parse_args()
