@@ -6,7 +6,7 @@
 #include <jpeglib.h>
 #include <jerror.h>
 
-#include "CImageCodecs.h"
+#include "pixels.h"
 
 // Scans after which a progressive file is taken for an attack on the reader's time (libjpeg-turbo's own fuzzers'
 // limit).
@@ -71,56 +71,87 @@ static void open_decoder(struct decoder *decoder, const uint8_t *bytes, size_t c
   jpeg_read_header(&decoder->jpeg, TRUE);
 }
 
-static int a_times_b(int a, int b) {
-  int product = a * b + 128;
-  return (product + (product >> 8)) >> 8;
+static int is_cmyk(const struct jpeg_decompress_struct *jpeg) {
+  return jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK;
 }
 
-// Adobe stores 255 - ink, so a pixel's red is what cyan and black let through together.
-static void cmyk_to_rgb(long width, const uint8_t *cmyk, uint8_t *rgb) {
-  for (long x = 0; x < width; x++, cmyk += 4, rgb += 3)
-    for (int c = 0; c < 3; c++) rgb[c] = (uint8_t)(cmyk[3] - a_times_b(255 - cmyk[c], cmyk[3]));
+static J_COLOR_SPACE decoded_colors(const struct jpeg_decompress_struct *jpeg) {
+  if (jpeg->jpeg_color_space == JCS_GRAYSCALE) return JCS_GRAYSCALE;
+  return is_cmyk(jpeg) ? JCS_CMYK : JCS_RGB;
 }
 
-static void read_rows(struct jpeg_decompress_struct *jpeg, uint8_t *rgb) {
-  int is_cmyk = jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK;
-  jpeg->out_color_space = is_cmyk ? JCS_CMYK : JCS_RGB;
-  jpeg_start_decompress(jpeg);
-  long width = jpeg->output_width;
-  JSAMPARRAY inks = NULL;
-  if (is_cmyk) inks = jpeg->mem->alloc_sarray((j_common_ptr)jpeg, JPOOL_IMAGE, (JDIMENSION)width * 4, 1);
-  while (jpeg->output_scanline < jpeg->output_height) {
-    uint8_t *row = rgb + (size_t)jpeg->output_scanline * (size_t)width * 3;
-    jpeg_read_scanlines(jpeg, is_cmyk ? inks : &row, 1);
-    if (is_cmyk) cmyk_to_rgb(width, inks[0], row);
+// Columns beside the region's that upsampled chroma looks at, and more: the decoder takes whole blocks.
+enum { columns_beside = 32 };
+
+// The decoder is told to leave out columns that the region does not need. Gives the first of those it decodes.
+static long crop_columns(struct jpeg_decompress_struct *jpeg, struct lmc_region region) {
+  long left = region.left > columns_beside ? region.left - columns_beside : 0;
+  long right = region.left + region.width + columns_beside;
+  if (right > (long)jpeg->output_width) right = jpeg->output_width;
+  if (left == 0 && right == (long)jpeg->output_width) return 0;
+  JDIMENSION first = (JDIMENSION)left, width = (JDIMENSION)(right - left);
+  jpeg_crop_scanline(jpeg, &first, &width);
+  return first;
+}
+
+// A row of the region's columns out of a decoded one.
+static void take_columns(const struct jpeg_decompress_struct *jpeg, const uint8_t *row, long width, uint8_t *pixels) {
+  if (!is_cmyk(jpeg)) {
+    memcpy(pixels, row, (size_t)(width * jpeg->output_components));
+  } else {
+    for (long x = 0; x < width; x++) light_to_rgb(row + 4 * x, pixels + 3 * x);
   }
-  jpeg_finish_decompress(jpeg);
 }
 
-int lmc_jpeg_size(const uint8_t *bytes, size_t count, long *width, long *height, char *message) {
+static void read_region(struct decoder *decoder, struct lmc_region region, uint8_t *pixels) {
+  struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
+  long first = crop_columns(jpeg, region);
+  int in_place = !is_cmyk(jpeg) && region.width == (long)jpeg->output_width;
+  size_t stride = (size_t)(region.width * (is_cmyk(jpeg) ? 3 : jpeg->output_components));
+  JSAMPARRAY row = jpeg->mem->alloc_sarray(
+      (j_common_ptr)jpeg, JPOOL_IMAGE, jpeg->output_width * (JDIMENSION)jpeg->output_components, 1);
+  if (region.top > 0) jpeg_skip_scanlines(jpeg, (JDIMENSION)region.top);
+  for (long y = 0; y < region.height; y++, pixels += stride) {
+    jpeg_read_scanlines(jpeg, in_place ? &pixels : row, 1);
+    if (in_place) continue;
+    take_columns(jpeg, row[0] + (region.left - first) * jpeg->output_components, region.width, pixels);
+  }
+  // Finishing tells of damage behind the picture, too; it wants all rows read.
+  if (jpeg->output_scanline == jpeg->output_height) jpeg_finish_decompress(jpeg);
+  else jpeg_abort_decompress(jpeg);
+}
+
+int lmc_jpeg_header(const uint8_t *bytes, size_t count, struct lmc_header *header, char *message) {
   struct decoder decoder;
   memset(&decoder, 0, sizeof decoder);
   decoder.message = message;
   if (setjmp(decoder.trap) == 0) {
     open_decoder(&decoder, bytes, count);
-    *width = decoder.jpeg.image_width;
-    *height = decoder.jpeg.image_height;
+    header->width = decoder.jpeg.image_width;
+    header->height = decoder.jpeg.image_height;
+    header->channels = decoded_colors(&decoder.jpeg) == JCS_GRAYSCALE ? 1 : 3;
   }
   jpeg_destroy_decompress(&decoder.jpeg);
   return decoder.status;
 }
 
-int lmc_jpeg_decode(const uint8_t *bytes, size_t count, long width, long height, uint8_t *rgb, char *message) {
+int lmc_jpeg_decode(
+    const uint8_t *bytes, size_t count, const struct lmc_header *header, struct lmc_region region, int reduction,
+    void *pixels, char *message) {
   struct decoder decoder;
   memset(&decoder, 0, sizeof decoder);
   decoder.message = message;
   if (setjmp(decoder.trap) == 0) {
     open_decoder(&decoder, bytes, count);
-    if (decoder.jpeg.image_width == (JDIMENSION)width && decoder.jpeg.image_height == (JDIMENSION)height) {
-      read_rows(&decoder.jpeg, rgb);
+    decoder.jpeg.out_color_space = decoded_colors(&decoder.jpeg);
+    decoder.jpeg.scale_num = 1;
+    decoder.jpeg.scale_denom = (unsigned)reduction;
+    jpeg_start_decompress(&decoder.jpeg);
+    if (decoder.jpeg.output_width == (JDIMENSION)header->width &&
+        decoder.jpeg.output_height == (JDIMENSION)header->height) {
+      read_region(&decoder, region, pixels);
     } else {
-      decoder.status = LMC_DAMAGED;
-      snprintf(message, LMC_MESSAGE, "the size changed while reading");
+      decoder.status = damaged(message, "the size changed while reading");
     }
   }
   jpeg_destroy_decompress(&decoder.jpeg);

@@ -22,6 +22,7 @@
     }                                                                                                                \
   }
 LMK_BLEND(blend_bytes, uint8_t)
+LMK_BLEND(blend_words, uint16_t)
 LMK_BLEND(blend_floats, float)
 #undef LMK_BLEND
 
@@ -73,6 +74,8 @@ static void LMK_NAME(resample)(const struct lmk_resampling *r, float *row, float
     const float *weights = r->down.weights + y * r->down.stride;
     if (r->bytes)
       LMK_NAME(blend_bytes)(count, n, r->bytes + start, r->row_stride, weights, row);
+    else if (r->words)
+      LMK_NAME(blend_words)(count, n, r->words + start, r->row_stride, weights, row);
     else
       LMK_NAME(blend_floats)(count, n, r->floats + start, r->row_stride, weights, row);
     if (r->channels == 3)

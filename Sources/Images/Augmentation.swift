@@ -25,6 +25,8 @@ public struct Augmentation: Sendable {
   /// What is done to the crop at 8 bits; nil: nothing, and no rounding either.
   public var levels: (any LevelAugmentation)?
   public var erasing: RandomErasing?
+  /// See `Resampling.fastDecode`.
+  public var fastDecode = false
   /// What the crop's random numbers are drawn for: another purpose is another crop.
   public var purpose = RandomPurpose.crop
 
@@ -67,12 +69,14 @@ public struct Augmentation: Sendable {
   /// Writes what `parameters` say of `image`: [height, width, C], float32.
   ///
   /// - Throws: `ImageError`, `OutOfMemory`.
-  public func apply(_ parameters: CropParameters, to image: Image, into output: UnsafeMutablePointer<Float>) throws {
+  public func apply(_ parameters: CropParameters, to image: ImageSource, into output: UnsafeMutablePointer<Float>)
+    throws
+  {
     // Cropped first, then resized: pixels beside the box do not count, as in torchvision.
     try Resampling(
-      height: height, width: width, interpolation: interpolation, normalization: normalization,
-      isFlipped: parameters.isFlipped
-    )(image.cropped(to: parameters.box), into: output)
+      height: height, width: width, interpolation: interpolation, normalization: normalization, crop: parameters.box,
+      isFlipped: parameters.isFlipped, fastDecode: fastDecode
+    )(image, into: output)
     if !parameters.operations.isEmpty {
       let levels = try Levels(output, height: height, width: width, channels: image.channels, normalization)
       let fill = normalization.meanLevels

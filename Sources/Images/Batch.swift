@@ -72,18 +72,18 @@ struct ImageLoading: Sendable {
 
   /// Writes the image for `index` to `output` and returns the index of the image it really is.
   func load(_ index: Int, epoch: Int, into output: UnsafeMutablePointer<Float>) throws -> Int {
-    let (actual, image) = try dataset.readableImage(at: index)
-    guard image.channels == dataset.channels else {
-      throw ImageError.channels(image.channels, wanted: dataset.channels)
-    }
-    switch transform {
-    case .train(let augmentation):
-      let parameters = try augmentation.sample(
-        height: image.height, width: image.width, seed: seed, epoch: epoch, index: actual)
-      try augmentation.apply(parameters, to: image, into: output)
-    case .evaluate(let transform): try transform.apply(to: image, into: output)
-    }
-    return actual
+    try dataset.readable(at: index) { image, actual in
+      guard image.channels == dataset.channels else {
+        throw ImageError.channels(image.channels, wanted: dataset.channels)
+      }
+      switch transform {
+      case .train(let augmentation):
+        let parameters = try augmentation.sample(
+          height: image.height, width: image.width, seed: seed, epoch: epoch, index: actual)
+        try augmentation.apply(parameters, to: image, into: output)
+      case .evaluate(let transform): try transform.apply(to: image, into: output)
+      }
+    }.index
   }
 
   /// Memory for `images` images.

@@ -36,7 +36,7 @@ extension ImageDataset {
 }
 
 /// Up to 256 of `count` indices.
-private func evenlySpread(_ count: Int) -> [Int] {
+func evenlySpread(_ count: Int) -> [Int] {
   let most = min(count, 256)
   return (0..<most).map { $0 * count / most }
 }
@@ -55,35 +55,14 @@ extension Image {
   }
 }
 
-extension ImageFolder {
-  /// Names of all files; sizes and four kilobytes of some.
-  public var fingerprint: DataFingerprint { fingerprint(of: 0..<count) }
-
-  /// The same of some of the images.
-  func fingerprint(of indices: some RandomAccessCollection<Int>) -> DataFingerprint {
-    var (names, content) = (Digest(), Digest())
-    let root = path.bytes.count
-    for index in indices { names.add(UnsafeRawBufferPointer(rebasing: pathBytes(at: index).dropFirst(root))) }
-    for place in evenlySpread(indices.count) {
-      let index = indices[indices.index(indices.startIndex, offsetBy: place)]
-      guard let path = path(at: index), let file = try? ReadableFile(path: path) else { continue }
-      content.add(number: place)
-      content.add(number: file.size)
-      let count = min(file.size, 4096)
-      content.add((try? file.bytes(at: (file.size - count) / 2, count: count)) ?? [])
-    }
-    return DataFingerprint(images: indices.count, names: names.text, content: content.text)
-  }
-}
-
 extension ImageSubset {
   public var fingerprint: DataFingerprint {
-    (base as? ImageFolder)?.fingerprint(of: indices) ?? fingerprint(sampling: evenlySpread(count))
+    (base as? ImageFiles)?.store.fingerprint(of: indices) ?? fingerprint(sampling: evenlySpread(count))
   }
 }
 
 /// FNV-1a, 64 bits: tells data apart that nobody made to look alike.
-private struct Digest {
+struct Digest {
   private var state: UInt64 = 0xCBF2_9CE4_8422_2325
 
   mutating func add(_ bytes: UnsafeRawBufferPointer) {

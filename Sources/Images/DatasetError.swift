@@ -6,6 +6,8 @@ public enum DatasetError: DescribedError, Equatable {
   case folder(path: String, problem: String, system: SystemError? = nil)
   /// No image file below the folder; `others` counts files of other kinds by their ending.
   case noImages(path: String, others: String)
+  /// A list of no files.
+  case noFiles
   /// One file cannot be read or decoded. `fileKind` is what went wrong below.
   case unreadable(path: String, problem: String, fileKind: ErrorKind, system: SystemError? = nil)
   /// Errors are skipped, and nothing is left.
@@ -40,13 +42,14 @@ public enum DatasetError: DescribedError, Equatable {
     case .noImages(let path, let others):
       "no image file in '\(path)' or below, wanted \(ImageCodec.namesAndEndings): "
         + (others.isEmpty ? "it is empty" : "there are \(others)")
+    case .noFiles: "a data set of no files was asked for, wanted at least 1"
     case .unreadable(let path, let problem, _, _): "cannot read '\(path)': \(problem)"
     case .nothingReadable(let count, let example):
       "none of the \(count) images of the data set can be read; for one: \(example)"
     case .index(let index, let count): "image \(index) was asked for, the data set has images 0 ..< \(count)"
     case .labels(let problem), .subset(let problem): problem
     case .value(let value, let image):
-      "image \(image) has a pixel of \(value), wanted float32 values in 0 … 1 (or uint8 in 0 … 255)"
+      "image \(image) has a pixel of \(value), wanted float32 values in 0 … 1 (or uint8 in 0 … 255, uint16 in 0 … 65535)"
     }
   }
 }

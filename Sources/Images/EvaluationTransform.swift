@@ -58,7 +58,7 @@ public struct EvaluationTransform: Sendable {
   /// Writes the view of `image`: [height, width, C], float32.
   ///
   /// - Throws: `ImageError`, `OutOfMemory`.
-  public func apply(to image: Image, into output: UnsafeMutablePointer<Float>) throws {
+  public func apply(to image: ImageSource, into output: UnsafeMutablePointer<Float>) throws {
     try Resampling(
       height: height, width: width, interpolation: interpolation, normalization: normalization,
       box: box(height: image.height, width: image.width)

@@ -1,7 +1,7 @@
 import Compute
 
-/// One image [H, W, C]: channels interleaved, uint8 (0 … 255) or float32 (0 … 1). A cropped image shares its source's
-/// memory.
+/// One image [H, W, C]: channels interleaved, uint8 (0 … 255), uint16 (0 … 65535) or float32 (0 … 1). A cropped image
+/// shares its source's memory.
 public struct Image: Sendable {
   public let height: Int
   public let width: Int
@@ -59,16 +59,17 @@ public struct Image: Sendable {
   ///
   /// - Throws: `ImageError.box` where the rectangle is empty or leaves the image.
   public func cropped(to rectangle: PixelRectangle) throws -> Image {
-    guard rectangle.top >= 0, rectangle.left >= 0, rectangle.height > 0, rectangle.width > 0,
-      rectangle.height <= height, rectangle.top <= height - rectangle.height,
-      rectangle.width <= width, rectangle.left <= width - rectangle.width
-    else { throw ImageError.box("\(rectangle)", height: height, width: width) }
+    guard rectangle.isWithin(height: height, width: width) else {
+      throw ImageError.box("\(rectangle)", height: height, width: width)
+    }
     return Image(self, rectangle)
   }
 
-  /// A copy of the elements of an uint8 image, [height, width, channels]; nil for a float32 image.
+  /// A copy of the elements of an uint8 image, [height, width, channels]; nil for another image.
   public var bytes: [UInt8]? { element == .uint8 ? elements(of: UInt8.self) : nil }
-  /// A copy of the elements of a float32 image, [height, width, channels]; nil for an uint8 image.
+  /// A copy of the elements of an uint16 image, [height, width, channels]; nil for another image.
+  public var words: [UInt16]? { element == .uint16 ? elements(of: UInt16.self) : nil }
+  /// A copy of the elements of a float32 image, [height, width, channels]; nil for another image.
   public var floats: [Float]? { element == .float32 ? elements(of: Float.self) : nil }
 
   /// Writes the elements as float32 in 0 … 1, [height, width, channels].
@@ -81,6 +82,9 @@ public struct Image: Sendable {
       case .uint8:
         let source = row(y, of: UInt8.self)
         for index in 0..<length { target[index] = Float(source[index]) * (1 / 255) }
+      case .uint16:
+        let source = row(y, of: UInt16.self)
+        for index in 0..<length { target[index] = Float(source[index]) * (1 / 65535) }
       }
     }
   }
@@ -96,6 +100,10 @@ public struct Image: Sendable {
     }
     return nil
   }
+
+  /// The first pixel, and bytes from one row to the next.
+  var start: UnsafeRawPointer { memory.start + offset * element.stride }
+  var rowBytes: Int { rowStride * element.stride }
 
   func row<Element>(_ y: Int, of type: Element.Type) -> UnsafePointer<Element> {
     memory.start.assumingMemoryBound(to: Element.self) + offset + y * rowStride

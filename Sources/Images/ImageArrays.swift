@@ -1,6 +1,6 @@
 import Compute
 
-/// Images [N, H, W, C] in memory, uint8 (0 … 255) or float32 (0 … 1), with or without labels.
+/// Images [N, H, W, C] in memory, uint8 (0 … 255), uint16 (0 … 65535) or float32 (0 … 1), with or without labels.
 public final class ImageArrays: ImageDataset {
   public let count: Int
   public let height: Int
@@ -27,7 +27,7 @@ public final class ImageArrays: ImageDataset {
     try refuseChannelsFirst(shape)
     // What is kept of each image besides pixels: labels, the order of an epoch.
     try OutOfMemory.check(bytes: 32 * shape[0])
-    if let labels { try Self.check(labels, images: shape[0], classNames) }
+    if let labels { try checkLabels(labels, images: shape[0], classNames) }
     (count, height, width, channels) = (shape[0], shape[1], shape[2], shape[3])
     self.labels = labels
     self.classNames = classNames
@@ -37,25 +37,15 @@ public final class ImageArrays: ImageDataset {
   /// Beyond these a size is a mistake, and weights of resampling take more memory than there is.
   private static let (longestSide, mostChannels) = (1 << 24, 1 << 16)
 
-  private static func check(_ labels: [Int], images: Int, _ classNames: [String]) throws {
-    guard labels.count == images else {
-      throw DatasetError.labels("there are \(labels.count) labels for \(images) images, wanted one for each")
-    }
-    if let index = labels.firstIndex(where: { $0 < 0 || (!classNames.isEmpty && $0 >= classNames.count) }) {
-      let wanted = classNames.isEmpty ? "at least 0" : "in 0 ..< \(classNames.count), the number of class names"
-      throw DatasetError.labels("image \(index) has label \(labels[index]), wanted a label \(wanted)")
-    }
-  }
-
   /// The image at `index`, in place.
   ///
   /// - Throws: `DatasetError.index`, and `DatasetError.value` where a float32 value is not in 0 … 1.
-  public func image(at index: Int) throws -> Image {
+  public func source(at index: Int) throws -> ImageSource {
     guard 0..<count ~= index else { throw DatasetError.index(index, count: count) }
     let size = height * width * channels
     let image = try Image(memory: memory, offset: index * size, height: height, width: width, channels: channels)
     if let value = image.valueOutOfRange() { throw DatasetError.value(value, image: index) }
-    return image
+    return .decoded(image)
   }
 }
 

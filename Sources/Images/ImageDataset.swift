@@ -13,28 +13,39 @@ public protocol ImageDataset: Sendable {
   /// What tells it from another data set of the same size: see `DataFingerprint`.
   var fingerprint: DataFingerprint { get }
 
-  /// The image at `index`.
+  /// The image at `index`, perhaps not decoded yet.
   ///
   /// - Throws: where it cannot be read, or the index is out of range; the error names the image.
-  func image(at index: Int) throws -> Image
+  func source(at index: Int) throws -> ImageSource
 
-  /// The image at `index`; nil where it cannot be read and the data set passes over such images.
-  func imageUnlessSkipped(at index: Int) throws -> Image?
+  /// What `use` makes of the image at `index`; nil where it cannot be read and the data set passes over such images.
+  func unlessSkipped<Result>(at index: Int, _ use: (ImageSource) throws -> Result) throws -> Result?
 }
 
 extension ImageDataset {
-  public func imageUnlessSkipped(at index: Int) throws -> Image? { try image(at: index) }
+  /// The image at `index`, decoded.
+  ///
+  /// - Throws: as `source(at:)`.
+  public func image(at index: Int) throws -> Image { try source(at: index).pixels() }
 
-  /// What the loader takes for `index`: the image, and the index it really has. They differ where an image cannot be
-  /// read and is passed over: the next readable one takes its place, in cyclic order.
-  public func readableImage(at index: Int) throws -> (index: Int, image: Image) {
+  public func unlessSkipped<Result>(at index: Int, _ use: (ImageSource) throws -> Result) throws -> Result? {
+    try use(source(at: index))
+  }
+
+  /// What `use` makes of the image that the loader takes for `index`, and the index it really has. They differ where an
+  /// image cannot be read and is passed over: the next readable one takes its place, in cyclic order.
+  ///
+  /// - Parameter use: given the image and the index it really has.
+  public func readable<Result>(
+    at index: Int, _ use: (ImageSource, Int) throws -> Result
+  ) throws -> (index: Int, result: Result) {
     guard 0..<count ~= index else { throw DatasetError.index(index, count: count) }
     for distance in 0..<count {
       let candidate = (index + distance) % count
-      if let image = try imageUnlessSkipped(at: candidate) { return (candidate, image) }
+      if let result = try unlessSkipped(at: candidate, { try use($0, candidate) }) { return (candidate, result) }
     }
     do {
-      return (index, try image(at: index))
+      return (index, try use(source(at: index), index))
     } catch let error as DescribedError where error.kind != .memory {
       throw DatasetError.nothingReadable(count: count, example: error.description)
     }

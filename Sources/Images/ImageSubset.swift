@@ -32,13 +32,13 @@ public final class ImageSubset: ImageDataset {
   public var channels: Int { base.channels }
   public var classNames: [String] { base.classNames }
 
-  public func image(at index: Int) throws -> Image {
+  public func source(at index: Int) throws -> ImageSource {
     guard indices.indices ~= index else { throw DatasetError.index(index, count: count) }
-    return try base.image(at: indices[index])
+    return try base.source(at: indices[index])
   }
 
-  public func imageUnlessSkipped(at index: Int) throws -> Image? {
+  public func unlessSkipped<Result>(at index: Int, _ use: (ImageSource) throws -> Result) throws -> Result? {
     guard indices.indices ~= index else { throw DatasetError.index(index, count: count) }
-    return try base.imageUnlessSkipped(at: indices[index])
+    return try base.unlessSkipped(at: indices[index], use)
   }
 }

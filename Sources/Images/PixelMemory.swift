@@ -4,10 +4,28 @@ import Glibc
 public enum PixelElement: String, Sendable {
   /// 0 … 255.
   case uint8
+  /// 0 … 65535.
+  case uint16
   /// 0 … 1.
   case float32
 
-  var stride: Int { self == .uint8 ? 1 : 4 }
+  /// Bytes.
+  var stride: Int {
+    switch self {
+    case .uint8: 1
+    case .uint16: 2
+    case .float32: 4
+    }
+  }
+
+  /// What white is.
+  var highest: Float {
+    switch self {
+    case .uint8: 255
+    case .uint16: 65535
+    case .float32: 1
+    }
+  }
 }
 
 /// Memory that holds pixels: its own, or somebody else's that stays alive and unchanged while this object lives.
@@ -27,22 +45,16 @@ public final class PixelMemory: @unchecked Sendable {
     self.release = release
   }
 
-  /// Somebody else's bytes, used in place.
+  /// Somebody else's pixels, used in place.
   ///
-  /// - Parameter release: called once nobody needs the memory any more, on whatever thread dropped it last.
+  /// - Parameters:
+  ///   - pixels: `count` elements, aligned as they want.
+  ///   - release: called once nobody needs the memory any more, on whatever thread dropped it last.
   public convenience init(
-    borrowing bytes: UnsafePointer<UInt8>, count: Int, release: @escaping @Sendable () -> Void = {}
+    borrowing pixels: UnsafeRawPointer, _ element: PixelElement, count: Int,
+    release: @escaping @Sendable () -> Void = {}
   ) {
-    self.init(UnsafeRawPointer(bytes), count: max(count, 0), element: .uint8, release: release)
-  }
-
-  /// Somebody else's floats, used in place.
-  ///
-  /// - Parameter release: called once nobody needs the memory any more, on whatever thread dropped it last.
-  public convenience init(
-    borrowing floats: UnsafePointer<Float>, count: Int, release: @escaping @Sendable () -> Void = {}
-  ) {
-    self.init(UnsafeRawPointer(floats), count: max(count, 0), element: .float32, release: release)
+    self.init(pixels, count: max(count, 0), element: element, release: release)
   }
 
   /// A copy of `bytes`.

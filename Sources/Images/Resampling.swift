@@ -12,10 +12,10 @@ public struct SourceBox: Sendable, Equatable {
     (self.top, self.left, self.bottom, self.right) = (top, left, bottom, right)
   }
 
-  func isInside(_ image: Image) -> Bool {
+  /// Whether it lies within `height` × `width` pixels.
+  func isWithin(height: Int, width: Int) -> Bool {
     // Not a number fails every comparison.
-    top >= 0 && left >= 0 && top < bottom && left < right && bottom <= Double(image.height)
-      && right <= Double(image.width)
+    top >= 0 && left >= 0 && top < bottom && left < right && bottom <= Double(height) && right <= Double(width)
   }
 }
 
@@ -26,30 +26,36 @@ public struct Resampling: Sendable {
   public var width: Int
   public var interpolation: Interpolation
   public var normalization: Normalization
-  /// The part to resize; nil means all. Pixels outside it but in the image count at its edges (Pillow's `box`); to
-  /// forbid that, crop the image first.
+  /// Pixels outside it do not exist; nil means all do.
+  public var crop: PixelRectangle?
+  /// The part to resize, in the crop's coordinates; nil means all. Pixels outside it but in the crop count at its edges
+  /// (Pillow's `box`).
   public var box: SourceBox?
   /// Left and right exchanged.
   public var isFlipped = false
+  /// A part that is larger than the output is decoded at a fraction of its size, where the format can (`EncodedImage`'s
+  /// `reductions`): faster, and not the same; pixels beside the crop then count at its edges.
+  public var fastDecode = false
 
   public init(
     height: Int, width: Int, interpolation: Interpolation = .bicubic, normalization: Normalization,
-    box: SourceBox? = nil, isFlipped: Bool = false
+    crop: PixelRectangle? = nil, box: SourceBox? = nil, isFlipped: Bool = false, fastDecode: Bool = false
   ) {
     (self.height, self.width) = (height, width)
     self.interpolation = interpolation
     self.normalization = normalization
-    self.box = box
-    self.isFlipped = isFlipped
+    (self.crop, self.box) = (crop, box)
+    (self.isFlipped, self.fastDecode) = (isFlipped, fastDecode)
   }
 
   /// The resized image [height, width, C], float32.
   ///
   /// - Throws: as `callAsFunction(_:into:)` does.
   public func callAsFunction(_ image: Image) throws -> Buffer {
-    try check(image)
+    let source = ImageSource.decoded(image)
+    try check(source)
     let output = try Buffer(count: height * width * image.channels)
-    try self(image, into: output.pointer)
+    try self(source, into: output.pointer)
     return output
   }
 
@@ -58,33 +64,31 @@ public struct Resampling: Sendable {
   /// Sums are float32 and not rounded to 8 bits between the axes, as Pillow does with 8-bit images (up to a level
   /// apart). Values beyond black and white, where a bicubic filter overshoots, are clipped before normalisation.
   ///
-  /// - Throws: `ImageError` for a size, box or number of channels that does not go with the image; `OutOfMemory`.
-  public func callAsFunction(_ image: Image, into output: UnsafeMutablePointer<Float>) throws {
-    try check(image)
-    let box = box ?? SourceBox(top: 0, left: 0, bottom: Double(image.height), right: Double(image.width))
-    var down = AxisWeights(inputs: image.height, from: box.top, to: box.bottom, outputs: height, interpolation)
-    var across = AxisWeights(
-      inputs: image.width, from: box.left, to: box.right, outputs: width, interpolation, isReversed: isFlipped)
-    let (rows, columns) = (down.inputsRead, across.inputsRead)
-    down.shift(by: rows.lowerBound)
-    across.shift(by: columns.lowerBound)
+  /// - Throws: `ImageError` for a size, box or number of channels that does not go with the image; what decoding
+  ///   throws; `OutOfMemory`.
+  public func callAsFunction(_ source: ImageSource, into output: UnsafeMutablePointer<Float>) throws {
+    try check(source)
+    let view = SourceView(self, source)
+    try resample(source.pixels(view.part, reduction: view.reduction), view, into: output)
+  }
 
-    let highest: Float = image.element == .uint8 ? 255 : 1
+  private func resample(_ image: Image, _ view: SourceView, into output: UnsafeMutablePointer<Float>) throws {
+    let highest = image.element.highest
     let scale = normalization.std.map { 1 / (highest * $0) }
     let shift = zip(normalization.mean, normalization.std).map { -$0 / $1 }
-    let row = try Buffer(count: columns.count * image.channels + 4, repeating: 0)
-    withAxis(down) { down in
-      withAxis(across) { across in
+    let row = try Buffer(count: image.width * image.channels + 4, repeating: 0)
+    withAxis(view.down) { down in
+      withAxis(view.across) { across in
         scale.withUnsafeBufferPointer { scale in
           shift.withUnsafeBufferPointer { shift in
             var arguments = lmk_resampling()
-            let start = columns.lowerBound * image.channels
             switch image.element {
-            case .uint8: arguments.bytes = image.row(rows.lowerBound, of: UInt8.self) + start
-            case .float32: arguments.floats = image.row(rows.lowerBound, of: Float.self) + start
+            case .uint8: arguments.bytes = image.row(0, of: UInt8.self)
+            case .uint16: arguments.words = image.row(0, of: UInt16.self)
+            case .float32: arguments.floats = image.row(0, of: Float.self)
             }
             arguments.row_stride = image.rowStride
-            arguments.columns = columns.count
+            arguments.columns = image.width
             arguments.channels = image.channels
             arguments.down = down
             arguments.across = across
@@ -98,12 +102,18 @@ public struct Resampling: Sendable {
     }
   }
 
-  private func check(_ image: Image) throws {
+  private func check(_ source: ImageSource) throws {
     guard 1...65536 ~= height, 1...65536 ~= width else { throw ImageError.size(height: height, width: width) }
-    guard normalization.channels == image.channels else {
-      throw ImageError.channels(image.channels, wanted: normalization.channels)
+    guard normalization.channels == source.channels else {
+      throw ImageError.channels(source.channels, wanted: normalization.channels)
     }
-    if let box, !box.isInside(image) { throw ImageError.box("\(box)", height: image.height, width: image.width) }
+    if let crop, !crop.isWithin(height: source.height, width: source.width) {
+      throw ImageError.box("\(crop)", height: source.height, width: source.width)
+    }
+    let (height, width) = (crop?.height ?? source.height, crop?.width ?? source.width)
+    if let box, !box.isWithin(height: height, width: width) {
+      throw ImageError.box("\(box)", height: height, width: width)
+    }
   }
 
   private func withAxis(_ axis: AxisWeights, _ body: (lmk_axis) -> Void) {

@@ -11,32 +11,34 @@ typealias DatasetBox = Box<any ImageDataset>
 /// The data set behind a handle.
 func dataset(_ handle: Handle) throws -> any ImageDataset { try object(handle, DatasetBox.self).value }
 
-/// The folder that images come from, or those of which these are some.
-private func folder(_ dataset: any ImageDataset) -> ImageFolder? {
-  (dataset as? ImageSubset)?.base as? ImageFolder ?? dataset as? ImageFolder
+/// The files that images come from, or those of which these are some.
+private func files(_ dataset: any ImageDataset) -> ImageFiles? {
+  (dataset as? ImageSubset)?.base as? ImageFiles ?? dataset as? ImageFiles
 }
 
-/// The number of an image in its folder; nil where there is no such image.
-private func indexInFolder(_ dataset: any ImageDataset, _ index: Int) -> Int? {
+/// The number of an image among its files; nil where there is no such image.
+private func indexInFiles(_ dataset: any ImageDataset, _ index: Int) -> Int? {
   guard 0..<dataset.count ~= index else { return nil }
   return (dataset as? ImageSubset)?.indices[index] ?? index
 }
 
 /// [[index, reason], …] of the images that turned out unreadable so far.
 private func skipped(_ dataset: any ImageDataset) -> JSONValue {
-  guard let folder = folder(dataset), !folder.skipped.isEmpty else { return [] }
-  let candidates = dataset is ImageSubset ? Array(0..<dataset.count) : folder.skipped
+  guard let files = files(dataset), !files.skipped.isEmpty else { return [] }
+  let candidates = dataset is ImageSubset ? Array(0..<dataset.count) : files.skipped
   return .array(
     candidates.compactMap { index in
-      indexInFolder(dataset, index).flatMap { folder.skipReason(at: $0) }.map { [.integer(index), .string($0)] }
+      indexInFiles(dataset, index).flatMap { files.skipReason(at: $0) }.map { [.integer(index), .string($0)] }
     })
 }
 
 @c @implementation public func lm_dataset_folder(
-  _ path: Text, _ skipUnreadable: Bool, _ dataset: HandlePlace, _ remarks: TextPlace
+  _ path: Text, _ skipUnreadable: Bool, _ wanted: UnsafePointer<lm_conversion>?, _ dataset: HandlePlace,
+  _ remarks: TextPlace
 ) -> lm_status {
   attempt(handingOut: dataset, remarks) {
-    let folder = try ImageFolder(path: filePath(path, "path"), onError: skipUnreadable ? .skip : .fail)
+    let folder = try ImageFolder(
+      path: filePath(path, "path"), conversion: conversion(wanted), onError: skipUnreadable ? .skip : .fail)
     return (DatasetBox(folder), folder.remarks)
   }
 }
@@ -73,26 +75,26 @@ private func skipped(_ dataset: any ImageDataset) -> JSONValue {
 @c @implementation public func lm_dataset_description(_ handle: Handle, _ description: TextPlace) -> lm_status {
   attempt(handingOut: description) {
     let dataset = try dataset(handle)
-    let classes = folder(dataset)?.classFolders ?? dataset.classNames.map { FilePath($0) }
+    let classes = (files(dataset) as? ImageFolder)?.classFolders ?? dataset.classNames.map { FilePath($0) }
     let names = classes.map(\.jsonText).joined(separator: ",")
     return "{\"classes\":[\(names)],\"skipped\":\(try skipped(dataset).text())}"
   }
 }
 
 @c @implementation public func lm_dataset_path(_ handle: Handle, _ index: Int64) -> Text {
-  guard let dataset = try? dataset(handle), let place = indexInFolder(dataset, Int(index)) else { return nil }
-  return folder(dataset)?.cPath(at: place)
+  guard let dataset = try? dataset(handle), let place = indexInFiles(dataset, Int(index)) else { return nil }
+  return files(dataset)?.cPath(at: place)
 }
 
 @c @implementation public func lm_dataset_left_out_count(_ handle: Handle) -> Int64 {
-  Int64((try? dataset(handle)).flatMap { folder($0) }?.leftOutCount ?? 0)
+  Int64((try? dataset(handle)).flatMap { files($0) as? ImageFolder }?.leftOutCount ?? 0)
 }
 
 @c @implementation public func lm_dataset_left_out(
   _ handle: Handle, _ index: Int64, _ path: TextPlace, _ reason: TextPlace
 ) -> lm_status {
   attempt {
-    let folder = folder(try dataset(handle))
+    let folder = files(try dataset(handle)) as? ImageFolder
     guard let file = folder?.leftOut(at: Int(index)) else {
       throw ArgumentError("index is \(index), wanted 0 ..< \(folder?.leftOutCount ?? 0)")
     }

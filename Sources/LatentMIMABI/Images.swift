@@ -10,12 +10,14 @@ extension lm_pixels {
   func dataset(labels: [Int]? = nil) throws -> ImageArrays {
     let count = try elementCount([count, height, width, channels], "pixels")
     let start = try given(values, "pixels.values")
-    let memory =
-      switch type {
-      case LM_UINT8: PixelMemory(borrowing: start.assumingMemoryBound(to: UInt8.self), count: count)
-      case LM_FLOAT32: PixelMemory(borrowing: start.assumingMemoryBound(to: Float.self), count: count)
-      default: throw ArgumentError("pixels.type is \(type.rawValue), wanted LM_UINT8 or LM_FLOAT32")
-      }
+    let element: PixelElement
+    switch type {
+    case LM_UINT8: element = .uint8
+    case LM_UINT16: element = .uint16
+    case LM_FLOAT32: element = .float32
+    default: throw ArgumentError("pixels.type is \(type.rawValue), wanted LM_UINT8, LM_UINT16 or LM_FLOAT32")
+    }
+    let memory = PixelMemory(borrowing: start, element, count: count)
     return try ImageArrays(memory, shape: [self.count, height, width, channels].map { Int($0) }, labels: labels)
   }
 }
@@ -41,8 +43,17 @@ extension lm_pixels {
   }
 }
 
-@c @implementation public func lm_image_load(_ path: Text, _ image: HandlePlace) -> lm_status {
-  attempt(handingOut: image) { try ImageBox(loadImage(filePath(path, "path"))) }
+/// NULL: RGB on white.
+func conversion(_ pointer: UnsafePointer<lm_conversion>?) throws -> PixelConversion {
+  guard let wanted = pointer?.pointee else { return .rgb }
+  let background = [wanted.background.0, wanted.background.1, wanted.background.2]
+  return try PixelConversion(channels: Int(wanted.channels), background: background)
+}
+
+@c @implementation public func lm_image_load(
+  _ path: Text, _ wanted: UnsafePointer<lm_conversion>?, _ image: HandlePlace
+) -> lm_status {
+  attempt(handingOut: image) { try ImageBox(loadImage(filePath(path, "path"), conversion(wanted))) }
 }
 
 @c @implementation public func lm_image_size(

@@ -14,12 +14,16 @@ static const char *kind_of(const Py_buffer *view) {
 static const struct {
   const char *name, *kind;
   Py_ssize_t size;
-} elements[] = {[PIXEL] = {"uint8 or float32", "", 0}, [UINT8] = {"uint8", "uint", 1},
-                [INT32] = {"int32", "int", 4},         [INT64] = {"int64", "int", 8},
-                [FLOAT32] = {"float32", "float", 4},   [FLOAT64] = {"float64", "float", 8}};
+} elements[] = {[PIXEL] = {"uint8, uint16 or float32", "", 0},
+                [UINT8] = {"uint8", "uint", 1},
+                [UINT16] = {"uint16", "uint", 2},
+                [INT32] = {"int32", "int", 4},
+                [INT64] = {"int64", "int", 8},
+                [FLOAT32] = {"float32", "float", 4},
+                [FLOAT64] = {"float64", "float", 8}};
 
 static bool is_of_type(const Py_buffer *view, element type) {
-  if (type == PIXEL) return is_of_type(view, UINT8) || is_of_type(view, FLOAT32);
+  if (type == PIXEL) return is_of_type(view, UINT8) || is_of_type(view, UINT16) || is_of_type(view, FLOAT32);
   return view->itemsize == elements[type].size && strcmp(kind_of(view), elements[type].kind) == 0;
 }
 
@@ -95,9 +99,14 @@ void array_release(struct array *array) {
   array->is_held = false;
 }
 
+static lm_pixel_type pixel_type(const struct array *array) {
+  if (is_of_type(&array->view, UINT8)) return LM_UINT8;
+  return is_of_type(&array->view, UINT16) ? LM_UINT16 : LM_FLOAT32;
+}
+
 lm_pixels pixels_of(const struct array *array) {
   return (lm_pixels){
-      .values = array->view.buf, .type = is_of_type(&array->view, UINT8) ? LM_UINT8 : LM_FLOAT32,
+      .values = array->view.buf, .type = pixel_type(array),
       .count = SIZE(*array, 0), .height = SIZE(*array, 1), .width = SIZE(*array, 2), .channels = SIZE(*array, 3)};
 }
 

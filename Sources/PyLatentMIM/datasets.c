@@ -4,13 +4,14 @@ static PyObject *dataset_new(lm_dataset *dataset, PyObject *keeps) {
   return handle_new(dataset_kind, dataset, RELEASE(lm_dataset_free), keeps, NULL);
 }
 
-METHOD(dataset_folder, "path, skip_unreadable, /", "-> (data set, remarks or None)") {
+METHOD(dataset_folder, "path, skip_unreadable, conversion, /", "-> (data set, remarks or None)") {
   PATH path = {0};
   int skip_unreadable;
+  lm_conversion wanted;
   lm_dataset *dataset = NULL;
   char *remarks = NULL;
-  PARSE("O&p", path_argument, &path, &skip_unreadable);
-  CALL(NULL, lm_dataset_folder(path.text, skip_unreadable, &dataset, &remarks));
+  PARSE("O&p" CONVERSION, path_argument, &path, &skip_unreadable, CONVERTED(wanted));
+  CALL(NULL, lm_dataset_folder(path.text, skip_unreadable, &wanted, &dataset, &remarks));
   return Py_BuildValue("(NN)", dataset_new(dataset, NULL), take_text(remarks));
 }
 

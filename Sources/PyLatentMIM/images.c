@@ -19,11 +19,12 @@ METHOD(resize, "images, resized, /", "resized [B, height, width, channels] is wr
   DO(NULL, lm_resize(&pixels, SIZE(resized, 1), SIZE(resized, 2), DATA(resized)));
 }
 
-METHOD(image_load, "path, /", "-> image") {
+METHOD(image_load, "path, conversion, /", "-> image") {
   PATH path = {0};
+  lm_conversion wanted;
   lm_image *image = NULL;
-  PARSE("O&", path_argument, &path);
-  CALL(NULL, lm_image_load(path.text, &image));
+  PARSE("O&" CONVERSION, path_argument, &path, CONVERTED(wanted));
+  CALL(NULL, lm_image_load(path.text, &wanted, &image));
   return handle_new(image_kind, image, RELEASE(lm_image_free), NULL, NULL);
 }
 

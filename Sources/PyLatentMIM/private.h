@@ -73,7 +73,7 @@ void end_call(void);
 
 // ---- arguments.c: converters for "O&" and what they fill, which is let go of at the end of its scope ----------------
 
-typedef enum element { PIXEL, UINT8, INT32, INT64, FLOAT32, FLOAT64 } element;
+typedef enum element { PIXEL, UINT8, UINT16, INT32, INT64, FLOAT32, FLOAT64 } element;
 
 /// A C-contiguous array held through the buffer protocol, and what is wanted of it.
 struct array {
@@ -99,7 +99,10 @@ void array_release(struct array *array);
 bool has_shape(const struct array *array, const int64_t *shape);
 #define SIZE(array, axis) ((int64_t)(array).view.shape[axis])
 #define DATA(array) ((array).is_held ? (array).view.buf : NULL)
-/// Images [B, H, W, channels], uint8 or float32.
+/// The format and the places of (channels, (red, green, blue)), of which an lm_conversion is made.
+#define CONVERSION "(L(fff))"
+#define CONVERTED(wanted) &(wanted).channels, &(wanted).background[0], &(wanted).background[1], &(wanted).background[2]
+/// Images [B, H, W, channels], uint8, uint16 or float32.
 #define PIXELS(name) READ(name, PIXEL, 4)
 lm_pixels pixels_of(const struct array *array);
 

@@ -81,7 +81,7 @@ import Testing
     let augmentation = try Augmentation(height: 7, width: 5)
     let parameters = CropParameters(box: PixelRectangle(top: 2, left: 3, height: 20, width: 30), isFlipped: true)
     let output = try Buffer(count: 105)
-    try augmentation.apply(parameters, to: image, into: output.pointer)
+    try augmentation.apply(parameters, to: .decoded(image), into: output.pointer)
     let plain = try Resampling(height: 7, width: 5, normalization: .none(channels: 3))(
       image.cropped(to: parameters.box))
     for y in 0..<7 {
@@ -123,7 +123,7 @@ extension SerialTests {
       let image = try picture()
       let transform = try EvaluationTransform(.centerCrop(resize: 12, crop: 9), normalization: .none(channels: 3))
       let output = try Buffer(count: 9 * 9 * 3)
-      try transform.apply(to: image, into: output.pointer)
+      try transform.apply(to: .decoded(image), into: output.pointer)
       // 29×37 → 12×15; rows from round(1.5) = 2, columns from 3.
       let whole = try Resampling(height: 12, width: 15, normalization: .none(channels: 3))(image).values
       for y in 0..<9 {
@@ -135,7 +135,7 @@ extension SerialTests {
       let image = try picture()
       let transform = try EvaluationTransform(.squash(height: 6, width: 4), interpolation: .bilinear)
       let output = try Buffer(count: 72)
-      try transform.apply(to: image, into: output.pointer)
+      try transform.apply(to: .decoded(image), into: output.pointer)
       let wanted = try Resampling(height: 6, width: 4, interpolation: .bilinear, normalization: .imageNet)(image)
       #expect(Array(output.values) == Array(wanted.values))
     }

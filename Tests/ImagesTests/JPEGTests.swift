@@ -24,8 +24,8 @@ import Testing
     let tiff: [UInt8] = [0x49, 0x49, 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0]
     let segment: [UInt8] = [0xFF, 0xE1, 0, UInt8(8 + tiff.count)] + Array("Exif\0\0".utf8) + tiff
     let file = [0xFF, 0xD8] + segment + stored.dropFirst(2)
-    #expect(Orientation(ofJPEG: Array(file)).value == 6)
-    for length in 0..<segment.count { _ = Orientation(ofJPEG: Array(file.prefix(2 + length))) }
+    #expect(try EncodedImage(Array(file)).width == 9)
+    for length in 0..<segment.count { _ = try? EncodedImage(Array(file.prefix(2 + length))) }
   }
 
   @Test(arguments: ["rgb", "progressive", "gray", "cmyk"])
@@ -74,11 +74,10 @@ import Testing
 
   @Test func saysWhatOtherFilesAre() {
     #expect(throws: ImageFileError.empty) { try decodeImage([]) }
-    #expect(message { try decodeImage([0x89, 0x50, 0x4E, 0x47, 13, 10]) } == "it looks like PNG, wanted JPEG")
-    #expect(message { try decodeImage(Array("GIF89a".utf8)) }.contains("GIF"))
-    #expect(message { try decodeImage(Array("RIFF0000WEBPVP8 ".utf8)) }.contains("WebP"))
+    #expect(message { try decodeImage(Array("GIF89a".utf8)) } == "it looks like GIF, wanted \(ImageCodec.names)")
+    #expect(message { try decodeImage([0, 0, 0, 32] + Array("ftypavif".utf8)) }.contains("AVIF"))
     #expect(message { try decodeImage([1, 2, 3]) }.contains("no image"))
     #expect(message { try decodeImage(Array("version https://git-lfs.github.com/spec/v1".utf8)) }.contains("Git LFS"))
-    #expect(ImageCodec.names == ImageCodec.all.map(\.name).joined(separator: ", "))
+    #expect(ImageCodec.names == "JPEG, PNG, WebP, TIFF, BMP, PGM or PPM or NPY")
   }
 }

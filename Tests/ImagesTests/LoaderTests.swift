@@ -14,10 +14,10 @@ private struct Levels: ImageDataset {
   let labels: [Int]? = nil
   let classNames: [String] = []
 
-  func image(at index: Int) throws -> Image {
+  func source(at index: Int) throws -> ImageSource {
     usleep(microseconds)
     if broken.contains(index) { throw DatasetError.unreadable(path: "\(index)", problem: "broken", fileKind: .value) }
-    return try Image(bytes: [UInt8](repeating: UInt8(index), count: 16), height: 4, width: 4, channels: 1)
+    return .decoded(try Image(bytes: [UInt8](repeating: UInt8(index), count: 16), height: 4, width: 4, channels: 1))
   }
 }
 
@@ -133,9 +133,9 @@ extension SerialTests {
         let labels: [Int]? = nil
         let classNames: [String] = []
         let note: @Sendable (Int) -> Void
-        func image(at index: Int) throws -> Image {
+        func source(at index: Int) throws -> ImageSource {
           note(index)
-          return try Levels().image(at: index)
+          return try Levels().source(at: index)
         }
       }
       let noted = Noted()

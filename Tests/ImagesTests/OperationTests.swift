@@ -171,7 +171,7 @@ import Testing
     (plain.operations, plain.erased) = ([], nil)
     func crop(_ parameters: CropParameters) throws -> Buffer {
       let crop = try Buffer(count: 16 * 16 * 3)
-      try augmentation.apply(parameters, to: image, into: crop.pointer)
+      try augmentation.apply(parameters, to: .decoded(image), into: crop.pointer)
       return crop
     }
     let wanted = try crop(plain)

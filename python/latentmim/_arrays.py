@@ -32,15 +32,15 @@ def shown(path: str) -> str:
 
 
 def pixels(images: ArrayLike, name: str = "images") -> NDArray[Any]:
-    """Uint8 or float32, contiguous, any shape; other float types are converted, anything else is a TypeError."""
+    """Uint8, uint16 or float32, contiguous, any shape; other floats are converted, anything else is a TypeError."""
     try:
         array = np.asarray(images)
     except ValueError as error:
         raise ValueError(f"{name}: make no single array, their shapes may differ ({error})") from None
-    if array.dtype == np.uint8:
-        return np.ascontiguousarray(array)
+    if array.dtype in (np.uint8, np.uint16):
+        return np.ascontiguousarray(array, array.dtype.newbyteorder("="))
     if array.dtype.kind != "f":
-        raise TypeError(f"{name}: dtype is {array.dtype}, wanted uint8 (0 … 255) or float (0 … 1)")
+        raise TypeError(f"{name}: dtype is {array.dtype}, wanted uint8 (0 … 255), uint16 (0 … 65535) or float (0 … 1)")
     return np.ascontiguousarray(array, np.float32)
 
 

@@ -96,6 +96,7 @@ class TrainingOptions(TypedDict, total=False):
     crop_area: tuple[float, float]
     crop_ratio: tuple[float, float]
     flip: bool
+    fast_decode: bool
     seed: int
     workers: int
     precision: Precision
@@ -356,6 +357,8 @@ class TrainingConfig(_Config):
         crop_area: smallest and largest share of an image's area that a random crop takes.
         crop_ratio: its least and largest width / height.
         flip: whether every second crop is mirrored.
+        fast_decode: whether JPEG files are decoded at 1/2, 1/4 or 1/8 of their size where the crop is larger than the
+            model's view: faster for large photographs, and not the same pixels (docs/images.md).
         seed: of crops, order and views.
         workers: threads that decode images; 0: one for each core.
         precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with AVX512-BF16)
@@ -386,6 +389,7 @@ class TrainingConfig(_Config):
     crop_area: tuple[float, float]
     crop_ratio: tuple[float, float]
     flip: bool
+    fast_decode: bool
     seed: int
     workers: int
     precision: str

@@ -28,22 +28,40 @@ def formats() -> dict[str, list[str]]:
     return names
 
 
-def load_image(path: PathLike) -> FloatArray:
-    """Decode an image file, turned as its EXIF orientation says: [H, W, 3] float32 in 0 … 1.
+def load_image(path: PathLike, *, channels: int = 3, background: float | Sequence[float] = 1.0) -> FloatArray:
+    """Decode an image file, turned as its orientation says; its format is told by its content.
+
+    Args:
+        path: of the file; `~` is your home.
+        channels: 1 for grey, 3 for RGB, 4 for RGBA (2 for grey and alpha), or the number of bands that the file has:
+            see `ImageFolder`.
+        background: 0 … 1, what shows through transparent pixels: one value, or red, green and blue.
+
+    Returns:
+        [H, W, channels] float32 in 0 … 1; 16 bits are kept.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no image of one of `formats()`, is damaged, or has more than 2²⁸ pixels.
+        ValueError: it is no image of one of `formats()`, is damaged, has other channels than wanted, or more than 2²⁸
+            pixels.
 
     """
-    return _read(_native.image_load(_arrays.path(path)))
+    return _read(_native.image_load(_arrays.path(path), _conversion(channels, background)))
+
+
+def _conversion(channels: int, background: float | Sequence[float]) -> tuple[int, tuple[float, float, float]]:
+    colors = np.asarray(background, np.float64).reshape(-1)
+    if len(colors) not in (1, 3):
+        raise ValueError(f"background: is {background!r}, wanted one value or red, green and blue, each in 0 … 1")
+    red, green, blue = (float(value) for value in np.resize(colors, 3))
+    return _arrays.whole(channels, "channels"), (red, green, blue)
 
 
 def resize(images: ArrayLike, size: int | Sequence[int]) -> FloatArray:
     """Bring images to another size, bicubic and antialiased.
 
     Args:
-        images: [B, H, W, C] or [H, W, C], uint8 in 0 … 255 or float in 0 … 1.
+        images: [B, H, W, C] or [H, W, C], uint8 in 0 … 255, uint16 in 0 … 65535 or float in 0 … 1.
         size: (height, width), or one number for both.
 
     Returns:
@@ -192,17 +210,23 @@ class Dataset:
 
 
 class ImageFolder(Dataset):
-    """The image files below a folder, as RGB images.
+    """The image files below a folder.
 
     Files count by their endings (see `formats`), hidden ones are left out. Each sub-folder with a file in it is a
     class; images beside the sub-folders are left out, but where they are as many as sub-folders or more, there are no
     classes. A folder that several links lead to counts once. What is left out is said in a warning, and `left_out`
     lists it.
 
+    All are brought to one number of channels: grey is repeated to make RGB; RGB makes grey as in Pillow; alpha is
+    composed on the background, unless 4 channels are wanted (or 2: grey and alpha). Palettes, CMYK and YCbCr are RGB,
+    fewer than 8 bits are 8, 16 bits are kept. Any other number of channels is read as it is and never guessed.
+
     Args:
         path: of the folder; `~` is your home.
-        on_error: what to do about a file that cannot be read: "fail" with an error that names it, or "skip" it:
-            another takes its place and it is listed in `skipped`. Nothing is opened before it is needed.
+        on_error: what to do about a file that cannot be read: "raise" an error that names it, or "skip" it: another
+            takes its place and it is listed in `skipped`. Nothing is opened before it is needed.
+        channels: numbers per pixel of each image: 1, 3, 4, or that of the bands of TIFF and NPY files.
+        background: 0 … 1, what shows through transparent pixels: one value, or red, green and blue.
 
     Raises:
         OSError: the folder cannot be read.
@@ -210,11 +234,17 @@ class ImageFolder(Dataset):
 
     """
 
-    def __init__(self, path: PathLike, on_error: Literal["fail", "skip"] = "fail") -> None:
-        if on_error not in ("fail", "skip"):
-            raise ValueError(f"on_error: is '{on_error}', wanted 'fail' or 'skip'")
+    def __init__(
+        self,
+        path: PathLike,
+        on_error: Literal["raise", "skip"] = "raise",
+        *,
+        channels: int = 3,
+        background: float | Sequence[float] = 1.0,
+    ) -> None:
         self.path = _arrays.path(path)
-        self._handle, remarks = _native.dataset_folder(self.path, on_error == "skip")
+        conversion = _conversion(channels, background)
+        self._handle, remarks = _native.dataset_folder(self.path, _skips(on_error), conversion)
         _arrays.warn(remarks)
 
     @property
@@ -225,7 +255,9 @@ class ImageFolder(Dataset):
     def __repr__(self) -> str:
         classes = f", {len(self.classes)} classes" if self.classes else ""
         left_out = _native.dataset_left_out_count(self._handle)
-        return f"ImageFolder({self.path!r}: {len(self)} images{classes}{f', {left_out} left out' if left_out else ''})"
+        channels = "" if self.channels == 3 else f" of {self.channels} channels"
+        more = f"{classes}{f', {left_out} left out' if left_out else ''}"
+        return f"ImageFolder({self.path!r}: {len(self)} images{channels}{more})"
 
 
 class Subset(Dataset):
@@ -247,10 +279,10 @@ class Subset(Dataset):
 
 
 class Arrays(Dataset):
-    """Images in memory. uint8 and contiguous float32 arrays are used where they lie, not copied, and kept alive.
+    """Images in memory. Contiguous arrays of uint8, uint16 and float32 are used where they lie and kept alive.
 
     Args:
-        images: [N, H, W, C] or [N, H, W], uint8 in 0 … 255 or float in 0 … 1.
+        images: [N, H, W, C] or [N, H, W], uint8 in 0 … 255, uint16 in 0 … 65535 or float in 0 … 1.
         labels: [N], whole numbers from 0.
 
     Raises:
@@ -272,13 +304,19 @@ class Arrays(Dataset):
         return f"Arrays({count} images of {height}×{width}×{channels}, {self.images.dtype})"
 
 
-def as_dataset(data: Dataset | PathLike | ArrayLike) -> Dataset:
-    """A data set from what stands for one: a folder's path, or an array of images."""
+def as_dataset(data: Dataset | PathLike | ArrayLike, channels: int = 3) -> Dataset:
+    """A data set from what stands for one: an array of images, or a folder, whose images get so many channels."""
     if isinstance(data, Dataset):
         return data
     if isinstance(data, str | os.PathLike):
-        return ImageFolder(data)
+        return ImageFolder(data, channels=channels)
     return Arrays(data)
+
+
+def _skips(on_error: str) -> bool:
+    if on_error not in ("raise", "skip"):
+        raise ValueError(f"on_error: is '{on_error}', wanted 'raise' or 'skip'")
+    return on_error == "skip"
 
 
 def _read(image: Any) -> FloatArray:

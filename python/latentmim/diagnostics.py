@@ -128,7 +128,7 @@ def spread(encoder: Encoder, images: Dataset | PathLike | ArrayLike, *, precisio
 
     Args:
         encoder: to look into.
-        images: [B, H, W, channels], at least two, uint8 in 0 … 255 or float in 0 … 1, not normalised; sides divisible
+        images: [B, H, W, channels], at least two, uint8, uint16 or float in 0 … 1, not normalised; sides divisible
             by the patch size. Or a data set or the path of a folder, whose images are brought to the trained size (all
             at once: take some hundreds); those that cannot be read are left out.
         precision: what the operands of products are rounded to.
@@ -138,7 +138,7 @@ def spread(encoder: Encoder, images: Dataset | PathLike | ArrayLike, *, precisio
 
     """
     if isinstance(images, str | os.PathLike | Dataset) and not isinstance(images, Arrays):
-        pixels = as_dataset(images).resized(encoder.config.image_size)
+        pixels = as_dataset(images, encoder.config.channels).resized(encoder.config.image_size)
         pixels = pixels[np.isfinite(pixels[:, 0, 0, 0])]
     else:
         pixels, _ = _arrays.batch(images.images if isinstance(images, Arrays) else images)

@@ -98,7 +98,7 @@ class Encoder:
         """
         if class_token and not self.has_class_token:
             raise ValueError("class_token: this encoder has none")
-        source = _source(images)
+        source = _source(images, self.config.channels)
         if isinstance(source, Dataset):
             return self._of_dataset(
                 source, resize, layer=layer, norm=norm, projector=projector, precision=precision,
@@ -135,7 +135,7 @@ class Encoder:
             precision: see `features`.
 
         """
-        source = _source(images)
+        source = _source(images, self.config.channels)
         if isinstance(source, Dataset):
             return self._of_dataset(
                 source, resize, layer=layer, norm=norm, projector=projector, precision=precision, pooling=pooling,
@@ -215,10 +215,11 @@ class Encoder:
         )
 
 
-def _source(images: Dataset | PathLike | ArrayLike) -> Dataset | ArrayLike:
+def _source(images: Dataset | PathLike | ArrayLike, channels: int) -> Dataset | ArrayLike:
     """A data set, or pixels: those of `Arrays` and of a single file are at hand."""
     if isinstance(images, str | os.PathLike):
-        return ImageFolder(images) if os.path.isdir(images) else load_image(images)
+        read = ImageFolder if os.path.isdir(images) else load_image
+        return read(images, channels=channels)
     return images.images if isinstance(images, Arrays) else images
 
 

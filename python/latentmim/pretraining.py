@@ -120,7 +120,7 @@ def pretrain(
     """
     if out is None:
         raise TypeError("out: is None, wanted a folder; a Trainer trains without one")
-    dataset = as_dataset(data)
+    dataset = as_dataset(data, options.get("channels") or 3)
     chosen_model, chosen_training = recipe(dataset, size)
     if preset not in ("official", "paper"):
         chosen_model, chosen_training = _sizes_alone(chosen_model, chosen_training)

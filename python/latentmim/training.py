@@ -119,11 +119,12 @@ class Trainer:
     ) -> None:
         refuse_unknown("Trainer", options, TrainingOptions.__annotations__)
         self.model = model
-        self.dataset = as_dataset(data)
+        self.dataset = as_dataset(data, model.config.channels)
         self.progress = progress
         self._run = None if out is None else RunFolder(out)
+        scored = None if validation is None else as_dataset(validation, model.config.channels)
         self._fitting = Fitting(
-            self, self._run, None if validation is None else as_dataset(validation), on_collapse, log_every,
+            self, self._run, scored, on_collapse, log_every,
             save_every=save_every, keep_every=keep_every, validate_every=validate_every,
         )  # fmt: skip
         self._config = TrainingConfig.resolve(epochs=epochs, batch_size=batch_size, **options)

@@ -22,10 +22,58 @@ enum {
   LMC_MOST_MEMORY = 512 << 20,
 };
 
-/// Reads the header of a JPEG file.
-int lmc_jpeg_size(const uint8_t *bytes, size_t count, long *width, long *height, char *message);
-/// Decodes a JPEG file into rgb [height, width, 3], sizes as lmc_jpeg_size gave them. Grey is repeated; CMYK and YCCK
-/// follow Adobe's inverted convention. Data that are damaged or end early are failures.
-int lmc_jpeg_decode(const uint8_t *bytes, size_t count, long width, long height, uint8_t *rgb, char *message);
+/// How a channel is stored.
+enum { LMC_UINT8 = 0, LMC_UINT16 = 1, LMC_FLOAT32 = 2 };
+
+/// What the last channel is: a colour like the others, or how much the pixel covers. Colours of a premultiplied
+/// picture are multiplied by it already.
+enum { LMC_NO_ALPHA = 0, LMC_ALPHA = 1, LMC_PREMULTIPLIED_ALPHA = 2 };
+
+/// What a file says of its pixels before anything of their size is allocated.
+struct lmc_header {
+  long width, height, channels;
+  /// LMC_UINT8, LMC_UINT16 or LMC_FLOAT32.
+  int type;
+  /// LMC_NO_ALPHA, LMC_ALPHA or LMC_PREMULTIPLIED_ALPHA.
+  int alpha;
+  /// TIFF's tag 274, where the format's own header has it; else 0.
+  int orientation;
+};
+
+/// Which pixels are wanted: rows top … top + height - 1, columns left … left + width - 1.
+struct lmc_region {
+  long top, left, height, width;
+};
+
+// Each format has a function that reads the header of a file, and one that writes the region's pixels
+// [height, width, channels] as its header says. Data that are damaged or end early are failures; data behind the
+// region may not be looked at.
+
+/// One channel or RGB. CMYK and YCCK follow Adobe's inverted convention.
+int lmc_jpeg_header(const uint8_t *bytes, size_t count, struct lmc_header *header, char *message);
+/// - reduction: 1, 2, 4 or 8: sides are divided by it and rounded up. The header and the region are the reduced
+///   picture's.
+int lmc_jpeg_decode(
+    const uint8_t *bytes, size_t count, const struct lmc_header *header, struct lmc_region region, int reduction,
+    void *pixels, char *message);
+
+/// 1, 2, 3 or 4 channels of 8 or 16 bits; palettes and fewer bits become 8, a transparent colour becomes alpha.
+int lmc_png_header(const uint8_t *bytes, size_t count, struct lmc_header *header, char *message);
+int lmc_png_decode(
+    const uint8_t *bytes, size_t count, const struct lmc_header *header, struct lmc_region region, void *pixels,
+    char *message);
+
+/// RGB, or RGBA with alpha. Of a moving picture, the first frame on its canvas.
+int lmc_webp_header(const uint8_t *bytes, size_t count, struct lmc_header *header, char *message);
+int lmc_webp_decode(
+    const uint8_t *bytes, size_t count, const struct lmc_header *header, struct lmc_region region, void *pixels,
+    char *message);
+
+/// Any number of channels of 8 or 16 bits or of floats, stored pixel by pixel or plane by plane; palettes, fewer bits,
+/// CMYK and YCbCr become RGB of 8 bits. The first picture of a file that has several.
+int lmc_tiff_header(const uint8_t *bytes, size_t count, struct lmc_header *header, char *message);
+int lmc_tiff_decode(
+    const uint8_t *bytes, size_t count, const struct lmc_header *header, struct lmc_region region, void *pixels,
+    char *message);
 
 #endif

@@ -14,7 +14,9 @@ struct lmk_axis {
 };
 
 struct lmk_resampling {
-  const uint8_t *bytes;  // [rows, row_stride]; NULL where the source is `floats`
+  // [rows, row_stride], one of the three; the others are NULL.
+  const uint8_t *bytes;
+  const uint16_t *words;
   const float *floats;
   long row_stride;  // elements
   long columns;     // of the source that `across` reads, from its column 0

@@ -143,9 +143,9 @@ void lm_arrays_free(lm_arrays *arrays);
 
 // ---- Images --------------------------------------------------------------------------------------------------------
 
-typedef enum lm_pixel_type { LM_UINT8 = 0, LM_FLOAT32 = 1 } lm_pixel_type;
+typedef enum lm_pixel_type { LM_UINT8 = 0, LM_FLOAT32 = 1, LM_UINT16 = 2 } lm_pixel_type;
 
-/// Images of one size in memory. uint8: 0 … 255; float32: 0 … 1.
+/// Images of one size in memory. uint8: 0 … 255; uint16: 0 … 65535; float32: 0 … 1.
 typedef struct lm_pixels {
   const void *values;  ///< [count, height, width, channels]
   lm_pixel_type type;
@@ -163,8 +163,14 @@ typedef struct lm_image lm_image;
 /// The formats that are read: {"JPEG": [".jpg", …], …}, with the usual endings of file names. Free the text with
 /// lm_text_free.
 lm_status lm_image_formats(char **formats);
-/// Decodes an image file, told by its content, turned as its EXIF orientation says.
-lm_status lm_image_load(const char *path, lm_image **image);
+/// What image files are brought to. Grey is repeated to make RGB, RGB is weighted to make grey; alpha is composed on
+/// the background unless `channels` asks for it too (4; 2 for grey and alpha). Any other number is wanted as it is.
+typedef struct lm_conversion {
+  int64_t channels;
+  float background[3];  ///< 0 … 1, for red, green and blue
+} lm_conversion;
+/// Decodes an image file, told by its content, turned as its orientation says. `conversion` NULL: RGB on white.
+lm_status lm_image_load(const char *path, const lm_conversion *conversion, lm_image **image);
 void lm_image_size(const lm_image *image, int64_t *height, int64_t *width, int64_t *channels);
 /// Writes [height, width, channels] float32 in 0 … 1.
 void lm_image_read(const lm_image *image, float *values);
@@ -175,9 +181,10 @@ void lm_image_free(lm_image *image);
 typedef struct lm_dataset lm_dataset;
 /// Image files below a folder, sorted by path; its sub-folders are the classes, where there are more of them than
 /// images beside them, which are then left out. `skip_unreadable`: a file that cannot be read is noted in the
-/// description, and the next readable one takes its place, instead of failing. `remarks` (may be NULL): what was left
-/// out, one line each, or NULL.
-lm_status lm_dataset_folder(const char *path, bool skip_unreadable, lm_dataset **dataset, char **remarks);
+/// description, and the next readable one takes its place, instead of failing. `conversion` NULL: RGB on white.
+/// `remarks` (may be NULL): what was left out, one line each, or NULL.
+lm_status lm_dataset_folder(
+    const char *path, bool skip_unreadable, const lm_conversion *conversion, lm_dataset **dataset, char **remarks);
 /// Images in memory, not copied (see above). `labels`: [count], or NULL.
 lm_status lm_dataset_arrays(const lm_pixels *pixels, const int64_t *labels, lm_dataset **dataset);
 /// Some images of a data set, in any order, as a data set. It keeps what it was made from alive.

@@ -11,20 +11,20 @@ public struct ImageCodec: Sendable {
   public let endings: [String]
   /// How files begin, each in one of these ways; nil stands for any byte.
   let signatures: [[UInt8?]]
-  /// Pixels an image may have.
-  var mostPixels = 1 << 28
+  /// What the sides can be divided by while decoding, at less cost than decoding all.
+  var reductions = [1]
   /// What a file says of itself before anything of its size is allocated. Throws `ImageFileError`.
   let header: @Sendable ([UInt8]) throws -> ImageHeader
-  /// Writes all pixels of a file, in the header's shape. Throws `ImageFileError`, `ImageError.memory`.
-  let decode: @Sendable ([UInt8], ImageHeader, UnsafeMutableRawBufferPointer) throws -> Void
+  /// Writes the pixels of a part of a file, as its header says. Throws `ImageFileError`, `ImageError.memory`.
+  let decode: @Sendable ([UInt8], ImageHeader, ImagePart, UnsafeMutableRawBufferPointer) throws -> Void
 
   /// The formats that are read.
-  public static let all: [ImageCodec] = [.jpeg]
+  public static let all: [ImageCodec] = [.jpeg, .png, .webp, .tiff, .bmp, .pnm, .npy]
 
-  /// The names of all formats: "JPEG".
+  /// The names of all formats: "JPEG, PNG or WebP".
   public static var names: String { listed(all.map(\.name)) }
 
-  /// Names and usual endings of all formats: "JPEG (.jpg, .jpeg)".
+  /// Names and usual endings of all formats: "JPEG (.jpg, .jpeg) or PNG (.png)".
   public static var namesAndEndings: String {
     listed(all.map { "\($0.name) (\($0.endings.map { "." + $0 }.joined(separator: ", ")))" })
   }
@@ -44,32 +44,44 @@ func matches(_ bytes: [UInt8], _ signature: [UInt8?]) -> Bool {
   bytes.count >= signature.count && zip(bytes, signature).allSatisfy { $1 == nil || $0 == $1 }
 }
 
+/// A signature's bytes that are text.
+func text(_ characters: String) -> [UInt8?] { characters.utf8.map { $0 } }
+/// A signature's bytes that may be any.
+func gap(_ count: Int) -> [UInt8?] { Array(repeating: nil, count: count) }
+
 /// Size and storage of an image file's pixels.
 struct ImageHeader: Sendable, Equatable {
-  let height: Int
-  let width: Int
+  /// As they are stored, before the orientation is applied.
+  var height: Int
+  var width: Int
   let channels: Int
   var element = PixelElement.uint8
+  var alpha = Alpha.none
   var orientation = Orientation.upright
+
+  /// What the last channel is.
+  enum Alpha: Sendable {
+    /// A colour like the others.
+    case none
+    /// How much the pixel covers.
+    case straight
+    /// The same, and the colours are multiplied by it.
+    case premultiplied
+  }
+
+  /// Of the picture with sides divided by `reduction` and rounded up.
+  func reduced(by reduction: Int) -> ImageHeader {
+    var header = self
+    header.height = (height - 1) / reduction + 1
+    header.width = (width - 1) / reduction + 1
+    return header
+  }
 }
 
-/// Decodes an image file to [H, W, C], turned upright as its EXIF orientation says. The format is told from the
-/// content.
-///
-/// A file that is damaged or ends early is an error even where most of its pixels could be read. Beside the file,
-/// decoding takes at most twice the pixels' memory and 512 MiB; an image may have 2²⁸ pixels.
-///
-/// - Throws: `ImageFileError`, `ImageError.memory`.
-public func decodeImage(_ file: [UInt8]) throws -> Image {
-  guard !file.isEmpty else { throw ImageFileError.empty }
-  guard let codec = ImageCodec.of(file) else { throw ImageFileError.unknownFormat(looksLike: kindOfFile(file)) }
-  let header = try codec.header(file)
-  let (width, height) = (header.width, header.height)
-  guard width > 0, height > 0, width <= codec.mostPixels / height else {
-    throw ImageFileError.tooLarge(width: width, height: height, most: codec.mostPixels)
-  }
-  let memory = try PixelMemory(header.element, count: width * height * header.channels) {
-    try codec.decode(file, header, $0)
-  }
-  return try Image(memory: memory, height: height, width: width, channels: header.channels).turned(header.orientation)
+/// Which pixels of a file are decoded.
+struct ImagePart: Sendable {
+  /// In the picture as it is stored, with its sides divided by `reduction` and rounded up.
+  let rectangle: PixelRectangle
+  /// One of the codec's.
+  var reduction = 1
 }

@@ -1,4 +1,5 @@
 import Compute
+import Files
 
 /// Why bytes are not an image that can be read.
 public enum ImageFileError: DescribedError, Equatable {
@@ -9,6 +10,10 @@ public enum ImageFileError: DescribedError, Equatable {
   case damaged(format: String, problem: String)
   /// More pixels than a picture has: the header is wrong or hostile.
   case tooLarge(width: Int, height: Int, most: Int)
+  /// The same for pixels times channels.
+  case tooManyValues(width: Int, height: Int, channels: Int, most: Int)
+  /// No rule of `PixelConversion` leads from its channels to those wanted.
+  case channels(Int, hasAlpha: Bool, wanted: Int)
 
   public var kind: ErrorKind { .value }
 
@@ -19,23 +24,22 @@ public enum ImageFileError: DescribedError, Equatable {
     case .damaged(let format, let problem): "it cannot be decoded as \(format): \(problem)"
     case .tooLarge(let width, let height, let most):
       "its header says \(width)×\(height) pixels, wanted 1 … \(most)"
+    case .tooManyValues(let width, let height, let channels, let most):
+      "its header says \(width)×\(height) pixels of \(channels) channels, wanted 1 … \(most) values"
+    case .channels(let found, let hasAlpha, let wanted):
+      "it has \(found) channels\(hasAlpha ? ", alpha among them" : ""), wanted \(wanted): channels=\(found) reads them all"
     }
   }
 }
 
-/// The kind of a file that no codec reads, by how it begins, in words.
-func kindOfFile(_ bytes: [UInt8]) -> String? { otherKinds.first { matches(bytes, $0.0) }?.1 }
+/// The kind of a file that no codec reads, by how it begins, in words: pictures here, what else people load in `Files`.
+func kindOfFile(_ bytes: [UInt8]) -> String? {
+  otherKinds.first { matches(bytes, $0.0) }?.1 ?? fileKind(Array(bytes.prefix(64)))
+}
 
 private let otherKinds: [([UInt8?], String)] = [
-  ([0x89] + text("PNG"), "PNG"), (text("GIF8"), "GIF"), (text("BM"), "BMP"),
-  (text("II") + [42, 0], "TIFF"), (text("MM") + [0, 42], "TIFF"),
-  (text("RIFF") + gap(4) + text("WEBP"), "WebP"),
-  (gap(4) + text("ftypavif"), "AVIF"), (gap(4) + text("ftyphei"), "HEIC"),
-  ([0, 0, 0, 12] + text("jP"), "JPEG 2000"), ([0xFF, 0x0A], "JPEG XL"),
-  (text("%PDF"), "PDF"), (text("PK") + [3, 4], "a ZIP archive"), ([0x1F, 0x8B], "a gzip archive"),
-  (text("<"), "a text in HTML or XML"),
-  (text("version https://git-lfs"), "a Git LFS pointer (the file itself is missing)"),
+  (text("GIF8"), "GIF"), (gap(4) + text("ftypavif"), "AVIF"), (gap(4) + text("ftyphei"), "HEIC"),
+  (gap(4) + text("ftypmif1"), "HEIF"), ([0, 0, 0, 12] + text("jP"), "JPEG 2000"),
+  ([0xFF, 0x4F, 0xFF, 0x51], "JPEG 2000"),
+  ([0xFF, 0x0A], "JPEG XL"), ([0, 0, 0, 12] + text("JXL "), "JPEG XL"), (gap(128) + text("DICM"), "DICOM"),
 ]
-
-private func text(_ characters: String) -> [UInt8?] { characters.utf8.map { $0 } }
-private func gap(_ count: Int) -> [UInt8?] { Array(repeating: nil, count: count) }

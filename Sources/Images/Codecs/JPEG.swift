@@ -1,30 +1,39 @@
 import CImageCodecs
 
 extension ImageCodec {
-  /// JPEG by libjpeg to uint8 RGB: the accurate integer transform with smooth chroma upsampling, as in Pillow. Grey is
-  /// repeated in the three channels; CMYK and YCCK are converted as Pillow does.
+  /// JPEG by libjpeg to uint8, RGB or one channel: the accurate integer transform with smooth chroma upsampling, as in
+  /// Pillow. CMYK and YCCK are converted as Pillow does.
   static let jpeg = ImageCodec(
-    name: "JPEG", endings: ["jpg", "jpeg", "jpe", "jfif"], signatures: [[0xFF, 0xD8, 0xFF]],
-    header: { file in
-      var (width, height) = (0, 0)
-      try throwing("JPEG") { lmc_jpeg_size(file, file.count, &width, &height, $0) }
-      return ImageHeader(height: height, width: width, channels: 3, orientation: Orientation(ofJPEG: file))
-    },
-    decode: { file, header, pixels in
-      let start = pixels.baseAddress?.assumingMemoryBound(to: UInt8.self)
-      try throwing("JPEG") { lmc_jpeg_decode(file, file.count, header.width, header.height, start, $0) }
+    name: "JPEG", endings: ["jpg", "jpeg", "jpe", "jfif"], signatures: [[0xFF, 0xD8, 0xFF]], reductions: [1, 2, 4, 8],
+    header: { try readHeader("JPEG", $0, orientation: Orientation(tiff: exifSegment($0)), lmc_jpeg_header) },
+    decode: { file, header, part, pixels in
+      var header = lmc_header(header.reduced(by: part.reduction))
+      try throwing("JPEG") {
+        lmc_jpeg_decode(
+          file, file.count, &header, lmc_region(part.rectangle), Int32(part.reduction), pixels.baseAddress, $0)
+      }
     })
 }
 
-/// Calls a function of CImageCodecs and throws what it says.
-func throwing(_ format: String, _ call: (UnsafeMutablePointer<CChar>) -> Int32) throws {
-  try withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(LMC_MESSAGE)) { message in
-    guard let start = message.baseAddress else { return }
-    start.pointee = 0
-    switch Int(call(start)) {
-    case Int(LMC_OK): return
-    case Int(LMC_NO_MEMORY): throw ImageError.memory(bytes: Int(LMC_MOST_MEMORY))
-    default: throw ImageFileError.damaged(format: format, problem: String(cString: start))
+/// The TIFF structure inside a JPEG file's EXIF segment.
+private func exifSegment(_ file: [UInt8]) -> ArraySlice<UInt8>? {
+  var place = 2
+  while place + 4 <= file.count, file[place] == 0xFF {
+    let marker = file[place + 1]
+    if marker == 0xFF {  // a fill byte
+      place += 1
+      continue
     }
+    // The picture's data begin: no more segments.
+    if marker == 0xDA || marker == 0xD9 { return nil }
+    let end = place + 2 + (Int(file[place + 2]) << 8 | Int(file[place + 3]))
+    guard end >= place + 4, end <= file.count else { return nil }
+    let content = file[(place + 4)..<end]
+    if marker == 0xE1, content.starts(with: exifMark) { return content.dropFirst(exifMark.count) }
+    place = end
   }
+  return nil
 }
+
+/// "Exif" and two zeros: what stands before the TIFF structure in JPEG, and in some WebP files.
+let exifMark = Array("Exif\0\0".utf8)

@@ -1,4 +1,4 @@
-/// How the camera was held: EXIF's orientation (tag 0x0112).
+/// How the camera was held: TIFF's and EXIF's tag 0x0112.
 struct Orientation: Equatable, Sendable {
   /// 1 … 8; 1 is upright.
   let value: Int
@@ -14,69 +14,58 @@ struct Orientation: Equatable, Sendable {
 
   init(value: Int) { self.value = 1...8 ~= value ? value : 1 }
 
-  /// The one that a JPEG file's EXIF segment gives; upright where there is none that can be read.
-  init(ofJPEG file: [UInt8]) {
-    self.init(value: exifSegment(file).flatMap { readOrientation($0) } ?? 1)
+  /// The one in a TIFF structure (what EXIF is stored as); upright where there is none that can be read.
+  init(tiff: ArraySlice<UInt8>?) {
+    self.init(value: tiff.flatMap { Self.read($0) } ?? 1)
   }
-}
 
-/// The TIFF structure inside a JPEG file's EXIF segment.
-private func exifSegment(_ file: [UInt8]) -> ArraySlice<UInt8>? {
-  var place = 2
-  while place + 4 <= file.count, file[place] == 0xFF {
-    let marker = file[place + 1]
-    if marker == 0xFF {  // a fill byte
-      place += 1
-      continue
+  private static func read(_ tiff: ArraySlice<UInt8>) -> Int? {
+    let isLittleEndian = tiff.starts(with: [0x49, 0x49])
+    guard isLittleEndian || tiff.starts(with: [0x4D, 0x4D]) else { return nil }
+    let numbers = ByteReader(bytes: tiff, isLittleEndian: isLittleEndian)
+    guard numbers.number(at: 2, bytes: 2) == 42, let directory = numbers.number(at: 4, bytes: 4),
+      let entries = numbers.number(at: directory, bytes: 2)
+    else { return nil }
+    for entry in 0..<entries {
+      let place = directory + 2 + entry * 12
+      guard let tag = numbers.number(at: place, bytes: 2) else { return nil }
+      if tag == 0x0112 { return numbers.number(at: place + 8, bytes: 2) }
     }
-    // The picture's data begin: no more segments.
-    if marker == 0xDA || marker == 0xD9 { return nil }
-    let end = place + 2 + (Int(file[place + 2]) << 8 | Int(file[place + 3]))
-    guard end >= place + 4, end <= file.count else { return nil }
-    let content = file[(place + 4)..<end]
-    if marker == 0xE1, content.starts(with: [0x45, 0x78, 0x69, 0x66, 0, 0]) { return content.dropFirst(6) }
-    place = end
+    return nil
   }
-  return nil
-}
 
-private func readOrientation(_ tiff: ArraySlice<UInt8>) -> Int? {
-  let isLittleEndian = tiff.starts(with: [0x49, 0x49])
-  guard isLittleEndian || tiff.starts(with: [0x4D, 0x4D]) else { return nil }
-  func number(at offset: Int, bytes: Int) -> Int? {
-    guard offset >= 0, offset + bytes <= tiff.count else { return nil }
-    let digits = tiff[(tiff.startIndex + offset)..<(tiff.startIndex + offset + bytes)]
-    return (isLittleEndian ? Array(digits.reversed()) : Array(digits)).reduce(0) { $0 << 8 | Int($1) }
+  /// Where a part of the upright image lies in the stored one of `height` × `width` pixels.
+  func stored(_ part: PixelRectangle, height: Int, width: Int) -> PixelRectangle {
+    var (down, across) = ((part.top, part.height), (part.left, part.width))
+    if isTransposed { swap(&down, &across) }
+    let (isDownReversed, isAcrossReversed) =
+      isTransposed ? (isColumnReversed, isRowReversed) : (isRowReversed, isColumnReversed)
+    return PixelRectangle(
+      top: isDownReversed ? height - down.0 - down.1 : down.0,
+      left: isAcrossReversed ? width - across.0 - across.1 : across.0, height: down.1, width: across.1)
   }
-  guard number(at: 2, bytes: 2) == 42, let directory = number(at: 4, bytes: 4),
-    let entries = number(at: directory, bytes: 2)
-  else { return nil }
-  for entry in 0..<entries {
-    let place = directory + 2 + entry * 12
-    guard let tag = number(at: place, bytes: 2) else { return nil }
-    if tag == 0x0112 { return number(at: place + 8, bytes: 2) }
-  }
-  return nil
 }
 
 extension Image {
-  /// The upright image, for an uint8 image whose rows are contiguous.
+  /// The upright image.
+  ///
+  /// - Throws: `ImageError.memory`.
   func turned(_ orientation: Orientation) throws -> Image {
-    guard orientation != .upright, element == .uint8 else { return self }
+    guard orientation != .upright else { return self }
     let (newHeight, newWidth) = orientation.isTransposed ? (width, height) : (height, width)
-    let source = row(0, of: UInt8.self)
-    let (down, across) = orientation.isTransposed ? (channels, rowStride) : (rowStride, channels)
+    let size = channels * element.stride
+    let (down, across) = orientation.isTransposed ? (size, rowBytes) : (rowBytes, size)
     let (rowStep, columnStep) = (
       orientation.isRowReversed ? -down : down, orientation.isColumnReversed ? -across : across
     )
-    let corner = source + (rowStep < 0 ? (newHeight - 1) * down : 0) + (columnStep < 0 ? (newWidth - 1) * across : 0)
-    let turned = try PixelMemory(.uint8, count: height * width * channels) { pixels in
-      guard var target = pixels.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+    let corner =
+      start + (rowStep < 0 ? (newHeight - 1) * down : 0) + (columnStep < 0 ? (newWidth - 1) * across : 0)
+    let turned = try PixelMemory(element, count: height * width * channels) { pixels in
+      guard var target = pixels.baseAddress else { return }
       for y in 0..<newHeight {
         for x in 0..<newWidth {
-          let pixel = corner + y * rowStep + x * columnStep
-          for channel in 0..<channels { target[channel] = pixel[channel] }
-          target += channels
+          target.copyMemory(from: corner + y * rowStep + x * columnStep, byteCount: size)
+          target += size
         }
       }
     }

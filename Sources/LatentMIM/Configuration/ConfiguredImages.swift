@@ -9,10 +9,12 @@ extension TrainingConfiguration {
   public func augmentation(for model: ModelConfiguration) throws -> Augmentation {
     try validate()
     try model.validate()
-    return try Augmentation(
+    var augmentation = try Augmentation(
       height: model.cropHeight, width: model.cropWidth,
       crop: RandomResizedCrop(area: cropArea[0]...cropArea[1], ratio: cropRatio[0]...cropRatio[1]),
       flipProbability: flip ? 0.5 : 0, normalization: model.normalization())
+    augmentation.fastDecode = fastDecode
+    return augmentation
   }
 }
 

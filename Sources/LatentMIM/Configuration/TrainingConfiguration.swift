@@ -30,6 +30,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var cropArea = [0.2, 1.0]
   public var cropRatio = [3.0 / 4.0, 4.0 / 3.0]
   public var flip = true
+  /// Whether JPEG files are decoded at a fraction of their size where the crop is larger than what is made of it.
+  public var fastDecode = false
   public var seed = 0
   /// Threads that decode and crop images; 0: as many as the machine has cores.
   public var workers = 0
@@ -73,6 +75,7 @@ extension TrainingConfiguration: Configurable {
       Option("crop_area", \.cropArea, .list(.number(0.0001...1))),
       Option("crop_ratio", \.cropRatio, .list(.number(0.01...100))),
       Option("flip", \.flip, .flag),
+      Option("fast_decode", \.fastDecode, .flag),
       Option("seed", \.seed, .integer(0...Int.max)),
       Option("workers", \.workers, .integer(0...256)),
       Option("precision", \.precision, .choice),

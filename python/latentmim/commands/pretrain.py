@@ -38,7 +38,9 @@ def run(chosen: argparse.Namespace) -> None:
     for name in ("epochs", "batch_size", "precision"):
         if getattr(chosen, name) is not None:
             options[name] = getattr(chosen, name)
-    photos = ImageFolder(chosen.folder, on_error="skip" if chosen.skip_unreadable else "fail")
+    photos = ImageFolder(
+        chosen.folder, "skip" if chosen.skip_unreadable else "raise", channels=options.get("channels", 3)
+    )
     try:
         pretrain(
             photos, chosen.out, size=chosen.size, preset=chosen.preset, validation=chosen.validation, seed=chosen.seed,

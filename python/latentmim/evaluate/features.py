@@ -127,7 +127,7 @@ def features(
 
     """
     require_encoder(encoder)
-    data = as_dataset(dataset)
+    data = as_dataset(dataset, encoder.config.channels)
     text = feature_options(
         encoder, size=size, short_side=short_side, layer=layer, norm=norm, projector=projector, pooling=pooling,
         pooling_k=pooling_k, precision=precision, extend_positions=extend_positions,

@@ -70,9 +70,11 @@ def _score_features(
 
 def run(encoder: Encoder, train: Images | None, test: Images, entries: str | None, progress: bool) -> Report:
     """Several protocols, as the core reads them; the suite where none are named."""
-    learned = None if train is None else as_dataset(train)._handle
+    channels = encoder.config.channels
+    learned = None if train is None else as_dataset(train, channels)._handle
+    scored = as_dataset(test, channels)._handle
     with Bar(progress) as bar:
-        return Report._from_json(_native.evaluate(encoder._handle, learned, as_dataset(test)._handle, entries, bar))
+        return Report._from_json(_native.evaluate(encoder._handle, learned, scored, entries, bar))
 
 
 def split(protocol: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -133,8 +133,7 @@ def fine_tune(
     }  # fmt: skip
     options, framing = split("fine_tune", options | features)
     wanted = feature_options(encoder, **framing)
+    learned, scored = (as_dataset(data, encoder.config.channels)._handle for data in (train, test))
     with Bar(progress) as bar:
-        handle, report = _native.fine_tune(
-            encoder._handle, as_dataset(train)._handle, as_dataset(test)._handle, to_json(options), wanted, bar
-        )
+        handle, report = _native.fine_tune(encoder._handle, learned, scored, to_json(options), wanted, bar)
     return FineTuned(Encoder._from_handle(handle), Report._from_json(report).results[0])

@@ -53,7 +53,7 @@ def neighbors(
     known = inspect.signature(evaluate.features).parameters.keys() - {"encoder", "dataset", "indices"}
     refuse_unknown("neighbors", options, sorted(known))
     picture()  # where it cannot be drawn, say so before the long part
-    data = as_dataset(dataset)
+    data = as_dataset(dataset, encoder.config.channels)
     if features is None:
         # Of all images, in their order: `indices` among the options is refused.
         vectors = evaluate.features(encoder, data, None, **options)
