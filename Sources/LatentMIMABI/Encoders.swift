@@ -22,11 +22,11 @@ func encoder(_ handle: Handle) throws -> Encoder { try object(handle, Encoder.se
 }
 
 @c @implementation public func lm_encoder_from_arrays(
-  _ arrays: Handle, _ title: Text, _ optionsText: Text, _ encoder: HandlePlace, _ remarks: TextPlace
+  _ arrays: ArrayList, _ count: Int64, _ title: Text, _ optionsText: Text, _ encoder: HandlePlace, _ remarks: TextPlace
 ) -> lm_status {
   attempt(handingOut: encoder, remarks) {
     let loaded = try Encoder.load(
-      object(arrays, NamedArrays.self), title: text(title, "title"), options: options(optionsText, "model options"))
+      NamedArrays(arrays, count), title: text(title, "title"), options: options(optionsText, "model options"))
     return (loaded.encoder, loaded.remarks)
   }
 }
@@ -48,7 +48,7 @@ func encoder(_ handle: Handle) throws -> Encoder { try object(handle, Encoder.se
 }
 
 @c @implementation public func lm_encoder_features(
-  _ handle: Handle, _ pixels: UnsafePointer<lm_pixels>?, _ tap: lm_tap, _ precisionName: Text, _ features: FloatPlace
+  _ handle: Handle, _ pixels: Pixels, _ tap: lm_tap, _ precisionName: Text, _ features: FloatPlace
 ) -> lm_status {
   attempt {
     let encoder = try encoder(handle)
@@ -77,7 +77,7 @@ extension Encoder {
 }
 
 @c @implementation public func lm_encoder_spread(
-  _ handle: Handle, _ pixels: UnsafePointer<lm_pixels>?, _ precisionName: Text, _ effectiveRanks: NumberPlace,
+  _ handle: Handle, _ pixels: Pixels, _ precisionName: Text, _ effectiveRanks: NumberPlace,
   _ similarities: NumberPlace
 ) -> lm_status {
   attempt {
@@ -115,5 +115,3 @@ private func featureProtocol(_ text: Text, _ encoder: Encoder) throws -> Feature
     FeatureOptions(json: options(text, FeatureOptions.name)), for: encoder.configuration,
     over: .nearestNeighbor(for: encoder.configuration))
 }
-
-@c @implementation public func lm_encoder_free(_ handle: Handle) { release(handle, Encoder.self) }

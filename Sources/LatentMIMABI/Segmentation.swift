@@ -44,8 +44,6 @@ private func tree(_ handle: Handle) throws -> MergeTree { try object(handle, Tre
   attempt { try write(tree(handle).labels(distance: distance).map { Int32($0) }, labels, "labels") }
 }
 
-@c @implementation public func lm_tree_free(_ handle: Handle) { release(handle, TreeBox.self) }
-
 @c @implementation public func lm_upsample_labels(
   _ labels: UnsafePointer<Int32>?, _ rows: Int64, _ columns: Int64, _ height: Int64, _ width: Int64, _ method: Text,
   _ upsampled: LabelPlace

@@ -17,8 +17,6 @@ import Networks
   attempt { try object(optimizer, AdamW.self).takeStep(learningRate: Float(learningRate)) }
 }
 
-@c @implementation public func lm_adamw_free(_ optimizer: Handle) { release(optimizer, AdamW.self) }
-
 @c @implementation public func lm_trainer_create(
   _ handle: Handle, _ images: Handle, _ trainingOptions: Text, _ trainer: HandlePlace
 ) -> lm_status {
@@ -60,7 +58,7 @@ import Networks
 }
 
 @c @implementation public func lm_trainer_step(
-  _ handle: Handle, _ metrics: UnsafeMutablePointer<lm_metrics>?, _ done: UnsafeMutablePointer<Bool>?
+  _ handle: Handle, _ metrics: MetricsPlace, _ done: UnsafeMutablePointer<Bool>?
 ) -> lm_status {
   attempt {
     let step = try object(handle, Trainer.self).next()
@@ -76,5 +74,3 @@ import Networks
 @c @implementation public func lm_trainer_restore(_ handle: Handle, _ path: Text) -> lm_status {
   attempt { try object(handle, Trainer.self).restore(from: filePath(path, "path")) }
 }
-
-@c @implementation public func lm_trainer_free(_ handle: Handle) { release(handle, Trainer.self) }

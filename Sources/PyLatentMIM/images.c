@@ -24,7 +24,7 @@ METHOD(image_load, "path, /", "-> image") {
   lm_image *image = NULL;
   PARSE("O&", path_argument, &path);
   CALL(NULL, lm_image_load(path.text, &image));
-  return handle_new(image_kind, image, RELEASE(lm_image_free), NULL, NULL);
+  return handle_new(image_kind, image, NULL, NULL);
 }
 
 METHOD(image_size, "image, /", "-> (height, width, channels)") {

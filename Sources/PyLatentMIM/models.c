@@ -17,7 +17,7 @@ METHOD(model_set_parameters, "model, arrays, title, /", "-> remarks or None") {
   const char *title;
   char *remarks = NULL;
   PARSE("O&O&s", model_handle, &model, named_arrays_argument, &arrays, &title);
-  CALL(model, lm_model_set_parameters(model->raw, arrays.arrays, title, &remarks));
+  CALL(model, lm_model_set_parameters(model->raw, arrays.list, arrays.count, title, &remarks));
   return take_text(remarks);
 }
 

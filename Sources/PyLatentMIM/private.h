@@ -50,6 +50,34 @@ bool parse(PyObject *args, const char *function, const char *format, ...);
   char *text = NULL;         \
   CALL(held, call);          \
   return take_text(text)
+/// A function of the module that calls the library's of the same name: a text of a handle, …
+#define TEXT_OF(kind, held, function, doc)        \
+  METHOD(function, #kind ", /", doc) {            \
+    ONLY(kind);                                   \
+    TEXT(held, lm_##function(kind->raw, &text));  \
+  }
+/// … a text that follows from another, …
+#define TEXT_FROM(argument, function, doc)        \
+  METHOD(function, #argument ", /", doc) {        \
+    const char *argument;                         \
+    PARSE("s", &argument);                        \
+    TEXT(NULL, lm_##function(argument, &text));   \
+  }
+/// … a number of a handle that never changes, …
+#define NUMBER_OF(kind, function)                             \
+  METHOD(function, #kind ", /", "-> int") {                   \
+    ONLY(kind);                                               \
+    return PyLong_FromLongLong(lm_##function(kind->raw));     \
+  }
+/// … what is done with a handle and a path.
+#define WITH_PATH(kind, function)                               \
+  METHOD(function, #kind ", path, /", "") {                     \
+    struct handle *kind;                                        \
+    PATH path = {0};                                            \
+    PARSE("O&O&", kind##_handle, &kind, path_argument, &path);  \
+    DO(kind, lm_##function(kind->raw, path.text));              \
+  }
+
 #define WITHOUT_GIL(call)   \
   Py_BEGIN_ALLOW_THREADS    \
   begin_call();             \
@@ -117,11 +145,12 @@ int seed_argument(PyObject *object, void *seed);
 
 // ---- arrays.c ------------------------------------------------------------------------------------------------------
 
-/// Arrays by name, and the buffers they lie in.
+/// Arrays by name, and what they lie in.
 struct named_arrays {
-  lm_arrays *arrays;
-  struct array *held;
+  lm_array *list;
   Py_ssize_t count;
+  struct array *held;
+  PyObject *items;
 };
 #define NAMED_ARRAYS SCOPED(named_arrays_release, struct named_arrays)
 /// A dict of name → float32 array.
@@ -152,7 +181,6 @@ PyObject *metrics_new(const lm_metrics *metrics);
 /// What a capsule points to.
 struct handle {
   void *raw;
-  void (*release)(void *raw);
   PyObject *keeps;      ///< what must live as long: other capsules, memory views
   struct handle *root;  ///< the handle whose lock covers this one: a model's for its trainer, optimiser and encoder
   PyThread_type_lock lock;
@@ -170,8 +198,7 @@ struct handle {
 KINDS(DECLARE_KIND)
 
 /// Wraps what a library call handed out. Takes over `raw`, also on failure; `keeps` may be NULL, and so may `root`.
-PyObject *handle_new(const char *kind, void *raw, void (*release)(void *), PyObject *keeps, struct handle *root);
-#define RELEASE(function) ((void (*)(void *))(function))
+PyObject *handle_new(const char *kind, void *raw, PyObject *keeps, struct handle *root);
 /// The same for an encoder.
 PyObject *encoder_new(lm_encoder *encoder, PyObject *keeps, struct handle *root);
 

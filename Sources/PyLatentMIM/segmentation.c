@@ -13,7 +13,7 @@ METHOD(tree_build, "features, linkage, rows, columns, /", "-> tree; rows and col
   ARRAY features = READ("features", FLOAT32, 2);
   PARSE("O&sLL", array_argument, &features, &linkage, &rows, &columns);
   CALL(NULL, lm_tree_build(DATA(features), SIZE(features, 0), SIZE(features, 1), linkage, rows, columns, &tree));
-  return handle_new(tree_kind, tree, RELEASE(lm_tree_free), NULL, NULL);
+  return handle_new(tree_kind, tree, NULL, NULL);
 }
 
 METHOD(tree_merges, "tree, merges, /", "merges [N - 1, 4] are written.") {

@@ -69,11 +69,11 @@ int main(int argc, char **argv) {
   check(lm_tree_cut(tree, 3, labels));
   for (int i = 0; i < grid * grid; i++) printf("%d%c", labels[i], (i + 1) % grid ? ' ' : '\n');
 
-  lm_tree_free(tree);
-  lm_encoder_free(encoder);
-  lm_trainer_free(trainer);
-  lm_model_free(model);
-  lm_dataset_free(dataset);
+  lm_release(tree);
+  lm_release(encoder);
+  lm_release(trainer);
+  lm_release(model);
+  lm_release(dataset);
   free(values);
   return 0;
 }

@@ -220,7 +220,7 @@ class ImageFolder(Dataset):
     @property
     def left_out(self) -> list[tuple[str, str]]:
         """(path, reason) of each file and link below the folder that is no image of the data set."""
-        return _native.dataset_left_out(self._handle)
+        return [(path, reason) for path, reason in json.loads(_native.dataset_left_out(self._handle))]
 
     def __repr__(self) -> str:
         classes = f", {len(self.classes)} classes" if self.classes else ""
