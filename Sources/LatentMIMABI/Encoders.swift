@@ -1,9 +1,7 @@
 import CLatentMIM
 import Compute
 import Evaluation
-import Images
 import LatentMIM
-import Tensors
 
 /// The encoder behind a handle.
 func encoder(_ handle: Handle) throws -> Encoder { try object(handle, Encoder.self) }
@@ -53,26 +51,10 @@ func encoder(_ handle: Handle) throws -> Encoder { try object(handle, Encoder.se
   attempt {
     let encoder = try encoder(handle)
     let tokens = try encoder.features(
-      encoder.normalized(given(pixels, "pixels").pointee, "features"),
+      encoder.normalized(given(pixels, "pixels").pointee.dataset(), for: "features"),
       tap: FeatureTap(layer: tap.layer == -1 ? nil : Int(tap.layer), normed: tap.norm, projected: tap.projector),
       scaling: tap.extend_positions ? .extend : .span, precision: precision(precisionName))
     try write(tokens.buffer.values, features, "features")
-  }
-}
-
-extension Encoder {
-  /// Pixels at their own size, as the encoder wants them.
-  fileprivate func normalized(_ pixels: lm_pixels, _ operation: String) throws -> Tensor {
-    guard pixels.channels == configuration.channels else {
-      throw ArgumentError(
-        "\(operation): images have \(pixels.channels) channels, the encoder wants \(configuration.channels)")
-    }
-    let images = try pixels.dataset()
-    let shape = [images.count, images.height, images.width, images.channels]
-    let buffer = try Buffer(count: shape.reduce(1, *))
-    try images.resample(
-      height: images.height, width: images.width, configuration.normalization(), into: buffer.pointer)
-    return try Tensor(shape: shape, buffer: buffer)
   }
 }
 
@@ -83,7 +65,7 @@ extension Encoder {
   attempt {
     let encoder = try encoder(handle)
     let found = try encoder.spread(
-      encoder.normalized(given(pixels, "pixels").pointee, "spread"), precision: precision(precisionName))
+      encoder.normalized(given(pixels, "pixels").pointee.dataset(), for: "spread"), precision: precision(precisionName))
     try write(found.map(\.effectiveRank), effectiveRanks, "effective_ranks")
     try write(found.map(\.similarity), similarities, "similarities")
   }
@@ -94,8 +76,8 @@ extension Encoder {
 ) -> lm_status {
   attempt {
     let encoder = try encoder(handle)
-    let wanted = try featureProtocol(optionsText, encoder)
-    let found = try wanted.features(encoder, dataset(images), indices: integers(indices, count, "indices"))
+    let found = try featureProtocol(optionsText, encoder.configuration).features(
+      encoder, dataset(images), indices: integers(indices, count, "indices"))
     try write(found.values, features, "features")
   }
 }
@@ -105,13 +87,12 @@ extension Encoder {
 ) -> lm_status {
   attempt {
     let encoder = try encoder(handle)
-    try given(width, "width").pointee = Int64(featureProtocol(optionsText, encoder).width(of: encoder))
+    try given(width, "width").pointee = Int64(
+      featureProtocol(optionsText, encoder.configuration).width(of: encoder))
   }
 }
 
 /// What feature options say over those of `nn`.
-private func featureProtocol(_ text: Text, _ encoder: Encoder) throws -> FeatureProtocol {
-  try FeatureProtocol(
-    FeatureOptions(json: options(text, FeatureOptions.name)), for: encoder.configuration,
-    over: .nearestNeighbor(for: encoder.configuration))
+private func featureProtocol(_ text: Text, _ model: ModelConfiguration) throws -> FeatureProtocol {
+  try FeatureProtocol(json: options(text, FeatureOptions.name), for: model, over: .nearestNeighbor(for: model))
 }

@@ -2,8 +2,6 @@
 
 #include "private.h"
 
-_Static_assert(sizeof(Py_ssize_t) == sizeof(int64_t), "shapes of buffers are handed on as they are");
-
 void named_arrays_release(struct named_arrays *arrays) {
   for (Py_ssize_t i = 0; i < arrays->count; ++i) array_release(&arrays->held[i]);
   free(arrays->held);
@@ -21,8 +19,7 @@ static bool add(struct named_arrays *arrays, PyObject *key, PyObject *value) {
   *array = (struct array)READ(name, FLOAT32, -1);
   lm_array *entry = &arrays->list[arrays->count++];
   if (!name || !array_argument(value, array)) return false;
-  const Py_buffer *view = &array->view;
-  *entry = (lm_array){name, (const int64_t *)view->shape, view->ndim, view->buf};
+  *entry = (lm_array){name, SHAPE(*array), array->view.ndim, DATA(*array)};
   return true;
 }
 

@@ -62,21 +62,16 @@ static PyObject *read_values(struct handle *model, long long index, struct array
   DO(model, read(model->raw, index, values->view.buf));
 }
 
-METHOD(model_read_parameter, "model, index, values, /", "values are written.") {
-  struct handle *model;
-  long long index;
-  ARRAY values = WRITTEN("values", FLOAT32, -1);
-  PARSE("O&LO&", model_handle, &model, &index, array_argument, &values);
-  return read_values(model, index, &values, lm_model_read_parameter);
-}
-
-METHOD(model_read_gradient, "model, index, values, /", "values are written.") {
-  struct handle *model;
-  long long index;
-  ARRAY values = WRITTEN("values", FLOAT32, -1);
-  PARSE("O&LO&", model_handle, &model, &index, array_argument, &values);
-  return read_values(model, index, &values, lm_model_read_gradient);
-}
+#define READS(function)                                                      \
+  METHOD(function, "model, index, values, /", "values are written.") {       \
+    struct handle *model;                                                    \
+    long long index;                                                         \
+    ARRAY values = WRITTEN("values", FLOAT32, -1);                           \
+    PARSE("O&LO&", model_handle, &model, &index, array_argument, &values);   \
+    return read_values(model, index, &values, lm_##function);                \
+  }
+READS(model_read_parameter)
+READS(model_read_gradient)
 
 PyObject *metrics_new(const lm_metrics *metrics) {
   PyObject *dict = PyDict_New();

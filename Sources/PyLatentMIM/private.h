@@ -125,7 +125,9 @@ void array_release(struct array *array);
 #define SHAPED(array, ...) \
   if (!has_shape(&array, (const int64_t[]){__VA_ARGS__})) return NULL
 bool has_shape(const struct array *array, const int64_t *shape);
-#define SIZE(array, axis) ((int64_t)(array).view.shape[axis])
+_Static_assert(sizeof(Py_ssize_t) == sizeof(int64_t), "shapes of buffers are read as they are");
+#define SHAPE(array) ((const int64_t *)(array).view.shape)
+#define SIZE(array, axis) (SHAPE(array)[axis])
 #define DATA(array) ((array).is_held ? (array).view.buf : NULL)
 /// Images [B, H, W, channels], uint8 or float32.
 #define PIXELS(name) READ(name, PIXEL, 4)

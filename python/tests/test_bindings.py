@@ -50,7 +50,7 @@ def test_header_interface_and_module_are_cut_alike(section: str) -> None:
     called = "".join(path.read_text() for path in (ROOT / "Sources/PyLatentMIM").glob("*.[ch]"))
     for name in declared - {"lm_metric_value"}:  # of C alone: Python has a dict
         pasted = re.sub(r"^lm_(model|encoder)_", "lm_##kind##_", name)
-        of_one_line = rf"(TEXT_OF|TEXT_FROM|NUMBER_OF|WITH_PATH)\([^)]*\b({name[3:]}|{pasted[5:]})\b"
+        of_one_line = rf"(TEXT_OF|TEXT_FROM|NUMBER_OF|WITH_PATH|READS)\([^)]*\b({name[3:]}|{pasted[5:]})\b"
         assert re.search(rf"\b({name}|{pasted})\b|{of_one_line}", called), f"nobody calls {name}"
 
 

@@ -57,6 +57,13 @@ extension FeatureProtocol {
     let sides = options.size ?? [model.imageHeight, model.imageWidth]
     framing = try frame(shortSide: options.shortSide ?? 0, height: sides[0], width: sides[1])
   }
+
+  /// What options in JSON say over `defaults`.
+  ///
+  /// - Throws: `JSONError`, `ConfigurationError`, `ShapeError`, `PrecisionError`.
+  public init(json: JSONCursor, for model: ModelConfiguration, over defaults: FeatureProtocol) throws {
+    try self.init(FeatureOptions(json: json), for: model, over: defaults)
+  }
 }
 
 /// The framing that a short side asks for: it becomes so many pixels, and the centre of height × width is seen; 0: the
