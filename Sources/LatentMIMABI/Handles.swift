@@ -13,6 +13,7 @@ public typealias Floats = UnsafePointer<Float>?
 public typealias FloatPlace = UnsafeMutablePointer<Float>?
 public typealias Integers = UnsafePointer<Int64>?
 public typealias IntegerPlace = UnsafeMutablePointer<Int64>?
+public typealias Numbers = UnsafePointer<Double>?
 public typealias NumberPlace = UnsafeMutablePointer<Double>?
 public typealias ArrayList = UnsafePointer<lm_array>?
 public typealias Pixels = UnsafePointer<lm_pixels>?

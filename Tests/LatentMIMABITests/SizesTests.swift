@@ -157,16 +157,16 @@ import Testing
   }
 
   @Test(arguments: absurd) func segmentation(size: Int64) {
-    var tree: OpaquePointer?
     for (count, width) in [(size, 4), (4, size)] {
       refuses(lm_normalize_rows(floats, count, width), "lm_normalize_rows")
-      refuses(lm_tree_build(floats, count, width, "ward", 0, 0, &tree), "lm_tree_build")
+      refuses(lm_agglomerate(floats, count, width, "ward", 0, 0, doubles), "lm_agglomerate")
     }
-    refuses(lm_tree_build(floats, 4, 4, "ward", size, 4, &tree), "lm_tree_build: rows")
-    refuses(lm_tree_build(floats, 4, 4, "ward", 4, size, &tree), "lm_tree_build: columns")
-    #expect(lm_tree_build(floats, 4, 4, "ward", 0, 0, &tree) == LM_OK)
-    defer { lm_release(UnsafeMutableRawPointer(tree)) }
-    refuses(lm_tree_cut(tree, size, cells), "lm_tree_cut")
+    refuses(lm_agglomerate(floats, 4, 4, "ward", size, 4, doubles), "lm_agglomerate: rows")
+    refuses(lm_agglomerate(floats, 4, 4, "ward", 4, size, doubles), "lm_agglomerate: columns")
+    refuses(lm_cut(doubles, size, 2, cells), "lm_cut: count")
+    refuses(lm_cut(doubles, 4, 2, cells), "lm_cut: merges")
+    #expect(lm_agglomerate(floats, 4, 4, "ward", 0, 0, doubles) == LM_OK)
+    refuses(lm_cut(doubles, 4, size, cells), "lm_cut: segments")
     for place in 0..<4 {
       var sizes: [Int64] = [2, 2, 2, 2]
       sizes[place] = size

@@ -433,21 +433,16 @@ lm_status lm_fine_tune(
 /// Divides rows [count, width] by their length, in place.
 lm_status lm_normalize_rows(float *rows, int64_t count, int64_t width);
 
-typedef struct lm_tree lm_tree;
-
 /// Agglomerative clustering of feature rows [count, width]. `linkage`: "ward", "average", "complete" or "single".
-/// `rows` and `columns`: the grid the features lie on, to merge 4-neighbours only; 0 and 0: any two.
-lm_status lm_tree_build(
+/// `rows` and `columns`: the grid the features lie on, to merge 4-neighbours only; 0 and 0: any two. `merges`
+/// [count − 1, 4]: the two clusters merged (count + i is the cluster of merge i), their distance, leaves of the new one.
+lm_status lm_agglomerate(
     const float *features, int64_t count, int64_t width, const char *linkage, int64_t rows, int64_t columns,
-    lm_tree **tree);
-/// The number of leaves, N.
-int64_t lm_tree_count(const lm_tree *tree);
-/// [N − 1, 4]: the two clusters merged (N + i is the cluster of merge i), their distance, leaves of the new one.
-void lm_tree_merges(const lm_tree *tree, double *merges);
-/// Labels [N] of the cut into `segments`, numbered by first appearance.
-lm_status lm_tree_cut(const lm_tree *tree, int64_t segments, int32_t *labels);
-/// Labels [N] of the cut at a distance.
-lm_status lm_tree_cut_at(const lm_tree *tree, double distance, int32_t *labels);
+    double *merges);
+/// Labels [count] where such merges are cut into `segments`, numbered by first appearance.
+lm_status lm_cut(const double *merges, int64_t count, int64_t segments, int32_t *labels);
+/// The same where they are cut at a distance.
+lm_status lm_cut_at(const double *merges, int64_t count, double distance, int32_t *labels);
 
 /// Brings a label map [rows, columns] to [height, width]. `method`: "nearest", or "bilinear" on one-hot maps.
 lm_status lm_upsample_labels(
