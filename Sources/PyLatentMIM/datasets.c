@@ -67,14 +67,13 @@ METHOD(dataset_paths, "dataset, /", "-> list of str, empty for arrays") {
 TEXT_OF(dataset, dataset, dataset_left_out, "-> JSON: [[path, reason], ...]")
 NUMBER_OF(dataset, dataset_left_out_count)
 
-METHOD(dataset_image, "dataset, index, /", "-> image") {
+METHOD(dataset_image, "dataset, index, /", "-> as image_load") {
   struct handle *dataset;
   long long index;
   lm_image *image = NULL;
   PARSE("O&L", dataset_handle, &dataset, &index);
   CALL(dataset, lm_dataset_image(dataset->raw, index, &image));
-  // Images of an array lie in its memory.
-  return handle_new(image_kind, image, PyTuple_GetItem(args, 0), NULL);
+  return image_pixels(image);
 }
 
 METHOD(dataset_crops, "dataset, indices, model_options, training_options, epoch, crops, /", "crops are written.") {

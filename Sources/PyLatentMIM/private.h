@@ -173,6 +173,11 @@ void views_release(struct views *views);
 /// Describes views of `batch` images; false, with an exception set, where an array has another size.
 bool views_of(const struct views *views, int64_t batch, lm_views *described);
 
+// ---- images.c ------------------------------------------------------------------------------------------------------
+
+/// ((height, width, channels), their float32 values in a bytearray). Gives the image back.
+PyObject *image_pixels(lm_image *image);
+
 // ---- models.c ------------------------------------------------------------------------------------------------------
 
 /// A dict of name → number.
@@ -193,7 +198,7 @@ struct handle {
 
 /// Kinds of handles, and converters for "O&": the handle in a capsule of that kind.
 #define KINDS(apply) \
-  apply(model) apply(adamw) apply(trainer) apply(encoder) apply(dataset) apply(image)
+  apply(model) apply(adamw) apply(trainer) apply(encoder) apply(dataset)
 #define DECLARE_KIND(kind)        \
   extern const char kind##_kind[]; \
   int kind##_handle(PyObject *capsule, void *handle);

@@ -36,7 +36,7 @@ def load_image(path: PathLike) -> FloatArray:
         ValueError: it is no image of one of `formats()`, is damaged, or has more than 2²⁸ pixels.
 
     """
-    return _read(_native.image_load(_arrays.path(path)))
+    return _pixels(*_native.image_load(_arrays.path(path)))
 
 
 def resize(images: ArrayLike, size: int | Sequence[int]) -> FloatArray:
@@ -80,7 +80,7 @@ class Dataset:
         place = number + len(self) if number < 0 else number
         if not 0 <= place < len(self):
             raise IndexError(f"image {number} of {len(self)}")
-        return _read(_native.dataset_image(self._handle, place))
+        return _pixels(*_native.dataset_image(self._handle, place))
 
     def __iter__(self) -> Iterator[FloatArray]:
         return (self[index] for index in range(len(self)))
@@ -281,7 +281,5 @@ def as_dataset(data: Dataset | PathLike | ArrayLike) -> Dataset:
     return Arrays(data)
 
 
-def _read(image: Any) -> FloatArray:
-    values = np.empty(_native.image_size(image), np.float32)
-    _native.image_read(image, values)
-    return values
+def _pixels(shape: tuple[int, int, int], values: bytearray) -> FloatArray:
+    return np.frombuffer(values, np.float32).reshape(shape)
