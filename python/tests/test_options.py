@@ -102,7 +102,7 @@ def test_configurations_have_the_cores_choices(name: str, options: Any) -> None:
 
 
 def test_lists_have_names() -> None:
-    with pytest.raises(ValueError, match=r"no list 'nonsense', wanted one of '.*'features', 'few_shot'"):
+    with pytest.raises(ValueError, match=r"no list 'nonsense', wanted one of .*'features', 'few_shot'"):
         native.options("nonsense")
 
 

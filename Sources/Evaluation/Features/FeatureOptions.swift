@@ -19,19 +19,17 @@ public struct FeatureOptions: Configurable {
   public var precision: Precision?
   public var extendPositions: Bool?
 
-  public static var options: [Option<Self>] {
-    [
-      Option("size", \.size, .optional(.sides(1...65536))),
-      Option("short_side", \.shortSide, .optional(.integer(0...65536))),
-      Option("layer", \.layer, .optional(.integer(0...128))),
-      Option("norm", \.norm, .optional(.flag)),
-      Option("projector", \.projector, .optional(.flag)),
-      Option("pooling", \.pooling, .optional(.choice)),
-      Option("pooling_k", \.poolingK, .integer(1...1_000_000_000)),
-      Option("precision", \.precision, .optional(.choice)),
-      Option("extend_positions", \.extendPositions, .optional(.flag)),
-    ]
-  }
+  public static let options: [Option<Self>] = [
+    Option("size", \.size, .optional(.sides(1...65536))),
+    Option("short_side", \.shortSide, .optional(.integer(0...65536))),
+    Option("layer", \.layer, .optional(.integer(0...128))),
+    Option("norm", \.norm, .optional(.flag)),
+    Option("projector", \.projector, .optional(.flag)),
+    Option("pooling", \.pooling, .optional(.choice)),
+    Option("pooling_k", \.poolingK, .integer(1...1_000_000_000)),
+    Option("precision", \.precision, .optional(.choice)),
+    Option("extend_positions", \.extendPositions, .optional(.flag)),
+  ]
 
   public init() {}
 
