@@ -47,7 +47,7 @@ private let evaluationLists: [String: JSONValue] = Dictionary(
   uniqueKeysWithValues: scoringProtocols.map { ($0.name, $0.listing) } + [(FeatureOptions.name, FeatureOptions.listing)]
 )
 
-/// The options of that name, those of configurations and of evaluation, for other languages: see `Configurable.listing`.
+/// The list of options of that name, for other languages (`Configurable.listing`): of configurations or evaluation.
 ///
 /// - Throws: `ArgumentError` with the names there are.
 public func optionList(named name: String) throws -> JSONValue {

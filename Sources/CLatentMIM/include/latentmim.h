@@ -4,8 +4,8 @@
 ///
 /// - Every function that can fail returns an `lm_status`; `lm_last_error()` then says what was wrong, where, and what
 ///   was wanted. Results are written only on LM_OK.
-/// - Handles (`lm_model *` …) go back to lm_release. A handle keeps alive what it was made from: a trainer its model, an
-///   encoder its model's weights.
+/// - Handles (`lm_model *` …) go back to lm_release. A handle keeps alive what it was made from: a trainer its model,
+///   an encoder its model's weights.
 /// - Arrays are dense, last index fastest. Images are [count, height, width, channels]; tokens [B, N, C].
 /// - Sizes are checked before memory is taken: LM_VALUE where impossible, LM_MEMORY where the machine has less.
 /// - Text is UTF-8, paths are the bytes of the system, whatever they mean. What arrives in a `char **` is freed with
@@ -434,8 +434,9 @@ lm_status lm_fine_tune(
 lm_status lm_normalize_rows(float *rows, int64_t count, int64_t width);
 
 /// Agglomerative clustering of feature rows [count, width]. `linkage`: "ward", "average", "complete" or "single".
-/// `rows` and `columns`: the grid the features lie on, to merge 4-neighbours only; 0 and 0: any two. `merges`
-/// [count − 1, 4]: the two clusters merged (count + i is the cluster of merge i), their distance, leaves of the new one.
+/// `rows` and `columns`: the grid the features lie on, to merge 4-neighbours only; 0 and 0: any two.
+/// `merges` [count − 1, 4]: the two clusters merged (count + i is the cluster of merge i), their distance, leaves of
+/// the new one.
 lm_status lm_agglomerate(
     const float *features, int64_t count, int64_t width, const char *linkage, int64_t rows, int64_t columns,
     double *merges);
