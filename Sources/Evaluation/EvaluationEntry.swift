@@ -1,3 +1,4 @@
+import Compute
 import Files
 import LatentMIM
 
@@ -30,8 +31,8 @@ public struct EvaluationEntry: Sendable {
       features = usual
       return
     }
-    let options = try FeatureOptions(json: JSONCursor(given.value, source: type(of: scoring).name))
-    features = try FeatureProtocol(options, for: model, over: usual)
+    features = try FeatureProtocol(
+      json: JSONCursor(given.value, source: type(of: scoring).name), for: model, over: usual)
   }
 }
 
@@ -41,10 +42,21 @@ public let scoringProtocols: [any ScoringProtocol.Type] = [
   FineTuning.self,
 ]
 
-/// The options of evaluation, by the name of their list, for other languages: see `Configurable.listing`.
-public let evaluationLists: [String: JSONValue] = Dictionary(
+/// The options of evaluation, by the name of their list.
+private let evaluationLists: [String: JSONValue] = Dictionary(
   uniqueKeysWithValues: scoringProtocols.map { ($0.name, $0.listing) } + [(FeatureOptions.name, FeatureOptions.listing)]
 )
+
+/// The list of options of that name, for other languages (`Configurable.listing`): of configurations or evaluation.
+///
+/// - Throws: `ArgumentError` with the names there are.
+public func optionList(named name: String) throws -> JSONValue {
+  let lists = configurationLists.merging(evaluationLists) { first, _ in first }
+  guard let found = lists[name] else {
+    throw ArgumentError("options: there is no list \(quoted([name])), wanted \(oneOf(lists.keys.sorted()))")
+  }
+  return found
+}
 
 /// The protocol of that name.
 ///

@@ -2,23 +2,18 @@ import CLatentMIM
 import Compute
 import LatentMIM
 
-@c @implementation public func lm_arrays_create(_ arrays: HandlePlace) -> lm_status {
-  attempt(handingOut: arrays) { NamedArrays() }
-}
-
-@c @implementation public func lm_arrays_add(
-  _ arrays: Handle, _ name: Text, _ shape: Integers, _ dimensions: Int32, _ values: Floats
-) -> lm_status {
-  attempt {
-    let name = try text(name, "name")
-    guard (0...32).contains(dimensions) else {
-      throw ArgumentError("\(name) has \(dimensions) dimensions, wanted 0 … 32")
+extension NamedArrays {
+  /// A caller's arrays, where they lie.
+  convenience init(_ list: ArrayList, _ count: Int64) throws {
+    self.init()
+    for entry in count == 0 ? .init(start: nil, count: 0) : try array(list, [count], "arrays") {
+      let name = try text(entry.name, "name")
+      guard (0...32).contains(entry.dimensions) else {
+        throw ArgumentError("\(name) has \(entry.dimensions) dimensions, wanted 0 … 32")
+      }
+      let sizes = entry.dimensions == 0 ? [] : try integers(entry.shape, Int64(entry.dimensions), "shape")
+      let values = try array(entry.values, sizes.map { Int64($0) }, name)
+      try add(name, shape: sizes, values: values)
     }
-    let sizes = dimensions == 0 ? [] : try integers(shape, Int64(dimensions), "shape")
-    let count = try elementCount(sizes.map { Int64($0) }, name)
-    try object(arrays, NamedArrays.self).add(
-      name, shape: sizes, values: UnsafeBufferPointer(start: given(values, "values"), count: count))
   }
 }
-
-@c @implementation public func lm_arrays_free(_ arrays: Handle) { release(arrays, NamedArrays.self) }

@@ -31,14 +31,7 @@ func trainingConfiguration(_ json: Text) throws -> TrainingConfiguration {
 }
 
 @c @implementation public func lm_options(_ name: Text, _ list: TextPlace) -> lm_status {
-  attempt(handingOut: list) {
-    let lists = configurationLists.merging(evaluationLists) { first, _ in first }
-    let name = try text(name, "name")
-    guard let found = lists[name] else {
-      throw ArgumentError("options: there is no list \(quoted([name])), wanted \(oneOf(lists.keys.sorted()))")
-    }
-    return try found.text()
-  }
+  attempt(handingOut: list) { try optionList(named: text(name, "name")).text() }
 }
 
 @c @implementation public func lm_model_sizes(_ options: Text, _ sizes: UnsafeMutablePointer<lm_sizes>?) -> lm_status {

@@ -44,7 +44,7 @@ private func skipped(_ dataset: any ImageDataset) -> JSONValue {
 }
 
 @c @implementation public func lm_dataset_arrays(
-  _ pixels: UnsafePointer<lm_pixels>?, _ labels: Integers, _ dataset: HandlePlace
+  _ pixels: Pixels, _ labels: Integers, _ dataset: HandlePlace
 ) -> lm_status {
   attempt(handingOut: dataset) {
     let pixels = try given(pixels, "pixels").pointee
@@ -90,16 +90,12 @@ private func skipped(_ dataset: any ImageDataset) -> JSONValue {
   Int64((try? dataset(handle)).flatMap { files($0) as? ImageFolder }?.leftOutCount ?? 0)
 }
 
-@c @implementation public func lm_dataset_left_out(
-  _ handle: Handle, _ index: Int64, _ path: TextPlace, _ reason: TextPlace
-) -> lm_status {
-  attempt {
+@c @implementation public func lm_dataset_left_out(_ handle: Handle, _ list: TextPlace) -> lm_status {
+  attempt(handingOut: list) {
     let folder = files(try dataset(handle)) as? ImageFolder
-    guard let file = folder?.leftOut(at: Int(index)) else {
-      throw ArgumentError("index is \(index), wanted 0 ..< \(folder?.leftOutCount ?? 0)")
-    }
-    path?.pointee = file.path.withCString { strdup($0) }
-    handOut(file.reason, reason)
+    let files = (0..<(folder?.leftOutCount ?? 0)).compactMap { folder?.leftOut(at: $0) }
+    let pairs = try files.map { "[\($0.path.jsonText),\(try JSONValue.string($0.reason).text())]" }
+    return "[\(pairs.joined(separator: ","))]"
   }
 }
 
@@ -136,5 +132,3 @@ private func skipped(_ dataset: any ImageDataset) -> JSONValue {
     try write(batch.pixels.values, images, "images")
   }
 }
-
-@c @implementation public func lm_dataset_free(_ handle: Handle) { release(handle, DatasetBox.self) }

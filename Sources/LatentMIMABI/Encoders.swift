@@ -1,9 +1,7 @@
 import CLatentMIM
 import Compute
 import Evaluation
-import Images
 import LatentMIM
-import Tensors
 
 /// The encoder behind a handle.
 func encoder(_ handle: Handle) throws -> Encoder { try object(handle, Encoder.self) }
@@ -22,11 +20,11 @@ func encoder(_ handle: Handle) throws -> Encoder { try object(handle, Encoder.se
 }
 
 @c @implementation public func lm_encoder_from_arrays(
-  _ arrays: Handle, _ title: Text, _ optionsText: Text, _ encoder: HandlePlace, _ remarks: TextPlace
+  _ arrays: ArrayList, _ count: Int64, _ title: Text, _ optionsText: Text, _ encoder: HandlePlace, _ remarks: TextPlace
 ) -> lm_status {
   attempt(handingOut: encoder, remarks) {
     let loaded = try Encoder.load(
-      object(arrays, NamedArrays.self), title: text(title, "title"), options: options(optionsText, "model options"))
+      NamedArrays(arrays, count), title: text(title, "title"), options: options(optionsText, "model options"))
     return (loaded.encoder, loaded.remarks)
   }
 }
@@ -48,42 +46,26 @@ func encoder(_ handle: Handle) throws -> Encoder { try object(handle, Encoder.se
 }
 
 @c @implementation public func lm_encoder_features(
-  _ handle: Handle, _ pixels: UnsafePointer<lm_pixels>?, _ tap: lm_tap, _ precisionName: Text, _ features: FloatPlace
+  _ handle: Handle, _ pixels: Pixels, _ tap: lm_tap, _ precisionName: Text, _ features: FloatPlace
 ) -> lm_status {
   attempt {
     let encoder = try encoder(handle)
     let tokens = try encoder.features(
-      encoder.normalized(given(pixels, "pixels").pointee, "features"),
+      encoder.normalized(given(pixels, "pixels").pointee.dataset(), for: "features"),
       tap: FeatureTap(layer: tap.layer == -1 ? nil : Int(tap.layer), normed: tap.norm, projected: tap.projector),
       scaling: tap.extend_positions ? .extend : .span, precision: precision(precisionName))
     try write(tokens.buffer.values, features, "features")
   }
 }
 
-extension Encoder {
-  /// Pixels at their own size, as the encoder wants them.
-  fileprivate func normalized(_ pixels: lm_pixels, _ operation: String) throws -> Tensor {
-    guard pixels.channels == configuration.channels else {
-      throw ArgumentError(
-        "\(operation): images have \(pixels.channels) channels, the encoder wants \(configuration.channels)")
-    }
-    let images = try pixels.dataset()
-    let shape = [images.count, images.height, images.width, images.channels]
-    let buffer = try Buffer(count: shape.reduce(1, *))
-    try images.resample(
-      height: images.height, width: images.width, configuration.normalization(), into: buffer.pointer)
-    return try Tensor(shape: shape, buffer: buffer)
-  }
-}
-
 @c @implementation public func lm_encoder_spread(
-  _ handle: Handle, _ pixels: UnsafePointer<lm_pixels>?, _ precisionName: Text, _ effectiveRanks: NumberPlace,
+  _ handle: Handle, _ pixels: Pixels, _ precisionName: Text, _ effectiveRanks: NumberPlace,
   _ similarities: NumberPlace
 ) -> lm_status {
   attempt {
     let encoder = try encoder(handle)
     let found = try encoder.spread(
-      encoder.normalized(given(pixels, "pixels").pointee, "spread"), precision: precision(precisionName))
+      encoder.normalized(given(pixels, "pixels").pointee.dataset(), for: "spread"), precision: precision(precisionName))
     try write(found.map(\.effectiveRank), effectiveRanks, "effective_ranks")
     try write(found.map(\.similarity), similarities, "similarities")
   }
@@ -94,8 +76,8 @@ extension Encoder {
 ) -> lm_status {
   attempt {
     let encoder = try encoder(handle)
-    let wanted = try featureProtocol(optionsText, encoder)
-    let found = try wanted.features(encoder, dataset(images), indices: integers(indices, count, "indices"))
+    let found = try featureProtocol(optionsText, encoder.configuration).features(
+      encoder, dataset(images), indices: integers(indices, count, "indices"))
     try write(found.values, features, "features")
   }
 }
@@ -105,15 +87,12 @@ extension Encoder {
 ) -> lm_status {
   attempt {
     let encoder = try encoder(handle)
-    try given(width, "width").pointee = Int64(featureProtocol(optionsText, encoder).width(of: encoder))
+    try given(width, "width").pointee = Int64(
+      featureProtocol(optionsText, encoder.configuration).width(of: encoder))
   }
 }
 
 /// What feature options say over those of `nn`.
-private func featureProtocol(_ text: Text, _ encoder: Encoder) throws -> FeatureProtocol {
-  try FeatureProtocol(
-    FeatureOptions(json: options(text, FeatureOptions.name)), for: encoder.configuration,
-    over: .nearestNeighbor(for: encoder.configuration))
+private func featureProtocol(_ text: Text, _ model: ModelConfiguration) throws -> FeatureProtocol {
+  try FeatureProtocol(json: options(text, FeatureOptions.name), for: model, over: .nearestNeighbor(for: model))
 }
-
-@c @implementation public func lm_encoder_free(_ handle: Handle) { release(handle, Encoder.self) }

@@ -22,22 +22,10 @@ import LatentMIM
   _ context: UnsafeMutableRawPointer?, _ report: TextPlace
 ) -> lm_status {
   attempt(handingOut: report) {
-    let encoder = try encoder(handle)
-    let training = try train == nil ? nil : dataset(train)
-    let (tested, told) = (try dataset(test), evaluationProgress(progress, context))
-    let list = try options(entriesText, "entries")
-    if case .object = list.value {
-      try list.refuseKeys(otherThan: ["suite"])
-      let names = try list.optionalMember("suite")?.elements().map { try $0.string() }
-      return try evaluationSuite(
-        encoder, train: training, test: tested, protocols: names ?? suiteProtocols, progress: told
-      ).json.text()
-    }
-    let entries = try list.elements().map {
-      try EvaluationEntry(json: $0, for: encoder.configuration, hasClassToken: encoder.hasClassToken)
-    }
-    let results = try evaluate(encoder, train: training, test: tested, entries, progress: told)
-    return try EvaluationReport(results: results).json.text()
+    try evaluationReport(
+      encoder(handle), train: train == nil ? nil : dataset(train), test: dataset(test),
+      request: options(entriesText, "entries"), progress: evaluationProgress(progress, context)
+    ).json.text()
   }
 }
 
@@ -46,16 +34,11 @@ import LatentMIM
   _ entriesText: Text, _ progress: lm_progress?, _ context: UnsafeMutableRawPointer?, _ report: TextPlace
 ) -> lm_status {
   attempt(handingOut: report) {
-    let training = try train.map { try LabelledFeatures($0.pointee, set: "training") }
-    let tested = try LabelledFeatures(given(test, "test").pointee, set: "test")
-    let name = try text(tap, "tap")
-    let results = try options(given(entriesText, "entries"), "entries").elements().map { entry in
-      try entry.refuseKeys(otherThan: ["protocol", "options"])
-      return try evaluate(
-        train: training, test: tested, tap: name, scoringProtocol(entry),
-        progress: evaluationProgress(progress, context))
-    }
-    return try EvaluationReport(results: results).json.text()
+    try evaluationReport(
+      train: train.map { try LabelledFeatures($0.pointee, set: "training") },
+      test: LabelledFeatures(given(test, "test").pointee, set: "test"), tap: text(tap, "tap"),
+      request: options(given(entriesText, "entries"), "entries"), progress: evaluationProgress(progress, context)
+    ).json.text()
   }
 }
 
@@ -67,8 +50,7 @@ import LatentMIM
     let encoder = try encoder(handle)
     let configuration = encoder.configuration
     let features = try FeatureProtocol(
-      FeatureOptions(json: options(featuresText, FineTuning.name)), for: configuration,
-      over: FineTuning.features(for: configuration))
+      json: options(featuresText, FineTuning.name), for: configuration, over: FineTuning.features(for: configuration))
     let found = try fineTune(
       encoder, train: dataset(train), test: dataset(test), FineTuning(json: options(optionsText, FineTuning.name)),
       features: features, progress: evaluationProgress(progress, context))

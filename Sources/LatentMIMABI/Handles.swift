@@ -13,7 +13,12 @@ public typealias Floats = UnsafePointer<Float>?
 public typealias FloatPlace = UnsafeMutablePointer<Float>?
 public typealias Integers = UnsafePointer<Int64>?
 public typealias IntegerPlace = UnsafeMutablePointer<Int64>?
+public typealias Numbers = UnsafePointer<Double>?
 public typealias NumberPlace = UnsafeMutablePointer<Double>?
+public typealias ArrayList = UnsafePointer<lm_array>?
+public typealias Pixels = UnsafePointer<lm_pixels>?
+public typealias Metrics = UnsafePointer<lm_metrics>?
+public typealias MetricsPlace = UnsafeMutablePointer<lm_metrics>?
 public typealias LabelPlace = UnsafeMutablePointer<Int32>?
 
 /// A value behind a handle, where it is no object itself.
@@ -33,12 +38,6 @@ func handOut(_ text: String?, _ place: TextPlace) { place?.pointee = text.flatMa
 /// The object behind a handle.
 func object<Object: AnyObject>(_ handle: Handle, _ type: Object.Type = Object.self) throws -> Object {
   Unmanaged<Object>.fromOpaque(UnsafeRawPointer(try given(handle, "the handle"))).takeUnretainedValue()
-}
-
-/// Frees a handle; NULL is fine.
-func release<Object: AnyObject>(_ handle: Handle, _ type: Object.Type) {
-  guard let handle else { return }
-  Unmanaged<Object>.fromOpaque(UnsafeRawPointer(handle)).release()
 }
 
 /// - Throws: `ArgumentError` where a pointer is NULL.

@@ -22,12 +22,12 @@ extension lm_pixels {
   }
 }
 
-@c @implementation public func lm_pixels_check(_ pixels: UnsafePointer<lm_pixels>?) -> lm_status {
+@c @implementation public func lm_pixels_check(_ pixels: Pixels) -> lm_status {
   attempt { _ = try given(pixels, "pixels").pointee.dataset() }
 }
 
 @c @implementation public func lm_resize(
-  _ pixels: UnsafePointer<lm_pixels>?, _ height: Int64, _ width: Int64, _ resized: FloatPlace
+  _ pixels: Pixels, _ height: Int64, _ width: Int64, _ resized: FloatPlace
 ) -> lm_status {
   attempt {
     let images = try given(pixels, "pixels").pointee.dataset()
@@ -68,5 +68,3 @@ func conversion(_ pointer: UnsafePointer<lm_conversion>?) throws -> PixelConvers
   guard let decoded = (try? object(image, ImageBox.self))?.value, let values else { return }
   decoded.copyFloats(to: values)
 }
-
-@c @implementation public func lm_image_free(_ image: Handle) { release(image, ImageBox.self) }

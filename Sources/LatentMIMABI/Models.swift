@@ -46,20 +46,20 @@ func model(_ handle: Handle) throws -> LatentMIMModel { try object(handle, Model
 }
 
 @c @implementation public func lm_model_from_arrays(
-  _ arrays: Handle, _ title: Text, _ optionsText: Text, _ model: HandlePlace, _ remarks: TextPlace
+  _ arrays: ArrayList, _ count: Int64, _ title: Text, _ optionsText: Text, _ model: HandlePlace, _ remarks: TextPlace
 ) -> lm_status {
   attempt(handingOut: model, remarks) {
     let loaded = try LatentMIMModel.load(
-      object(arrays, NamedArrays.self), title: text(title, "title"), options: options(optionsText, "model options"))
+      NamedArrays(arrays, count), title: text(title, "title"), options: options(optionsText, "model options"))
     return (ModelBox(loaded.model), loaded.remarks)
   }
 }
 
 @c @implementation public func lm_model_set_parameters(
-  _ handle: Handle, _ arrays: Handle, _ title: Text, _ remarks: TextPlace
+  _ handle: Handle, _ arrays: ArrayList, _ count: Int64, _ title: Text, _ remarks: TextPlace
 ) -> lm_status {
   attempt {
-    let found = try model(handle).load(object(arrays, NamedArrays.self), title: text(title, "title"))
+    let found = try model(handle).load(NamedArrays(arrays, count), title: text(title, "title"))
     handOut(joined(found), remarks)
   }
 }
@@ -116,7 +116,7 @@ func model(_ handle: Handle) throws -> LatentMIMModel { try object(handle, Model
   }
 }
 
-@c @implementation public func lm_metric_value(_ metrics: UnsafePointer<lm_metrics>?, _ name: Text) -> Double {
+@c @implementation public func lm_metric_value(_ metrics: Metrics, _ name: Text) -> Double {
   guard let metrics, let name else { return .nan }
   return metrics.pointee.value(String(cString: name)) ?? .nan
 }
@@ -147,7 +147,7 @@ extension lm_metrics {
 
 @c @implementation public func lm_model_loss(
   _ handle: Handle, _ crops: UnsafePointer<lm_crops>?, _ gamma: Double, _ seed: UInt64, _ precisionName: Text,
-  _ metrics: UnsafeMutablePointer<lm_metrics>?
+  _ metrics: MetricsPlace
 ) -> lm_status {
   attempt {
     let model = try model(handle)
@@ -177,7 +177,7 @@ extension TrainingCrops {
 }
 
 @c @implementation public func lm_model_diagnose(
-  _ handle: Handle, _ metrics: UnsafePointer<lm_metrics>?, _ position: NumberPlace, _ meaning: TextPlace
+  _ handle: Handle, _ metrics: Metrics, _ position: NumberPlace, _ meaning: TextPlace
 ) -> lm_status {
   attempt {
     let metrics = try given(metrics, "metrics").pointee
@@ -194,5 +194,3 @@ extension TrainingCrops {
 @c @implementation public func lm_model_update_target(_ handle: Handle, _ momentum: Double) -> lm_status {
   attempt { try model(handle).updateTarget(momentum: momentum) }
 }
-
-@c @implementation public func lm_model_free(_ handle: Handle) { release(handle, ModelBox.self) }

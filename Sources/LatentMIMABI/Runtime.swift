@@ -10,6 +10,10 @@ private nonisolated(unsafe) let instructionSetNames: [InstructionSet: UnsafePoin
 
 @c @implementation public func lm_version() -> Text { versionText }
 
+@c @implementation public func lm_release(_ handle: UnsafeMutableRawPointer?) {
+  handle.map { Unmanaged<AnyObject>.fromOpaque($0).release() }
+}
+
 @c @implementation public func lm_thread_count() -> Int32 { Int32(threadCount) }
 
 @c @implementation public func lm_set_thread_count(_ count: Int64) -> lm_status {

@@ -2,10 +2,11 @@ import CLatentMIM
 import Compute
 import Evaluation
 
-typealias TreeBox = Box<MergeTree>
-
-/// The merge tree behind a handle.
-private func tree(_ handle: Handle) throws -> MergeTree { try object(handle, TreeBox.self).value }
+/// The tree of `count` leaves that a caller keeps the merges of.
+private func tree(_ merges: Numbers, _ count: Int64) throws -> MergeTree {
+  guard count > 0 else { throw ArgumentError("count is \(count), wanted at least 1") }
+  return try MergeTree(rows: array(merges, [count - 1, 4], "merges"))
+}
 
 @c @implementation public func lm_normalize_rows(_ values: FloatPlace, _ count: Int64, _ width: Int64) -> lm_status {
   attempt {
@@ -14,37 +15,30 @@ private func tree(_ handle: Handle) throws -> MergeTree { try object(handle, Tre
   }
 }
 
-@c @implementation public func lm_tree_build(
+@c @implementation public func lm_agglomerate(
   _ features: Floats, _ count: Int64, _ width: Int64, _ linkage: Text, _ rows: Int64, _ columns: Int64,
-  _ tree: HandlePlace
+  _ merges: NumberPlace
 ) -> lm_status {
-  attempt(handingOut: tree) {
+  attempt {
     let grid = rows == 0 && columns == 0 ? nil : FeatureGrid(rows: Int(rows), columns: Int(columns))
-    return TreeBox(
-      try agglomerate(
-        features: array(features, [count, width], "features"), count: Int(count), width: Int(width),
-        linkage: choice(linkage, "linkage"), grid: grid))
+    let tree = try agglomerate(
+      features: array(features, [count, width], "features"), count: Int(count), width: Int(width),
+      linkage: choice(linkage, "linkage"), grid: grid)
+    try write(tree.rows, merges, "merges")
   }
 }
 
-@c @implementation public func lm_tree_count(_ handle: Handle) -> Int64 { Int64((try? tree(handle))?.count ?? 0) }
-
-@c @implementation public func lm_tree_merges(_ handle: Handle, _ merges: NumberPlace) {
-  for (index, merge) in ((try? tree(handle))?.merges ?? []).enumerated() {
-    let row = [Double(merge.left), Double(merge.right), merge.distance, Double(merge.size)]
-    merges.map { $0 + 4 * index }?.update(from: row, count: 4)
-  }
+@c @implementation public func lm_cut(_ merges: Numbers, _ count: Int64, _ segments: Int64, _ labels: LabelPlace)
+  -> lm_status
+{
+  attempt { try write(tree(merges, count).labels(segments: Int(segments)).map { Int32($0) }, labels, "labels") }
 }
 
-@c @implementation public func lm_tree_cut(_ handle: Handle, _ segments: Int64, _ labels: LabelPlace) -> lm_status {
-  attempt { try write(tree(handle).labels(segments: Int(segments)).map { Int32($0) }, labels, "labels") }
+@c @implementation public func lm_cut_at(_ merges: Numbers, _ count: Int64, _ distance: Double, _ labels: LabelPlace)
+  -> lm_status
+{
+  attempt { try write(tree(merges, count).labels(distance: distance).map { Int32($0) }, labels, "labels") }
 }
-
-@c @implementation public func lm_tree_cut_at(_ handle: Handle, _ distance: Double, _ labels: LabelPlace) -> lm_status {
-  attempt { try write(tree(handle).labels(distance: distance).map { Int32($0) }, labels, "labels") }
-}
-
-@c @implementation public func lm_tree_free(_ handle: Handle) { release(handle, TreeBox.self) }
 
 @c @implementation public func lm_upsample_labels(
   _ labels: UnsafePointer<Int32>?, _ rows: Int64, _ columns: Int64, _ height: Int64, _ width: Int64, _ method: Text,

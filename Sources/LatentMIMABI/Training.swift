@@ -2,6 +2,9 @@ import CLatentMIM
 import LatentMIM
 import Networks
 
+/// The trainer behind a handle.
+private func trainer(_ handle: Handle) throws -> Trainer { try object(handle, Trainer.self) }
+
 @c @implementation public func lm_adamw_create(
   _ handle: Handle, _ beta1: Double, _ beta2: Double, _ epsilon: Double, _ weightDecay: Double,
   _ optimizer: HandlePlace
@@ -17,8 +20,6 @@ import Networks
   attempt { try object(optimizer, AdamW.self).takeStep(learningRate: Float(learningRate)) }
 }
 
-@c @implementation public func lm_adamw_free(_ optimizer: Handle) { release(optimizer, AdamW.self) }
-
 @c @implementation public func lm_trainer_create(
   _ handle: Handle, _ images: Handle, _ trainingOptions: Text, _ trainer: HandlePlace
 ) -> lm_status {
@@ -31,7 +32,7 @@ import Networks
   _ handle: Handle, _ state: UnsafeMutablePointer<lm_trainer_state>?
 ) -> lm_status {
   attempt {
-    let trainer = try object(handle, Trainer.self)
+    let trainer = try trainer(handle)
     try given(state, "state").pointee = lm_trainer_state(
       step: Int64(trainer.step), total_steps: Int64(trainer.totalSteps), steps_per_epoch: Int64(trainer.stepsPerEpoch),
       peak_learning_rate: trainer.configuration.peakLearningRate, looks_collapsed: trainer.looksCollapsed)
@@ -39,20 +40,18 @@ import Networks
 }
 
 @c @implementation public func lm_trainer_data(_ handle: Handle, _ fingerprint: TextPlace) -> lm_status {
-  attempt(handingOut: fingerprint) { try object(handle, Trainer.self).dataFingerprint.json.text() }
+  attempt(handingOut: fingerprint) { try trainer(handle).dataFingerprint.json.text() }
 }
 
 @c @implementation public func lm_trainer_precision(_ handle: Handle, _ precision: TextPlace) -> lm_status {
-  attempt(handingOut: precision) {
-    try object(handle, Trainer.self).configuration.precision.rawValue
-  }
+  attempt(handingOut: precision) { try trainer(handle).configuration.precision.rawValue }
 }
 
 @c @implementation public func lm_trainer_memory_estimate(
   _ handle: Handle, _ estimate: UnsafeMutablePointer<lm_memory_estimate>?
 ) -> lm_status {
   attempt {
-    let found = try object(handle, Trainer.self).memoryEstimate()
+    let found = try trainer(handle).memoryEstimate()
     estimate?.pointee = lm_memory_estimate(
       weights: Int64(found.weights), moments: Int64(found.moments), step: Int64(found.step),
       loader: Int64(found.loader), total: Int64(found.total))
@@ -60,21 +59,19 @@ import Networks
 }
 
 @c @implementation public func lm_trainer_step(
-  _ handle: Handle, _ metrics: UnsafeMutablePointer<lm_metrics>?, _ done: UnsafeMutablePointer<Bool>?
+  _ handle: Handle, _ metrics: MetricsPlace, _ done: UnsafeMutablePointer<Bool>?
 ) -> lm_status {
   attempt {
-    let step = try object(handle, Trainer.self).next()
+    let step = try trainer(handle).next()
     done?.pointee = step == nil
     if let step { metrics?.pointee = lm_metrics(step.named) }
   }
 }
 
 @c @implementation public func lm_trainer_save(_ handle: Handle, _ path: Text) -> lm_status {
-  attempt { try object(handle, Trainer.self).save(to: filePath(path, "path")) }
+  attempt { try trainer(handle).save(to: filePath(path, "path")) }
 }
 
 @c @implementation public func lm_trainer_restore(_ handle: Handle, _ path: Text) -> lm_status {
-  attempt { try object(handle, Trainer.self).restore(from: filePath(path, "path")) }
+  attempt { try trainer(handle).restore(from: filePath(path, "path")) }
 }
-
-@c @implementation public func lm_trainer_free(_ handle: Handle) { release(handle, Trainer.self) }

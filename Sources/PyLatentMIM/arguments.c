@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "private.h"
@@ -27,38 +28,33 @@ static bool is_of_type(const Py_buffer *view, element type) {
   return view->itemsize == elements[type].size && strcmp(kind_of(view), elements[type].kind) == 0;
 }
 
-/// "[2, *, 3]"
-static PyObject *shape_text(int dimensions, const int64_t *shape) {
-  PyObject *text = PyUnicode_FromString("[");
-  for (int i = 0; i < dimensions && text; ++i) {
-    PyObject *part = shape[i] < 0 ? PyUnicode_FromFormat("%U%s*", text, i ? ", " : "")
-                                  : PyUnicode_FromFormat("%U%s%lld", text, i ? ", " : "", (long long)shape[i]);
-    Py_DECREF(text);
-    text = part;
+/// "[2, *, 3]", where −1 is any size.
+struct shape_text {
+  char text[PyBUF_MAX_NDIM * 24];
+};
+
+static struct shape_text shape_text(int dimensions, const int64_t *shape) {
+  struct shape_text all = {"["};
+  size_t end = 1;
+  for (int i = 0; i < dimensions; ++i) {
+    char size[24] = "*";
+    if (shape[i] >= 0) snprintf(size, sizeof size, "%lld", (long long)shape[i]);
+    end += (size_t)snprintf(all.text + end, sizeof all.text - end, "%s%s", i ? ", " : "", size);
   }
-  if (!text) return NULL;
-  PyObject *result = PyUnicode_FromFormat("%U]", text);
-  Py_DECREF(text);
-  return result;
+  snprintf(all.text + end, sizeof all.text - end, "]");
+  return all;
 }
 
 bool has_shape(const struct array *array, const int64_t *wanted) {
-  const Py_buffer *view = &array->view;
-  bool fits = true;
-  int64_t found[PyBUF_MAX_NDIM];
-  for (int i = 0; i < view->ndim; ++i) {
-    found[i] = view->shape[i];
-    fits = fits && (i >= array->dimensions || wanted[i] < 0 || wanted[i] == found[i]);
+  int count = array->view.ndim;
+  const int64_t *found = SHAPE(*array);
+  bool fits = count == array->dimensions;
+  for (int i = 0; i < count && fits; ++i) fits = wanted[i] < 0 || wanted[i] == found[i];
+  if (!fits) {
+    PyErr_Format(PyExc_ValueError, "%s: shape is %s, wanted %s", array->name, shape_text(count, found).text,
+                 shape_text(array->dimensions, wanted).text);
   }
-  if (fits && view->ndim == array->dimensions) return true;
-  PyObject *found_text = shape_text(view->ndim, found);
-  PyObject *wanted_text = shape_text(array->dimensions, wanted);
-  if (found_text && wanted_text) {
-    PyErr_Format(PyExc_ValueError, "%s: shape is %U, wanted %U", array->name, found_text, wanted_text);
-  }
-  Py_XDECREF(found_text);
-  Py_XDECREF(wanted_text);
-  return false;
+  return fits;
 }
 
 static bool hold(PyObject *object, struct array *array) {

@@ -1,22 +1,8 @@
 #include "private.h"
 
-METHOD(model_options, "options, /", "-> JSON of all options") {
-  const char *options;
-  PARSE("s", &options);
-  TEXT(NULL, lm_model_options(options, &text));
-}
-
-METHOD(training_options, "options, /", "-> JSON of all options") {
-  const char *options;
-  PARSE("s", &options);
-  TEXT(NULL, lm_training_options(options, &text));
-}
-
-METHOD(options, "name, /", "-> JSON of the list of options with this name") {
-  const char *name;
-  PARSE("s", &name);
-  TEXT(NULL, lm_options(name, &text));
-}
+TEXT_FROM(options, model_options, "-> JSON of all options")
+TEXT_FROM(options, training_options, "-> JSON of all options")
+TEXT_FROM(name, options, "-> JSON of the list of options with this name")
 
 METHOD(model_options_difference, "options, preset, /", "-> JSON: name to [value, preset's value]") {
   const char *options, *preset;

@@ -1,7 +1,7 @@
 #include "private.h"
 
 static PyObject *dataset_new(lm_dataset *dataset, PyObject *keeps) {
-  return handle_new(dataset_kind, dataset, RELEASE(lm_dataset_free), keeps, NULL);
+  return handle_new(dataset_kind, dataset, keeps, NULL);
 }
 
 METHOD(dataset_folder, "path, skip_unreadable, conversion, /", "-> (data set, remarks or None)") {
@@ -40,15 +40,8 @@ METHOD(dataset_arrays, "images, labels, /", "-> data set; labels may be None") {
   return capsule;
 }
 
-METHOD(dataset_count, "dataset, /", "-> int") {
-  ONLY(dataset);
-  return PyLong_FromLongLong(lm_dataset_count(dataset->raw));
-}
-
-METHOD(dataset_channels, "dataset, /", "-> int") {
-  ONLY(dataset);
-  return PyLong_FromLongLong(lm_dataset_channels(dataset->raw));
-}
+NUMBER_OF(dataset, dataset_count)
+NUMBER_OF(dataset, dataset_channels)
 
 METHOD(dataset_labels, "dataset, labels, /", "-> whether there are any; they are written unless labels is None") {
   struct handle *dataset;
@@ -58,10 +51,7 @@ METHOD(dataset_labels, "dataset, labels, /", "-> whether there are any; they are
   return PyBool_FromLong(lm_dataset_labels(dataset->raw, DATA(labels)));
 }
 
-METHOD(dataset_description, "dataset, /", "-> JSON of classes and skipped") {
-  ONLY(dataset);
-  TEXT(dataset, lm_dataset_description(dataset->raw, &text));
-}
+TEXT_OF(dataset, dataset, dataset_description, "-> JSON of classes and skipped")
 
 METHOD(dataset_paths, "dataset, /", "-> list of str, empty for arrays") {
   ONLY(dataset);
@@ -75,35 +65,16 @@ METHOD(dataset_paths, "dataset, /", "-> list of str, empty for arrays") {
   return paths;
 }
 
-METHOD(dataset_left_out, "dataset, /", "-> list of (path, reason)") {
-  ONLY(dataset);
-  PyObject *list = PyList_New(0);
-  int64_t count = lm_dataset_left_out_count(dataset->raw);
-  for (int64_t i = 0; list && i < count; ++i) {
-    char *path = NULL, *reason = NULL;
-    lm_status status = lm_dataset_left_out(dataset->raw, i, &path, &reason);
-    PyObject *pair =
-        status == LM_OK ? Py_BuildValue("(NN)", PyUnicode_DecodeFSDefault(path), take_text(reason)) : fail(status);
-    lm_text_free(path);
-    if (!pair || PyList_Append(list, pair) < 0) Py_CLEAR(list);
-    Py_XDECREF(pair);
-  }
-  return list;
-}
+TEXT_OF(dataset, dataset, dataset_left_out, "-> JSON: [[path, reason], ...]")
+NUMBER_OF(dataset, dataset_left_out_count)
 
-METHOD(dataset_left_out_count, "dataset, /", "-> int") {
-  ONLY(dataset);
-  return PyLong_FromLongLong(lm_dataset_left_out_count(dataset->raw));
-}
-
-METHOD(dataset_image, "dataset, index, /", "-> image") {
+METHOD(dataset_image, "dataset, index, /", "-> as image_load") {
   struct handle *dataset;
   long long index;
   lm_image *image = NULL;
   PARSE("O&L", dataset_handle, &dataset, &index);
   CALL(dataset, lm_dataset_image(dataset->raw, index, &image));
-  // Images of an array lie in its memory.
-  return handle_new(image_kind, image, RELEASE(lm_image_free), PyTuple_GetItem(args, 0), NULL);
+  return image_pixels(image);
 }
 
 METHOD(dataset_crops, "dataset, indices, model_options, training_options, epoch, crops, /", "crops are written.") {
@@ -116,8 +87,7 @@ METHOD(dataset_crops, "dataset, indices, model_options, training_options, epoch,
         &crops);
   CALL(NULL, lm_model_sizes(model, &sizes));
   SHAPED(crops, SIZE(indices, 0), sizes.crop_height, sizes.crop_width, sizes.channels);
-  DO(dataset, lm_dataset_crops(dataset->raw, DATA(indices), SIZE(indices, 0), model, training, epoch,
-                                      DATA(crops)));
+  DO(dataset, lm_dataset_crops(dataset->raw, DATA(indices), SIZE(indices, 0), model, training, epoch, DATA(crops)));
 }
 
 METHOD(dataset_resized, "dataset, indices, resize, images, /", "images [n, height, width, channels] are written.") {

@@ -9,10 +9,7 @@ METHOD(encoder_of_model, "model, /", "-> encoder") {
   return encoder_new(encoder, args, model);
 }
 
-METHOD(encoder_family, "encoder, /", "-> str") {
-  ONLY(encoder);
-  TEXT(NULL, lm_encoder_family(encoder->raw, &text));
-}
+TEXT_OF(encoder, NULL, encoder_family, "-> str")
 
 METHOD(encoder_has_class_token, "encoder, /", "-> bool") {
   ONLY(encoder);

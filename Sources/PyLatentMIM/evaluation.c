@@ -60,7 +60,6 @@ METHOD(fine_tune, "encoder, train, test, options, features, progress, /", "-> (e
   lm_encoder *tuned = NULL;
   PARSE("O&O&O&ssO", encoder_handle, &encoder, dataset_handle, &train, dataset_handle, &test, &options, &features,
         &progress);
-  CALL(encoder, lm_fine_tune(encoder->raw, train->raw, test->raw, options, features, TOLD(progress), &tuned,
-                                  &report));
+  CALL(encoder, lm_fine_tune(encoder->raw, train->raw, test->raw, options, features, TOLD(progress), &tuned, &report));
   return Py_BuildValue("(NN)", encoder_new(tuned, NULL, NULL), take_text(report));
 }

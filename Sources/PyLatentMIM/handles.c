@@ -4,7 +4,7 @@
 #include "private.h"
 
 static void handle_free(struct handle *handle) {
-  handle->release(handle->raw);
+  lm_release(handle->raw);
   if (handle->lock) PyThread_free_lock(handle->lock);
   // Last: a trainer goes before the model it trains.
   Py_XDECREF(handle->keeps);
@@ -13,13 +13,13 @@ static void handle_free(struct handle *handle) {
 
 static void capsule_free(PyObject *capsule) { handle_free(PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))); }
 
-PyObject *handle_new(const char *kind, void *raw, void (*release)(void *), PyObject *keeps, struct handle *root) {
+PyObject *handle_new(const char *kind, void *raw, PyObject *keeps, struct handle *root) {
   struct handle *handle = calloc(1, sizeof *handle);
   if (!handle) {
-    release(raw);
+    lm_release(raw);
     return PyErr_NoMemory();
   }
-  *handle = (struct handle){.raw = raw, .release = release, .keeps = Py_XNewRef(keeps)};
+  *handle = (struct handle){.raw = raw, .keeps = Py_XNewRef(keeps)};
   handle->root = root ? root->root : handle;
   handle->process = getpid();
   if (!root) handle->lock = PyThread_allocate_lock();

@@ -19,29 +19,20 @@ METHOD(resize, "images, resized, /", "resized [B, height, width, channels] is wr
   DO(NULL, lm_resize(&pixels, SIZE(resized, 1), SIZE(resized, 2), DATA(resized)));
 }
 
-METHOD(image_load, "path, conversion, /", "-> image") {
+PyObject *image_pixels(lm_image *image) {
+  int64_t height, width, channels;
+  lm_image_size(image, &height, &width, &channels);
+  PyObject *values = PyByteArray_FromStringAndSize(NULL, height * width * channels * (Py_ssize_t)sizeof(float));
+  if (values) WITHOUT_GIL(lm_image_read(image, (float *)PyByteArray_AsString(values)));
+  lm_release(image);
+  return Py_BuildValue("((LLL)N)", (long long)height, (long long)width, (long long)channels, values);
+}
+
+METHOD(image_load, "path, conversion, /", "-> ((height, width, channels), bytes of float32)") {
   PATH path = {0};
   lm_conversion wanted;
   lm_image *image = NULL;
   PARSE("O&" CONVERSION, path_argument, &path, CONVERTED(wanted));
   CALL(NULL, lm_image_load(path.text, &wanted, &image));
-  return handle_new(image_kind, image, RELEASE(lm_image_free), NULL, NULL);
-}
-
-METHOD(image_size, "image, /", "-> (height, width, channels)") {
-  ONLY(image);
-  int64_t height, width, channels;
-  lm_image_size(image->raw, &height, &width, &channels);
-  return Py_BuildValue("(LLL)", (long long)height, (long long)width, (long long)channels);
-}
-
-METHOD(image_read, "image, values, /", "values [height, width, channels] are written.") {
-  struct handle *image;
-  ARRAY values = WRITTEN("values", FLOAT32, 3);
-  PARSE("O&O&", image_handle, &image, array_argument, &values);
-  int64_t height, width, channels;
-  lm_image_size(image->raw, &height, &width, &channels);
-  SHAPED(values, height, width, channels);
-  lm_image_read(image->raw, DATA(values));
-  Py_RETURN_NONE;
+  return image_pixels(image);
 }

@@ -17,7 +17,7 @@ METHOD(model_set_parameters, "model, arrays, title, /", "-> remarks or None") {
   const char *title;
   char *remarks = NULL;
   PARSE("O&O&s", model_handle, &model, named_arrays_argument, &arrays, &title);
-  CALL(model, lm_model_set_parameters(model->raw, arrays.arrays, title, &remarks));
+  CALL(model, lm_model_set_parameters(model->raw, arrays.list, arrays.count, title, &remarks));
   return take_text(remarks);
 }
 
@@ -28,27 +28,20 @@ METHOD(model_loss_bounds, "model, /", "-> (chance, floor)") {
   return Py_BuildValue("(dd)", chance, floor);
 }
 
-static PyObject *describe(const lm_parameter *parameter) {
-  PyObject *shape = PyTuple_New(parameter->dimensions);
-  for (int i = 0; shape && i < parameter->dimensions; ++i) {
-    PyObject *size = PyLong_FromLongLong(parameter->shape[i]);
+NUMBER_OF(model, model_parameter_count)
+
+METHOD(model_parameter, "model, index, /", "-> (name, shape, trained)") {
+  struct handle *model;
+  long long index;
+  lm_parameter parameter;
+  PARSE("O&L", model_handle, &model, &index);
+  CALL(NULL, lm_model_parameter(model->raw, index, &parameter));
+  PyObject *shape = PyTuple_New(parameter.dimensions);
+  for (int i = 0; shape && i < parameter.dimensions; ++i) {
+    PyObject *size = PyLong_FromLongLong(parameter.shape[i]);
     if (!size || PyTuple_SetItem(shape, i, size) != 0) Py_CLEAR(shape);
   }
-  return Py_BuildValue("(sNO)", parameter->name, shape, parameter->trained ? Py_True : Py_False);
-}
-
-METHOD(model_parameters, "model, /", "-> [(name, shape, trained)]") {
-  ONLY(model);
-  int64_t count = lm_model_parameter_count(model->raw);
-  PyObject *list = PyList_New(0);
-  for (int64_t i = 0; list && i < count; ++i) {
-    lm_parameter parameter;
-    lm_status status = lm_model_parameter(model->raw, i, &parameter);
-    PyObject *entry = status == LM_OK ? describe(&parameter) : fail(status);
-    if (!entry || PyList_Append(list, entry) != 0) Py_CLEAR(list);
-    Py_XDECREF(entry);
-  }
-  return list;
+  return Py_BuildValue("(sNO)", parameter.name, shape, parameter.trained ? Py_True : Py_False);
 }
 
 /// Reads a parameter's values or its gradient into an array of its shape.
@@ -62,21 +55,16 @@ static PyObject *read_values(struct handle *model, long long index, struct array
   DO(model, read(model->raw, index, values->view.buf));
 }
 
-METHOD(model_read_parameter, "model, index, values, /", "values are written.") {
-  struct handle *model;
-  long long index;
-  ARRAY values = WRITTEN("values", FLOAT32, -1);
-  PARSE("O&LO&", model_handle, &model, &index, array_argument, &values);
-  return read_values(model, index, &values, lm_model_read_parameter);
-}
-
-METHOD(model_read_gradient, "model, index, values, /", "values are written.") {
-  struct handle *model;
-  long long index;
-  ARRAY values = WRITTEN("values", FLOAT32, -1);
-  PARSE("O&LO&", model_handle, &model, &index, array_argument, &values);
-  return read_values(model, index, &values, lm_model_read_gradient);
-}
+#define READS(function)                                                      \
+  METHOD(function, "model, index, values, /", "values are written.") {       \
+    struct handle *model;                                                    \
+    long long index;                                                         \
+    ARRAY values = WRITTEN("values", FLOAT32, -1);                           \
+    PARSE("O&LO&", model_handle, &model, &index, array_argument, &values);   \
+    return read_values(model, index, &values, lm_##function);                \
+  }
+READS(model_read_parameter)
+READS(model_read_gradient)
 
 PyObject *metrics_new(const lm_metrics *metrics) {
   PyObject *dict = PyDict_New();

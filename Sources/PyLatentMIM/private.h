@@ -50,6 +50,34 @@ bool parse(PyObject *args, const char *function, const char *format, ...);
   char *text = NULL;         \
   CALL(held, call);          \
   return take_text(text)
+/// A function of the module that calls the library's of the same name: a text of a handle, …
+#define TEXT_OF(kind, held, function, doc)        \
+  METHOD(function, #kind ", /", doc) {            \
+    ONLY(kind);                                   \
+    TEXT(held, lm_##function(kind->raw, &text));  \
+  }
+/// … a text that follows from another, …
+#define TEXT_FROM(argument, function, doc)        \
+  METHOD(function, #argument ", /", doc) {        \
+    const char *argument;                         \
+    PARSE("s", &argument);                        \
+    TEXT(NULL, lm_##function(argument, &text));   \
+  }
+/// … a number of a handle that never changes, …
+#define NUMBER_OF(kind, function)                             \
+  METHOD(function, #kind ", /", "-> int") {                   \
+    ONLY(kind);                                               \
+    return PyLong_FromLongLong(lm_##function(kind->raw));     \
+  }
+/// … what is done with a handle and a path.
+#define WITH_PATH(kind, function)                               \
+  METHOD(function, #kind ", path, /", "") {                     \
+    struct handle *kind;                                        \
+    PATH path = {0};                                            \
+    PARSE("O&O&", kind##_handle, &kind, path_argument, &path);  \
+    DO(kind, lm_##function(kind->raw, path.text));              \
+  }
+
 #define WITHOUT_GIL(call)   \
   Py_BEGIN_ALLOW_THREADS    \
   begin_call();             \
@@ -97,7 +125,9 @@ void array_release(struct array *array);
 #define SHAPED(array, ...) \
   if (!has_shape(&array, (const int64_t[]){__VA_ARGS__})) return NULL
 bool has_shape(const struct array *array, const int64_t *shape);
-#define SIZE(array, axis) ((int64_t)(array).view.shape[axis])
+_Static_assert(sizeof(Py_ssize_t) == sizeof(int64_t), "shapes of buffers are read as they are");
+#define SHAPE(array) ((const int64_t *)(array).view.shape)
+#define SIZE(array, axis) (SHAPE(array)[axis])
 #define DATA(array) ((array).is_held ? (array).view.buf : NULL)
 /// The format and the places of (channels, (red, green, blue)), of which an lm_conversion is made.
 #define CONVERSION "(L(fff))"
@@ -120,11 +150,12 @@ int seed_argument(PyObject *object, void *seed);
 
 // ---- arrays.c ------------------------------------------------------------------------------------------------------
 
-/// Arrays by name, and the buffers they lie in.
+/// Arrays by name, and what they lie in.
 struct named_arrays {
-  lm_arrays *arrays;
-  struct array *held;
+  lm_array *list;
   Py_ssize_t count;
+  struct array *held;
+  PyObject *items;
 };
 #define NAMED_ARRAYS SCOPED(named_arrays_release, struct named_arrays)
 /// A dict of name → float32 array.
@@ -145,6 +176,11 @@ void views_release(struct views *views);
 /// Describes views of `batch` images; false, with an exception set, where an array has another size.
 bool views_of(const struct views *views, int64_t batch, lm_views *described);
 
+// ---- images.c ------------------------------------------------------------------------------------------------------
+
+/// ((height, width, channels), their float32 values in a bytearray). Gives the image back.
+PyObject *image_pixels(lm_image *image);
+
 // ---- models.c ------------------------------------------------------------------------------------------------------
 
 /// A dict of name → number.
@@ -155,7 +191,6 @@ PyObject *metrics_new(const lm_metrics *metrics);
 /// What a capsule points to.
 struct handle {
   void *raw;
-  void (*release)(void *raw);
   PyObject *keeps;      ///< what must live as long: other capsules, memory views
   struct handle *root;  ///< the handle whose lock covers this one: a model's for its trainer, optimiser and encoder
   PyThread_type_lock lock;
@@ -166,15 +201,14 @@ struct handle {
 
 /// Kinds of handles, and converters for "O&": the handle in a capsule of that kind.
 #define KINDS(apply) \
-  apply(model) apply(adamw) apply(trainer) apply(encoder) apply(dataset) apply(image) apply(tree)
+  apply(model) apply(adamw) apply(trainer) apply(encoder) apply(dataset)
 #define DECLARE_KIND(kind)        \
   extern const char kind##_kind[]; \
   int kind##_handle(PyObject *capsule, void *handle);
 KINDS(DECLARE_KIND)
 
 /// Wraps what a library call handed out. Takes over `raw`, also on failure; `keeps` may be NULL, and so may `root`.
-PyObject *handle_new(const char *kind, void *raw, void (*release)(void *), PyObject *keeps, struct handle *root);
-#define RELEASE(function) ((void (*)(void *))(function))
+PyObject *handle_new(const char *kind, void *raw, PyObject *keeps, struct handle *root);
 /// The same for an encoder.
 PyObject *encoder_new(lm_encoder *encoder, PyObject *keeps, struct handle *root);
 

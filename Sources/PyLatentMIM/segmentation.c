@@ -6,41 +6,30 @@ METHOD(normalize_rows, "rows, /", "In place.") {
   DO(NULL, lm_normalize_rows(DATA(rows), SIZE(rows, 0), SIZE(rows, 1)));
 }
 
-METHOD(tree_build, "features, linkage, rows, columns, /", "-> tree; rows and columns are 0 where any two may merge") {
+METHOD(agglomerate, "features, linkage, rows, columns, merges, /",
+       "merges [N - 1, 4] are written; rows and columns are 0 where any two may merge") {
   const char *linkage;
   long long rows, columns;
-  lm_tree *tree = NULL;
-  ARRAY features = READ("features", FLOAT32, 2);
-  PARSE("O&sLL", array_argument, &features, &linkage, &rows, &columns);
-  CALL(NULL, lm_tree_build(DATA(features), SIZE(features, 0), SIZE(features, 1), linkage, rows, columns, &tree));
-  return handle_new(tree_kind, tree, RELEASE(lm_tree_free), NULL, NULL);
+  ARRAY features = READ("features", FLOAT32, 2), merges = WRITTEN("merges", FLOAT64, 2);
+  PARSE("O&sLLO&", array_argument, &features, &linkage, &rows, &columns, array_argument, &merges);
+  SHAPED(merges, SIZE(features, 0) - 1, 4);
+  DO(NULL, lm_agglomerate(DATA(features), SIZE(features, 0), SIZE(features, 1), linkage, rows, columns, DATA(merges)));
 }
 
-METHOD(tree_merges, "tree, merges, /", "merges [N - 1, 4] are written.") {
-  struct handle *tree;
-  ARRAY merges = WRITTEN("merges", FLOAT64, 2);
-  PARSE("O&O&", tree_handle, &tree, array_argument, &merges);
-  SHAPED(merges, lm_tree_count(tree->raw) - 1, 4);
-  lm_tree_merges(tree->raw, DATA(merges));
-  Py_RETURN_NONE;
-}
-
-METHOD(tree_cut, "tree, segments, labels, /", "labels [N] are written.") {
-  struct handle *tree;
+METHOD(cut, "merges, segments, labels, /", "labels [N] are written.") {
   long long segments;
-  ARRAY labels = WRITTEN("labels", INT32, 1);
-  PARSE("O&LO&", tree_handle, &tree, &segments, array_argument, &labels);
-  SHAPED(labels, lm_tree_count(tree->raw));
-  DO(NULL, lm_tree_cut(tree->raw, segments, DATA(labels)));
+  ARRAY merges = READ("merges", FLOAT64, 2), labels = WRITTEN("labels", INT32, 1);
+  PARSE("O&LO&", array_argument, &merges, &segments, array_argument, &labels);
+  SHAPED(merges, SIZE(labels, 0) - 1, 4);
+  DO(NULL, lm_cut(DATA(merges), SIZE(labels, 0), segments, DATA(labels)));
 }
 
-METHOD(tree_cut_at, "tree, distance, labels, /", "labels [N] are written.") {
-  struct handle *tree;
+METHOD(cut_at, "merges, distance, labels, /", "labels [N] are written.") {
   double distance;
-  ARRAY labels = WRITTEN("labels", INT32, 1);
-  PARSE("O&dO&", tree_handle, &tree, &distance, array_argument, &labels);
-  SHAPED(labels, lm_tree_count(tree->raw));
-  DO(NULL, lm_tree_cut_at(tree->raw, distance, DATA(labels)));
+  ARRAY merges = READ("merges", FLOAT64, 2), labels = WRITTEN("labels", INT32, 1);
+  PARSE("O&dO&", array_argument, &merges, &distance, array_argument, &labels);
+  SHAPED(merges, SIZE(labels, 0) - 1, 4);
+  DO(NULL, lm_cut_at(DATA(merges), SIZE(labels, 0), distance, DATA(labels)));
 }
 
 METHOD(upsample_labels, "labels, method, upsampled, /", "upsampled [height, width] is written.") {

@@ -12,10 +12,10 @@
     if (status == LM_OK) status = lm_model_sizes(configuration, &sizes);                                         \
     lm_text_free(configuration);                                                                                 \
     if (status != LM_OK) {                                                                                       \
-      lm_##kind##_free(made);                                                                                    \
+      lm_release(made);                                                                                          \
       return fail(status);                                                                                       \
     }                                                                                                            \
-    PyObject *capsule = handle_new(kind##_kind, made, RELEASE(lm_##kind##_free), keeps, root);                   \
+    PyObject *capsule = handle_new(kind##_kind, made, keeps, root);                                              \
     if (capsule) ((struct handle *)PyCapsule_GetPointer(capsule, kind##_kind))->sizes = sizes;                   \
     return capsule;                                                                                              \
   }                                                                                                              \
@@ -25,7 +25,7 @@
     lm_##kind *made = NULL;                                                                                      \
     char *remarks = NULL;                                                                                        \
     PARSE("O&s", path_argument, &path, &options);                                                                \
-    CALL(NULL, lm_##kind##_load(path.text, options, &made, &remarks));                                                 \
+    CALL(NULL, lm_##kind##_load(path.text, options, &made, &remarks));                                           \
     return Py_BuildValue("(NN)", kind##_new(made, NULL, NULL), take_text(remarks));                              \
   }                                                                                                              \
   METHOD(kind##_from_arrays, "arrays, title, options, /", "-> (" #kind ", remarks or None)") {                   \
@@ -34,16 +34,8 @@
     lm_##kind *made = NULL;                                                                                      \
     char *remarks = NULL;                                                                                        \
     PARSE("O&ss", named_arrays_argument, &arrays, &title, &options);                                             \
-    CALL(NULL, lm_##kind##_from_arrays(arrays.arrays, title, options, &made, &remarks));                               \
+    CALL(NULL, lm_##kind##_from_arrays(arrays.list, arrays.count, title, options, &made, &remarks));             \
     return Py_BuildValue("(NN)", kind##_new(made, NULL, NULL), take_text(remarks));                              \
   }                                                                                                              \
-  METHOD(kind##_save, #kind ", path, /", "") {                                                                   \
-    struct handle *handle;                                                                                       \
-    PATH path = {0};                                                                                             \
-    PARSE("O&O&", kind##_handle, &handle, path_argument, &path);                                                 \
-    DO(handle, lm_##kind##_save(handle->raw, path.text));                                                   \
-  }                                                                                                              \
-  METHOD(kind##_configuration, #kind ", /", "-> JSON of all options") {                                          \
-    ONLY(kind);                                                                                                  \
-    TEXT(NULL, lm_##kind##_configuration(kind->raw, &text));                                                           \
-  }
+  WITH_PATH(kind, kind##_save)                                                                                   \
+  TEXT_OF(kind, NULL, kind##_configuration, "-> JSON of all options")

@@ -6,7 +6,7 @@ METHOD(adamw_create, "model, beta1, beta2, epsilon, weight_decay, /", "-> adamw"
   lm_adamw *optimizer = NULL;
   PARSE("O&dddd", model_handle, &model, &beta1, &beta2, &epsilon, &weight_decay);
   CALL(model, lm_adamw_create(model->raw, beta1, beta2, epsilon, weight_decay, &optimizer));
-  return handle_new(adamw_kind, optimizer, RELEASE(lm_adamw_free), PyTuple_GetItem(args, 0), model);
+  return handle_new(adamw_kind, optimizer, PyTuple_GetItem(args, 0), model);
 }
 
 METHOD(adamw_step, "optimizer, learning_rate, /", "") {
@@ -23,7 +23,7 @@ METHOD(trainer_create, "model, dataset, options, /", "-> trainer") {
   PARSE("O&O&s", model_handle, &model, dataset_handle, &dataset, &options);
   CALL(model, lm_trainer_create(model->raw, dataset->raw, options, &trainer));
   // Its arguments are what it needs.
-  return handle_new(trainer_kind, trainer, RELEASE(lm_trainer_free), args, model);
+  return handle_new(trainer_kind, trainer, args, model);
 }
 
 METHOD(trainer_progress, "trainer, /", "-> (step, total steps, steps per epoch, peak learning rate, looks collapsed)") {
@@ -34,15 +34,8 @@ METHOD(trainer_progress, "trainer, /", "-> (step, total steps, steps per epoch, 
                        s.peak_learning_rate, s.looks_collapsed ? Py_True : Py_False);
 }
 
-METHOD(trainer_data, "trainer, /", "-> json: what a checkpoint remembers the images by") {
-  ONLY(trainer);
-  TEXT(trainer, lm_trainer_data(trainer->raw, &text));
-}
-
-METHOD(trainer_precision, "trainer, /", "-> 'float32' or 'bf16'") {
-  ONLY(trainer);
-  TEXT(trainer, lm_trainer_precision(trainer->raw, &text));
-}
+TEXT_OF(trainer, trainer, trainer_data, "-> JSON: what a checkpoint remembers the images by")
+TEXT_OF(trainer, trainer, trainer_precision, "-> 'float32' or 'bf16'")
 
 METHOD(trainer_memory_estimate, "trainer, /", "-> bytes of (weights, moments, step, loader, total)") {
   ONLY(trainer);
@@ -61,16 +54,5 @@ METHOD(trainer_step, "trainer, /", "-> dict of metrics, or None at the end") {
   return done ? Py_NewRef(Py_None) : metrics_new(&metrics);
 }
 
-METHOD(trainer_save, "trainer, path, /", "") {
-  struct handle *trainer;
-  PATH path = {0};
-  PARSE("O&O&", trainer_handle, &trainer, path_argument, &path);
-  DO(trainer, lm_trainer_save(trainer->raw, path.text));
-}
-
-METHOD(trainer_restore, "trainer, path, /", "") {
-  struct handle *trainer;
-  PATH path = {0};
-  PARSE("O&O&", trainer_handle, &trainer, path_argument, &path);
-  DO(trainer, lm_trainer_restore(trainer->raw, path.text));
-}
+WITH_PATH(trainer, trainer_save)
+WITH_PATH(trainer, trainer_restore)

@@ -71,7 +71,7 @@ import Testing
     }
     var (whole, dataset, image): (lm_pixels, OpaquePointer?, OpaquePointer?) = (pixels(), nil, nil)
     #expect(lm_dataset_arrays(&whole, indices, &dataset) == LM_OK)
-    defer { lm_dataset_free(dataset) }
+    defer { lm_release(UnsafeMutableRawPointer(dataset)) }
     refuses(lm_dataset_image(dataset, size, &image), "lm_dataset_image")
     refuses(lm_dataset_crops(dataset, indices, size, Self.options, "{}", 0, floats), "lm_dataset_crops")
     refuses(lm_dataset_resized(dataset, indices, size, 0, 4, 4, floats), "lm_dataset_resized: count")
@@ -81,20 +81,24 @@ import Testing
   }
 
   @Test(arguments: absurd) func models(size: Int64) {
-    var (model, arrays): (OpaquePointer?, OpaquePointer?)
+    var model: OpaquePointer?
     #expect(lm_model_create(Self.options, 0, &model) == LM_OK)
-    #expect(lm_arrays_create(&arrays) == LM_OK)
-    defer {
-      lm_model_free(model)
-      lm_arrays_free(arrays)
-    }
+    defer { lm_release(UnsafeMutableRawPointer(model)) }
     var parameter = lm_parameter()
     refuses(lm_model_parameter(model, size, &parameter), "lm_model_parameter")
     refuses(lm_model_read_parameter(model, size, floats), "lm_model_read_parameter")
     refuses(lm_model_read_gradient(model, size, floats), "lm_model_read_gradient")
-    if size < 0 || size > 1 << 60 { refuses(lm_arrays_add(arrays, "x", [size, 3], 2, floats), "lm_arrays_add: shape") }
-    refuses(
-      lm_arrays_add(arrays, "x", [1], Int32(truncatingIfNeeded: size >> 8) | 64, floats), "lm_arrays_add: dimensions")
+    [size, 3].withUnsafeBufferPointer { shape in
+      "x".withCString { name in
+        var array = lm_array(name: name, shape: shape.baseAddress, dimensions: 2, values: floats)
+        refuses(lm_model_set_parameters(model, &array, 1, "arrays", nil), "lm_model_set_parameters: shape")
+        if size < 0 || size > 1 << 60 {
+          refuses(lm_model_set_parameters(model, &array, size, "arrays", nil), "lm_model_set_parameters: count")
+        }
+        array.dimensions = Int32(truncatingIfNeeded: size >> 8) | 64
+        refuses(lm_model_set_parameters(model, &array, 1, "arrays", nil), "lm_model_set_parameters: dimensions")
+      }
+    }
     let changes: [(String, (inout lm_views) -> Void)] = [
       ("batch", { $0.batch = size }), ("num_visible", { $0.num_visible = size }),
       ("num_target", { $0.num_target = size }), ("num_patches", { $0.num_patches = size }),
@@ -122,9 +126,9 @@ import Testing
     #expect(lm_model_create(Self.options, 0, &model) == LM_OK && lm_encoder_of_model(model, &encoder) == LM_OK)
     #expect(lm_dataset_arrays(&whole, nil, &dataset) == LM_OK)
     defer {
-      lm_encoder_free(encoder)
-      lm_model_free(model)
-      lm_dataset_free(dataset)
+      lm_release(UnsafeMutableRawPointer(encoder))
+      lm_release(UnsafeMutableRawPointer(model))
+      lm_release(UnsafeMutableRawPointer(dataset))
     }
     let last = lm_tap(layer: -1, norm: true, projector: false, extend_positions: false)
     for (what, var pixels) in pixelCases(size) {
@@ -153,16 +157,16 @@ import Testing
   }
 
   @Test(arguments: absurd) func segmentation(size: Int64) {
-    var tree: OpaquePointer?
     for (count, width) in [(size, 4), (4, size)] {
       refuses(lm_normalize_rows(floats, count, width), "lm_normalize_rows")
-      refuses(lm_tree_build(floats, count, width, "ward", 0, 0, &tree), "lm_tree_build")
+      refuses(lm_agglomerate(floats, count, width, "ward", 0, 0, doubles), "lm_agglomerate")
     }
-    refuses(lm_tree_build(floats, 4, 4, "ward", size, 4, &tree), "lm_tree_build: rows")
-    refuses(lm_tree_build(floats, 4, 4, "ward", 4, size, &tree), "lm_tree_build: columns")
-    #expect(lm_tree_build(floats, 4, 4, "ward", 0, 0, &tree) == LM_OK)
-    defer { lm_tree_free(tree) }
-    refuses(lm_tree_cut(tree, size, cells), "lm_tree_cut")
+    refuses(lm_agglomerate(floats, 4, 4, "ward", size, 4, doubles), "lm_agglomerate: rows")
+    refuses(lm_agglomerate(floats, 4, 4, "ward", 4, size, doubles), "lm_agglomerate: columns")
+    refuses(lm_cut(doubles, size, 2, cells), "lm_cut: count")
+    refuses(lm_cut(doubles, 4, 2, cells), "lm_cut: merges")
+    #expect(lm_agglomerate(floats, 4, 4, "ward", 0, 0, doubles) == LM_OK)
+    refuses(lm_cut(doubles, 4, size, cells), "lm_cut: segments")
     for place in 0..<4 {
       var sizes: [Int64] = [2, 2, 2, 2]
       sizes[place] = size

@@ -63,17 +63,16 @@ int main(int argc, char **argv) {
   pixels.count = 1;
   check(lm_encoder_features(encoder, &pixels, (lm_tap){.layer = -1, .norm = true}, NULL, features));
 
-  lm_tree *tree;
-  check(lm_tree_build(features + width, grid * grid, width, "ward", 0, 0, &tree));
+  double merges[(grid * grid - 1) * 4];
+  check(lm_agglomerate(features + width, grid * grid, width, "ward", 0, 0, merges));
   int32_t labels[grid * grid];
-  check(lm_tree_cut(tree, 3, labels));
+  check(lm_cut(merges, grid * grid, 3, labels));
   for (int i = 0; i < grid * grid; i++) printf("%d%c", labels[i], (i + 1) % grid ? ' ' : '\n');
 
-  lm_tree_free(tree);
-  lm_encoder_free(encoder);
-  lm_trainer_free(trainer);
-  lm_model_free(model);
-  lm_dataset_free(dataset);
+  lm_release(encoder);
+  lm_release(trainer);
+  lm_release(model);
+  lm_release(dataset);
   free(values);
   return 0;
 }

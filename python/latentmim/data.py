@@ -46,7 +46,7 @@ def load_image(path: PathLike, *, channels: int = 3, background: float | Sequenc
             pixels.
 
     """
-    return _read(_native.image_load(_arrays.path(path), _conversion(channels, background)))
+    return _pixels(*_native.image_load(_arrays.path(path), _conversion(channels, background)))
 
 
 def _conversion(channels: int, background: float | Sequence[float]) -> tuple[int, tuple[float, float, float]]:
@@ -98,7 +98,7 @@ class Dataset:
         place = number + len(self) if number < 0 else number
         if not 0 <= place < len(self):
             raise IndexError(f"image {number} of {len(self)}")
-        return _read(_native.dataset_image(self._handle, place))
+        return _pixels(*_native.dataset_image(self._handle, place))
 
     def __iter__(self) -> Iterator[FloatArray]:
         return (self[index] for index in range(len(self)))
@@ -250,7 +250,7 @@ class ImageFolder(Dataset):
     @property
     def left_out(self) -> list[tuple[str, str]]:
         """(path, reason) of each file and link below the folder that is no image of the data set."""
-        return _native.dataset_left_out(self._handle)
+        return [(path, reason) for path, reason in json.loads(_native.dataset_left_out(self._handle))]
 
     def __repr__(self) -> str:
         classes = f", {len(self.classes)} classes" if self.classes else ""
@@ -319,7 +319,5 @@ def _skips(on_error: str) -> bool:
     return on_error == "skip"
 
 
-def _read(image: Any) -> FloatArray:
-    values = np.empty(_native.image_size(image), np.float32)
-    _native.image_read(image, values)
-    return values
+def _pixels(shape: tuple[int, int, int], values: bytearray) -> FloatArray:
+    return np.frombuffer(values, np.float32).reshape(shape)

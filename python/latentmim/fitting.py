@@ -1,30 +1,26 @@
-"""What `Trainer.fit` does around the steps: log, scores, checkpoints, Ctrl-C, going back from a collapse."""
+"""What `Trainer.fit` does around the steps: log, scores, when to save, Ctrl-C, going back from a collapse."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import sys
 import time
 import warnings
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from latentmim import _latentmim as _native
 from latentmim.diagnostics import CollapseError
 from latentmim.interrupts import Interrupts
 from latentmim.progress import Bar, Pace
+from latentmim.runs import SavedRun
 
 if TYPE_CHECKING:
-    from latentmim._arrays import PathLike
     from latentmim.data import Dataset
     from latentmim.history import Metrics
-    from latentmim.runs import RunFolder
+    from latentmim.runs import Resume, RunFolder
     from latentmim.training import Trainer
 
-__all__ = ["Ending", "Fitting", "Resume"]
+__all__ = ["Ending", "Fitting"]
 
-Resume: TypeAlias = "Literal['auto'] | bool | PathLike"
 Ending: TypeAlias = Literal["finished", "finished before", "interrupted", "rolled back"]
 
 
@@ -55,9 +51,7 @@ class Fitting:
         self._on_collapse = on_collapse
         self._log_every = log_every
         self._every = every
-        self._owns_folder = False
-        self._saved_step = -1
-        self._saved_time = 0.0
+        self._saved = SavedRun(trainer, folder)
         self._is_logged = True
 
     def run(self, resume: Resume, *, tells_pace: bool = False) -> Ending:
@@ -70,7 +64,7 @@ class Fitting:
         """
         with contextlib.nullcontext() if self.folder is None else self.folder.lock():
             self.begin(resume)
-            if self._is_finished:
+            if self._saved.is_complete:
                 where = "the run" if self.folder is None else self.folder.path
                 print(f"already finished: {where} has all {self.trainer.state.step:,} steps", file=sys.stderr)
                 return "finished before"
@@ -85,45 +79,7 @@ class Fitting:
 
     def begin(self, resume: Resume) -> None:
         """Restore what is to be resumed, and prepare the folder."""
-        checkpoint = self._checkpoint(resume)
-        if checkpoint is not None:
-            self._restore(checkpoint, resume)
-        if self.folder:
-            self._begin_folder(self.folder, checkpoint)
-        self._saved_time = time.monotonic()
-
-    def _checkpoint(self, resume: Resume) -> PathLike | None:
-        """The checkpoint to go on from."""
-        if not isinstance(resume, bool | str) or (isinstance(resume, str) and resume != "auto"):
-            return resume
-        found = self.folder.last if self.folder and os.path.exists(self.folder.last) else None
-        if resume is True and found is None:
-            where = self.folder.last if self.folder else "no `out` folder"
-            raise FileNotFoundError(f"there is nothing to resume: {where}")
-        return found if resume is True or (resume == "auto" and self.trainer.state.step == 0) else None
-
-    def _restore(self, checkpoint: PathLike, resume: Resume) -> None:
-        try:
-            self.trainer.restore(checkpoint)
-        except ValueError as error:
-            if resume != "auto":
-                raise
-            raise ValueError(f"{error}; wanted another `out`, or resume=False to set that run aside") from None
-
-    def _begin_folder(self, folder: RunFolder, checkpoint: PathLike | None) -> None:
-        trainer = self.trainer
-        if checkpoint is not None and folder.holds(checkpoint):
-            trainer.history = trainer.history.of_lines(folder.history(until=trainer.state.step))
-            self._score_last()
-        elif not self._owns_folder:
-            folder.set_aside()
-        data = {"source": repr(trainer.dataset), **json.loads(_native.trainer_data(trainer._handle))}
-        folder.begin(trainer.model, trainer.config, data, trainer.history)
-        self._owns_folder = True
-        if checkpoint == folder.last:
-            self._saved_step = trainer.state.step
-        elif checkpoint is not None:
-            self._save()
+        self._saved.begin(resume, self._score_last)
 
     def _score_last(self) -> None:
         """The score of the step resumed from, where it was due and failed."""
@@ -131,13 +87,6 @@ class Fitting:
         for last in trainer.history[-1:]:
             if last["step"] == trainer.state.step and "nn_accuracy" not in last and self._is_scored(last):
                 last["nn_accuracy"] = self._score()
-
-    @property
-    def _is_finished(self) -> bool:
-        """Whether there is nothing left to do, nor to write."""
-        state = self.trainer.state
-        is_written = self.folder is None or (self._saved_step == state.step and os.path.exists(self.folder.encoder))
-        return is_written and state.step == state.total_steps
 
     def _steps(self, pace: Pace | None) -> Ending:
         trainer = self.trainer
@@ -150,7 +99,7 @@ class Fitting:
                         bar.say(text)
             except FloatingPointError as error:
                 # What there is now may be beyond repair: it must not replace what was saved.
-                raise FloatingPointError(f"step {trainer.state.step + 1}: {error}; {self._kept}") from None
+                raise FloatingPointError(f"step {trainer.state.step + 1}: {error}; {self._saved.kept}") from None
             except CollapseError as error:
                 self._roll_back(error)
                 return "rolled back"
@@ -194,31 +143,19 @@ class Fitting:
         _, total, per_epoch, *_ = self.trainer.state
         every = self._every[f"{what}_every"]
         if every is None:
-            return bool(metrics["step"] % per_epoch == 0 and time.monotonic() - self._saved_time > 60)
+            return bool(metrics["step"] % per_epoch == 0 and time.monotonic() - self._saved.time > 60)
         period = max(1, round(every * per_epoch))
         return bool(metrics["step"] % period == 0 or metrics["step"] == total)
 
     def _save(self) -> None:
-        """Bring the last checkpoint up to date, unless what there is looks collapsed or is not in the log."""
-        state = self.trainer.state
-        if not self.folder or not self._is_logged or state.looks_collapsed or self._saved_step == state.step:
-            return
-        self.folder.flush_log()
-        self.trainer.save(self.folder.last)
-        self._saved_step = state.step
-        self._saved_time = time.monotonic()
-
-    @property
-    def _kept(self) -> str:
-        """What is left of the run."""
-        if self.folder and self._saved_step >= 0:
-            return f"the last checkpoint, of step {self._saved_step}, is {self.folder.last}"
-        return "no checkpoint was written before it"
+        """Save, unless the last step is not in the log."""
+        if self._is_logged:
+            self._saved.save()
 
     def _roll_back(self, error: CollapseError) -> None:
         """Go back to the last good state, where there is one and that is wanted; raise otherwise."""
-        if self._on_collapse == "stop" or self.folder is None or self._saved_step < 0:
-            raise CollapseError(f"{error}; {self._kept}") from None
+        if self._on_collapse == "stop" or self.folder is None or self._saved.step < 0:
+            raise CollapseError(f"{error}; {self._saved.kept}") from None
         self.trainer.restore(self.folder.last)
-        warnings.warn(f"{error}; back at {self.folder.last}, of step {self._saved_step}", RuntimeWarning, stacklevel=5)
+        warnings.warn(f"{error}; back at {self.folder.last}, of step {self._saved.step}", RuntimeWarning, stacklevel=5)
         self.trainer.model.encoder.save(self.folder.encoder)

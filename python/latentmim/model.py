@@ -121,9 +121,15 @@ class LatentMIM:
         """
         return self._read(_native.model_read_gradient, trained_only=True)
 
+    @property
+    def _parameters(self) -> list[tuple[str, tuple[int, ...], bool]]:
+        """(name, shape, whether it is trained) of each parameter."""
+        count = _native.model_parameter_count(self._handle)
+        return [_native.model_parameter(self._handle, index) for index in range(count)]
+
     def _read(self, read: Any, *, trained_only: bool) -> dict[str, FloatArray]:
         arrays = {}
-        for index, (name, shape, trained) in enumerate(_native.model_parameters(self._handle)):
+        for index, (name, shape, trained) in enumerate(self._parameters):
             if trained or not trained_only:
                 arrays[name] = np.empty(shape, np.float32)
                 read(self._handle, index, arrays[name])
@@ -206,7 +212,7 @@ class LatentMIM:
 
     def __repr__(self) -> str:
         config = self.config
-        shapes = [shape for _, shape, trained in _native.model_parameters(self._handle) if trained]
+        shapes = [shape for _, shape, trained in self._parameters if trained]
         millions = sum(int(np.prod(shape)) for shape in shapes) / 1e6
         rows, columns = config.training_grid
         visible = "a drawn number" if config.num_visible is None else config.num_visible

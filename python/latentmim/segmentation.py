@@ -39,7 +39,6 @@ class Segments:
     labels: IntArray
     patch_labels: IntArray
     tree: NDArray[np.float64] = field(repr=False)
-    _tree: Any = field(repr=False)
     _upsampling: Upsampling = field(repr=False)
 
     @property
@@ -59,13 +58,11 @@ class Segments:
             raise ValueError(f"cut: segments is {segments}, distance {distance}; wanted one of the two")
         patches = np.empty(self.patch_labels.size, np.int32)
         if segments is not None:
-            _native.tree_cut(self._tree, segments, patches)
+            _native.cut(self.tree, segments, patches)
         elif distance is not None:
-            _native.tree_cut_at(self._tree, distance, patches)
+            _native.cut_at(self.tree, distance, patches)
         grid = patches.reshape(self.patch_labels.shape)
-        return Segments(
-            _upsample(grid, self.labels.shape, self._upsampling), grid, self.tree, self._tree, self._upsampling
-        )
+        return Segments(_upsample(grid, self.labels.shape, self._upsampling), grid, self.tree, self._upsampling)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.labels, dtype, copy=copy) if copy else np.asarray(self.labels, dtype)
@@ -117,12 +114,9 @@ def segment(
     tokens = np.ascontiguousarray(encoder.features(resized[0], layer=layer, norm=norm, precision=precision))
     _native.normalize_rows(tokens)
     grid = (rows, columns) if connectivity else (0, 0)
-    handle = _native.tree_build(tokens, linkage, *grid)
     merges = np.empty((len(tokens) - 1, 4))
-    _native.tree_merges(handle, merges)
-    whole = Segments(
-        np.zeros(pixels.shape[1:3], np.int32), np.zeros((rows, columns), np.int32), merges, handle, upsample
-    )
+    _native.agglomerate(tokens, linkage, *grid, merges)
+    whole = Segments(np.zeros(pixels.shape[1:3], np.int32), np.zeros((rows, columns), np.int32), merges, upsample)
     return whole.cut(segments)
 
 

@@ -10,11 +10,11 @@ from latentmim import _arrays
 from latentmim import _latentmim as _native
 from latentmim.config import TrainingConfig, TrainingOptions
 from latentmim.data import Dataset, as_dataset
-from latentmim.fitting import Fitting, Resume
+from latentmim.fitting import Fitting
 from latentmim.history import History, Metrics
 from latentmim.model import LatentMIM
 from latentmim.names import refuse_unknown
-from latentmim.runs import RunFolder
+from latentmim.runs import Resume, RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

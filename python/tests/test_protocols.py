@@ -14,6 +14,9 @@ from sklearn.neighbors import KNeighborsClassifier
 import latentmim as lm
 from latentmim import cli
 from latentmim.evaluate import Features, Report, Result
+from latentmim.evaluate.running import FUNCTIONS, PROTOCOLS
+
+SUITE = [name for name in PROTOCOLS if name != "fine_tune"]
 
 
 def clusters(count: int, width: int = 24, classes: int = 5, seed: int = 0, noise: float = 2.0) -> tuple[Any, Any]:
@@ -217,20 +220,15 @@ def test_an_encoders_features_are_what_is_scored(model: lm.LatentMIM) -> None:
 def test_suite_is_its_parts(model: lm.LatentMIM) -> None:
     train, test = labelled(90, 0), labelled(40, 1)
     report = lm.evaluate.suite(model, train, test, progress=False)
-    assert [result.protocol for result in report] == ["nn", "knn", "knn_uniform", "linear", "few_shot"]
+    assert [result.protocol for result in report] == SUITE
     assert report.left_out == {}
-    alone = [
-        lm.evaluate.nearest_neighbor(model.encoder, test, progress=False),
-        lm.evaluate.knn(model.encoder, train, test, k=(10, 20), progress=False),
-        lm.evaluate.knn_uniform(model.encoder, train, test, progress=False),
-        lm.evaluate.linear_probe(model.encoder, train, test, progress=False),
-        lm.evaluate.few_shot(model.encoder, train, test, progress=False),
-    ]
+    alone = [lm.evaluate.nearest_neighbor(model.encoder, test, progress=False)]
+    alone += [getattr(lm.evaluate, FUNCTIONS[name])(model.encoder, train, test, progress=False) for name in SUITE[1:]]
     for together, single in zip(report, alone, strict=True):
         assert together.to_dict() == single.to_dict()
         assert str(together) == single.row()
     lines = report.markdown().splitlines()
-    assert len(lines) == 2 + 5
+    assert len(lines) == 2 + len(SUITE)
     assert lines[0] == "| protocol | features | images | seed | top-1 |"
     assert all(line.count("|") == 6 for line in lines)
     assert "90 train, 40 test images" in lines[3]
@@ -243,7 +241,7 @@ def test_suite_is_its_parts(model: lm.LatentMIM) -> None:
 
 def test_suite_leaves_out_what_does_not_apply(model: lm.LatentMIM) -> None:
     report = lm.evaluate.suite(model.encoder, labelled(15, 0), labelled(8, 1), progress=False)
-    assert [result.protocol for result in report] == ["nn", "knn", "knn_uniform", "linear"]
+    assert [result.protocol for result in report] == [name for name in SUITE if name != "few_shot"]
     assert report["knn_uniform"].options["k"] == 15
     assert "5 training images" in report.left_out["few_shot"]
     assert "few_shot left out: " in str(report)
@@ -251,7 +249,7 @@ def test_suite_leaves_out_what_does_not_apply(model: lm.LatentMIM) -> None:
         report["few_shot"]
     without = lm.evaluate.suite(model, None, labelled(8, 1), progress=False)
     assert [result.protocol for result in without] == ["nn"]
-    assert len(without.left_out) == 4
+    assert list(without.left_out) == SUITE[1:]
 
 
 def test_poolings_compared(model: lm.LatentMIM) -> None:
@@ -390,9 +388,8 @@ def test_command_line(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     written = tmp_path / "report.json"
     assert cli.main([*common, "--protocol", "suite", "--json", str(written)]) == 0
     assert "few_shot left out" in capsys.readouterr().out
-    assert [result["protocol"] for result in json.loads(written.read_text())["results"]] == [
-        "nn", "knn", "knn_uniform", "linear",
-    ]  # fmt: skip
+    found = [result["protocol"] for result in json.loads(written.read_text())["results"]]
+    assert found == [name for name in SUITE if name != "few_shot"]
     assert cli.main([*common, "--protocol", "knn", "--k", "5", "--pooling", "max", "--layer", "1"]) == 0
     assert "block 1, after norm, max" in capsys.readouterr().out
     assert cli.main(["evaluate", weights, str(folder), "--protocol", "knn", "--k", "5"]) == 1

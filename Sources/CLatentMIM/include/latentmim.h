@@ -4,8 +4,8 @@
 ///
 /// - Every function that can fail returns an `lm_status`; `lm_last_error()` then says what was wrong, where, and what
 ///   was wanted. Results are written only on LM_OK.
-/// - Handles (`lm_model *` …) go back to the `…_free` of their kind, which takes NULL too. A handle keeps alive what it
-///   was made from: a trainer its model, an encoder its model's weights.
+/// - Handles (`lm_model *` …) go back to lm_release. A handle keeps alive what it was made from: a trainer its model,
+///   an encoder its model's weights.
 /// - Arrays are dense, last index fastest. Images are [count, height, width, channels]; tokens [B, N, C].
 /// - Sizes are checked before memory is taken: LM_VALUE where impossible, LM_MEMORY where the machine has less.
 /// - Text is UTF-8, paths are the bytes of the system, whatever they mean. What arrives in a `char **` is freed with
@@ -13,8 +13,8 @@
 /// - Options travel as JSON text, one object; NULL or "{}" stands for all defaults. Unknown names are refused by name.
 /// - A model shares its weights with the trainers, optimisers and encoders made from it: such handles, and any single
 ///   handle, must not be used by two threads at once. Unrelated handles may.
-/// - Memory that a handle only borrows (`lm_arrays`, `lm_dataset_arrays`) must stay where it is until that handle and
-///   every handle made from it are freed: a trainer keeps its data set.
+/// - Memory that a data set only borrows (`lm_dataset_arrays`) must stay where it is until that handle and every handle
+///   made from it are released: a trainer keeps its data set.
 #ifndef LATENTMIM_H
 #define LATENTMIM_H
 
@@ -50,6 +50,8 @@ void lm_text_free(char *text);
 
 /// "major.minor.patch"
 const char *lm_version(void);
+/// Gives back a handle of any kind; NULL is fine.
+void lm_release(void *handle);
 /// Threads that compute, the caller's included. Results do not depend on their number.
 int32_t lm_thread_count(void);
 /// LM_VALUE outside 1 … 256.
@@ -134,12 +136,13 @@ lm_status lm_views_sample(
 
 // ---- Arrays --------------------------------------------------------------------------------------------------------
 
-/// Arrays by name, not copied (see above).
-typedef struct lm_arrays lm_arrays;
-lm_status lm_arrays_create(lm_arrays **arrays);
-lm_status lm_arrays_add(
-    lm_arrays *arrays, const char *name, const int64_t *shape, int32_t dimensions, const float *values);
-void lm_arrays_free(lm_arrays *arrays);
+/// An array by name, read where it lies.
+typedef struct lm_array {
+  const char *name;
+  const int64_t *shape;  ///< [dimensions]
+  int32_t dimensions;    ///< at most 32
+  const float *values;
+} lm_array;
 
 // ---- Images --------------------------------------------------------------------------------------------------------
 
@@ -174,7 +177,6 @@ lm_status lm_image_load(const char *path, const lm_conversion *conversion, lm_im
 void lm_image_size(const lm_image *image, int64_t *height, int64_t *width, int64_t *channels);
 /// Writes [height, width, channels] float32 in 0 … 1.
 void lm_image_read(const lm_image *image, float *values);
-void lm_image_free(lm_image *image);
 
 // ---- Datasets ------------------------------------------------------------------------------------------------------
 
@@ -200,8 +202,8 @@ lm_status lm_dataset_description(const lm_dataset *dataset, char **description);
 const char *lm_dataset_path(const lm_dataset *dataset, int64_t index);
 /// How many files below a folder are no images of the data set; 0 for arrays.
 int64_t lm_dataset_left_out_count(const lm_dataset *dataset);
-/// One of them, and why it is left out.
-lm_status lm_dataset_left_out(const lm_dataset *dataset, int64_t index, char **path, char **reason);
+/// Which, and why: [[path, reason], …], paths as in lm_dataset_description.
+lm_status lm_dataset_left_out(const lm_dataset *dataset, char **list);
 lm_status lm_dataset_image(const lm_dataset *dataset, int64_t index, lm_image **image);
 /// Normalised crops of images, as training sees them in `epoch`: [count, crop height, crop width, channels]. NaN for
 /// images that are skipped because they cannot be read, here and in lm_dataset_resized.
@@ -213,7 +215,6 @@ lm_status lm_dataset_crops(
 lm_status lm_dataset_resized(
     const lm_dataset *dataset, const int64_t *indices, int64_t count, int64_t resize, int64_t height, int64_t width,
     float *images);
-void lm_dataset_free(lm_dataset *dataset);
 
 // ---- Models --------------------------------------------------------------------------------------------------------
 
@@ -226,9 +227,10 @@ lm_status lm_model_create(const char *options, uint64_t seed, lm_model **model);
 lm_status lm_model_load(const char *path, const char *options, lm_model **model, char **remarks);
 /// A model from arrays under the published names; its configuration is read from their shapes, `options` override.
 lm_status lm_model_from_arrays(
-    const lm_arrays *arrays, const char *title, const char *options, lm_model **model, char **remarks);
+    const lm_array *arrays, int64_t count, const char *title, const char *options, lm_model **model, char **remarks);
 /// Takes over the parameters of a model of the same configuration. Nothing changes unless all fit.
-lm_status lm_model_set_parameters(lm_model *model, const lm_arrays *arrays, const char *title, char **remarks);
+lm_status lm_model_set_parameters(
+    lm_model *model, const lm_array *arrays, int64_t count, const char *title, char **remarks);
 /// Writes weights and configuration (safetensors): beside the path, synced, renamed.
 lm_status lm_model_save(const lm_model *model, const char *path);
 /// All options with their values.
@@ -287,7 +289,6 @@ lm_status lm_model_diagnose(lm_model *model, const lm_metrics *metrics, double *
 lm_status lm_model_clear_gradients(lm_model *model);
 /// target ← momentum · target + (1 − momentum) · online
 lm_status lm_model_update_target(lm_model *model, double momentum);
-void lm_model_free(lm_model *model);
 
 // ---- Training ------------------------------------------------------------------------------------------------------
 
@@ -297,7 +298,6 @@ lm_status lm_adamw_create(
     lm_model *model, double beta1, double beta2, double epsilon, double weight_decay, lm_adamw **optimizer);
 /// One step with the gradients collected, which are cleared.
 lm_status lm_adamw_step(lm_adamw *optimizer, double learning_rate);
-void lm_adamw_free(lm_adamw *optimizer);
 
 typedef struct lm_trainer lm_trainer;
 
@@ -334,7 +334,6 @@ lm_status lm_trainer_save(const lm_trainer *trainer, const char *path);
 /// Goes back to a saved state. Configurations (workers may differ) and images must be the saved ones; a precision of
 /// "auto" becomes the saved one.
 lm_status lm_trainer_restore(lm_trainer *trainer, const char *path);
-void lm_trainer_free(lm_trainer *trainer);
 
 // ---- Encoders ------------------------------------------------------------------------------------------------------
 
@@ -350,7 +349,8 @@ lm_status lm_encoder_of_model(const lm_model *model, lm_encoder **encoder);
 lm_status lm_encoder_load(const char *path, const char *options, lm_encoder **encoder, char **remarks);
 /// An encoder from arrays under the published names (`encoder.*`) or another project's; see lm_encoder_load.
 lm_status lm_encoder_from_arrays(
-    const lm_arrays *arrays, const char *title, const char *options, lm_encoder **encoder, char **remarks);
+    const lm_array *arrays, int64_t count, const char *title, const char *options, lm_encoder **encoder,
+    char **remarks);
 lm_status lm_encoder_save(const lm_encoder *encoder, const char *path);
 /// The options of the model it belongs to.
 lm_status lm_encoder_configuration(const lm_encoder *encoder, char **options);
@@ -386,7 +386,6 @@ lm_status lm_encoder_features_width(const lm_encoder *encoder, const char *optio
 lm_status lm_encoder_dataset_features(
     const lm_encoder *encoder, const lm_dataset *dataset, const int64_t *indices, int64_t count, const char *options,
     float *features);
-void lm_encoder_free(lm_encoder *encoder);
 
 // ---- Evaluation ----------------------------------------------------------------------------------------------------
 
@@ -441,22 +440,17 @@ lm_status lm_fine_tune(
 /// Divides rows [count, width] by their length, in place.
 lm_status lm_normalize_rows(float *rows, int64_t count, int64_t width);
 
-typedef struct lm_tree lm_tree;
-
 /// Agglomerative clustering of feature rows [count, width]. `linkage`: "ward", "average", "complete" or "single".
 /// `rows` and `columns`: the grid the features lie on, to merge 4-neighbours only; 0 and 0: any two.
-lm_status lm_tree_build(
+/// `merges` [count − 1, 4]: the two clusters merged (count + i is the cluster of merge i), their distance, leaves of
+/// the new one.
+lm_status lm_agglomerate(
     const float *features, int64_t count, int64_t width, const char *linkage, int64_t rows, int64_t columns,
-    lm_tree **tree);
-/// The number of leaves, N.
-int64_t lm_tree_count(const lm_tree *tree);
-/// [N − 1, 4]: the two clusters merged (N + i is the cluster of merge i), their distance, leaves of the new one.
-void lm_tree_merges(const lm_tree *tree, double *merges);
-/// Labels [N] of the cut into `segments`, numbered by first appearance.
-lm_status lm_tree_cut(const lm_tree *tree, int64_t segments, int32_t *labels);
-/// Labels [N] of the cut at a distance.
-lm_status lm_tree_cut_at(const lm_tree *tree, double distance, int32_t *labels);
-void lm_tree_free(lm_tree *tree);
+    double *merges);
+/// Labels [count] where such merges are cut into `segments`, numbered by first appearance.
+lm_status lm_cut(const double *merges, int64_t count, int64_t segments, int32_t *labels);
+/// The same where they are cut at a distance.
+lm_status lm_cut_at(const double *merges, int64_t count, double distance, int32_t *labels);
 
 /// Brings a label map [rows, columns] to [height, width]. `method`: "nearest", or "bilinear" on one-hot maps.
 lm_status lm_upsample_labels(

@@ -19,19 +19,17 @@ public struct FeatureOptions: Configurable {
   public var precision: Precision?
   public var extendPositions: Bool?
 
-  public static var options: [Option<Self>] {
-    [
-      Option("size", \.size, .optional(.sides(1...65536))),
-      Option("short_side", \.shortSide, .optional(.integer(0...65536))),
-      Option("layer", \.layer, .optional(.integer(0...128))),
-      Option("norm", \.norm, .optional(.flag)),
-      Option("projector", \.projector, .optional(.flag)),
-      Option("pooling", \.pooling, .optional(.choice)),
-      Option("pooling_k", \.poolingK, .integer(1...1_000_000_000)),
-      Option("precision", \.precision, .optional(.choice)),
-      Option("extend_positions", \.extendPositions, .optional(.flag)),
-    ]
-  }
+  public static let options: [Option<Self>] = [
+    Option("size", \.size, .optional(.sides(1...65536))),
+    Option("short_side", \.shortSide, .optional(.integer(0...65536))),
+    Option("layer", \.layer, .optional(.integer(0...128))),
+    Option("norm", \.norm, .optional(.flag)),
+    Option("projector", \.projector, .optional(.flag)),
+    Option("pooling", \.pooling, .optional(.choice)),
+    Option("pooling_k", \.poolingK, .integer(1...1_000_000_000)),
+    Option("precision", \.precision, .optional(.choice)),
+    Option("extend_positions", \.extendPositions, .optional(.flag)),
+  ]
 
   public init() {}
 
@@ -56,6 +54,13 @@ extension FeatureProtocol {
     guard options.size != nil || options.shortSide != nil else { return }
     let sides = options.size ?? [model.imageHeight, model.imageWidth]
     framing = try frame(shortSide: options.shortSide ?? 0, height: sides[0], width: sides[1])
+  }
+
+  /// What options in JSON say over `defaults`.
+  ///
+  /// - Throws: `JSONError`, `ConfigurationError`, `ShapeError`, `PrecisionError`.
+  public init(json: JSONCursor, for model: ModelConfiguration, over defaults: FeatureProtocol) throws {
+    try self.init(FeatureOptions(json: json), for: model, over: defaults)
   }
 }
 

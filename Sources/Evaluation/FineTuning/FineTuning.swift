@@ -59,31 +59,29 @@ public struct FineTuning: ScoringProtocol {
 
   public init(_ preset: FineTuningPreset) { self.preset = preset }
 
-  public static var options: [Option<Self>] {
-    [
-      Option("preset", \.preset, .optional(.choice)),
-      Option("base_learning_rate", \.baseLearningRate, .optional(.number(0...1e6))),
-      Option("batch_size", \.batchSize, .optional(.integer(1...1_000_000_000))),
-      Option("epochs", \.epochs, .optional(.integer(1...1_000_000))),
-      Option("warmup_epochs", \.warmupEpochs, .optional(.number(0...1e6))),
-      Option("min_learning_rate", \.minLearningRate, .number(0...1e6)),
-      Option("weight_decay", \.weightDecay, .number(0...1e6)),
-      Option("layer_decay", \.layerDecay, .optional(.number(1e-6...1))),
-      Option("crop_area", \.cropArea, .optional(.number(0.001...1))),
-      Option("drop_path", \.dropPath, .number(0...0.999)),
-      Option("label_smoothing", \.labelSmoothing, .number(0...1)),
-      Option("mixup", \.mixup, .optional(.number(0...1000))),
-      Option("cutmix", \.cutmix, .optional(.number(0...1000))),
-      Option("switch_probability", \.switchProbability, .number(0...1)),
-      Option("rand_augment", \.randAugment, .optional(.flag)),
-      Option("erasing_probability", \.erasingProbability, .number(0...1)),
-      Option("init_std", \.initStd, .number(0...1)),
-      Option("precision", \.precision, .choice),
-      Option("recompute", \.recompute, .flag),
-      Option("evaluate_every", \.evaluateEvery, .optional(.integer(1...1_000_000))),
-      Option("seed", \.seed, .integer(0...Int.max)),
-    ]
-  }
+  public static let options: [Option<Self>] = [
+    Option("preset", \.preset, .optional(.choice)),
+    Option("base_learning_rate", \.baseLearningRate, .optional(.number(0...1e6))),
+    Option("batch_size", \.batchSize, .optional(.integer(1...1_000_000_000))),
+    Option("epochs", \.epochs, .optional(.integer(1...1_000_000))),
+    Option("warmup_epochs", \.warmupEpochs, .optional(.number(0...1e6))),
+    Option("min_learning_rate", \.minLearningRate, .number(0...1e6)),
+    Option("weight_decay", \.weightDecay, .number(0...1e6)),
+    Option("layer_decay", \.layerDecay, .optional(.number(1e-6...1))),
+    Option("crop_area", \.cropArea, .optional(.number(0.001...1))),
+    Option("drop_path", \.dropPath, .number(0...0.999)),
+    Option("label_smoothing", \.labelSmoothing, .number(0...1)),
+    Option("mixup", \.mixup, .optional(.number(0...1000))),
+    Option("cutmix", \.cutmix, .optional(.number(0...1000))),
+    Option("switch_probability", \.switchProbability, .number(0...1)),
+    Option("rand_augment", \.randAugment, .optional(.flag)),
+    Option("erasing_probability", \.erasingProbability, .number(0...1)),
+    Option("init_std", \.initStd, .number(0...1)),
+    Option("precision", \.precision, .choice),
+    Option("recompute", \.recompute, .flag),
+    Option("evaluate_every", \.evaluateEvery, .optional(.integer(1...1_000_000))),
+    Option("seed", \.seed, .integer(0...Int.max)),
+  ]
 
   public var label: String { ["fine_tune", preset?.rawValue].compactMap { $0 }.joined(separator: ", ") }
   public var seeds: [Int] { [seed] }

@@ -32,20 +32,18 @@ public struct FewShotTransfer: ScoringProtocol {
 
   public init() {}
 
-  public static var options: [Option<Self>] {
-    [
-      Option("shots", \.shots, .integer(1...1_000_000_000)),
-      Option("seeds", \.seeds, .list(.integer(0...Int.max))),
-      Option("learning_rate", \.learningRate, .number(0...1e6)),
-      Option("momentum", \.momentum, .number(0...0.999999)),
-      Option("weight_decay", \.weightDecay, .number(0...1e6)),
-      Option("batch_size", \.batchSize, .integer(2...1_000_000_000)),
-      Option("iterations", \.iterations, .integer(1...1_000_000_000)),
-      Option("schedule", \.schedule, .choice),
-      Option("batch_norm", \.batchNorm, .flag),
-      Option("init_std", \.initStd, .number(0...1)),
-    ]
-  }
+  public static let options: [Option<Self>] = [
+    Option("shots", \.shots, .integer(1...1_000_000_000)),
+    Option("seeds", \.seeds, .list(.integer(0...Int.max))),
+    Option("learning_rate", \.learningRate, .number(0...1e6)),
+    Option("momentum", \.momentum, .number(0...0.999999)),
+    Option("weight_decay", \.weightDecay, .number(0...1e6)),
+    Option("batch_size", \.batchSize, .integer(2...1_000_000_000)),
+    Option("iterations", \.iterations, .integer(1...1_000_000_000)),
+    Option("schedule", \.schedule, .choice),
+    Option("batch_norm", \.batchNorm, .flag),
+    Option("init_std", \.initStd, .number(0...1)),
+  ]
 
   public var label: String { "few_shot, \(shots) a class" }
 

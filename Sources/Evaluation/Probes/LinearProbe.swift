@@ -33,21 +33,19 @@ public struct LinearProbe: ScoringProtocol {
 
   public init(_ preset: LinearProbePreset) { self.preset = preset }
 
-  public static var options: [Option<Self>] {
-    [
-      Option("preset", \.preset, .optional(.choice)),
-      Option("augment", \.augment, .flag),
-      Option("base_learning_rate", \.baseLearningRate, .optional(.number(0...1e6))),
-      Option("batch_size", \.batchSize, .optional(.integer(2...1_000_000_000))),
-      Option("epochs", \.epochs, .optional(.integer(1...1_000_000))),
-      Option("warmup_epochs", \.warmupEpochs, .optional(.number(0...1e6))),
-      Option("momentum", \.momentum, .number(0...0.999999)),
-      Option("weight_decay", \.weightDecay, .number(0...1e6)),
-      Option("trust_coefficient", \.trustCoefficient, .number(0...1e6)),
-      Option("init_std", \.initStd, .number(0...1)),
-      Option("seed", \.seed, .integer(0...Int.max)),
-    ]
-  }
+  public static let options: [Option<Self>] = [
+    Option("preset", \.preset, .optional(.choice)),
+    Option("augment", \.augment, .flag),
+    Option("base_learning_rate", \.baseLearningRate, .optional(.number(0...1e6))),
+    Option("batch_size", \.batchSize, .optional(.integer(2...1_000_000_000))),
+    Option("epochs", \.epochs, .optional(.integer(1...1_000_000))),
+    Option("warmup_epochs", \.warmupEpochs, .optional(.number(0...1e6))),
+    Option("momentum", \.momentum, .number(0...0.999999)),
+    Option("weight_decay", \.weightDecay, .number(0...1e6)),
+    Option("trust_coefficient", \.trustCoefficient, .number(0...1e6)),
+    Option("init_std", \.initStd, .number(0...1)),
+    Option("seed", \.seed, .integer(0...Int.max)),
+  ]
 
   public var label: String {
     ["linear", preset?.rawValue, augment ? "augmented" : nil].compactMap { $0 }.joined(separator: ", ")

@@ -5,7 +5,7 @@ import LatentMIM
 public struct LeaveOneOut: ScoringProtocol {
   public static let name = "nn"
 
-  public static var options: [Option<Self>] { [] }
+  public static let options: [Option<Self>] = []
 
   public init() {}
 

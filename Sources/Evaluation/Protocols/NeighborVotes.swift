@@ -12,12 +12,10 @@ public struct WeightedNeighbors: ScoringProtocol {
   public var k: [Int]?
   public var temperature = 0.07
 
-  public static var options: [Option<Self>] {
-    [
-      Option("k", \.k, .optional(.oneOrMore(.integer(1...1_000_000_000)))),
-      Option("temperature", \.temperature, .number(1e-6...1e6)),
-    ]
-  }
+  public static let options: [Option<Self>] = [
+    Option("k", \.k, .optional(.oneOrMore(.integer(1...1_000_000_000)))),
+    Option("temperature", \.temperature, .number(1e-6...1e6)),
+  ]
 
   public init() {}
 
@@ -85,7 +83,7 @@ public struct UniformNeighbors: ScoringProtocol {
   /// nil: 20, or as many as the training set holds.
   public var k: Int?
 
-  public static var options: [Option<Self>] { [Option("k", \.k, .optional(.integer(1...1_000_000_000)))] }
+  public static let options: [Option<Self>] = [Option("k", \.k, .optional(.integer(1...1_000_000_000)))]
 
   public init() {}
 

@@ -63,6 +63,32 @@ public struct MergeTree: Equatable, Sendable {
 }
 
 extension MergeTree {
+  /// The merges as numbers, [N − 1, 4]: left, right, distance, size; SciPy's linkage.
+  public var rows: [Double] {
+    merges.flatMap { [Double($0.left), Double($0.right), $0.distance, Double($0.size)] }
+  }
+
+  /// - Parameter rows: as `rows` has them.
+  /// - Throws: `SegmentationError.merge` where one is not of two clusters that were there and not yet merged.
+  public init(rows: some RandomAccessCollection<Double>) throws {
+    let rows = Array(rows)
+    let count = rows.count / 4 + 1
+    var isMerged = [Bool](repeating: false, count: 2 * count - 1)
+    func cluster(_ number: Double, of merge: Int) throws -> Int {
+      guard let cluster = Int(exactly: number), 0..<count + merge ~= cluster, !isMerged[cluster] else {
+        throw SegmentationError.merge(merge, cluster: number)
+      }
+      isMerged[cluster] = true
+      return cluster
+    }
+    self.count = count
+    merges = try (0..<count - 1).map { merge in
+      Merge(
+        left: try cluster(rows[4 * merge], of: merge), right: try cluster(rows[4 * merge + 1], of: merge),
+        distance: rows[4 * merge + 2], size: Int(exactly: rows[4 * merge + 3]) ?? 0)
+    }
+  }
+
   /// A merge while clusters are known by a member each, in the order in which an algorithm happened to find it.
   struct SlotMerge {
     let first: Int

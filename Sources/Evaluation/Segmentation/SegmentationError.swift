@@ -10,6 +10,8 @@ public enum SegmentationError: DescribedError, Equatable {
   case grid(rows: Int, columns: Int, count: Int)
   /// The tree cannot be cut into so many segments.
   case segments(Int, count: Int)
+  /// A merge of something that is no cluster, or was merged before.
+  case merge(Int, cluster: Double)
   /// NaN is no distance.
   case distance
   /// A label map that is not [rows, columns], or an image size that it cannot be brought to.
@@ -31,6 +33,8 @@ public enum SegmentationError: DescribedError, Equatable {
       "agglomerate: a grid of \(rows) × \(columns) does not go with \(count) features"
     case .segments(let segments, let count):
       "labels: \(segments) segments were asked for, wanted 1 to \(count)"
+    case .merge(let merge, let cluster):
+      "merges: row \(merge) merges \(cluster), wanted the number of a cluster that is there and not yet merged"
     case .distance: "labels: the distance is NaN"
     case .labelMap(let found, let rows, let columns, let height, let width):
       "upsample: \(found) labels do not make a map [\(rows), \(columns)] that can become [\(height), \(width)]; wanted sides "

@@ -3,8 +3,9 @@ import Compute
 /// One option of a list: its name in files and in other languages, and how it is read, checked and written.
 ///
 /// A type lists its options once; reading, writing, range checks, refusal of unknown names, the comparison of two
-/// configurations and what other languages are told all follow from that list.
-public struct Option<Root> {
+/// configurations and what other languages are told all follow from that list. `@unchecked`: what its closures hold
+/// never changes.
+public struct Option<Root>: @unchecked Sendable {
   public let name: String
   public let values: OptionValues
   let read: (Root) -> JSONValue
@@ -47,6 +48,7 @@ private func shown(_ value: JSONValue) -> String {
 public protocol Configurable: Sendable {
   /// What messages and other languages call the list.
   static var name: String { get }
+  /// A `static let`: it is asked for again and again.
   static var options: [Option<Self>] { get }
   /// With the defaults.
   init()

@@ -14,16 +14,6 @@ public enum CropRule: String, Sendable, CaseIterable {
   case fixed
 }
 
-/// How patches are chosen for the online encoder.
-public enum MaskRule: String, Sendable, CaseIterable {
-  /// Uniform without replacement, in squares of `mask_block` patches.
-  case random
-  /// BEiT's rectangles, grown until enough patches are masked.
-  case blockWise = "block_wise"
-  /// I-JEPA's: four target blocks, and one context block without them.
-  case multiBlock = "multi_block"
-}
-
 /// What the online encoder gets of masked patches.
 public enum MaskedInput: String, Sendable, CaseIterable {
   /// Nothing: it sees the visible ones alone.
@@ -98,20 +88,6 @@ public enum CueScale: String, Sendable, CaseIterable {
   case sqrt
   /// 1
   case none
-}
-
-/// What predictions are held against targets with (§3.4, Table 2).
-public enum ObjectiveKind: String, Sendable, CaseIterable {
-  case patchDiscrimination = "patch_discrimination"
-  /// Squared error to targets standardised patch by patch.
-  case normalizedMSE = "normalized_mse"
-  case mse
-  case l1
-  case huber
-  /// Eq. 6 as printed: the norms of a patch's whole difference decide and count.
-  case huberVector = "huber_vector"
-  /// Huber's divided by δ.
-  case smoothL1 = "smooth_l1"
 }
 
 /// What a prediction is told apart from.

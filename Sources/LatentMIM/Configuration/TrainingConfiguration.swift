@@ -54,37 +54,35 @@ public struct TrainingConfiguration: Sendable, Equatable {
 
 extension TrainingConfiguration: Configurable {
   public static let name = "training"
-  public static var options: [Option<Self>] {
-    [
-      Option("epochs", \.epochs, .integer(1...1_000_000)),
-      Option("batch_size", \.batchSize, .integer(1...1_000_000)),
-      Option("accumulation_steps", \.accumulationSteps, .integer(1...1_000_000)),
-      Option("base_learning_rate", \.baseLearningRate, .number(0...100)),
-      Option("final_learning_rate", \.finalLearningRate, .number(0...1)),
-      Option("warmup_epochs", \.warmupEpochs, .number(0...1_000_000)),
-      Option("weight_decay", \.weightDecay, .number(0...10)),
-      Option("weight_decay_end", \.weightDecayEnd, .optional(.number(0...10))),
-      Option("beta1", \.beta1, .number(0...0.999999)),
-      Option("beta2", \.beta2, .number(0...0.999999)),
-      Option("epsilon", \.epsilon, .number(1e-12...1)),
-      Option("target_momentum", \.targetMomentum, .number(0...1)),
-      Option("target_momentum_end", \.targetMomentumEnd, .number(0...1)),
-      Option("momentum_schedule", \.momentumSchedule, .choice),
-      Option("similarity_start", \.similarityStart, .number(-1...1)),
-      Option("similarity_end", \.similarityEnd, .number(-1...1)),
-      Option("crop_area", \.cropArea, .list(.number(0.0001...1))),
-      Option("crop_ratio", \.cropRatio, .list(.number(0.01...100))),
-      Option("flip", \.flip, .flag),
-      Option("fast_decode", \.fastDecode, .flag),
-      Option("seed", \.seed, .integer(0...Int.max)),
-      Option("workers", \.workers, .integer(0...256)),
-      Option("precision", \.precision, .choice),
-      Option("collapse_similarity", \.collapseSimilarity, .number(-1...1)),
-      Option("collapse_rank", \.collapseRank, .number(0...100_000)),
-      Option("collapse_patience", \.collapsePatience, .integer(1...1_000_000)),
-      Option("recompute", \.recompute, .flag),
-    ]
-  }
+  public static let options: [Option<Self>] = [
+    Option("epochs", \.epochs, .integer(1...1_000_000)),
+    Option("batch_size", \.batchSize, .integer(1...1_000_000)),
+    Option("accumulation_steps", \.accumulationSteps, .integer(1...1_000_000)),
+    Option("base_learning_rate", \.baseLearningRate, .number(0...100)),
+    Option("final_learning_rate", \.finalLearningRate, .number(0...1)),
+    Option("warmup_epochs", \.warmupEpochs, .number(0...1_000_000)),
+    Option("weight_decay", \.weightDecay, .number(0...10)),
+    Option("weight_decay_end", \.weightDecayEnd, .optional(.number(0...10))),
+    Option("beta1", \.beta1, .number(0...0.999999)),
+    Option("beta2", \.beta2, .number(0...0.999999)),
+    Option("epsilon", \.epsilon, .number(1e-12...1)),
+    Option("target_momentum", \.targetMomentum, .number(0...1)),
+    Option("target_momentum_end", \.targetMomentumEnd, .number(0...1)),
+    Option("momentum_schedule", \.momentumSchedule, .choice),
+    Option("similarity_start", \.similarityStart, .number(-1...1)),
+    Option("similarity_end", \.similarityEnd, .number(-1...1)),
+    Option("crop_area", \.cropArea, .list(.number(0.0001...1))),
+    Option("crop_ratio", \.cropRatio, .list(.number(0.01...100))),
+    Option("flip", \.flip, .flag),
+    Option("fast_decode", \.fastDecode, .flag),
+    Option("seed", \.seed, .integer(0...Int.max)),
+    Option("workers", \.workers, .integer(0...256)),
+    Option("precision", \.precision, .choice),
+    Option("collapse_similarity", \.collapseSimilarity, .number(-1...1)),
+    Option("collapse_rank", \.collapseRank, .number(0...100_000)),
+    Option("collapse_patience", \.collapsePatience, .integer(1...1_000_000)),
+    Option("recompute", \.recompute, .flag),
+  ]
 
   /// Every option by its name.
   public var json: JSONValue { allOptions }

@@ -1,4 +1,5 @@
 import Compute
+import Images
 import Tensors
 
 /// Pixels brought to what a model expects: (x − mean)/std, channel by channel.
@@ -23,4 +24,22 @@ public func normalized(_ pixels: Tensor, for configuration: ModelConfiguration) 
     }
   }
   return try Tensor(shape: pixels.shape, buffer: result)
+}
+
+extension Encoder {
+  /// Images at their own size as this encoder wants them, [count, height, width, channels].
+  ///
+  /// - Parameter operation: what they are for, as messages name it.
+  /// - Throws: `ArgumentError` where they have other channels, `OutOfMemory`, `Interrupted`.
+  public func normalized(_ images: ImageArrays, for operation: String) throws -> Tensor {
+    guard images.channels == configuration.channels else {
+      throw ArgumentError(
+        "\(operation): images have \(images.channels) channels, the encoder wants \(configuration.channels)")
+    }
+    let shape = [images.count, images.height, images.width, images.channels]
+    let buffer = try Buffer(count: shape.reduce(1, *))
+    try images.resample(
+      height: images.height, width: images.width, configuration.normalization(), into: buffer.pointer)
+    return try Tensor(shape: shape, buffer: buffer)
+  }
 }

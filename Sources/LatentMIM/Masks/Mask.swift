@@ -1,5 +1,15 @@
 import Compute
 
+/// How patches are chosen for the online encoder.
+public enum MaskRule: String, Sendable, CaseIterable {
+  /// Uniform without replacement, in squares of `mask_block` patches.
+  case random
+  /// BEiT's rectangles, grown until enough patches are masked.
+  case blockWise = "block_wise"
+  /// I-JEPA's: four target blocks, and one context block without them.
+  case multiBlock = "multi_block"
+}
+
 /// The cells of one image: what the online encoder sees and what is predicted, in the order drawn.
 struct CellChoice {
   var visible: [Int32]

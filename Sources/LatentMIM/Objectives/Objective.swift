@@ -1,5 +1,19 @@
 import Tensors
 
+/// What predictions are held against targets with (§3.4, Table 2).
+public enum ObjectiveKind: String, Sendable, CaseIterable {
+  case patchDiscrimination = "patch_discrimination"
+  /// Squared error to targets standardised patch by patch.
+  case normalizedMSE = "normalized_mse"
+  case mse
+  case l1
+  case huber
+  /// Eq. 6 as printed: the norms of a patch's whole difference decide and count.
+  case huberVector = "huber_vector"
+  /// Huber's divided by δ.
+  case smoothL1 = "smooth_l1"
+}
+
 /// What holds predictions against targets; one for each `ObjectiveKind`.
 protocol Objective {
   /// - Parameter predictions: [B, T, width of the targets].

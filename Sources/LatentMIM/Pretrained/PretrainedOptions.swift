@@ -13,14 +13,12 @@ struct PretrainedOptions: Configurable {
   /// The options of a model among them: `modelOptions`.
   private(set) var model = JSONCursor(.object([:]), source: PretrainedOptions.name)
 
-  static var options: [Option<Self>] {
-    [
-      Option("family", \.family, .optional(.choice(of: families))),
-      Option("prefix", \.prefix, .optional(.text)),
-      Option("antialias", \.antialias, .flag),
-      Option("epsilon", \.epsilon, .number(1e-30...1)),
-    ]
-  }
+  static let options: [Option<Self>] = [
+    Option("family", \.family, .optional(.choice(of: families))),
+    Option("prefix", \.prefix, .optional(.text)),
+    Option("antialias", \.antialias, .flag),
+    Option("epsilon", \.epsilon, .number(1e-30...1)),
+  ]
 
   /// Options of a model that weights of another project have.
   static let modelOptions = ["grid", "heads", "mean", "std"]

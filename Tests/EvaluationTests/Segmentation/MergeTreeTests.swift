@@ -19,6 +19,19 @@ import Testing
     }
   }
 
+  @Test func rowsAreTheTree() throws {
+    let tree = try tree()
+    #expect(tree.rows.prefix(4) == [1, 2, 1, 2])
+    #expect(try MergeTree(rows: tree.rows) == tree)
+    #expect(try MergeTree(rows: []).labels(segments: 1) == [0])
+    for (place, bad) in [(0, 4.0), (0, -1), (0, 0.5), (0, .nan), (1, 1), (4, 2), (4, 1e300)] {
+      var rows = tree.rows
+      rows[place] = bad
+      let error = #expect(throws: SegmentationError.self) { try MergeTree(rows: rows) }
+      #expect(error?.description.hasPrefix("merges: row ") == true, "\(bad) at \(place)")
+    }
+  }
+
   @Test func cutsByDistance() throws {
     let tree = try tree()
     #expect(try tree.labels(distance: 0.999) == [0, 1, 2, 3])

@@ -22,7 +22,7 @@ class Result:
     """A score: `print` shows it as a row of a table, `float` is its accuracy.
 
     Attributes:
-        protocol: its name: "nn", "knn", "knn_uniform", "linear", "few_shot" or "fine_tune".
+        protocol: its name, one of `running.PROTOCOLS`: "nn", "knn" ….
         label: the name, and what of the options a reader must know.
         tap: where the features come from: layer, before or after the final norm or the projector, pooling.
         accuracy: top-1, 0 … 1: of `knn` with k = 20 (or the first k), of several runs the mean.

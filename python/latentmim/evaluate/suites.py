@@ -29,8 +29,8 @@ def suite(
 ) -> Report:
     """Every protocol that applies, with its defaults, as one report.
 
-    `nn` inside the test set; `knn`, `knn_uniform`, `linear` and `few_shot` from the training set. What does not apply
-    (too few images of a class, say) is left out and named with the reason in `Report.left_out`.
+    `nn` inside the test set, the others from the training set. What does not apply (too few images of a class, say) is
+    left out and named with the reason in `Report.left_out`.
 
     Args:
         model: a model or an encoder.

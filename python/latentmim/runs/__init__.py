@@ -1,7 +1,8 @@
-"""What a run writes: its `folder`, the `log` of its steps, and the `lock` that keeps others out meanwhile."""
+"""What a run writes: its `folder`, the `log` of its steps, what is `saved`, and the `lock` that keeps others out."""
 
 from latentmim.runs.folder import RunFolder
 from latentmim.runs.lock import RunLock
 from latentmim.runs.log import read_metrics
+from latentmim.runs.saved import Resume, SavedRun
 
-__all__ = ["RunFolder", "RunLock", "read_metrics"]
+__all__ = ["Resume", "RunFolder", "RunLock", "SavedRun", "read_metrics"]

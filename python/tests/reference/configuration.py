@@ -23,7 +23,7 @@ class Config:
     patch_gap: int = 4
     crop_rule: str = "grow"  # or "fixed": the crop stays rows · P by columns · P, and the training grid shrinks
     num_visible: int = 20
-    mask: str = "random"  # or "block_wise", "multi_block"; views are given, so nothing here asks
+    mask: str = "random"  # or another; views are given, so nothing here asks
     mask_block: int = 1  # likewise
     masked_input: str = "removed"  # or "token"
     class_token: bool = True
