@@ -47,7 +47,9 @@ static void LMK_NAME(across_rgb)(const struct lmk_resampling *r, const float *ro
     }
     for (int c = 0; c < 4; c++) sum[c] = LMK_NAME(clip)(sum[c], r->highest);
     sum = sum * scale + shift;
-    memcpy(output + 3 * x, &sum, x + 1 < axis->outputs ? 4 * sizeof(float) : 3 * sizeof(float));
+    // Constant sizes are single stores.
+    if (x + 1 < axis->outputs) memcpy(output + 3 * x, &sum, 4 * sizeof(float));
+    else memcpy(output + 3 * x, &sum, 3 * sizeof(float));
   }
 }
 
