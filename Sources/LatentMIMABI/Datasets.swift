@@ -103,6 +103,18 @@ private func skipped(_ dataset: any ImageDataset) -> JSONValue {
   attempt(handingOut: image) { try ImageBox(dataset(handle).image(at: Int(index))) }
 }
 
+@c @implementation public func lm_dataset_sums(
+  _ handle: Handle, _ indices: Integers, _ count: Int64, _ pixels: IntegerPlace, _ sums: NumberPlace,
+  _ squares: NumberPlace
+) -> lm_status {
+  attempt {
+    let total = try channelSums(dataset(handle), indices: integers(indices, count, "indices"))
+    try given(pixels, "pixels").pointee = Int64(total.pixels)
+    try write(total.sums, sums, "sums")
+    try write(total.squares, squares, "squares")
+  }
+}
+
 @c @implementation public func lm_dataset_crops(
   _ handle: Handle, _ indices: Integers, _ count: Int64, _ modelOptions: Text, _ trainingOptions: Text,
   _ epoch: Int64, _ crops: FloatPlace

@@ -77,6 +77,17 @@ METHOD(dataset_image, "dataset, index, /", "-> as image_load") {
   return image_pixels(image);
 }
 
+METHOD(dataset_sums, "dataset, indices, sums, squares, /", "-> pixels; sums and squares [channels] are written.") {
+  struct handle *dataset;
+  int64_t pixels;
+  ARRAY indices = READ("indices", INT64, 1), sums = WRITTEN("sums", FLOAT64, 1), squares = WRITTEN("squares", FLOAT64, 1);
+  PARSE("O&O&O&O&", dataset_handle, &dataset, array_argument, &indices, array_argument, &sums, array_argument, &squares);
+  SHAPED(sums, lm_dataset_channels(dataset->raw));
+  SHAPED(squares, lm_dataset_channels(dataset->raw));
+  CALL(dataset, lm_dataset_sums(dataset->raw, DATA(indices), SIZE(indices, 0), &pixels, DATA(sums), DATA(squares)));
+  return PyLong_FromLongLong(pixels);
+}
+
 METHOD(dataset_crops, "dataset, indices, model_options, training_options, epoch, crops, /", "crops are written.") {
   struct handle *dataset;
   const char *model, *training;

@@ -200,6 +200,10 @@ bool lm_dataset_labels(const lm_dataset *dataset, int64_t *labels);
 lm_status lm_dataset_description(const lm_dataset *dataset, char **description);
 /// The path of an image's file, in the bytes of the system, valid as long as the data set; NULL for arrays.
 const char *lm_dataset_path(const lm_dataset *dataset, int64_t index);
+/// Adds up some images, decoded at their full size, values in 0 … 1: the number of pixels, and by channel the sums of
+/// values and of their squares, each [channels]. Images that cannot be read and are passed over do not count.
+lm_status lm_dataset_sums(
+    const lm_dataset *dataset, const int64_t *indices, int64_t count, int64_t *pixels, double *sums, double *squares);
 /// How many files below a folder are no images of the data set; 0 for arrays.
 int64_t lm_dataset_left_out_count(const lm_dataset *dataset);
 /// Which, and why: [[path, reason], …], paths as in lm_dataset_description.
