@@ -6,8 +6,8 @@ static int32_t LMK_NAME(level)(int32_t sum) {
   return level < 0 ? 0 : level > 255 ? 255 : level;
 }
 
-// row[i] = Σ_k weights[k] · source[k·stride + i], rounded to a level: four source rows a time, so that the row is seldom
-// written.
+// row[i] = Σ_k weights[k] · source[k·stride + i], rounded to a level: four source rows a time, so that the row is
+// seldom written.
 static void LMK_NAME(blend_levels)(
     long count, long n, const uint8_t *restrict source, long stride, const int32_t *weights, int32_t *restrict row) {
   for (long i = 0; i < n; i++) row[i] = LMK_NAME(half) + weights[0] * source[i];
