@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 
@@ -13,13 +13,27 @@ from latentmim import _latentmim as _native
 from latentmim.config import ModelConfig, TrainingConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
     from latentmim._arrays import FloatArray, PathLike
 
-__all__ = ["Arrays", "Dataset", "ImageFolder", "Subset", "as_dataset", "formats", "load_image", "resize"]
+OnError: TypeAlias = Literal["raise", "skip"]
+
+__all__ = [
+    "Arrays",
+    "Dataset",
+    "ImageFolder",
+    "ImageList",
+    "Packed",
+    "Subset",
+    "conversion",
+    "formats",
+    "load_image",
+    "resize",
+    "skips",
+]
 
 
 def formats() -> dict[str, list[str]]:
@@ -46,10 +60,11 @@ def load_image(path: PathLike, *, channels: int = 3, background: float | Sequenc
             pixels.
 
     """
-    return _pixels(*_native.image_load(_arrays.path(path), _conversion(channels, background)))
+    return _pixels(*_native.image_load(_arrays.path(path), conversion(channels, background)))
 
 
-def _conversion(channels: int, background: float | Sequence[float]) -> tuple[int, tuple[float, float, float]]:
+def conversion(channels: int, background: float | Sequence[float]) -> tuple[int, tuple[float, float, float]]:
+    """What the core takes for the two. Raises ValueError, TypeError."""
     colors = np.asarray(background, np.float64).reshape(-1)
     if len(colors) not in (1, 3):
         raise ValueError(f"background: is {background!r}, wanted one value or red, green and blue, each in 0 … 1")
@@ -234,17 +249,20 @@ class ImageFolder(Dataset):
 
     """
 
+    # Endings of files that are taken besides; what packs them decodes them.
+    _also: tuple[str, ...] = ()
+
     def __init__(
         self,
         path: PathLike,
-        on_error: Literal["raise", "skip"] = "raise",
+        on_error: OnError = "raise",
         *,
         channels: int = 3,
         background: float | Sequence[float] = 1.0,
     ) -> None:
         self.path = _arrays.path(path)
-        conversion = _conversion(channels, background)
-        self._handle, remarks = _native.dataset_folder(self.path, _skips(on_error), conversion)
+        wanted = conversion(channels, background)
+        self._handle, remarks = _native.dataset_folder(self.path, skips(on_error), wanted, ",".join(self._also))
         _arrays.warn(remarks)
 
     @property
@@ -253,11 +271,119 @@ class ImageFolder(Dataset):
         return [(path, reason) for path, reason in json.loads(_native.dataset_left_out(self._handle))]
 
     def __repr__(self) -> str:
-        classes = f", {len(self.classes)} classes" if self.classes else ""
         left_out = _native.dataset_left_out_count(self._handle)
-        channels = "" if self.channels == 3 else f" of {self.channels} channels"
-        more = f"{classes}{f', {left_out} left out' if left_out else ''}"
-        return f"ImageFolder({self.path!r}: {len(self)} images{channels}{more})"
+        more = f"{_of_classes(self)}{f', {left_out} left out' if left_out else ''}"
+        return f"ImageFolder({self.path!r}: {len(self)} images{more})"
+
+
+class ImageList(Dataset):
+    """Image files by their paths; nothing is opened before it is needed.
+
+    Args:
+        paths: of the files; `~` is your home.
+        labels: one for each path: names, or whole numbers from 0; None where nothing is known.
+        classes: the names of the classes in the order of their numbers. If not given, and labels are names, the names
+            there are, sorted by their bytes, as `ImageFolder` sorts folders.
+        root: a folder that relative paths begin in; if not given, where the program runs.
+        on_error: see `ImageFolder`.
+        channels: see `ImageFolder`.
+        background: see `ImageFolder`.
+
+    Raises:
+        TypeError: labels are neither names nor whole numbers.
+        ValueError: no paths, labels that are not one for each path, or not among the classes.
+
+    """
+
+    def __init__(
+        self,
+        paths: Iterable[PathLike],
+        labels: Sequence[str] | ArrayLike | None = None,
+        *,
+        classes: Sequence[str] | None = None,
+        root: PathLike | None = None,
+        on_error: OnError = "raise",
+        channels: int = 3,
+        background: float | Sequence[float] = 1.0,
+    ) -> None:
+        if isinstance(paths, str | bytes | os.PathLike):
+            raise TypeError(f"paths: is {paths!r}, wanted a list of paths; a folder is read by ImageFolder")
+        folder = "" if root is None else _arrays.path(root)
+        files = [os.path.join(folder, _arrays.path(path)) for path in paths]
+        numbers, names = _numbered(labels, classes)
+        wanted = conversion(channels, background)
+        self._handle = _native.dataset_files(
+            _zero_ended(files, "paths"), numbers, _zero_ended(names, "classes"), skips(on_error), wanted
+        )
+
+    def __repr__(self) -> str:
+        return f"ImageList({len(self)} images{_of_classes(self)})"
+
+
+def _numbered(
+    labels: Sequence[str] | ArrayLike | None, classes: Sequence[str] | None
+) -> tuple[NDArray[np.int64] | None, list[str]]:
+    """Labels as numbers, and the names of their classes."""
+    names = [] if classes is None else list(classes)
+    if len(set(names)) < len(names):
+        raise ValueError("classes: a name stands there twice, wanted different names")
+    if labels is None:
+        return None, names
+    given: Any = labels if isinstance(labels, np.ndarray) else list(labels)  # type: ignore[arg-type]
+    if not any(isinstance(label, str) for label in given):
+        return _arrays.integers(given, "labels"), names
+    if stray := [label for label in given if not isinstance(label, str)]:
+        raise TypeError(f"labels: holds {stray[0]!r} among names, wanted all names or all whole numbers")
+    texts = [str(label) for label in given]
+    names = names or sorted(set(texts), key=os.fsencode)
+    places = {name: number for number, name in enumerate(names)}
+    for index, label in enumerate(texts):
+        if label not in places:
+            raise ValueError(f"labels: image {index} has label '{label}', which is not among the {len(names)} classes")
+    return np.array([places[label] for label in texts], np.int64), names
+
+
+def _zero_ended(texts: list[str], name: str) -> bytes:
+    encoded = [os.fsencode(text) for text in texts]
+    for index, text in enumerate(encoded):
+        if b"\0" in text:
+            raise ValueError(f"{name}: entry {index} holds a zero byte, which no name has")
+    return b"".join(text + b"\0" for text in encoded)
+
+
+class Packed(Dataset):
+    """Image files in the one file that `pack` makes; each is checked by its CRC-32 when it is read.
+
+    Args:
+        path: of the packed file; `~` is your home.
+        on_error: see `ImageFolder`.
+        channels: see `ImageFolder`.
+        background: see `ImageFolder`.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no packed file, or is damaged.
+
+    """
+
+    def __init__(
+        self,
+        path: PathLike,
+        on_error: OnError = "raise",
+        *,
+        channels: int = 3,
+        background: float | Sequence[float] = 1.0,
+    ) -> None:
+        self.path = _arrays.path(path)
+        self._handle = _native.dataset_packed(self.path, skips(on_error), conversion(channels, background))
+
+    def __repr__(self) -> str:
+        return f"Packed({self.path!r}: {len(self)} images{_of_classes(self)})"
+
+
+def _of_classes(data: Dataset) -> str:
+    channels = "" if data.channels == 3 else f" of {data.channels} channels"
+    return f"{channels}{f', {len(data.classes)} classes' if data.classes else ''}"
 
 
 class Subset(Dataset):
@@ -304,16 +430,8 @@ class Arrays(Dataset):
         return f"Arrays({count} images of {height}×{width}×{channels}, {self.images.dtype})"
 
 
-def as_dataset(data: Dataset | PathLike | ArrayLike, channels: int = 3) -> Dataset:
-    """A data set from what stands for one: an array of images, or a folder, whose images get so many channels."""
-    if isinstance(data, Dataset):
-        return data
-    if isinstance(data, str | os.PathLike):
-        return ImageFolder(data, channels=channels)
-    return Arrays(data)
-
-
-def _skips(on_error: str) -> bool:
+def skips(on_error: str) -> bool:
+    """Whether files that cannot be read are skipped. Raises ValueError."""
     if on_error not in ("raise", "skip"):
         raise ValueError(f"on_error: is '{on_error}', wanted 'raise' or 'skip'")
     return on_error == "skip"
