@@ -78,11 +78,14 @@ private func paths(_ bytes: Text, _ count: Int64, _ name: String) throws -> [Fil
 }
 
 @c @implementation public func lm_dataset_arrays(
-  _ pixels: Pixels, _ labels: Integers, _ dataset: HandlePlace
+  _ pixels: Pixels, _ labels: Integers, _ classes: Text, _ classBytes: Int64, _ dataset: HandlePlace
 ) -> lm_status {
   attempt(handingOut: dataset) {
     let pixels = try given(pixels, "pixels").pointee
-    return DatasetBox(try pixels.dataset(labels: labels.map { try integers($0, pixels.count, "labels") }))
+    return DatasetBox(
+      try pixels.dataset(
+        labels: labels.map { try integers($0, pixels.count, "labels") },
+        classNames: paths(classes, classBytes, "classes").map(\.text)))
   }
 }
 

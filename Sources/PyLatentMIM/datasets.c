@@ -50,17 +50,19 @@ METHOD(dataset_subset, "dataset, indices, /", "-> data set") {
   return dataset_new(subset, PyTuple_GetItem(args, 0));
 }
 
-METHOD(dataset_arrays, "images, labels, /", "-> data set; labels may be None") {
+METHOD(dataset_arrays, "images, labels, classes, /", "-> data set; labels may be None, classes as in dataset_files") {
+  const char *classes;
+  Py_ssize_t class_bytes;
   ARRAY images = PIXELS("images"), labels = READ("labels", INT64, 1);
   lm_dataset *dataset = NULL;
-  PARSE("O&O&", array_argument, &images, optional_array, &labels);
+  PARSE("O&O&y#", array_argument, &images, optional_array, &labels, &classes, &class_bytes);
   lm_pixels pixels = pixels_of(&images);
   if (labels.is_held) SHAPED(labels, pixels.count);
   // A memory view holds the array's memory in place as long as the data set lives; labels are copied.
   PyObject *keeps = PyMemoryView_FromObject(PyTuple_GetItem(args, 0));
   if (!keeps) return NULL;
   lm_status status;
-  WITHOUT_GIL(status = lm_dataset_arrays(&pixels, DATA(labels), &dataset));
+  WITHOUT_GIL(status = lm_dataset_arrays(&pixels, DATA(labels), classes, class_bytes, &dataset));
   PyObject *capsule = status == LM_OK ? dataset_new(dataset, keeps) : fail(status);
   Py_DECREF(keeps);
   return capsule;

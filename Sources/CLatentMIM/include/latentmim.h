@@ -198,7 +198,9 @@ lm_status lm_dataset_files(
 lm_status lm_dataset_packed(
     const char *path, bool skip_unreadable, const lm_conversion *conversion, lm_dataset **dataset);
 /// Images in memory, not copied (see above). `labels`: [count], or NULL.
-lm_status lm_dataset_arrays(const lm_pixels *pixels, const int64_t *labels, lm_dataset **dataset);
+/// `classes` as in lm_dataset_files.
+lm_status lm_dataset_arrays(
+    const lm_pixels *pixels, const int64_t *labels, const char *classes, int64_t class_bytes, lm_dataset **dataset);
 /// Some images of a data set, in any order, as a data set. It keeps what it was made from alive.
 lm_status lm_dataset_subset(const lm_dataset *dataset, const int64_t *indices, int64_t count, lm_dataset **subset);
 /// `shots` images of every class that has any, drawn as in the protocol few_shot: writes their indices, class by class.

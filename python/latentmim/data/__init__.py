@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from latentmim.data.datasets import Arrays, Dataset, ImageFolder, ImageList, Packed, Subset, formats, load_image, resize
+from latentmim.data.named import load
 from latentmim.data.opening import as_dataset, coop_split, few_shot, from_csv
 from latentmim.data.packing import PackReport, pack
 
@@ -19,6 +20,7 @@ __all__ = [
     "few_shot",
     "formats",
     "from_csv",
+    "load",
     "load_image",
     "pack",
     "resize",

@@ -382,7 +382,7 @@ class Packed(Dataset):
 
 
 def _of_classes(data: Dataset) -> str:
-    channels = "" if data.channels == 3 else f" of {data.channels} channels"
+    channels = "" if data.channels == 3 else f" of {data.channels} channel{'s' * (data.channels > 1)}"
     return f"{channels}{f', {len(data.classes)} classes' if data.classes else ''}"
 
 
@@ -409,7 +409,8 @@ class Arrays(Dataset):
 
     Args:
         images: [N, H, W, C] or [N, H, W], uint8 in 0 … 255, uint16 in 0 … 65535 or float in 0 … 1.
-        labels: [N], whole numbers from 0.
+        labels: [N], whole numbers from 0, or names.
+        classes: the names of the classes in the order of their numbers; see `ImageList`.
 
     Raises:
         TypeError: pixels of another type.
@@ -417,13 +418,19 @@ class Arrays(Dataset):
 
     """
 
-    def __init__(self, images: ArrayLike, labels: ArrayLike | None = None) -> None:
+    def __init__(
+        self,
+        images: ArrayLike,
+        labels: Sequence[str] | ArrayLike | None = None,
+        *,
+        classes: Sequence[str] | None = None,
+    ) -> None:
         pixels = _arrays.pixels(images)
         if pixels.ndim not in (3, 4):
             raise ValueError(f"images: shape is {list(pixels.shape)}, wanted [N, H, W, C] or [N, H, W]")
         self.images = pixels if pixels.ndim == 4 else pixels[..., np.newaxis]
-        numbers = None if labels is None else _arrays.integers(labels, "labels")
-        self._handle = _native.dataset_arrays(self.images, numbers)
+        numbers, names = _numbered(labels, classes)
+        self._handle = _native.dataset_arrays(self.images, numbers, _zero_ended(names, "classes"))
 
     def __repr__(self) -> str:
         count, height, width, channels = self.images.shape
