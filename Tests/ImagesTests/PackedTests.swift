@@ -68,18 +68,6 @@ private struct Parts {
   @Test func checksumsAreZips() {
     #expect(Array("123456789".utf8).withUnsafeBytes { crc32($0) } == 0xCBF4_3926)
     #expect([UInt8]().withUnsafeBytes { crc32($0) } == 0)
-    let bytes = (0..<1000).map { UInt8(truncatingIfNeeded: $0 &* $0) }
-    // Byte by byte and eight at a time, from any place.
-    for start in 0..<9 { #expect(bytes[start...].withUnsafeBytes { crc32($0) } == slowChecksum(bytes[start...])) }
-  }
-
-  private func slowChecksum(_ bytes: ArraySlice<UInt8>) -> UInt32 {
-    var state = ~UInt32(0)
-    for byte in bytes {
-      state ^= UInt32(byte)
-      for _ in 0..<8 { state = state >> 1 ^ (state & 1 == 0 ? 0 : 0xEDB8_8320) }
-    }
-    return ~state
   }
 
   @Test func aPackedFileIsItsFolder() throws {

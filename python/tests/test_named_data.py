@@ -8,6 +8,8 @@ import os
 import sys
 import tarfile
 import threading
+import urllib.error
+import urllib.request
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -243,9 +245,9 @@ def test_what_comes_is_checked(monkeypatch: pytest.MonkeyPatch, server: type[Ser
 
 def test_without_a_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def unreachable(*_: object, **__: object) -> None:
-        raise downloads.urllib.error.URLError("Name or service not known")
+        raise urllib.error.URLError("Name or service not known")
 
-    monkeypatch.setattr(downloads.urllib.request, "urlopen", unreachable)
+    monkeypatch.setattr(urllib.request, "urlopen", unreachable)
     with pytest.raises(
         ConnectionError, match=r"cannot download https.*not known.*put the file there by hand as '.*gz'"
     ):

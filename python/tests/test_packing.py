@@ -100,8 +100,11 @@ def test_lists_subsets_and_arrays(folder: Path, out: Path, tmp_path: Path) -> No
     assert packed.labels is not None and packed.labels.tolist() == [1, 0]
     with pytest.raises(ValueError, match="is packed already"):
         pack(packed, tmp_path / "again")
-    pack(lm.data.ImageList(photos.paths[:3]), tmp_path / "list")
+    pack(lm.data.ImageList([*photos.paths[:3], os.path.relpath(photos.paths[3])]), tmp_path / "list")
     assert lm.data.Packed(tmp_path / "list").labels is None
+    twice = lm.Arrays(pixels(9)).subset([8, 7, 6, 5, 4])[1:3]
+    pack(twice, tmp_path / "twice")
+    np.testing.assert_array_equal(np.stack(list(lm.data.Packed(tmp_path / "twice"))), np.stack(list(twice)))
     for name, array in {"a8": pixels(4), "a16": pixels(4).astype(np.uint16) * 257, "f": pixels(4) / 255}.items():
         pack(lm.Arrays(array, [1, 0, 1, 2]), tmp_path / name)
         data = lm.data.Packed(tmp_path / name)

@@ -184,8 +184,8 @@ typedef struct lm_dataset lm_dataset;
 /// Image files below a folder, sorted by path; its sub-folders are the classes, where there are more of them than
 /// images beside them, which are then left out. `skip_unreadable`: a file that cannot be read is noted in the
 /// description, and the next readable one takes its place, instead of failing. `conversion` NULL: RGB on white.
-/// `also_endings` (may be NULL): "gif,dcm", of files that are taken besides. `remarks` (may be NULL): what was left out,
-/// one line each, or NULL.
+/// `also_endings` (may be NULL): "gif,dcm", of files that are taken besides. `remarks` (may be NULL): what was left
+/// out, one line each, or NULL.
 lm_status lm_dataset_folder(
     const char *path, bool skip_unreadable, const lm_conversion *conversion, const char *also_endings,
     lm_dataset **dataset, char **remarks);

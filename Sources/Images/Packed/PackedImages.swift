@@ -1,3 +1,4 @@
+import CDeflate
 import Compute
 import Files
 
@@ -60,4 +61,9 @@ private struct PackedStore: FileStore {
       return (size, (try? file.bytes("files", from: start + (size - count) / 2, count: count)) ?? [])
     }
   }
+}
+
+/// The CRC-32 of zip and PNG, as `zlib.crc32` has it: it finds damage, not intent.
+func crc32(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+  bytes.baseAddress.map { libdeflate_crc32(0, $0, bytes.count) } ?? 0
 }

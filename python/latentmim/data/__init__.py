@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from latentmim.data.datasets import Arrays, Dataset, ImageFolder, ImageList, Packed, Subset, formats, load_image, resize
+from latentmim.data.datasets import Arrays, Dataset, Subset
+from latentmim.data.files import ImageFolder, ImageList, Packed
+from latentmim.data.images import formats, load_image, resize
 from latentmim.data.named import load
-from latentmim.data.opening import as_dataset, coop_split, few_shot, from_csv
+from latentmim.data.opening import as_dataset, few_shot
 from latentmim.data.packing import PackReport, pack
+from latentmim.data.tables import coop_split, from_csv
 
 __all__ = [
     "Arrays",

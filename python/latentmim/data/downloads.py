@@ -5,10 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import http.client
 import os
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +55,9 @@ def fetch(download: Download, folder: str, *, progress: bool = True) -> str:
         ValueError: what came has another checksum.
 
     """
+    import http.client
+    import urllib.error
+
     path = os.path.join(folder, download.file)
     if os.path.exists(path):
         return path
@@ -96,6 +96,9 @@ def _locked(file: Any, path: str) -> Iterator[None]:
 
 def _receive(url: str, file: Any, name: str, progress: bool) -> None:
     """Append what is missing of a file."""
+    import urllib.error
+    import urllib.request
+
     have = os.fstat(file.fileno()).st_size
     request = urllib.request.Request(url, headers={"User-Agent": "latentmim"})
     if have:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import tarfile
-import tempfile
-import zipfile
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentmim import _arrays
-from latentmim.data.datasets import Arrays, Dataset, ImageFolder
+from latentmim.data.datasets import Arrays, Dataset
 from latentmim.data.downloads import Download, cache_folder, fetch
+from latentmim.data.files import ImageFolder
 from latentmim.names import refuse_unknown
 
 if TYPE_CHECKING:
+    import tarfile
     from collections.abc import Callable
 
     from numpy.typing import NDArray
@@ -58,6 +56,10 @@ def load(name: str, split: str = "train", root: PathLike | None = None, *, progr
         ValueError: there is no such data set or split, a checksum is wrong, or a file in the cache is damaged.
 
     """
+    import gzip
+    import tarfile
+    import zipfile
+
     if name not in NAMED:
         refuse_unknown("load", [name], NAMED)
     known = NAMED[name]
@@ -96,6 +98,8 @@ def _cifar(batches: dict[str, list[str]], names: str, label_bytes: int) -> Calla
     """Records of label bytes, the last of which counts, and three planes of 32×32."""
 
     def read(paths: list[str], split: str, folder: str) -> Dataset:
+        import tarfile
+
         with tarfile.open(paths[0], "r:gz") as archive:
             content = b"".join(_member(archive, name) for name in batches[split])
             classes = _member(archive, names).decode().split()
@@ -108,6 +112,8 @@ def _cifar(batches: dict[str, list[str]], names: str, label_bytes: int) -> Calla
 
 def _stl10(paths: list[str], split: str, folder: str) -> Dataset:
     """Three planes of 96×96, column by column; labels from 1."""
+    import tarfile
+
     with tarfile.open(paths[0], "r:gz") as archive:
         content = _member(archive, f"stl10_binary/{split}_X.bin")
         classes = _member(archive, "stl10_binary/class_names.txt").decode().split()
@@ -140,6 +146,8 @@ def _fashion_mnist(paths: list[str], split: str, folder: str) -> Dataset:
 
 
 def _idx(path: str) -> NDArray[np.uint8]:
+    import gzip
+
     with gzip.open(path) as file:
         content = file.read()
     dimensions = content[3] if content[:3] == b"\0\0\x08" and len(content) > 3 else 0
@@ -152,6 +160,10 @@ def _idx(path: str) -> NDArray[np.uint8]:
 
 def _unpacked(archive: str, folder: str, name: str) -> str:
     """The folder `name` of an archive, unpacked beside it: whole, or not at all."""
+    import tarfile
+    import tempfile
+    import zipfile
+
     target = os.path.join(folder, name)
     if not os.path.isdir(target):
         with tempfile.TemporaryDirectory(dir=folder) as partial:

@@ -7,7 +7,6 @@ import hashlib
 import io
 import os
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,9 @@ import numpy as np
 
 from latentmim import _arrays, runtime
 from latentmim.data import foreign
-from latentmim.data.datasets import Arrays, Dataset, ImageFolder, OnError, Packed, Subset, resize, skips
+from latentmim.data.datasets import Arrays, Dataset, Subset
+from latentmim.data.files import ImageFolder, OnError, Packed, skips
+from latentmim.data.images import resize
 from latentmim.data.opening import as_dataset
 from latentmim.data.unfinished import Unfinished
 from latentmim.interrupts import Interrupts
@@ -23,6 +24,7 @@ from latentmim.progress import bar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -134,9 +136,10 @@ class _Source:
 
     def __init__(self, data: Dataset, size: int | None) -> None:
         self.data, self.size = data, size
-        self.base = data
+        # What the images are taken from, and their numbers there.
+        self.base, self.indices = data, np.arange(len(data))
         while isinstance(self.base, Subset):
-            self.base = self.base.base
+            self.base, self.indices = self.base.base, self.base.indices[self.indices]
         if isinstance(self.base, Packed) and size is None:
             raise ValueError(f"{self.base.path}: is packed already; with size= its images are made smaller")
         self.paths = [] if isinstance(self.base, Packed) else data.paths
@@ -148,8 +151,11 @@ class _Source:
         paths = self.data.paths
         if not paths:
             return [f"{index:08}.npy" for index in range(len(self.data))]
-        known = self.base.path if isinstance(self.base, ImageFolder | Packed) else None
-        root = os.path.commonpath([os.path.dirname(path) for path in paths]) if known is None else known
+        if isinstance(self.base, ImageFolder | Packed):
+            root = self.base.path
+        else:
+            prefix = os.path.commonprefix(paths)
+            root = prefix[: prefix.rfind("/") + 1]
         return [path[len(root) :].lstrip("/") for path in paths]
 
     def identity(self) -> str:
@@ -167,12 +173,13 @@ class _Source:
             digest.update(f"{status.st_size} {status.st_mtime_ns};".encode())
         if isinstance(self.base, Arrays):
             digest.update(np.ascontiguousarray(self.base.images).data)
-        if isinstance(self.data, Subset):
-            digest.update(self.data.indices.tobytes())
+            digest.update(self.indices.tobytes())
         return digest.hexdigest()
 
     def entries(self, first: int) -> Iterator[bytes | Exception]:
         """The files from this index on, or why there is none; some are made ahead, by threads."""
+        from concurrent.futures import ThreadPoolExecutor
+
         workers = max(1, runtime.thread_count())
         waiting: collections.deque[Future[bytes | Exception]] = collections.deque()
         with ThreadPoolExecutor(workers) as pool:
@@ -200,8 +207,7 @@ class _Source:
             if (kind := foreign.kind_of(content)) is not None:
                 return self._foreign(kind, content, self.paths[index])
         elif isinstance(self.base, Arrays):
-            place = self.data.indices[index] if isinstance(self.data, Subset) else index
-            content = _npy(self.base.images[place])
+            content = _npy(self.base.images[self.indices[index]])
         if self.size is None:
             assert content is not None
             # Decoded as a whole, and looked at no further.
