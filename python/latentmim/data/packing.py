@@ -137,9 +137,10 @@ class _Source:
     def __init__(self, data: Dataset, size: int | None) -> None:
         self.data, self.size = data, size
         # What the images are taken from, and their numbers there.
-        self.base, self.indices = data, np.arange(len(data))
-        while isinstance(self.base, Subset):
-            self.base, self.indices = self.base.base, self.base.indices[self.indices]
+        base, self.indices = data, np.arange(len(data))
+        while isinstance(base, Subset):
+            base, self.indices = base.base, base.indices[self.indices]
+        self.base = base
         if isinstance(self.base, Packed) and size is None:
             raise ValueError(f"{self.base.path}: is packed already; with size= its images are made smaller")
         self.paths = [] if isinstance(self.base, Packed) else data.paths
@@ -154,7 +155,8 @@ class _Source:
         if isinstance(self.base, ImageFolder | Packed):
             root = self.base.path
         else:
-            prefix = os.path.commonprefix(paths)
+            # The deepest folder of all; paths may be relative and absolute, which commonpath refuses.
+            prefix = os.path.commonprefix(paths)  # noqa: RUF071
             root = prefix[: prefix.rfind("/") + 1]
         return [path[len(root) :].lstrip("/") for path in paths]
 
