@@ -139,7 +139,8 @@ class _Source:
         # What the images are taken from, and their numbers there.
         base, self.indices = data, np.arange(len(data))
         while isinstance(base, Subset):
-            base, self.indices = base.base, base.indices[self.indices]
+            self.indices = base.indices[self.indices]
+            base = base.base
         self.base = base
         if isinstance(self.base, Packed) and size is None:
             raise ValueError(f"{self.base.path}: is packed already; with size= its images are made smaller")
@@ -269,6 +270,10 @@ def _reduced(image: NDArray[Any], size: int) -> NDArray[Any]:
 def _has_8_bits(image: NDArray[Any]) -> bool:
     if image.dtype != np.float32:
         return image.dtype == np.uint8
-    levels = image * np.float32(255)
-    # Steps of 16 bits are 0.004 here; rounding is below 0.0001.
-    return bool((np.abs(levels - np.rint(levels)) < 0.001).all())
+    # A few rows at a time, which stay in the cache.
+    for first in range(0, len(image), 16):
+        levels = image[first : first + 16] * np.float32(255)
+        # Steps of 16 bits are 0.004 here; rounding is below 0.0001.
+        if (np.abs(levels - np.rint(levels)) > 0.001).any():
+            return False
+    return True
