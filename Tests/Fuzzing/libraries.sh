@@ -1,0 +1,39 @@
+#!/bin/sh
+# Builds the libraries that decode images from Debian's sources, with AddressSanitizer and coverage: what runs in the
+# fuzzers is what Debian ships, patches included, but portable C in place of assembly.
+#
+# Usage: libraries.sh OUT. Libraries come to OUT/lib, headers to OUT/include; nothing happens where they are there.
+set -eu
+out=$(realpath -m "$1")
+[ -e "$out/done" ] && exit 0
+mkdir -p "$out/source/lists/partial"
+cd "$out/source"
+
+# Source packages of the versions that are installed, without changing the system's own lists.
+keys=/usr/share/keyrings/debian-archive-keyring.gpg
+release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+{
+  echo "deb-src [signed-by=$keys] http://deb.debian.org/debian $release main"
+  echo "deb-src [signed-by=$keys] http://deb.debian.org/debian-security $release-security main"
+} >sources.list
+apt() {
+  apt-get -qq -o Dir::Etc::sourcelist="$PWD/sources.list" -o Dir::Etc::sourceparts=- -o Dir::State::lists="$PWD/lists" \
+    -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Sandbox::User="$(id -un)" "$@"
+}
+installed() { dpkg-query -W -f '${source:Package}=${source:Version}' "$1"; }
+apt update
+for package in libjpeg62-turbo libspng0 libwebp7 libtiff6; do apt source "$(installed $package)"; done
+
+build() {
+  name=$1
+  shift
+  cmake -S "$name"-*/ -B "build-$name" -DCMAKE_BUILD_TYPE=None -DCMAKE_C_COMPILER=clang \
+    -DCMAKE_C_FLAGS="-O2 -g -w -fsanitize=fuzzer-no-link,address -fno-omit-frame-pointer" -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld -DBUILD_SHARED_LIBS=OFF \
+    -DCMAKE_PREFIX_PATH="$out" -DCMAKE_INSTALL_PREFIX="$out" -DCMAKE_INSTALL_LIBDIR="$out/lib" "$@" >"$name.log" 2>&1
+  cmake --build "build-$name" --target install --parallel "${JOBS:-2}" >>"$name.log" 2>&1
+}
+build libjpeg-turbo -DENABLE_SHARED=0 -DWITH_SIMD=0 -DWITH_TURBOJPEG=0
+build libspng -DBUILD_EXAMPLES=OFF
+build libwebp $(for part in ANIM_UTILS CWEBP DWEBP GIF2WEBP IMG2WEBP VWEBP WEBPINFO WEBPMUX EXTRAS; do echo "-DWEBP_BUILD_$part=OFF"; done)
+build tiff $(for part in tiff-tools tiff-tests tiff-contrib tiff-docs cxx; do echo "-D$part=OFF"; done)
+touch "$out/done"
