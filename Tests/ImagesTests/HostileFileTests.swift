@@ -38,6 +38,17 @@ import Testing
     #expect(message { try decodeImage(HostileFile.tiff(tags, data: [1, 2, 3, 4])) }.contains("JBIG"))
   }
 
+  @Test func headersOfNPYAreBounded() throws {
+    let file = try fixture("formats/7x11x3_uint8.npy")
+    let header = file[10..<(10 + Int(file[8]))]
+    func padded(to length: Int) -> [UInt8] {
+      let filling = [UInt8](repeating: 0x20, count: length - header.count)
+      return file[..<6] + [1, 0, UInt8(length & 255), UInt8(length >> 8)] + header + filling + file[header.endIndex...]
+    }
+    #expect(try decodeImage(padded(to: 10000)).bytes == decodeImage(file).bytes)
+    #expect(message { try decodeImage(padded(to: 10001)) }.contains("wanted at most 10000"))
+  }
+
   /// Five kilobytes that would be gone over for minutes.
   @Test func scansAreCountedAgainstThePicture() throws {
     #expect(try decodeImage(HostileFile.jpegOfScans(60, height: 64, width: 64)).height == 64)
