@@ -84,8 +84,8 @@ static J_COLOR_SPACE decoded_colors(const struct jpeg_decompress_struct *jpeg) {
   return is_cmyk(jpeg) ? JCS_CMYK : JCS_RGB;
 }
 
-// Columns beside the region's that upsampled chroma looks at, and more: the decoder takes whole blocks. Where scans of a
-// progressive file are missing, it smooths over two blocks to either side.
+// Columns beside the region's that upsampled chroma looks at, and more: the decoder takes whole blocks. Where scans of
+// a progressive file are missing, it smooths over two blocks to either side.
 static long columns_beside(const struct jpeg_decompress_struct *jpeg) {
   return jpeg->progressive_mode ? 3 * DCTSIZE * jpeg->max_h_samp_factor : 32;
 }

@@ -380,12 +380,20 @@ static int read_blocks(
 
 // A few bytes can be decoded to many, and again for each block that points at them: what the blocks hold in all is
 // bounded by what the picture holds. Tiles reach beyond its edges.
-static int check_blocks(TIFF *file, const struct description *tiff, struct source *source) {
+static int check_blocks(
+    TIFF *file, const struct description *tiff, const struct lmc_header *header, struct source *source) {
+  double pixels = (double)tiff->width * tiff->height, stored = pixels * tiff->samples * tiff->bits / 8;
   double size = (double)(tiff->is_tiled ? TIFFTileSize(file) : TIFFStripSize(file));
   double blocks = tiff->is_tiled ? TIFFNumberOfTiles(file) : TIFFNumberOfStrips(file);
-  double picture = (double)tiff->width * tiff->height * tiff->samples * tiff->bits / 8;
-  if (size > 0 && size <= LMC_MOST_MEMORY + picture && size * blocks <= LMC_MOST_MEMORY / 4 + 4 * picture) return LMC_OK;
-  return source->has_failed ? LMC_DAMAGED : damaged(source->message, "its tiles or strips are larger than the picture");
+  // libtiff's conversion holds all planes' blocks and the picture as RGBA.
+  double taken = tiff->is_converted ? size * (tiff->is_planar ? tiff->samples : 1) + 4 * pixels : size;
+  if (source->has_failed) return LMC_DAMAGED;
+  if (size <= 0 || size * blocks > LMC_MOST_MEMORY / 4 + 4 * stored)
+    return damaged(source->message, "its tiles or strips are larger than the picture");
+  if (taken > LMC_MOST_MEMORY + pixels * (double)pixel_size(header))
+    return damaged(
+        source->message, "decoding it takes more memory than its pixels and %d MiB beside them", LMC_MOST_MEMORY >> 20);
+  return LMC_OK;
 }
 
 static int read_samples(
@@ -449,12 +457,11 @@ int lmc_tiff_decode(
     source.has_failed = 0;
     source.is_strict = tiff.compression == COMPRESSION_JPEG || tiff.compression == COMPRESSION_OJPEG ||
                        (tiff.compression >= COMPRESSION_CCITTRLE && tiff.compression <= COMPRESSION_CCITTFAX4);
-    status = check_blocks(file, &tiff, &source);
+    status = check_blocks(file, &tiff, header, &source);
   }
-  if (status == LMC_OK) {
+  if (status == LMC_OK)
     status = tiff.is_converted ? read_converted(file, header, region, pixels, &source)
                                : read_samples(file, &tiff, header, region, pixels, &source);
-  }
   TIFFClose(file);
   return status;
 }

@@ -26,8 +26,8 @@ int lmc_webp_header(const uint8_t *bytes, size_t count, struct lmc_header *heade
   return LMC_OK;
 }
 
-// Pixels that are decoded beside the region's: libwebp spreads chroma from the neighbours that it decodes, and wants even
-// corners.
+// Pixels that are decoded beside the region's: libwebp spreads chroma from the neighbours that it decodes, and wants
+// even corners.
 enum { beside = 2 };
 
 // One picture of the file: all of it, or a frame of a moving picture.
@@ -100,10 +100,9 @@ static int decode_first_frame(
       .height = smaller(region.top + region.height, found.y_offset + found.height) - top,
       .width = smaller(region.left + region.width, found.x_offset + found.width) - left,
   };
-  int status = LMC_OK;
-  if (part.height > 0 && part.width > 0)
-    status = decode_region(
-        &frame, part, 4, pixels + (size_t)(top - region.top) * stride + (size_t)(left - region.left) * 4, stride, message);
+  uint8_t *first = pixels + (size_t)(top - region.top) * stride + (size_t)((left - region.left) * 4);
+  int has_pixels = part.height > 0 && part.width > 0;
+  int status = has_pixels ? decode_region(&frame, part, 4, first, stride, message) : LMC_OK;
   WebPDemuxReleaseIterator(&found);
   return status;
 }

@@ -4,6 +4,7 @@
 # Usage, from the repository's root: Tests/Fuzzing/fuzz.sh [TARGET …]
 #   TARGET      jpeg, png, webp, tiff (C entries of CImageCodecs), bmp, pnm, npy, orientation (Swift); all unless said
 #   RUNS        inputs for each target, 1000000 unless said
+#   RSS_MB      MiB that the fuzzer may take in all, 2500 unless said
 #   FUZZ_VALUES values that a picture may have, 1048576 unless said; what a header says beyond is not decoded
 # What is found lies in .build-fuzz/found, the log of each run in .build-fuzz/TARGET.log, inputs that reached new code
 # in .build-fuzz/corpus: the next run begins with them.
@@ -57,9 +58,9 @@ run() {
   program=$2
   seeds "$target"
   status=0
-  "$out/$program" -runs="${RUNS:-1000000}" -max_len=8192 -timeout=20 -rss_limit_mb="${RSS_MB:-2500}" -print_final_stats=1 \
-    -reload=0 -artifact_prefix="$out/found/$target-" "$out/corpus/$target" "$out/seeds/$target" >"$out/$target.log" 2>&1 ||
-    status=$?
+  "$out/$program" -runs="${RUNS:-1000000}" -max_len=8192 -timeout=20 -rss_limit_mb="${RSS_MB:-2500}" \
+    -print_final_stats=1 -reload=0 -artifact_prefix="$out/found/$target-" \
+    "$out/corpus/$target" "$out/seeds/$target" >"$out/$target.log" 2>&1 || status=$?
   edges=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$out/$target.log" | tail -1)
   printf '%-12s inputs %9s  edges %6s  slowest %ss  peak %s MiB  beside pixels %s bytes  %s\n' "$target" \
     "$(total number_of_executed_units "$target")" "$edges" "$(total slowest_unit_time_sec "$target")" \

@@ -1,7 +1,7 @@
 // A libFuzzer target for one decoder of CImageCodecs, named by -DCODEC=jpeg, png, webp or tiff.
 //
-// Each input is taken as a file: its header is read, then all of it and a part that the bytes choose are decoded, within
-// the limits that `EncodedImage` sets. Besides what the sanitizers see, an input fails where
+// Each input is taken as a file: its header is read, then all of it and a part that the bytes choose are decoded,
+// within the limits that `EncodedImage` sets. Besides what the sanitizers see, an input fails where
 // - a part of a sound picture is an error or differs from the whole's pixels, as unwritten pixels would,
 // - decoding takes more memory than twice the pixels and LMC_MOST_MEMORY,
 // - an error comes without a message.
@@ -51,7 +51,8 @@ static void report_memory(void) { fprintf(stderr, "stat::most_bytes_beside_pixel
 
 // ---- Limits --------------------------------------------------------------------------------------------------------
 
-// Values that a picture may have here: those of `EncodedImage` (2^30) make a run slow, FUZZ_VALUES=1073741824 takes them.
+// Values that a picture may have here: those of `EncodedImage` (2^30) make a run slow, FUZZ_VALUES=1073741824 takes
+// them.
 static long most_values = 1 << 20;
 
 int LLVMFuzzerInitialize(int *count, char ***arguments) {

@@ -28,12 +28,15 @@ build() {
   name=$1
   shift
   cmake -S "$name"-*/ -B "build-$name" -DCMAKE_BUILD_TYPE=None -DCMAKE_C_COMPILER=clang \
-    -DCMAKE_C_FLAGS="-O2 -g -w -fsanitize=fuzzer-no-link,address -fno-omit-frame-pointer" -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld -DBUILD_SHARED_LIBS=OFF \
-    -DCMAKE_PREFIX_PATH="$out" -DCMAKE_INSTALL_PREFIX="$out" -DCMAKE_INSTALL_LIBDIR="$out/lib" "$@" >"$name.log" 2>&1
+    -DCMAKE_C_FLAGS="-O2 -g -w -fsanitize=fuzzer-no-link,address -fno-omit-frame-pointer" \
+    -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld -DBUILD_SHARED_LIBS=OFF -DCMAKE_PREFIX_PATH="$out" \
+    -DCMAKE_INSTALL_PREFIX="$out" -DCMAKE_INSTALL_LIBDIR="$out/lib" "$@" >"$name.log" 2>&1
   cmake --build "build-$name" --target install --parallel "${JOBS:-2}" >>"$name.log" 2>&1
 }
-build libjpeg-turbo -DENABLE_SHARED=0 -DWITH_SIMD=0 -DWITH_TURBOJPEG=0
-build libspng -DBUILD_EXAMPLES=OFF
-build libwebp $(for part in ANIM_UTILS CWEBP DWEBP GIF2WEBP IMG2WEBP VWEBP WEBPINFO WEBPMUX EXTRAS; do echo "-DWEBP_BUILD_$part=OFF"; done)
-build tiff $(for part in tiff-tools tiff-tests tiff-contrib tiff-docs cxx; do echo "-D$part=OFF"; done)
+without() { for part in "$@"; do echo "-D$part=OFF"; done; }
+build libjpeg-turbo $(without ENABLE_SHARED WITH_SIMD WITH_TURBOJPEG)
+build libspng $(without BUILD_EXAMPLES)
+build libwebp $(without WEBP_BUILD_ANIM_UTILS WEBP_BUILD_CWEBP WEBP_BUILD_DWEBP WEBP_BUILD_GIF2WEBP \
+  WEBP_BUILD_IMG2WEBP WEBP_BUILD_VWEBP WEBP_BUILD_WEBPINFO WEBP_BUILD_WEBPMUX WEBP_BUILD_EXTRAS)
+build tiff $(without tiff-tools tiff-tests tiff-contrib tiff-docs cxx)
 touch "$out/done"
