@@ -9,7 +9,7 @@ BENCH ?=
 FUZZ ?=
 # What the benchmarks want besides: the allocator of PyTorch's tuning guide, and a compiler for torch.compile.
 BENCH_PACKAGES := libtcmalloc-minimal4 g++
-DEBIAN_PACKAGES := python3-dev python3-venv libopenblas-dev libjpeg-dev libspng-dev libtiff-dev libwebp-dev \
+DEBIAN_PACKAGES := python3-dev python3-venv libopenblas-dev libdeflate-dev libjpeg-dev libpng-dev libtiff-dev libwebp-dev \
   pkg-config
 # Neither formatter wraps comments.
 LONG_COMMENT := ^(?=\s*(//|\# )).{121,}$$

@@ -42,14 +42,15 @@ let package = Package(
   targets: [
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
-    .systemLibrary(name: "CSPNG", pkgConfig: "spng", providers: [.apt(["libspng-dev"])]),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
     .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
     .systemLibrary(name: "CWebP", pkgConfig: "libwebpdemux", providers: [.apt(["libwebp-dev"])]),
     .systemLibrary(name: "CPython", pkgConfig: "python3", providers: [.apt(["python3-dev"])]),
 
     .target(name: "CKernels", cSettings: kernelFlags),
     .target(
-      name: "CImageCodecs", dependencies: ["CJPEG", "CSPNG", "CTIFF", "CWebP"],
+      name: "CImageCodecs", dependencies: ["CDeflate", "CJPEG", "CPNG", "CTIFF", "CWebP"],
       cSettings: [.unsafeFlags(["-O3", "-Wall", "-Wextra"])]),
     .target(name: "Compute", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: optimised),
     .target(name: "Files", dependencies: ["Compute"]),

@@ -30,26 +30,52 @@ static float LMK_NAME(clip)(float value, float highest) {
   return value < 0 ? 0 : value > highest ? highest : value;
 }
 
-// Three channels in the first three lanes of four; the fourth carries the next pixel's red and is overwritten by it.
-static void LMK_NAME(across_rgb)(const struct lmk_resampling *r, const float *row, float *output) {
-  typedef float four __attribute__((vector_size(16)));
+typedef float LMK_NAME(four) __attribute__((vector_size(16)));
+typedef float LMK_NAME(sixteen) __attribute__((vector_size(64)));
+
+static LMK_NAME(four) LMK_NAME(load_four)(const float *from) {
+  LMK_NAME(four) values;
+  memcpy(&values, from, sizeof values);
+  return values;
+}
+
+// Sixteen lanes of four times four. No function: how it would be called depends on the instruction set.
+#define LMK_SIXTEEN(a, b, c, d)                                                                  \
+  __builtin_shufflevector(                                                                    \
+      __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7),                                  \
+      __builtin_shufflevector(c, d, 0, 1, 2, 3, 4, 5, 6, 7), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+
+// Four rows at once, `stride` floats apart: three channels in the first three of four lanes of each; the fourth carries
+// the next pixel's red and is overwritten by it.
+static void LMK_NAME(across_rgb)(
+    const struct lmk_resampling *r, const float *rows, long stride, long count, float *output) {
   const struct lmk_axis *axis = &r->across;
-  const four scale = {r->scale[0], r->scale[1], r->scale[2], 0}, shift = {r->shift[0], r->shift[1], r->shift[2], 0};
+  const LMK_NAME(four) scale_one = {r->scale[0], r->scale[1], r->scale[2], 0};
+  const LMK_NAME(four) shift_one = {r->shift[0], r->shift[1], r->shift[2], 0};
+  const LMK_NAME(sixteen) scale = LMK_SIXTEEN(scale_one, scale_one, scale_one, scale_one);
+  const LMK_NAME(sixteen) shift = LMK_SIXTEEN(shift_one, shift_one, shift_one, shift_one);
+  const LMK_NAME(sixteen) lowest = {0}, highest = lowest + r->highest;
   for (long x = 0; x < axis->outputs; x++) {
     LMK_FUSES
-    const float *weights = axis->weights + x * axis->stride, *from = row + 3 * axis->first[x];
-    four sum = {0, 0, 0, 0};
+    const float *weights = axis->weights + x * axis->stride, *from = rows + 3 * axis->first[x];
+    LMK_NAME(sixteen) sum = {0};
     for (long k = 0; k < axis->count[x]; k++) {
       LMK_FUSES
-      four pixel;
-      memcpy(&pixel, from + 3 * k, sizeof pixel);
-      sum += weights[k] * pixel;
+      const float *pixel = from + 3 * k;
+      sum += weights[k] * LMK_SIXTEEN(
+          LMK_NAME(load_four)(pixel), LMK_NAME(load_four)(pixel + stride), LMK_NAME(load_four)(pixel + 2 * stride),
+          LMK_NAME(load_four)(pixel + 3 * stride));
     }
-    for (int c = 0; c < 4; c++) sum[c] = LMK_NAME(clip)(sum[c], r->highest);
-    sum = sum * scale + shift;
-    memcpy(output + 3 * x, &sum, x + 1 < axis->outputs ? 4 * sizeof(float) : 3 * sizeof(float));
+    sum = __builtin_elementwise_min(__builtin_elementwise_max(sum, lowest), highest) * scale + shift;
+    // Constant sizes are single stores.
+    for (long row = 0; row < count; row++) {
+      float *target = output + (row * axis->outputs + x) * 3;
+      if (x + 1 < axis->outputs) memcpy(target, (const float *)&sum + 4 * row, 4 * sizeof(float));
+      else memcpy(target, (const float *)&sum + 4 * row, 3 * sizeof(float));
+    }
   }
 }
+#undef LMK_SIXTEEN
 
 static void LMK_NAME(across_any)(const struct lmk_resampling *r, const float *row, float *output) {
   const struct lmk_axis *axis = &r->across;
@@ -67,20 +93,27 @@ static void LMK_NAME(across_any)(const struct lmk_resampling *r, const float *ro
   }
 }
 
-static void LMK_NAME(resample)(const struct lmk_resampling *r, float *row, float *output) {
-  const long n = r->columns * r->channels;
-  for (long y = 0; y < r->down.outputs; y++, output += r->across.outputs * r->channels) {
-    const long count = r->down.count[y], start = r->down.first[y] * r->row_stride;
-    const float *weights = r->down.weights + y * r->down.stride;
-    if (r->bytes)
-      LMK_NAME(blend_bytes)(count, n, r->bytes + start, r->row_stride, weights, row);
-    else if (r->words)
-      LMK_NAME(blend_words)(count, n, r->words + start, r->row_stride, weights, row);
-    else
-      LMK_NAME(blend_floats)(count, n, r->floats + start, r->row_stride, weights, row);
-    if (r->channels == 3)
-      LMK_NAME(across_rgb)(r, row, output);
-    else
-      LMK_NAME(across_any)(r, row, output);
+static void LMK_NAME(blend)(const struct lmk_resampling *r, long y, float *row) {
+  const long n = r->columns * r->channels, count = r->down.count[y], start = r->down.first[y] * r->row_stride;
+  const float *weights = r->down.weights + y * r->down.stride;
+  if (r->bytes)
+    LMK_NAME(blend_bytes)(count, n, r->bytes + start, r->row_stride, weights, row);
+  else if (r->words)
+    LMK_NAME(blend_words)(count, n, r->words + start, r->row_stride, weights, row);
+  else
+    LMK_NAME(blend_floats)(count, n, r->floats + start, r->row_stride, weights, row);
+}
+
+static void LMK_NAME(resample)(const struct lmk_resampling *r, float *rows, float *output) {
+  const long stride = r->columns * r->channels + 4, size = r->across.outputs * r->channels;
+  for (long y = 0; y < r->down.outputs; y += 4) {
+    const long left = r->down.outputs - y, count = left < 4 ? left : 4;
+    for (long row = 0; row < count; row++) LMK_NAME(blend)(r, y + row, rows + row * stride);
+    if (r->channels == 3) {
+      LMK_NAME(across_rgb)(r, rows, stride, count, output + y * size);
+    } else {
+      for (long row = 0; row < count; row++)
+        LMK_NAME(across_any)(r, rows + row * stride, output + (y + row) * size);
+    }
   }
 }

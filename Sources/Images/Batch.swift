@@ -41,14 +41,6 @@ public struct Batch: Sendable {
 
   /// [B, H, W, C]
   public var shape: [Int] { [indices.count, height, width, channels] }
-
-  /// Writes NaN over images that stand in the place of those asked for: a row is the image of its index, or none.
-  public func blankReplaced(of asked: [Int]) {
-    let size = height * width * channels
-    for (place, index) in asked.enumerated() where indices[place] != index {
-      (pixels.pointer + place * size).update(repeating: .nan, count: size)
-    }
-  }
 }
 
 /// Loads one image of a batch: what loaders and `loadBatch` have in common.
@@ -111,22 +103,45 @@ public func loadBatch(
   _ dataset: any ImageDataset, indices: [Int], transform: ImageTransform, seed: UInt64 = 0, epoch: Int = 0
 ) throws -> Batch {
   let loading = try ImageLoading(dataset, transform, seed: seed)
+  let pixels = try loading.pixels(max(indices.count, 1))
+  let actual = try load(loading, indices, epoch: epoch, into: pixels.pointer)
+  return loading.batch(epoch: epoch, number: 0, indices: actual, pixels)
+}
+
+/// The same, written to `output` [n, H, W, C]. Rows of images that stand in the place of those asked for, because these
+/// cannot be read, are NaN.
+///
+/// - Throws: as `loadBatch`.
+public func loadRows(
+  _ dataset: any ImageDataset, indices: [Int], transform: ImageTransform, seed: UInt64 = 0, epoch: Int = 0,
+  into output: UnsafeMutablePointer<Float>
+) throws {
+  let loading = try ImageLoading(dataset, transform, seed: seed)
+  let actual = try load(loading, indices, epoch: epoch, into: output)
+  for (place, index) in indices.enumerated() where actual[place] != index {
+    (output + place * loading.imageSize).update(repeating: .nan, count: loading.imageSize)
+  }
+}
+
+/// The indices of the images that `output` [n, H, W, C] has in the end.
+private func load(
+  _ loading: ImageLoading, _ indices: [Int], epoch: Int, into output: UnsafeMutablePointer<Float>
+) throws -> [Int] {
   guard !indices.isEmpty else { throw LoaderError.plan("a batch of no images was asked for") }
-  let pixels = try loading.pixels(indices.count)
   var actual: [Int] = []
   for first in stride(from: 0, to: indices.count, by: imagesBetweenChecks) {
     try Interruption.check()
     let part = indices[first..<min(first + imagesBetweenChecks, indices.count)]
     let results = ForkSafe([Int: Result<Int, any Error>]())
     parallel(part.count) { slot in
-      let output = pixels.pointer + (first + slot) * loading.imageSize
-      let result = Result { try loading.load(part[first + slot], epoch: epoch, into: output) }
+      let place = output + (first + slot) * loading.imageSize
+      let result = Result { try loading.load(part[first + slot], epoch: epoch, into: place) }
       results.withLock { $0[slot] = result }
     }
     let done = results.withLock { $0 }
     for slot in 0..<part.count { if let result = done[slot] { actual.append(try result.get()) } }
   }
-  return loading.batch(epoch: epoch, number: 0, indices: actual, pixels)
+  return actual
 }
 
 /// A tenth of a second's work or so.

@@ -60,8 +60,8 @@ extension ImageArrays {
     // Some after the others: the result may be all that memory can hold.
     for first in stride(from: 0, to: count, by: Self.imagesOfPart) {
       let indices = Array(first..<min(first + Self.imagesOfPart, count))
-      let batch = try loadBatch(self, indices: indices, transform: .evaluate(transform))
-      (output + first * height * width * channels).update(from: batch.pixels.pointer, count: batch.pixels.count)
+      try loadRows(
+        self, indices: indices, transform: .evaluate(transform), into: output + first * height * width * channels)
     }
   }
 

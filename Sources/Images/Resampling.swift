@@ -76,7 +76,7 @@ public struct Resampling: Sendable {
     let highest = image.element.highest
     let scale = normalization.std.map { 1 / (highest * $0) }
     let shift = zip(normalization.mean, normalization.std).map { -$0 / $1 }
-    let row = try Buffer(count: image.width * image.channels + 4, repeating: 0)
+    let rows = try Buffer(count: 4 * (image.width * image.channels + 4), repeating: 0)
     withAxis(view.down) { down in
       withAxis(view.across) { across in
         scale.withUnsafeBufferPointer { scale in
@@ -95,7 +95,7 @@ public struct Resampling: Sendable {
             arguments.highest = highest
             arguments.scale = scale.baseAddress
             arguments.shift = shift.baseAddress
-            lmk_resample(&arguments, row.pointer, output)
+            lmk_resample(&arguments, rows.pointer, output)
           }
         }
       }

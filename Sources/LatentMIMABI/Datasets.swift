@@ -110,11 +110,9 @@ private func skipped(_ dataset: any ImageDataset) -> JSONValue {
   attempt {
     let training = try trainingConfiguration(trainingOptions)
     let augmentation = try training.augmentation(for: modelConfiguration(modelOptions))
-    let asked = try integers(indices, count, "indices")
-    let batch = try loadBatch(
-      dataset(handle), indices: asked, transform: .train(augmentation), seed: UInt64(training.seed), epoch: Int(epoch))
-    batch.blankReplaced(of: asked)
-    try write(batch.pixels.values, crops, "crops")
+    try loadRows(
+      dataset(handle), indices: integers(indices, count, "indices"), transform: .train(augmentation),
+      seed: UInt64(training.seed), epoch: Int(epoch), into: given(crops, "crops"))
   }
 }
 
@@ -126,9 +124,8 @@ private func skipped(_ dataset: any ImageDataset) -> JSONValue {
     let dataset = try dataset(handle)
     let framing = try frame(shortSide: Int(resize), height: Int(height), width: Int(width))
     let transform = try EvaluationTransform(framing, normalization: .none(channels: dataset.channels))
-    let asked = try integers(indices, count, "indices")
-    let batch = try loadBatch(dataset, indices: asked, transform: .evaluate(transform))
-    batch.blankReplaced(of: asked)
-    try write(batch.pixels.values, images, "images")
+    try loadRows(
+      dataset, indices: integers(indices, count, "indices"), transform: .evaluate(transform),
+      into: given(images, "images"))
   }
 }

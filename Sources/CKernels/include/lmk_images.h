@@ -25,7 +25,8 @@ struct lmk_resampling {
   float highest;               // results are clipped to 0 ... highest
   const float *scale, *shift;  // [channels], applied after clipping
 };
-/// output [down.outputs, across.outputs, channels]; row is scratch for columns · channels + 4 floats.
-void lmk_resample(const struct lmk_resampling *resampling, float *row, float *output);
+/// output [down.outputs, across.outputs, channels]; rows is scratch for
+/// 4 · (columns · channels + 4) floats, all finite.
+void lmk_resample(const struct lmk_resampling *resampling, float *rows, float *output);
 
 #endif

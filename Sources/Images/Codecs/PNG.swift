@@ -1,7 +1,7 @@
 import CImageCodecs
 
 extension ImageCodec {
-  /// PNG by libspng to uint8 or uint16: grey, grey and alpha, RGB or RGBA, as it is stored. Palettes become RGB, a
+  /// PNG by libpng to uint8 or uint16: grey, grey and alpha, RGB or RGBA, as it is stored. Palettes become RGB, a
   /// transparent colour becomes alpha, 1, 2 and 4 bits become 8. Gamma and colour profiles are not applied.
   static let png = ImageCodec(
     name: "PNG", endings: ["png"], signatures: [[0x89] + text("PNG\r\n") + [0x1A, 0x0A]],
