@@ -23,7 +23,7 @@ build_c() {
   clang -O2 -g -Wall -Wextra -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -fuse-ld=lld \
     -I"$libraries/include" -I"$root/Sources/CImageCodecs/include" -DCODEC="$codec" "$@" \
     "$here/fuzz_codec.c" "$root/Sources/CImageCodecs/$codec.c" -o "$out/fuzz_$codec" -L"$libraries/lib" \
-    -Wl,--start-group -ltiff -lspng_static -lwebpdemux -lwebp -ljpeg -Wl,--end-group \
+    -Wl,--start-group -ltiff -lpng16 -lwebpdemux -lwebp -ljpeg -Wl,--end-group \
     -lz -llzma -lzstd -ldeflate -ljbig -lLerc -lm
 }
 

@@ -184,11 +184,25 @@ static uint32_t big_endian(const uint8_t *bytes) {
   return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
+// A zlib stream with a wrong sum is refused at its end.
+static void mend_stream(uint8_t *content, size_t size) {
+  static uint8_t inflated[1 << 16];
+  if (size < 6) return;
+  z_stream stream = {.next_in = content + 2, .avail_in = (uInt)size - 2, .next_out = inflated, .avail_out = 1 << 16};
+  if (inflateInit2(&stream, -15) != Z_OK) return;
+  if (inflate(&stream, Z_FINISH) == Z_STREAM_END && stream.avail_in >= 4) {
+    uint32_t sum = (uint32_t)adler32(1, inflated, (uInt)stream.total_out);
+    for (int i = 0; i < 4; i++) stream.next_in[i] = (uint8_t)(sum >> (24 - 8 * i));
+  }
+  inflateEnd(&stream);
+}
+
 // Chunks of PNG with a wrong sum are refused before their content is looked at: most inputs get right ones.
 static void mend_checksums(uint8_t *bytes, size_t count) {
   for (size_t place = 8; place + 12 <= count;) {
     size_t length = big_endian(bytes + place);
     if (length > count - place - 12) return;
+    if (memcmp(bytes + place + 4, "IDAT", 4) == 0) mend_stream(bytes + place + 8, length);
     uint32_t sum = (uint32_t)crc32(0, bytes + place + 4, (uInt)length + 4);
     for (int i = 0; i < 4; i++) bytes[place + 8 + length + (size_t)i] = (uint8_t)(sum >> (24 - 8 * i));
     place += length + 12;
