@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 DATA ?=
 OUT ?= runs/demo
 BENCH ?=
+FUZZ ?=
 # What the benchmarks want besides: the allocator of PyTorch's tuning guide, and a compiler for torch.compile.
 BENCH_PACKAGES := libtcmalloc-minimal4 g++
 DEBIAN_PACKAGES := python3-dev python3-venv libopenblas-dev libdeflate-dev libjpeg-dev libpng-dev libtiff-dev libwebp-dev \
@@ -15,7 +16,7 @@ LONG_COMMENT := ^(?=\s*(//|\# )).{121,}$$
 COMMENTED := Package.swift Sources Tests examples python
 SOURCES := $(shell find Sources -type f) Package.swift pyproject.toml hatch_build.py
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-swift test-python bench lint format packages clean
+.PHONY: help demo test test-swift test-python bench fuzz lint format packages clean
 
 help:
 	@echo "make demo               train on real photographs, print accuracies, leave pictures in $(OUT)"
@@ -23,6 +24,8 @@ help:
 	@echo "make test               all tests, Swift and Python"
 	@echo "make bench              compare with PyTorch, ONNX Runtime, OpenVINO; writes docs/performance.md's tables (an hour or more);"
 	@echo "                        BENCH='--rows features --quick' and the like choose what is run"
+	@echo "make fuzz               millions of changed image files through each decoder (an hour or more); FUZZ='png tiff' and RUNS=100000"
+	@echo "                        choose which and how many; docs/reliability.md"
 	@echo "make lint, make format  check or apply the format of Swift and Python sources"
 
 demo: $(BIN)/.installed
@@ -41,6 +44,10 @@ test-python: $(BIN)/.installed-test
 bench: DEBIAN_PACKAGES += $(BENCH_PACKAGES)
 bench: $(BIN)/.installed packages
 	$(BIN)/python python/benchmarks/run.py --write-docs --json runs/bench.json $(BENCH)
+
+fuzz: DEBIAN_PACKAGES += cmake dpkg-dev
+fuzz: packages
+	Tests/Fuzzing/fuzz.sh $(FUZZ)
 
 lint: $(BIN)/.installed-test
 	swift format lint --strict --recursive Package.swift Sources Tests examples/swift

@@ -86,3 +86,12 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// What `make fuzz` builds; it does not link without libFuzzer.
+if Context.environment["LATENTMIM_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "FuzzImages", dependencies: ["Images"], path: "Tests/Fuzzing/Swift",
+      swiftSettings: [.unsafeFlags(["-parse-as-library", "-sanitize=fuzzer"])],
+      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]))
+}

@@ -8,9 +8,12 @@
 
 #include "pixels.h"
 
-// Scans after which a progressive file is taken for an attack on the reader's time (libjpeg-turbo's own fuzzers'
-// limit).
-enum { most_scans = 500 };
+// A scan of nearly no bytes may go over all pixels. Files have 10 scans, hardly ever more than 100; more than 500 are
+// taken for an attack on the reader's time (the limit of libjpeg-turbo's own fuzzers), and fewer in large pictures.
+static int most_scans(const struct jpeg_decompress_struct *jpeg) {
+  double scans = 0x1p31 / ((double)jpeg->image_width * jpeg->image_height);
+  return scans > 500 ? 500 : scans < 24 ? 24 : (int)scans;
+}
 
 struct decoder {
   struct jpeg_decompress_struct jpeg;
@@ -51,9 +54,10 @@ static void warn(j_common_ptr jpeg, int level) {
 
 static void limit_scans(j_common_ptr jpeg) {
   struct decoder *decoder = decoder_of(jpeg);
-  if (decoder->jpeg.input_scan_number <= most_scans) return;
+  int most = most_scans(&decoder->jpeg);
+  if (decoder->jpeg.input_scan_number <= most) return;
   decoder->status = LMC_DAMAGED;
-  snprintf(decoder->message, LMC_MESSAGE, "more than %d scans", most_scans);
+  snprintf(decoder->message, LMC_MESSAGE, "more than %d scans of its size", most);
   longjmp(decoder->trap, 1);
 }
 
@@ -80,15 +84,30 @@ static J_COLOR_SPACE decoded_colors(const struct jpeg_decompress_struct *jpeg) {
   return is_cmyk(jpeg) ? JCS_CMYK : JCS_RGB;
 }
 
-// Columns beside the region's that upsampled chroma looks at, and more: the decoder takes whole blocks.
-enum { columns_beside = 32 };
+// Columns beside the region's that upsampled chroma looks at, and more: the decoder takes whole blocks. Where scans of
+// a progressive file are missing, it smooths over two blocks to either side.
+static long columns_beside(const struct jpeg_decompress_struct *jpeg) {
+  return jpeg->progressive_mode ? 3 * DCTSIZE * jpeg->max_h_samp_factor : 32;
+}
+
+// Leaving columns out goes wrong in libjpeg-turbo 2.1 where a component is scaled less than the others while it is
+// transformed and has to be spread along the row all the same: half of it is never written.
+static int can_crop_columns(const struct jpeg_decompress_struct *jpeg) {
+  for (int c = 0; c < jpeg->num_components; c++) {
+    const jpeg_component_info *component = &jpeg->comp_info[c];
+    int is_spread = component->h_samp_factor * component->DCT_scaled_size !=
+                    jpeg->max_h_samp_factor * jpeg->min_DCT_scaled_size;
+    if (is_spread && component->DCT_scaled_size != jpeg->min_DCT_scaled_size) return 0;
+  }
+  return 1;
+}
 
 // The decoder is told to leave out columns that the region does not need. Gives the first of those it decodes.
 static long crop_columns(struct jpeg_decompress_struct *jpeg, struct lmc_region region) {
-  long left = region.left > columns_beside ? region.left - columns_beside : 0;
-  long right = region.left + region.width + columns_beside;
+  long beside = columns_beside(jpeg), left = region.left > beside ? region.left - beside : 0;
+  long right = region.left + region.width + beside;
   if (right > (long)jpeg->output_width) right = jpeg->output_width;
-  if (left == 0 && right == (long)jpeg->output_width) return 0;
+  if ((left == 0 && right == (long)jpeg->output_width) || !can_crop_columns(jpeg)) return 0;
   JDIMENSION first = (JDIMENSION)left, width = (JDIMENSION)(right - left);
   jpeg_crop_scanline(jpeg, &first, &width);
   return first;

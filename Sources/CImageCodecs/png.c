@@ -134,8 +134,8 @@ static void read_bytes(png_structp png, png_bytep target, size_t count) {
   decoder->count -= count;
 }
 
-// Reads all chunks before the pixels. Chunks such as colour profiles and texts may take a part of the memory that
-// decoding may.
+// Reads all chunks before the pixels. Colour profiles, texts and the like are skipped: libpng would inflate each of a
+// thousand to as much as a chunk may take.
 static void open_decoder(struct decoder *decoder, int is_checked) {
   decoder->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, decoder, fail, ignore);
   decoder->info = decoder->png ? png_create_info_struct(decoder->png) : NULL;
@@ -146,7 +146,7 @@ static void open_decoder(struct decoder *decoder, int is_checked) {
   png_set_user_limits(decoder->png, 0x7FFFFFFF, 0x7FFFFFFF);
   png_set_chunk_malloc_max(decoder->png, LMC_MOST_MEMORY / 8);
   png_set_read_fn(decoder->png, decoder, read_bytes);
-  png_set_keep_unknown_chunks(decoder->png, PNG_HANDLE_CHUNK_NEVER, NULL, 0);
+  png_set_keep_unknown_chunks(decoder->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
   if (is_checked) {
     png_set_crc_action(decoder->png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
     png_set_option(decoder->png, PNG_IGNORE_ADLER32, PNG_OPTION_ON);

@@ -86,6 +86,8 @@ struct description {
   uint16_t samples, bits, format, photometric, compression;
   // Stored plane by plane.
   int is_planar;
+  // LMC_NO_ALPHA, LMC_ALPHA or LMC_PREMULTIPLIED_ALPHA.
+  int alpha;
   // By libtiff's own conversion to RGBA: YCbCr that no JPEG decoder converts.
   int is_converted;
   // Red, green and blue of a palette, 65535 the lightest.
@@ -106,6 +108,9 @@ static const char *color_name(uint16_t photometric) {
 }
 
 static int check_compression(const struct description *tiff, char *message) {
+  // libjbig takes the memory that the data ask for and ends the process where there is none.
+  if (tiff->compression == COMPRESSION_JBIG)
+    return damaged(message, "its compression is JBIG, which is not read: its decoder knows no limit of memory");
   if (TIFFIsCODECConfigured(tiff->compression)) return LMC_OK;
   if (tiff->compression == COMPRESSION_JP2000 || (tiff->compression >= 33003 && tiff->compression <= 33005))
     return damaged(message, "its compression is JPEG 2000, which is not read inside TIFF");
@@ -142,6 +147,15 @@ static int check_colors(const struct description *tiff, char *message) {
   }
 }
 
+static int alpha_kind(TIFF *file, const struct description *tiff) {
+  uint16_t count = 0, *kinds = NULL;
+  int colors = tiff->photometric == PHOTOMETRIC_RGB ? 3 : 1;
+  if (tiff->samples != colors + 1 || !TIFFGetField(file, TIFFTAG_EXTRASAMPLES, &count, &kinds) || count != 1)
+    return LMC_NO_ALPHA;
+  if (kinds[0] == EXTRASAMPLE_ASSOCALPHA) return LMC_PREMULTIPLIED_ALPHA;
+  return kinds[0] == EXTRASAMPLE_UNASSALPHA ? LMC_ALPHA : LMC_NO_ALPHA;
+}
+
 static int describe(TIFF *file, struct description *tiff, char *message) {
   uint16_t planes = PLANARCONFIG_CONTIG;
   memset(tiff, 0, sizeof *tiff);
@@ -157,6 +171,7 @@ static int describe(TIFF *file, struct description *tiff, char *message) {
   if (tiff->photometric == PHOTOMETRIC_PALETTE && tiff->bits <= 16)
     TIFFGetField(file, TIFFTAG_COLORMAP, &tiff->palette[0], &tiff->palette[1], &tiff->palette[2]);
   tiff->is_planar = planes == PLANARCONFIG_SEPARATE && tiff->samples > 1;
+  tiff->alpha = alpha_kind(file, tiff);
   tiff->is_tiled = TIFFIsTiled(file);
   if (tiff->is_tiled) {
     TIFFGetField(file, TIFFTAG_TILEWIDTH, &tiff->block_width);
@@ -179,15 +194,6 @@ static int describe(TIFF *file, struct description *tiff, char *message) {
   return status;
 }
 
-static int alpha_kind(TIFF *file, const struct description *tiff) {
-  uint16_t count = 0, *kinds = NULL;
-  int colors = tiff->photometric == PHOTOMETRIC_RGB ? 3 : 1;
-  if (tiff->samples != colors + 1 || !TIFFGetField(file, TIFFTAG_EXTRASAMPLES, &count, &kinds) || count != 1)
-    return LMC_NO_ALPHA;
-  if (kinds[0] == EXTRASAMPLE_ASSOCALPHA) return LMC_PREMULTIPLIED_ALPHA;
-  return kinds[0] == EXTRASAMPLE_UNASSALPHA ? LMC_ALPHA : LMC_NO_ALPHA;
-}
-
 static void fill_header(TIFF *file, const struct description *tiff, struct lmc_header *header) {
   uint16_t orientation = ORIENTATION_TOPLEFT;
   TIFFGetFieldDefaulted(file, TIFFTAG_ORIENTATION, &orientation);
@@ -206,7 +212,7 @@ static void fill_header(TIFF *file, const struct description *tiff, struct lmc_h
       if (tiff->is_converted) header->type = LMC_UINT8;
       header->channels = 3;
       break;
-    default: header->alpha = alpha_kind(file, tiff);
+    default: header->alpha = tiff->alpha;
   }
 }
 
@@ -245,12 +251,16 @@ static float real(const uint8_t *row, size_t index, unsigned bits) {
   return ((const float *)(const void *)row)[index];
 }
 
+// Whether a channel's 0 is white.
+static int is_inverted(const struct description *tiff, size_t channel) {
+  return tiff->photometric == PHOTOMETRIC_MINISWHITE && (tiff->alpha == LMC_NO_ALPHA || channel + 1 < tiff->samples);
+}
+
 // One number a pixel: `from` is the first one's index in the row, `step` the distance to the next pixel's.
 static void unpack(
-    const struct description *tiff, const uint8_t *row, size_t from, size_t step, long count, int type, void *target,
-    size_t target_step) {
+    const struct description *tiff, const uint8_t *row, size_t from, size_t step, long count, int is_inverted, int type,
+    void *target, size_t target_step) {
   unsigned highest = (1u << (tiff->bits & 31)) - 1, wanted = type == LMC_UINT16 ? 65535 : 255;
-  int is_inverted = tiff->photometric == PHOTOMETRIC_MINISWHITE;
   for (long x = 0; x < count; x++, from += step) {
     if (type == LMC_FLOAT32) {
       float value = real(row, from, tiff->bits);
@@ -272,11 +282,21 @@ static void look_up(const struct description *tiff, const uint8_t *row, size_t f
   }
 }
 
-static void mix_inks(const uint8_t *row, size_t from, size_t step, long count, uint8_t *rgb) {
+static void mix_inks(const uint8_t *row, size_t from, long count, uint8_t *rgb) {
   for (long x = 0; x < count; x++, rgb += 3) {
-    const uint8_t *ink = row + (from + (size_t)x) * step;
+    const uint8_t *ink = row + (from + (size_t)x) * 4;
     const uint8_t light[4] = {255 - ink[0], 255 - ink[1], 255 - ink[2], 255 - ink[3]};
     light_to_rgb(light, rgb);
+  }
+}
+
+// The same, ink by ink, black the last: until then `rgb` holds what the others let through.
+static void mix_plane(const uint8_t *row, size_t from, long count, int plane, uint8_t *rgb) {
+  for (long x = 0; x < count; x++, rgb += 3) {
+    uint8_t passes = 255 - row[from + (size_t)x];
+    const uint8_t light[4] = {rgb[0], rgb[1], rgb[2], passes};
+    if (plane < 3) rgb[plane] = passes;
+    else light_to_rgb(light, rgb);
   }
 }
 
@@ -312,7 +332,8 @@ static void place_row(
   if (tiff->photometric == PHOTOMETRIC_PALETTE) {
     look_up(tiff, row, (size_t)from, count, target);
   } else if (tiff->photometric == PHOTOMETRIC_SEPARATED) {
-    mix_inks(row, (size_t)from, samples, count, target);
+    if (tiff->is_planar) mix_plane(row, (size_t)from, count, plane, target);
+    else mix_inks(row, (size_t)from, count, target);
   } else if (is_stored_as_wanted(tiff, header)) {
     memcpy(target, row + (size_t)from * pixel_size(header), (size_t)count * pixel_size(header));
   } else {
@@ -320,7 +341,7 @@ static void place_row(
       size_t channel = tiff->is_planar ? (size_t)plane : sample;
       if (channel >= (size_t)header->channels) continue;
       unpack(
-          tiff, row, (size_t)from * samples + sample, samples, count, header->type,
+          tiff, row, (size_t)from * samples + sample, samples, count, is_inverted(tiff, channel), header->type,
           target + channel * type_size(header->type), (size_t)header->channels);
     }
   }
@@ -357,13 +378,28 @@ static int read_blocks(
   return 1;
 }
 
+// A few bytes can be decoded to many, and again for each block that points at them: what the blocks hold in all is
+// bounded by what the picture holds. Tiles reach beyond its edges.
+static int check_blocks(
+    TIFF *file, const struct description *tiff, const struct lmc_header *header, struct source *source) {
+  double pixels = (double)tiff->width * tiff->height, stored = pixels * tiff->samples * tiff->bits / 8;
+  double size = (double)(tiff->is_tiled ? TIFFTileSize(file) : TIFFStripSize(file));
+  double blocks = tiff->is_tiled ? TIFFNumberOfTiles(file) : TIFFNumberOfStrips(file);
+  // libtiff's conversion holds all planes' blocks and the picture as RGBA.
+  double taken = tiff->is_converted ? size * (tiff->is_planar ? tiff->samples : 1) + 4 * pixels : size;
+  if (source->has_failed) return LMC_DAMAGED;
+  if (size <= 0 || size * blocks > LMC_MOST_MEMORY / 4 + 4 * stored)
+    return damaged(source->message, "its tiles or strips are larger than the picture");
+  if (taken > LMC_MOST_MEMORY + pixels * (double)pixel_size(header))
+    return damaged(
+        source->message, "decoding it takes more memory than its pixels and %d MiB beside them", LMC_MOST_MEMORY >> 20);
+  return LMC_OK;
+}
+
 static int read_samples(
     TIFF *file, const struct description *tiff, const struct lmc_header *header, struct lmc_region region,
     void *pixels, struct source *source) {
   tmsize_t size = tiff->is_tiled ? TIFFTileSize(file) : TIFFStripSize(file);
-  double most = (double)LMC_MOST_MEMORY + (double)tiff->width * tiff->height * tiff->samples * tiff->bits / 8;
-  if (size <= 0 || (double)size > most)
-    return source->has_failed ? LMC_DAMAGED : damaged(source->message, "its tiles or strips are larger than the picture");
   uint8_t *block = malloc((size_t)size);
   if (block == NULL) return LMC_NO_MEMORY;
   int is_read = read_blocks(file, tiff, header, region, block, size, pixels);
@@ -421,9 +457,11 @@ int lmc_tiff_decode(
     source.has_failed = 0;
     source.is_strict = tiff.compression == COMPRESSION_JPEG || tiff.compression == COMPRESSION_OJPEG ||
                        (tiff.compression >= COMPRESSION_CCITTRLE && tiff.compression <= COMPRESSION_CCITTFAX4);
+    status = check_blocks(file, &tiff, header, &source);
+  }
+  if (status == LMC_OK)
     status = tiff.is_converted ? read_converted(file, header, region, pixels, &source)
                                : read_samples(file, &tiff, header, region, pixels, &source);
-  }
   TIFFClose(file);
   return status;
 }

@@ -13,11 +13,17 @@ private struct NPYFile {
   private let isSwapped: Bool
   private let rows: StoredRows
 
+  /// Bytes. NumPy's limit; an array of numbers has 128.
+  private static let longestHeader = 10000
+
   init(_ file: [UInt8]) throws {
     let numbers = ByteReader(bytes: file[...], isLittleEndian: true)
     let sizeBytes = file.count > 6 && file[6] == 1 ? 2 : 4
     guard let length = numbers.number(at: 8, bytes: sizeBytes), length <= file.count - 8 - sizeBytes else {
       throw damaged("its header is cut short")
+    }
+    guard length <= Self.longestHeader else {
+      throw damaged("its header has \(length) bytes, wanted at most \(Self.longestHeader), as NumPy reads")
     }
     let start = 8 + sizeBytes + length
     let fields = String(decoding: file[(8 + sizeBytes)..<start], as: UTF8.self)
