@@ -165,3 +165,23 @@ def test_fast_decoding_is_near_and_resumes_the_same(tmp_path: Path) -> None:
         np.testing.assert_array_equal(*crops[fast])
     difference = np.abs(crops[True][0] - crops[False][0])
     assert 0 < difference.mean() < 0.1
+
+
+def test_channel_statistics_of_many_pixels(tmp_path: Path) -> None:
+    # A mean over channels-last float32 in NumPy stops growing: 0.334 instead of 0.5.
+    half = np.broadcast_to(np.float32(0.5), (1000, 224, 224, 3))
+    mean, std = lm.data.channel_statistics(half, progress=False)
+    np.testing.assert_allclose(mean, 0.5, atol=1e-6)
+    np.testing.assert_allclose(std, 0, atol=1e-6)
+    values = bands(5)
+    found = lm.data.channel_statistics(values, progress=False)
+    np.testing.assert_allclose(found.mean, (values / 65535).mean((0, 1, 2)), atol=1e-12)
+    np.testing.assert_allclose(found.std, (values / 65535).std((0, 1, 2)), atol=1e-12)
+    for number, size in enumerate([(9, 11), (30, 4)]):
+        Image.fromarray(picture(*size, number)).save(tmp_path / f"{number}.png")
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    pixels = np.concatenate([picture(9, 11, 0).reshape(-1, 3), picture(30, 4, 1).reshape(-1, 3)]) / 255
+    folder = lm.ImageFolder(tmp_path, on_error="skip")
+    np.testing.assert_allclose(lm.data.channel_statistics(folder, progress=False).mean, pixels.mean(0), atol=1e-12)
+    with pytest.raises(ValueError, match="bad"):
+        lm.data.channel_statistics(tmp_path, progress=False)

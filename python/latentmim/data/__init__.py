@@ -8,10 +8,12 @@ from latentmim.data.images import formats, load_image, resize
 from latentmim.data.named import load
 from latentmim.data.opening import as_dataset, few_shot
 from latentmim.data.packing import PackReport, pack
+from latentmim.data.statistics import ChannelStatistics, channel_statistics
 from latentmim.data.tables import coop_split, from_csv
 
 __all__ = [
     "Arrays",
+    "ChannelStatistics",
     "Dataset",
     "ImageFolder",
     "ImageList",
@@ -19,6 +21,7 @@ __all__ = [
     "Packed",
     "Subset",
     "as_dataset",
+    "channel_statistics",
     "coop_split",
     "few_shot",
     "formats",
