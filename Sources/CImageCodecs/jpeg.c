@@ -29,9 +29,10 @@ static struct decoder *decoder_of(j_common_ptr jpeg) { return (struct decoder *)
 static _Noreturn void fail(j_common_ptr jpeg) {
   struct decoder *decoder = decoder_of(jpeg);
   decoder->status = jpeg->err->msg_code == JERR_OUT_OF_MEMORY ? LMC_NO_MEMORY : LMC_DAMAGED;
-  // What libjpeg says where max_memory_to_use is reached: it would go on in a file, if it had one.
+  // libjpeg's error beyond max_memory_to_use, where it would otherwise go on in a temporary file.
   if (jpeg->err->msg_code == JERR_NO_BACKING_STORE) {
-    snprintf(decoder->message, LMC_MESSAGE, "its scans need more than %d MiB to be put together", LMC_MOST_MEMORY >> 20);
+    snprintf(
+        decoder->message, LMC_MESSAGE, "its scans need more than %d MiB to be put together", LMC_MOST_MEMORY >> 20);
   } else {
     jpeg->err->format_message(jpeg, decoder->message);
   }

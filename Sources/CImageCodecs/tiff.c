@@ -125,7 +125,8 @@ static int check_samples(const struct description *tiff, char *message) {
     return damaged(message, "its numbers are %s, wanted unsigned integers or floats",
         tiff->format == SAMPLEFORMAT_INT ? "signed integers" : "complex");
   if (is_float ? tiff->bits != 16 && tiff->bits != 32 && tiff->bits != 64 : tiff->bits < 1 || tiff->bits > 16)
-    return damaged(message, "its numbers have %d bits, wanted integers of 1 to 16 or floats of 16, 32 or 64", tiff->bits);
+    return damaged(
+        message, "its numbers have %d bits, wanted integers of 1 to 16 or floats of 16, 32 or 64", tiff->bits);
   return LMC_OK;
 }
 

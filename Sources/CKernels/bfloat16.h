@@ -1,5 +1,5 @@
-// Reading and writing numbers of either type inside loops. Included once per instruction set. The type is a constant
-// where these are inlined: one loop per type comes out.
+// Loads and stores of either element type inside loops. Included once per instruction set. The type is a compile-time
+// constant where these are inlined, so each type gets its own loop.
 static inline __attribute__((unused, always_inline)) float LMK_NAME(get)(const void *x, long i, int type) {
   if (type == LMK_FLOAT32) return ((const float *)x)[i];
   const uint32_t bits = (uint32_t)((const uint16_t *)x)[i] << 16;
@@ -8,8 +8,7 @@ static inline __attribute__((unused, always_inline)) float LMK_NAME(get)(const v
   return value;
 }
 
-// To nearest, ties to even; not-a-numbers stay so. (The processor's own instruction takes numbers below the smallest
-// normal one for zero.)
+// Rounds to nearest, ties to even; NaN stays NaN. (The AVX-512 instruction flushes denormals to zero.)
 static inline __attribute__((unused, always_inline)) void LMK_NAME(put)(void *y, long i, int type, float value) {
   if (type == LMK_FLOAT32) {
     ((float *)y)[i] = value;

@@ -1,4 +1,4 @@
-// Draws `first` … first + LMK_DROPOUT_DRAWS - 1 of a stream (Philox4x32-10): words[k][i] is word k of draw first + i.
+// Draws first ..< first + LMK_DROPOUT_DRAWS of a stream (Philox4x32-10): words[k][i] is word k of draw first + i.
 static void LMK_NAME(draws)(
     const struct lmk_stream *stream, uint32_t first, uint32_t words[restrict 4][LMK_DROPOUT_DRAWS]) {
   for (uint32_t i = 0; i < LMK_DROPOUT_DRAWS; i++) {

@@ -1,10 +1,10 @@
-// GELU, x·Φ(x), and its slope Φ(x) + x·φ(x): as exact as float32 allows, or as bfloat16 wants it at half the cost.
-// Included once per instruction set, behind vector_math.h.
+// GELU, x·Φ(x), and its derivative Φ(x) + x·φ(x). For float32 to its full precision; for bfloat16 with approximations
+// (rough_…) that cost half as much. Included once per instruction set, after vector_math.h.
 struct LMK_NAME(gelu_both) {
   float value, slope;
 };
 
-// 2^x for x <= 126, relative error below 8e-5; -126 stands for what lies below. The polynomial is a minimax fit.
+// 2^x for x <= 126, relative error below 8e-5; x is clamped to at least -126. The polynomial is a minimax fit.
 static inline __attribute__((unused, always_inline)) float LMK_NAME(rough_power_of_two)(float x) {
   LMK_FUSES
   const float clamped = x < -126.0f ? -126.0f : x;
@@ -23,8 +23,8 @@ static inline __attribute__((unused, always_inline)) float LMK_NAME(rough_power_
   return p;
 }
 
-// 1/Φ(x) = 1 + exp(-x·q(x²)) for x >= -25, relative error below 2^-12 where Φ(x) is not below 1e-6. q: a minimax fit of
-// ln(Φ/(1 - Φ))/x for |x| <= 6, times log2(e).
+// 1/Φ(x) = 1 + 2^(-x·q(x²)) for x >= -25, relative error below 2^-12 where Φ(x) >= 1e-6. q is a minimax fit of
+// log2(Φ/(1 - Φ))/x for |x| <= 6.
 static inline __attribute__((unused, always_inline)) float LMK_NAME(rough_inverse_below)(float x) {
   LMK_FUSES
   const float square = x * x;
@@ -38,8 +38,10 @@ static inline __attribute__((unused, always_inline)) float LMK_NAME(rough_invers
   return 1.0f + LMK_NAME(rough_power_of_two)(-x * q);
 }
 
-// Where GELU is computed from: it and its slope are zero below.
-static inline __attribute__((unused, always_inline)) float LMK_NAME(rough_argument)(float x) { return x < -25.0f ? -25.0f : x; }
+// Clamps to -25, below which GELU and its derivative round to zero.
+static inline __attribute__((unused, always_inline)) float LMK_NAME(rough_argument)(float x) {
+  return x < -25.0f ? -25.0f : x;
+}
 
 static inline __attribute__((unused, always_inline)) float LMK_NAME(rough_density)(float x) {
   LMK_FUSES

@@ -4,7 +4,7 @@
 
 static _Atomic int best = -1, chosen = -1, product = -1;
 
-// What is at a place, found out at first use.
+// Returns the cached value, calling `find` at first use.
 static int remembered(_Atomic int *place, int (*find)(void)) {
   int value = atomic_load_explicit(place, memory_order_relaxed);
   if (value < 0) {
@@ -19,8 +19,8 @@ static int remembered(_Atomic int *place, int (*find)(void)) {
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// Whether the processor has AMX and the system lets this process use it: Linux wants to be asked, because the unit's
-// registers make every thread's saved state larger.
+// Whether the processor has AMX and the kernel permits this process to use it. Linux requires the request, because the
+// tile registers enlarge the context saved for every thread.
 static int has_amx(void) {
 #if defined(__linux__)
   enum { request_permission = 0x1023, tile_data = 18, bit_tile = 1 << 24, bit_bfloat16 = 1 << 22 };

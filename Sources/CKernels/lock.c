@@ -1,5 +1,5 @@
-// Locks that know their process. A forked child keeps one thread of its parent's: a lock that another one held at the
-// fork would never be given back. Such a lock names the parent as its owner, so the child takes it over.
+// Locks that survive fork. Only the forking thread exists in the child: a lock that another thread held would stay
+// locked for ever. The lock word names the owning process, so a child recognises its parent's lock and takes it over.
 #define _GNU_SOURCE
 #include <linux/futex.h>
 #include <pthread.h>
@@ -8,18 +8,18 @@
 
 #include "CKernels.h"
 
-// Counted along a line of forks: no ancestor has the number of its descendant.
+// Incremented in each forked child: a process and its ancestors have different numbers.
 static uint32_t process = 1;
 
-// Where Swift's runtime remembers the number of a thread for its own locks (of generic types and of globals' first
-// use). The thread that forks keeps its parent's number in the child: threads that wait for a lock it holds would wait
-// for a thread that is not theirs. A weak definition: linked with the static runtime it is the runtime's own variable,
-// elsewhere nobody's.
-__attribute__((weak)) _Thread_local pid_t runtime_thread __asm__("_ZZN5swift14threading_impl5linux13ulock_get_tidEvE3tid");
+// The Swift runtime's cached thread id, which its own locks (for generic metadata and lazy globals) store as owner.
+// After a fork the cache still holds the parent's id, and other threads of the child would wait for a thread of another
+// process. The definition is weak: linked with the static runtime it is the runtime's own variable, else unused.
+__attribute__((weak)) _Thread_local pid_t runtime_thread
+    __asm__("_ZZN5swift14threading_impl5linux13ulock_get_tidEvE3tid");
 
 static void enter_child(void) {
   __atomic_fetch_add(&process, 1, __ATOMIC_RELAXED);
-  runtime_thread = 0;  // asked for again
+  runtime_thread = 0;  // the runtime asks the system again
 }
 
 __attribute__((constructor)) static void watch_forks(void) { pthread_atfork(NULL, NULL, enter_child); }
@@ -30,7 +30,7 @@ static int replace(struct lmk_lock *lock, uint32_t *word, uint32_t with) {
   return __atomic_compare_exchange_n(&lock->word, word, with, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
-// The word is 0 while nobody holds the lock, else twice its owner's process number, plus 1 while somebody may wait.
+// The word is 0 while unlocked, else twice the owner's process number, plus 1 if other threads may be waiting.
 int lmk_lock(struct lmk_lock *lock) {
   uint32_t mine = 2 * lmk_process_number(), word = 0;
   if (replace(lock, &word, mine)) return 1;

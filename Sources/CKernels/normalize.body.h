@@ -13,7 +13,7 @@ static void LMK_NAME(normalize)(
   }
 }
 
-// dx = (dy - y (y·dy)) / norm; where the norm was raised to 1e-12 it is a constant and dx = dy / 1e-12.
+// dx = (dy - y (y·dy)) / norm. A norm clamped to 1e-12 is a constant: dx = dy / 1e-12.
 static void LMK_NAME(normalize_gradient)(
     long rows, long width, const float *restrict y, const float *restrict norms, const float *restrict dy,
     float *restrict dx) {
@@ -33,11 +33,10 @@ static void LMK_NAME(normalize_gradient)(
   }
 }
 
-// Columns treated together, so that their sums stay in registers or L1.
+// Columns per block, so that their sums stay in registers or L1.
 enum { LMK_NAME(columns_together) = 64 };
 
-// Down the rows of each column: y = (x - mean) / (std + epsilon), std over rows - 1. rstd is 1 / (std + epsilon).
-// Sums are double: an error of the mean is the same in every row and would add up in whatever is summed over them.
+// Sums are double: a rounding error of the mean is the same in every row and would accumulate in later sums over rows.
 static void LMK_NAME(standardize)(
     long rows, long width, const float *restrict x, float epsilon, float *restrict y, float *restrict rstd) {
   for (long first = 0; first < width; first += LMK_NAME(columns_together)) {
@@ -62,8 +61,8 @@ static void LMK_NAME(standardize)(
   }
 }
 
-// With q = 1 / (std + ε), std = 1/q - ε: dx = q·(dy - mean(dy)) - y · Σ(dy·y) / ((rows - 1)·std). A constant column has
-// no direction to move its deviation in: the second term is 0 there.
+// With q = 1 / (std + ε), std = 1/q - ε: dx = q·(dy - mean(dy)) - y · Σ(dy·y) / ((rows - 1)·std). The derivative of std
+// does not exist for a constant column; the second term is taken as 0 there.
 static void LMK_NAME(standardize_gradient)(
     long rows, long width, const float *restrict y, const float *restrict rstd, float epsilon,
     const float *restrict dy, float *restrict dx) {

@@ -1,4 +1,4 @@
-// The most a core can multiply and add: a loop that lives in registers.
+// Peak arithmetic rate of a core: multiply-add loops that touch only registers.
 #include "CKernels.h"
 #include "product_tile.h"
 
@@ -18,7 +18,7 @@ static double portable_loop(long steps) {
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-// Twenty-four independent chains hide the latency; the barrier keeps the compiler from seeing that nothing changes.
+// Twenty-four independent chains hide the latency. The empty asm keeps the compiler from folding the computation away.
 #define LMK_LOOP(name, vector, zero, one_step, targets)                        \
   __attribute__((target(targets), noinline)) static void name(long steps) {    \
     vector sum[chains];                                                        \
@@ -37,8 +37,8 @@ LMK_LOOP(
     pairs_avx512, __m512, _mm512_setzero_ps(), sum[i] = _mm512_dpbf16_ps(sum[i], (__m512bh)sum[i], (__m512bh)sum[i]),
     "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")
 
-// Four independent sums hide the latency of AMX. Its operands are loaded from memory, as those of products are: with
-// registers that were only set to zero it was measured to keep a rate that products never have.
+// Four independent sums hide the latency of AMX. Its operands are loaded from memory: with registers that were only
+// zeroed, it sustained a rate in measurements that real products never reach.
 __attribute__((target("avx512f,amx-tile,amx-bf16"), noinline)) static void amx(long steps) {
   _Alignas(64) uint16_t operand[LMK_AMX_SIDE][2 * LMK_AMX_SIDE];
   for (int i = 0; i < LMK_AMX_SIDE; i++)
@@ -61,7 +61,7 @@ __attribute__((target("avx512f,amx-tile,amx-bf16"), noinline)) static void amx(l
   lmk_amx_end();
 }
 
-// Sixteen registers there are: twelve chains in each of two halves.
+// AVX2 has sixteen registers: twelve chains of eight lanes, so four times the steps for the same number of operations.
 __attribute__((target("avx2,fma"), noinline)) static void floats_avx2(long steps) {
   __m256 sum[12];
   _Pragma("clang loop unroll(full)") for (int i = 0; i < 12; i++) sum[i] = _mm256_setzero_ps();

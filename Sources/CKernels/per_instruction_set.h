@@ -1,5 +1,6 @@
-// Includes LMK_BODY once per instruction set. The body names its functions with LMK_NAME(operation); the including file
-// calls the right one with LMK_DISPATCH(operation, arguments…). No include guard: one inclusion per operation.
+// Compiles the file LMK_BODY once per instruction set. The body names its functions with LMK_NAME(operation); the
+// including file calls the one for the current instruction set with LMK_DISPATCH(operation, arguments…). No include
+// guard: included once per operation.
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -10,14 +11,14 @@
 #define LMK_JOIN2(a, b) a##_##b
 #define LMK_JOIN(a, b) LMK_JOIN2(a, b)
 #define LMK_NAME(operation) LMK_JOIN(operation, LMK_SET)
-// Inside loops that sum: lets the compiler keep one partial sum per lane and fuse multiply with add.
+// Inside reduction loops: lets the compiler keep one partial sum per lane and fuse multiply-adds.
 #define LMK_REDUCES _Pragma("clang fp reassociate(on) contract(fast)")
 #define LMK_FUSES _Pragma("clang fp contract(fast)")
-// Before loops that store bfloat16, whose conversion compilers think dearer than it is: makes whole vectors.
+// Before loops that store bfloat16: forces full vectors, because compilers overestimate the cost of the conversion.
 #define LMK_WIDE _Pragma("clang loop vectorize_width(16)")
-// Before loops whose results depend on operands of the same place alone: the same although one may lie in the other.
+// Before elementwise loops whose output may alias an input exactly: tells the compiler that iterations are independent.
 #define LMK_IN_PLACE _Pragma("clang loop vectorize(assume_safety) vectorize_width(16)")
-// Calls a function with the types of its numbers as constants.
+// Call a function with its element types as compile-time constants.
 #define LMK_ONE_TYPE(type, call, ...) \
   if ((type) == LMK_FLOAT32)          \
     call(__VA_ARGS__, LMK_FLOAT32);   \

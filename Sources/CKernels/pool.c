@@ -1,5 +1,5 @@
-// A pool of threads for short parallel regions: workers spin for a moment after a region, because the next one mostly
-// follows within microseconds, then sleep on a futex.
+// A thread pool for short parallel regions. After a region, workers spin for a moment, because the next one usually
+// follows within microseconds; then they sleep on a futex.
 #define _GNU_SOURCE
 #include <linux/futex.h>
 #include <pthread.h>
@@ -17,13 +17,13 @@
 
 enum { max_threads = 256, spin_nanoseconds = 70000 };
 
-// The gate says whether a region may be entered and how many workers are inside: bits 0–15 workers inside, bit 16 open,
-// the rest the region's number. One word, so that entering and closing cannot cross.
+// The gate: bits 0–15 count the workers inside the region, bit 16 says that it is open, the rest is its number. All in
+// one atomic word, so that no worker can enter a region while it is being closed.
 enum { gate_inside = 0xFFFF, gate_open = 1 << 16, gate_number_shift = 17 };
 
 static struct {
   _Atomic uint64_t gate;
-  _Atomic uint32_t bell;  // rung at each region while somebody sleeps: the futex word
+  _Atomic uint32_t bell;  // the futex word; incremented by each region that starts while workers sleep
   _Atomic int sleepers;
   _Atomic long next;
   long count;
@@ -59,13 +59,14 @@ static void run_tasks(void) {
   inside_region = false;
 }
 
-// Enters the region if it is open and not the one numbered `last`; returns the number of the region seen.
+// Enters the region if it is open and its number is not `last`; returns the number of the region seen.
 static uint64_t enter_and_work(uint64_t last) {
   uint64_t gate = atomic_load_explicit(&region.gate, memory_order_acquire);
   while ((gate & gate_open) && gate >> gate_number_shift != last) {
     if (atomic_compare_exchange_weak_explicit(
             &region.gate, &gate, gate + 1, memory_order_acquire, memory_order_acquire)) {
-      // More workers may exist than this region wants, after the count was lowered: results allow for no more at once.
+      // After the thread count was lowered there are more workers than this region wants: the surplus does nothing,
+      // because callers provide scratch memory for no more than that.
       if ((int)(gate & gate_inside) < region.helpers) run_tasks();
       atomic_fetch_sub_explicit(&region.gate, 1, memory_order_release);
       return gate >> gate_number_shift;
@@ -75,7 +76,8 @@ static uint64_t enter_and_work(uint64_t last) {
 }
 
 static bool work_waits(uint64_t last) {
-  // Sequentially consistent, like the count of sleepers: either this sees the region or its owner sees the sleeper.
+  // Sequentially consistent, like the update of `sleepers`: either this load sees the new region, or its owner sees the
+  // sleeper and wakes it.
   uint64_t gate = atomic_load(&region.gate);
   return (gate & gate_open) && gate >> gate_number_shift != last;
 }
@@ -107,7 +109,7 @@ static void *worker(void *unused) {
   return NULL;
 }
 
-// A forked child has none of its parent's workers: it starts its own at its first region.
+// A forked child has none of its parent's threads; it starts its own workers at its first region.
 static void forget_workers(void) {
   running_workers = 0;
   atomic_store(&region.gate, 0);
@@ -121,7 +123,7 @@ static void start_workers(int workers) {
     pthread_atfork(NULL, NULL, forget_workers);
     registered = true;
   }
-  // Signals belong to the program's own threads: Ctrl-C must reach the one that can answer it.
+  // Workers block all signals: Ctrl-C must reach a thread that can handle it.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -134,7 +136,7 @@ static void start_workers(int workers) {
   pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-// The processors this process may run on: fewer than there are in a container or under taskset.
+// The processors this process may run on; in a container or under taskset fewer than the machine has.
 static long usable_processors(void) {
   cpu_set_t set;
   return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : sysconf(_SC_NPROCESSORS_ONLN);
@@ -145,7 +147,7 @@ static int clamped(long count) { return count < 1 ? 1 : count > max_threads ? ma
 int lmk_thread_count(void) {
   int count = atomic_load_explicit(&wanted_threads, memory_order_relaxed);
   if (count > 0) return count;
-  // Asked for once: every region wants the answer. A count that was set meanwhile stays.
+  // Cached, because every region asks. A count set by another thread in the meantime wins.
   int found = clamped(usable_processors());
   return atomic_compare_exchange_strong(&wanted_threads, &count, found) ? found : count;
 }

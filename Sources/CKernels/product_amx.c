@@ -1,5 +1,5 @@
-// Tiles by Intel's AMX (product_tile.h): its registers hold sixteen rows of sixteen words. Four of them are the sums of
-// 32 rows and 32 columns; with each step of sixteen words two of a and two of b meet.
+// The AMX micro-kernel (product_tile.h). A tile register holds sixteen rows of sixteen words: four registers hold the
+// sums of 32 rows × 32 columns, and each step of sixteen words of depth loads two registers of a and two of b.
 #include "product_tile.h"
 
 #if defined(__x86_64__)
@@ -9,7 +9,7 @@
 
 enum { side = LMK_AMX_SIDE, row_bytes = 4 * LMK_TILE_COLUMNS };
 
-// Intel's architecture manual, LDTILECFG: of each register the bytes of a row and its rows.
+// The operand of LDTILECFG: bytes per row and number of rows of each tile register.
 struct shapes {
   uint8_t palette, start_row, reserved[14];
   uint16_t bytes[16];
@@ -29,7 +29,7 @@ void lmk_amx_begin(void) {
 
 void lmk_amx_end(void) { _tile_release(); }
 
-// Sums 0 and 1 are those of the upper rows, 2 and 3 of the lower ones; a lies in 4 and 5, b in 6 and 7.
+// Tile registers: 0 and 1 are the sums of the upper sixteen rows, 2 and 3 of the lower; 4 and 5 hold a, 6 and 7 hold b.
 static inline __attribute__((always_inline)) void begin_sums(bool starts, bool has_lower, const struct lmk_tile *t) {
   const float *lower = t->sums + side * LMK_TILE_COLUMNS;
   if (starts) {
@@ -55,7 +55,8 @@ static inline __attribute__((always_inline)) void end_sums(bool has_lower, float
   _tile_stored(3, to + side * row + side, bytes);
 }
 
-// Registers for the next step are loaded right behind the last use of what they hold: the unit then waits the least.
+// Software pipelining: each register is reloaded for the next step right after its last use, which hides the latency of
+// the load.
 static inline __attribute__((always_inline)) void compute(
     bool starts, bool has_lower, enum lmk_destination destination, const struct lmk_tile *t) {
   const uint32_t *upper = t->a, *lower = t->a + side * t->a_row, *b = t->b;

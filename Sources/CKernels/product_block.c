@@ -1,4 +1,4 @@
-// The product of packed blocks (lmk_product.h): panel by panel of b, tile by tile of the rows of a.
+// The product of packed blocks (lmk_product.h): loops over panels of b and tiles of a around the micro-kernels.
 #include "lmk_product.h"
 
 #if defined(__x86_64__)
@@ -12,7 +12,7 @@
 #pragma clang attribute push( \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"))), apply_to = function)
 
-// Pairs [words][32] as floats [2 · words][32].
+// Converts pairs of bfloat16 [words][32] to floats [2 · words][32].
 static void expand(long words, const uint32_t *pairs, float *to) {
   const __m512i upper = _mm512_set1_epi32((int)0xFFFF0000u);
   for (long w = 0; w < words; w++, pairs += LMK_TILE_COLUMNS, to += 2 * LMK_TILE_COLUMNS) {
@@ -24,7 +24,8 @@ static void expand(long words, const uint32_t *pairs, float *to) {
   }
 }
 
-// The way of a whole tile whose sums are done; of others, sums are stored first.
+// Where the micro-kernel writes a whole tile: straight into c if this is the last part of the depth and the epilogue
+// adds no more than a bias, else to the buffer of sums.
 static enum lmk_destination straight_way(const struct lmk_block *p) {
   const struct lmk_epilogue *e = &p->epilogue;
   if (!p->ends || e->kind != LMK_STORE || e->alpha != 1 || e->residual || e->beta != 0) return LMK_TO_SUMS;
@@ -38,7 +39,7 @@ static lmk_tile_function tile_function(const struct lmk_block *p, enum lmk_desti
   return lmk_vector_tile(p->arithmetic == LMK_PRODUCT_PAIRS, !p->a_is_transposed, p->starts, destination);
 }
 
-// What is the same for all tiles of a block.
+// What all tiles of a block share.
 struct plan {
   const struct lmk_block *block;
   long words, most_rows, tiles, tiles_in_place, a_step;
@@ -62,10 +63,10 @@ static struct plan make_plan(const struct lmk_block *p) {
   };
 }
 
-// Computes one tile: `t` of the rows, the columns of a panel.
+// Computes tile `t` of the rows by one panel of columns.
 //
-// `here` has room for its sums where they are not kept. Returns the sums that are still to be stored: of no rows where
-// there are none.
+// `here` holds its sums if they need not be carried to the next part of the depth. Returns the sums that still need the
+// epilogue; rows = 0 if there are none.
 static inline struct lmk_sums compute_tile(
     const struct plan *plan, long t, long panel, const uint32_t *b, const char *ahead, float *here) {
   static const float no_bias[LMK_TILE_COLUMNS];
@@ -93,13 +94,13 @@ static inline struct lmk_sums compute_tile(
   return sums;
 }
 
-// A panel of b stays in L1 while the rows of a pass by.
+// The inner loop is over tiles of a: a panel of b stays in L1.
 static void compute_by_panels(const struct lmk_block *p) {
   const struct plan plan = make_plan(p);
   _Alignas(64) float here[LMK_TILE_ROWS * LMK_TILE_COLUMNS];
   for (long panel = 0; panel * LMK_TILE_COLUMNS < p->columns; panel++) {
     const uint32_t *b = p->b + panel * p->panel_stride;
-    // The next panel is prefetched meanwhile, a part of it with each tile.
+    // Each tile prefetches a part of the next panel.
     const char *next_b = (const char *)(b + p->panel_stride);
     if (p->arithmetic == LMK_PRODUCT_ROUNDED) {
       expand(plan.words / 2, b, p->expanded);
@@ -112,9 +113,9 @@ static void compute_by_panels(const struct lmk_block *p) {
   }
 }
 
-// Rows of a stay in L1 while panels pass by, and c is written row after row: AMX is so fast that stores of a few
-// numbers in each of many rows would keep it waiting. Sums are stored some tiles later, which was measured to be a
-// little faster than one tile at a time.
+// The inner loop is over panels of b: rows of a stay in L1 and c is written along its rows. AMX is so fast that
+// scattered stores, 32 columns in each of many rows, would stall it. The epilogue runs over eight tiles at once, which
+// measured a little faster than tile by tile.
 enum { panels_together = 8 };
 
 static void compute_by_rows(const struct lmk_block *p) {

@@ -1,4 +1,4 @@
-// What becomes of a tile of sums (product_epilogue.h). Only for processors with AVX-512.
+// The epilogue of a tile (product_epilogue.h), with AVX-512.
 #include "product_epilogue.h"
 
 #if defined(__x86_64__)
@@ -16,11 +16,11 @@
 #include "vector_math.h"
 #include "gelu_math.h"
 
-// A row of a tile, or a pair of anything that belongs to its halves.
+// One row of a tile: 32 floats in two vectors.
 struct row {
   __m512 left, right;
 };
-// Which columns of a row are meant.
+// Masks of the columns of a row that exist in c.
 struct columns {
   __mmask16 left, right;
 };
@@ -32,7 +32,8 @@ static inline struct row load_floats(const float *from, struct columns there) {
 static inline struct row widened(__m512i both) {
   const __m512i left = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(both));
   const __m512i right = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(both, 1));
-  return (struct row){_mm512_castsi512_ps(_mm512_slli_epi32(left, 16)), _mm512_castsi512_ps(_mm512_slli_epi32(right, 16))};
+  return (struct row){
+      _mm512_castsi512_ps(_mm512_slli_epi32(left, 16)), _mm512_castsi512_ps(_mm512_slli_epi32(right, 16))};
 }
 
 static inline __m512i narrowed(struct row values) {
@@ -55,7 +56,8 @@ static inline void store(int type, void *to, long index, struct columns there, s
   }
 }
 
-// The values as they are stored: what a derivative sees later must be what was computed with now.
+// Rounds values to the type they are stored in: the backward pass reads the stored ones, so the forward pass must use
+// the same.
 static inline struct row as_stored(int type, struct row values) {
   return type == LMK_FLOAT32 ? values : widened(narrowed(values));
 }
@@ -71,14 +73,15 @@ static inline struct row scaled_plus(float factor, struct row a, struct row b) {
 }
 
 static inline struct row plain(
-    const struct lmk_epilogue *e, int type, struct row sum, struct row bias, long row, long column, struct columns there) {
+    const struct lmk_epilogue *e, int type, struct row sum, struct row bias, long row, long column,
+    struct columns there) {
   struct row value = scaled_plus(e->alpha, sum, bias);
   if (e->residual) value = plus(value, load_floats(e->residual + row * e->residual_stride + column, there));
   if (e->beta != 0) value = scaled_plus(e->beta, load(type, e->c, row * e->stride + column, there), value);
   return value;
 }
 
-// GELU. For bfloat16 with an estimate of the quotient, its error below 2^-14, that costs a fifth of a division.
+// GELU. For bfloat16 an approximate reciprocal (relative error below 2^-14) replaces the division: a fifth of its cost.
 static inline struct row gelu_of(int type, struct row values) {
   _Alignas(64) float x[32], y[32];
   _mm512_store_ps(x, values.left);
@@ -139,8 +142,8 @@ static inline struct row derived(
   return (struct row){_mm512_mul_ps(sum.left, slope.left), _mm512_mul_ps(sum.right, slope.right)};
 }
 
-// Kind, type and whether all columns are there are constants where this is inlined. The epilogue is a copy of the
-// caller's: stores cannot change it.
+// Kind, type and is_whole are compile-time constants where this is inlined. The epilogue is passed by value, so the
+// compiler knows that stores do not alias it.
 static inline __attribute__((always_inline)) void store_rows(
     const struct lmk_epilogue e, int kind, int type, bool is_whole, const struct lmk_sums t) {
   const struct columns there = {first_lanes(is_whole ? 16 : t.columns), first_lanes(is_whole ? 16 : t.columns - 16)};

@@ -1,24 +1,24 @@
-// Packing of both operands of a product (lmk_product.h). Only for processors with AVX-512.
+// Packing of both operands of a product (lmk_product.h), with AVX-512.
 #include <stdbool.h>
 #include <string.h>
 
 #include "lmk_product.h"
 
-// Words of whole steps of AMX that `depth` bfloat16 take.
+// Words of `depth` bfloat16, padded to whole AMX tiles.
 static long whole_steps(long depth) { return (depth + 2 * LMK_AMX_SIDE - 1) / (2 * LMK_AMX_SIDE) * LMK_AMX_SIDE; }
 
 long lmk_tile_rows(int arithmetic) { return arithmetic == LMK_PRODUCT_AMX ? LMK_AMX_TILE_ROWS : LMK_TILE_ROWS; }
 
 long lmk_a_words(int arithmetic, long depth) {
   switch (arithmetic) {
-    case LMK_PRODUCT_ROUNDED: return (depth + 1) / 2 * 2;  // They meet expanded pairs: their depth is even.
+    case LMK_PRODUCT_ROUNDED: return (depth + 1) / 2 * 2;  // b is expanded from pairs, so its depth is even
     case LMK_PRODUCT_PAIRS: return (depth + 1) / 2;
     case LMK_PRODUCT_AMX: return whole_steps(depth);
     default: return depth;
   }
 }
 
-// All ways of multiplying bfloat16 read the same panels.
+// All bfloat16 arithmetics share one panel layout.
 long lmk_b_words(int arithmetic, long depth) {
   return arithmetic == LMK_PRODUCT_FLOAT32 ? depth : whole_steps(depth);
 }
@@ -27,7 +27,7 @@ static int packs_by_rows(int arithmetic, int transposed) { return !transposed ||
 
 long lmk_a_tile_words(int arithmetic, int transposed, long depth) {
   if (packs_by_rows(arithmetic, transposed)) return lmk_tile_rows(arithmetic) * LMK_ROW_WORDS;
-  // A little more than there are: tiles a power of two apart would meet in the same sets of L1.
+  // Padded, because tiles a power of two apart would map to the same L1 sets.
   return lmk_a_words(arithmetic, depth) * LMK_TILE_ROWS + 16;
 }
 
@@ -38,28 +38,28 @@ long lmk_a_tile_words(int arithmetic, int transposed, long depth) {
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"))), apply_to = function)
 
 enum { lanes = 16 };
-// How far ahead of the rows that are packed others are prefetched.
+// Prefetch distance, in rows of the source.
 enum { rows_ahead = 32 };
 
 static inline const char *element(const struct lmk_matrix *m, long row, long column) {
   return (const char *)m->data + (row * m->stride + column) * (m->type == LMK_FLOAT32 ? 4 : 2);
 }
 
-// Sixteen elements as floats; zeros where the mask is off.
+// Loads sixteen elements as floats; masked-off lanes are zero.
 static inline __m512 floats(int type, const char *from, __mmask16 mask) {
   if (type == LMK_FLOAT32) return _mm512_maskz_loadu_ps(mask, from);
   const __m512i halves = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from));
   return _mm512_castsi512_ps(_mm512_slli_epi32(halves, 16));
 }
 
-// Sixteen elements as bfloat16, each in the lower half of a lane.
+// Loads sixteen elements as bfloat16, each in the lower half of a 32-bit lane.
 static inline __m512i halves(int type, const char *from, __mmask16 mask) {
   if (type == LMK_FLOAT32)
     return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, from)));
   return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from));
 }
 
-// Thirty-two elements that follow each other as sixteen pairs.
+// Loads thirty-two consecutive elements as sixteen pairs of bfloat16.
 static inline __m512i pairs(int type, const char *from, long count) {
   if (type == LMK_BFLOAT16) {
     const __mmask32 mask = count >= 32 ? 0xFFFFFFFFu : count <= 0 ? 0 : (1u << count) - 1;
@@ -70,7 +70,7 @@ static inline __m512i pairs(int type, const char *from, long count) {
   return (__m512i)_mm512_cvtne2ps_pbh(high, low);
 }
 
-// Sixteen elements of a row and those below them as sixteen pairs.
+// Loads sixteen elements of a row and the sixteen below them as vertical pairs of bfloat16.
 static inline __m512i pairs_across(int type, const char *from, long row, __mmask16 mask) {
   static const _Alignas(64) uint16_t places[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
                                                    8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
@@ -85,7 +85,7 @@ static inline __m512i pairs_across(int type, const char *from, long row, __mmask
   return _mm512_permutexvar_epi16(_mm512_load_si512(places), both);
 }
 
-// Sixteen elements as the floats a product of this arithmetic reads.
+// Loads sixteen elements as floats, rounded to bfloat16 where the arithmetic asks for it.
 static inline __m512i words(int arithmetic, int type, const char *from, __mmask16 mask) {
   if (arithmetic == LMK_PRODUCT_ROUNDED) return _mm512_slli_epi32(halves(type, from, mask), 16);
   return _mm512_castps_si512(floats(type, from, mask));
@@ -94,7 +94,8 @@ static inline __m512i words(int arithmetic, int type, const char *from, __mmask1
 static inline void pack_row(int arithmetic, int type, const char *from, long depth, uint32_t *to) {
   if (arithmetic == LMK_PRODUCT_PAIRS || arithmetic == LMK_PRODUCT_AMX) {
     const long size = type == LMK_FLOAT32 ? 4 : 2;
-    for (long k = 0; k < depth; k += 2 * lanes) _mm512_storeu_si512(to + k / 2, pairs(type, from + k * size, depth - k));
+    for (long k = 0; k < depth; k += 2 * lanes)
+      _mm512_storeu_si512(to + k / 2, pairs(type, from + k * size, depth - k));
     return;
   }
   const long size = type == LMK_FLOAT32 ? 4 : 2;
@@ -119,13 +120,13 @@ static void pack_a_rows(
   }
 }
 
-// How columns that lie beside each other in rows are packed: groups of `columns` (at most 16 · vectors), each `group`
-// words behind the one before, each of its steps `step` words long.
+// Layout of packed tiles or panels that are filled from rows of memory: groups of `columns` columns in `vectors`
+// vectors of sixteen lanes. `group` is the stride of groups, `step` that of steps in depth within a group, in words.
 struct groups {
   long columns, vectors, step, group;
 };
 
-// One step of one group: `left` of its columns are there.
+// Packs one step in depth of one group, of which at most `left` columns remain.
 static inline __attribute__((always_inline)) void pack_step(
     int arithmetic, int type, const char *from, long row, bool is_odd, long left, struct groups g, uint32_t *to) {
   for (long v = 0; v < g.vectors; v++) {
@@ -138,9 +139,9 @@ static inline __attribute__((always_inline)) void pack_step(
   }
 }
 
-// Rows `row` bytes apart, `columns` wide, `depth` of them (two a step for pairs). Row after row, so that memory is read
-// in its order; rows that come later are prefetched, because those a power of two apart share the same cache sets and
-// cannot be kept.
+// Packs `depth` rows of `columns` elements, `row` bytes apart; a step is two rows for pairs, else one. The outer loop
+// is over rows, so memory is read sequentially. Later rows are prefetched, because rows a power of two apart map to the
+// same cache sets and would evict each other.
 static inline __attribute__((always_inline)) void pack_steps(
     int arithmetic, int type, const char *from, long row, long depth, long columns, struct groups g, uint32_t *to) {
   const long each = arithmetic == LMK_PRODUCT_PAIRS ? 2 : 1, size = type == LMK_FLOAT32 ? 4 : 2;
@@ -153,7 +154,7 @@ static inline __attribute__((always_inline)) void pack_steps(
   }
 }
 
-// The same with arithmetic, type and the groups' form as constants in the loops.
+// Instantiates pack_steps with arithmetic, type and layout as compile-time constants.
 static void pack_across(
     int arithmetic, int type, const char *from, long row, long depth, long columns, bool into_tiles, long group,
     uint32_t *to) {
@@ -179,14 +180,14 @@ static void pack_a_columns(
     int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed) {
   const long row = a->stride * (a->type == LMK_FLOAT32 ? 4 : 2), tile = lmk_a_tile_words(arithmetic, 1, depth);
   pack_across(arithmetic, a->type, element(a, first, first_row), row, depth, rows, true, tile, packed);
-  // An odd depth meets a pair whose second element is zero.
+  // b's expanded pairs have an even depth: pad an odd one with a zero row.
   if (arithmetic == LMK_PRODUCT_ROUNDED && depth % 2 != 0) {
     for (uint32_t *to = packed + depth * LMK_TILE_ROWS; rows > 0; rows -= LMK_TILE_ROWS, to += tile)
       memset(to, 0, LMK_TILE_ROWS * sizeof *to);
   }
 }
 
-// Exchanges rows and columns of sixteen by sixteen words.
+// Transposes 16 × 16 words.
 static inline void transpose(__m512i x[16]) {
   __m512i t[16];
   for (int i = 0; i < 16; i += 2) {
@@ -199,9 +200,10 @@ static inline void transpose(__m512i x[16]) {
       x[i + 2 * h + 1] = _mm512_unpackhi_epi64(t[i + h], t[i + 2 + h]);
     }
   }
-  // x[i + j] holds column j of rows i ... i + 3 in each of its four quarters: columns j, j + 4, j + 8, j + 12.
+  // Now the four 128-bit lanes of x[i + j] (i = 0, 4, 8, 12) hold columns j, j + 4, j + 8, j + 12 of rows i ... i + 3.
   for (int j = 0; j < 4; j++) {
-    const __m512i ab_low = _mm512_shuffle_i32x4(x[j], x[4 + j], 0x44), ab_high = _mm512_shuffle_i32x4(x[j], x[4 + j], 0xEE);
+    const __m512i ab_low = _mm512_shuffle_i32x4(x[j], x[4 + j], 0x44);
+    const __m512i ab_high = _mm512_shuffle_i32x4(x[j], x[4 + j], 0xEE);
     const __m512i cd_low = _mm512_shuffle_i32x4(x[8 + j], x[12 + j], 0x44);
     const __m512i cd_high = _mm512_shuffle_i32x4(x[8 + j], x[12 + j], 0xEE);
     t[j] = _mm512_shuffle_i32x4(ab_low, cd_low, 0x88);
@@ -212,14 +214,16 @@ static inline void transpose(__m512i x[16]) {
   for (int i = 0; i < 16; i++) x[i] = t[i];
 }
 
-// Rows of pairs out of columns: 32 rows of memory at a time, sixteen columns of them turned in registers.
+// Packs rows of pairs of a transposed a: takes 32 rows by 16 columns of memory at a time and transposes them in
+// registers.
 static void pack_a_columns_as_rows(
     const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed) {
   const long size = a->type == LMK_FLOAT32 ? 4 : 2, row = a->stride * size, words = lmk_a_words(LMK_PRODUCT_AMX, depth);
   const long padded = (rows + LMK_AMX_TILE_ROWS - 1) / LMK_AMX_TILE_ROWS * LMK_AMX_TILE_ROWS;
   for (long w = 0; w < words; w += lanes) {
     for (long k = 2 * (w + lanes); k < least(2 * (w + 2 * lanes), depth); k++)
-      for (long byte = 0; byte < rows * size; byte += 64) _mm_prefetch(element(a, first + k, first_row) + byte, _MM_HINT_T1);
+      for (long byte = 0; byte < rows * size; byte += 64)
+        _mm_prefetch(element(a, first + k, first_row) + byte, _MM_HINT_T1);
     for (long r = 0; r < padded; r += lanes) {
       const __mmask16 mask = first_lanes(rows - r);
       __m512i block[16];
@@ -246,7 +250,7 @@ void lmk_pack_a(
     pack_a_rows(arithmetic, a, first_row, rows, first, depth, packed);
 }
 
-// Sixteen columns of b, stored as rows.
+// Packs sixteen columns of a transposed b, whose columns are rows in memory.
 static void pack_b_columns(
     int arithmetic, const struct lmk_matrix *b, long column, long count, long first, long depth, uint32_t *packed) {
   const long steps = lmk_a_words(arithmetic, depth), step = arithmetic == LMK_PRODUCT_PAIRS ? 2 : 1;
@@ -270,10 +274,11 @@ static void pack_b_columns(
 void lmk_pack_b(
     int arithmetic, const struct lmk_matrix *b, long column, long count, long first, long depth, uint32_t *packed,
     long panel_stride) {
-  // Kept the same way for all ways of computing with bfloat16: zeros up to whole steps of AMX.
+  // All bfloat16 arithmetics share one layout: pairs, zero-padded to whole AMX tiles.
   const int kept = arithmetic == LMK_PRODUCT_FLOAT32 ? LMK_PRODUCT_FLOAT32 : LMK_PRODUCT_PAIRS;
   const long words = lmk_a_words(kept, depth), rest = lmk_b_words(kept, depth) - words;
-  for (long c = 0, place = words * LMK_TILE_COLUMNS; rest > 0 && c < count; c += LMK_TILE_COLUMNS, place += panel_stride)
+  for (long c = 0, place = words * LMK_TILE_COLUMNS; rest > 0 && c < count;
+       c += LMK_TILE_COLUMNS, place += panel_stride)
     memset(packed + place, 0, sizeof *packed * (size_t)(rest * LMK_TILE_COLUMNS));
   if (!b->transposed) {
     const long row = b->stride * (b->type == LMK_FLOAT32 ? 4 : 2);

@@ -1,4 +1,4 @@
-// Tiles by vectors (product_tile.h): sums stay in registers while the depth passes by.
+// The AVX-512 micro-kernel (product_tile.h): all sums of a tile stay in registers during the loop over the depth.
 #include "product_tile.h"
 
 #if defined(__x86_64__)
@@ -14,10 +14,10 @@ static inline __attribute__((always_inline)) __m512 multiply_add(bool in_pairs, 
   return _mm512_fmadd_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), sum);
 }
 
-// Rows of a that one register addresses: by an offset of none, one or two times the distance between them.
+// Rows of a addressed from one pointer register: at offsets 0, row and 2 · row, which x86 address modes give for free.
 enum { rows_together = 3, row_groups = (LMK_TILE_ROWS + rows_together - 1) / rows_together };
 
-// One step in depth.
+// One word of depth: rank-1 update of the tile.
 static inline __attribute__((always_inline)) void step(
     bool in_pairs, bool by_rows, long row, long k, const uint32_t *const a[row_groups], const uint32_t *b,
     __m512 c[LMK_TILE_ROWS][2]) {
@@ -64,8 +64,7 @@ static inline __attribute__((always_inline)) void compute_tile(
   long k = 0;
   for (; k + 3 < words; k += 4) {
     _mm_prefetch(ahead + LMK_AHEAD_BYTES * k, _MM_HINT_T1);
-    // Registers for these, and for nothing that could be computed from them: there are not enough for all rows'
-    // addresses.
+    // Keep the stride and these five row pointers in registers: fourteen computed addresses would spill.
     if (by_rows) __asm__("" : "+r"(row), "+r"(a[0]), "+r"(a[1]), "+r"(a[2]), "+r"(a[3]), "+r"(a[4]));
     UNROLLED for (int i = 0; i < 4; i++) step(in_pairs, by_rows, row, i * next, a, b + i * LMK_TILE_COLUMNS, c);
     UNROLLED for (int g = 0; g < row_groups; g++) a[g] += 4 * next;

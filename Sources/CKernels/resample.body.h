@@ -1,4 +1,4 @@
-// row[i] = Σ_k weights[k] · source[k·stride + i]: four source rows a time, so that the row is seldom written.
+// row[i] = Σ_k weights[k] · source[k·stride + i], four source rows at a time to save passes over `row`.
 #define LMK_BLEND(blend, element)                                                                                    \
   static void LMK_NAME(blend)(                                                                                       \
       long count, long n, const element *restrict source, long stride, const float *weights, float *restrict row) {  \
@@ -39,14 +39,15 @@ static LMK_NAME(four) LMK_NAME(load_four)(const float *from) {
   return values;
 }
 
-// Sixteen lanes of four times four. No function: how it would be called depends on the instruction set.
+// Concatenates four vectors of four lanes. A macro, because the calling convention of a function with 64-byte vectors
+// depends on the instruction set.
 #define LMK_SIXTEEN(a, b, c, d)                                                                  \
   __builtin_shufflevector(                                                                    \
       __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7),                                  \
       __builtin_shufflevector(c, d, 0, 1, 2, 3, 4, 5, 6, 7), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 
-// Four rows at once, `stride` floats apart: three channels in the first three of four lanes of each; the fourth carries
-// the next pixel's red and is overwritten by it.
+// Up to four rows at once, `stride` floats apart, each in four lanes: red, green, blue, and a fourth lane that holds
+// the next pixel's red; its result is stored too and then overwritten by the next pixel's.
 static void LMK_NAME(across_rgb)(
     const struct lmk_resampling *r, const float *rows, long stride, long count, float *output) {
   const struct lmk_axis *axis = &r->across;
@@ -67,7 +68,7 @@ static void LMK_NAME(across_rgb)(
           LMK_NAME(load_four)(pixel + 3 * stride));
     }
     sum = __builtin_elementwise_min(__builtin_elementwise_max(sum, lowest), highest) * scale + shift;
-    // Constant sizes are single stores.
+    // memcpy of a constant size compiles to a single store. The last pixel must not write beyond the row.
     for (long row = 0; row < count; row++) {
       float *target = output + (row * axis->outputs + x) * 3;
       if (x + 1 < axis->outputs) memcpy(target, (const float *)&sum + 4 * row, 4 * sizeof(float));

@@ -1,4 +1,4 @@
-// Sums begin at a half, so that dropping the fraction rounds.
+// Sums start from one half, so that the right shift rounds to nearest.
 enum { LMK_NAME(half) = 1 << (LMK_WEIGHT_BITS - 1) };
 
 static int32_t LMK_NAME(level)(int32_t sum) {
@@ -6,8 +6,8 @@ static int32_t LMK_NAME(level)(int32_t sum) {
   return level < 0 ? 0 : level > 255 ? 255 : level;
 }
 
-// row[i] = Σ_k weights[k] · source[k·stride + i], rounded to a level: four source rows a time, so that the row is
-// seldom written.
+// row[i] = Σ_k weights[k] · source[k·stride + i], rounded to a level; four source rows at a time to save passes over
+// `row`.
 static void LMK_NAME(blend_levels)(
     long count, long n, const uint8_t *restrict source, long stride, const int32_t *weights, int32_t *restrict row) {
   for (long i = 0; i < n; i++) row[i] = LMK_NAME(half) + weights[0] * source[i];
@@ -35,14 +35,16 @@ static LMK_NAME(four) LMK_NAME(load_four)(const int32_t *from) {
   return values;
 }
 
-// Sixteen lanes of four times four. No function: how it would be called depends on the instruction set.
+// Concatenates four vectors of four lanes. A macro, because the calling convention of a function with 64-byte vectors
+// depends on the instruction set.
 #define LMK_SIXTEEN(a, b, c, d)                                                               \
   __builtin_shufflevector(                                                                    \
       __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7),                                  \
       __builtin_shufflevector(c, d, 0, 1, 2, 3, 4, 5, 6, 7), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 
-// Up to four rows at once, `stride` numbers apart: three channels in the first three of four lanes of each; the fourth
-// carries the next pixel's red and is overwritten by it. Constant sizes of memcpy are single stores.
+// Up to four rows at once, `stride` elements apart, each in four lanes: red, green, blue, and a fourth lane that holds
+// the next pixel's red; its result is stored too and then overwritten by the next pixel's. memcpy of a constant size
+// compiles to a single store.
 static void LMK_NAME(across_rgb_levels)(
     const struct lmk_axis *axis, const int32_t *rows, long stride, long count, uint8_t *levels) {
   const LMK_NAME(sixteen) lowest = {0}, highest = lowest + 255;

@@ -1,5 +1,5 @@
-// Rows end at a multiple of sixteen: loops have no remainder. What lies behind `columns` is made to count for nothing
-// first.
+// Rows are padded to a multiple of sixteen, so that loops have no tail. The padding is first filled with a neutral
+// value.
 #define LMK_WHOLE_VECTORS _Pragma("clang loop vectorize_width(16) interleave_count(1)")
 
 static long LMK_NAME(fill_behind)(long columns, float *x, float filler) {
@@ -8,7 +8,7 @@ static long LMK_NAME(fill_behind)(long columns, float *x, float filler) {
   return end;
 }
 
-// Compilers do not vectorise the search for the largest of numbers that may be none.
+// Written with explicit vectors: compilers do not vectorise a maximum of floats that may be NaN.
 static float LMK_NAME(largest_of)(long end, const float *restrict x) {
   typedef float sixteen __attribute__((ext_vector_type(16), aligned(4)));
   sixteen largest = *(const sixteen *)x;

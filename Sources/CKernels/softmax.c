@@ -5,7 +5,8 @@ void lmk_softmax(long rows, long columns, long stride, float scale, float *x, fl
   LMK_DISPATCH(softmax, rows, columns, stride, scale, x, log_sum_exp)
 }
 
-void lmk_softmax_from_log_sum_exp(long rows, long columns, long stride, float scale, float *x, const float *log_sum_exp) {
+void lmk_softmax_from_log_sum_exp(
+    long rows, long columns, long stride, float scale, float *x, const float *log_sum_exp) {
   LMK_DISPATCH(softmax_from_log_sum_exp, rows, columns, stride, scale, x, log_sum_exp)
 }
 

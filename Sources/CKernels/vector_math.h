@@ -1,14 +1,14 @@
-// exp and erf without branches or calls, so that loops over them become vector code. Included once per instruction set.
-// Coefficients: least-squares fits reweighted towards the minimax polynomial, in the intervals given.
+// exp and erf without branches or calls, so that compilers vectorise loops over them. Included once per instruction
+// set. Coefficients: iteratively reweighted least-squares fits, close to minimax, on the intervals given.
 
-// exp(x), relative error below 2e-7; 0 below -87.3, largest finite value's neighbourhood above 88.
+// exp(x), relative error below 2e-7; 0 below -87.3, clamped to exp(88.3), near the largest float, above 88.3.
 static inline __attribute__((unused, always_inline)) float LMK_NAME(exponential)(float x) {
   LMK_FUSES
   const float clamped = x < -87.3f ? -87.3f : x > 88.3f ? 88.3f : x;
   const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to the nearest integer
   const float shifted = clamped * 1.44269504f + magic;
   const float n = shifted - magic;
-  float r = clamped - n * 0.693145752f;  // ln 2 in two parts: the first has few bits, so that n times it is exact
+  float r = clamped - n * 0.693145752f;  // ln 2 in two parts; the first has few bits, so its product with n is exact
   r = r - n * 1.42860677e-6f;
   // exp(r) = 1 + r + r² p(r), |r| <= ln 2 / 2
   float p = 0.00139504788f;
@@ -40,7 +40,7 @@ static inline __attribute__((unused, always_inline)) float LMK_NAME(error_functi
   p = p * s - 0.376126260f;
   p = p * s + 0.128379166f;
   const float small = x + x * p;
-  // 1 <= |x| <= 4: 1 - exp(q(|x|)); beyond 4 it is 1 in this precision
+  // 1 <= |x| <= 4: 1 - exp(q(|x|)); beyond 4 it rounds to 1
   const float t = a > 4.0f ? 4.0f : a;
   float q = -2.16868502e-5f;
   q = q * t + 4.41336364e-4f;

@@ -1,6 +1,6 @@
-// Inner loops: pointers in, pointers out, nothing allocated. Each operation has one body per instruction set (portable,
-// AVX2, AVX-512, that with bfloat16), chosen at run time. Arrays are float32, contiguous, rows one after another,
-// unless said otherwise; `void` arrays hold numbers of the type given.
+// Inner loops: pointers in, pointers out, nothing allocated. Each operation is compiled once per instruction set
+// (portable, AVX2, AVX-512, AVX-512 with BF16) and dispatched at run time. Arrays are float32, contiguous and row-major
+// unless said otherwise; `void` arrays hold elements of the given type.
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
@@ -13,43 +13,42 @@
 
 typedef void (*lmk_task)(void *context, long index);
 
-/// Calls task(context, i) for every i in 0 ..< count, in any order, on the pool's threads and the caller's. Inside a
-/// region, or while another thread's region runs, the caller does all of it alone.
+/// Calls task(context, i) for every i in 0 ..< count, in any order, on the pool's threads and the caller's. A nested
+/// call, or one made while another thread's parallel region runs, is executed by its caller alone.
 void lmk_parallel(long count, lmk_task task, void *context);
 int lmk_thread_count(void);
-/// Threads that take part from the next region on, the caller's included; clamped to 1 ... 256.
+/// Sets the number of threads, the caller's included, from the next parallel region on; clamped to 1 ... 256.
 void lmk_set_thread_count(int count);
 
 // ---- Locks ---------------------------------------------------------------------------------------------------------
 
-/// A lock that a forked child takes over where a thread that exists in its parent alone held it. All zeros: free.
+/// A lock that survives fork: a child takes it over if a thread of the parent held it at the fork. All zeros: unlocked.
 struct lmk_lock {
   uint32_t word;
 };
-/// Returns 1; 0 where the lock was taken over, and what it guards may be half changed.
+/// Returns 1, or 0 if the lock was taken over from a parent process: what it guards may then be half changed.
 int lmk_lock(struct lmk_lock *lock);
 void lmk_unlock(struct lmk_lock *lock);
-/// Another number in every process of a line of forks.
+/// A number that differs between a process and all its ancestors.
 uint32_t lmk_process_number(void);
 
 // ---- Instruction sets ----------------------------------------------------------------------------------------------
 
 enum { LMK_PORTABLE = 0, LMK_AVX2 = 1, LMK_AVX512 = 2, LMK_AVX512BF16 = 3, LMK_AMX = 4 };
-/// The one in use; the best this machine has until another is set.
+/// The instruction set in use; the best of this machine unless another was set.
 int lmk_instruction_set(void);
 int lmk_best_instruction_set(void);
-/// Forces a lower one (tests). Returns 0, and changes nothing, where the machine does not have it.
+/// Forces a lower one (for tests). Returns 0 and changes nothing if the machine does not support it.
 int lmk_set_instruction_set(int set);
-/// The way of lmk_product.h in which bfloat16 are multiplied, the fastest of the instruction set in use: by AMX where
-/// there is one, by dot products of pairs elsewhere but on Intel's cores, where they run at half the rate of ordinary
-/// multiply-adds or at the same.
+/// The arithmetic (LMK_PRODUCT_…) of bfloat16 products, by default the fastest of the instruction set in use: AMX, else
+/// VDPBF16PS, except on Intel's cores, where VDPBF16PS is no faster than float32 FMA.
 int lmk_bfloat16_product(void);
-/// Multiplies that way from now on; a negative one leaves the choice to the library again. Returns 0, and changes
-/// nothing, where the instruction set in use does not have it.
+/// Sets that arithmetic; a negative value restores the default. Returns 0 and changes nothing if the instruction set in
+/// use does not support it.
 int lmk_set_bfloat16_product(int arithmetic);
 
-/// Multiplies and adds in registers only, on the caller's thread, with the instruction set in use and in one of the
-/// ways of lmk_product.h; returns the operations done.
+/// For measuring the peak rate: multiplies and adds in registers only, on the caller's thread, with the given
+/// LMK_PRODUCT_… arithmetic. Returns the number of floating-point operations done.
 double lmk_multiply_add_loop(int arithmetic, long steps);
 
 // ---- Whole arrays of n elements ------------------------------------------------------------------------------------
@@ -66,15 +65,15 @@ void lmk_gelu_gradient(long n, const void *x, const void *dy, void *dx, int type
 
 // ---- Dropout --------------------------------------------------------------------------------------------------------
 
-/// A stream of random numbers: what Philox4x32-10 is keyed and counted by, the position aside.
+/// A stream of random numbers: key and counter of Philox4x32-10, without the position in the stream.
 struct lmk_stream {
   uint32_t key[2], item, epoch, purpose;
 };
-/// Draws that a block of 4 · LMK_DROPOUT_DRAWS neighbours of a row takes: its element number i has word i /
-/// LMK_DROPOUT_DRAWS of draw i % LMK_DROPOUT_DRAWS.
+/// Each draw gives four words. A block of 4 · LMK_DROPOUT_DRAWS consecutive elements of a row takes LMK_DROPOUT_DRAWS
+/// draws; its element i uses word i / LMK_DROPOUT_DRAWS of draw i % LMK_DROPOUT_DRAWS.
 enum { LMK_DROPOUT_DRAWS = 64 };
 /// y [rows, width] = scale · x where the element's random word is at least `threshold`, else 0. Every row starts a new
-/// block of draws, the first one at position `first`.
+/// block of draws; the first row's starts at position `first` of the stream.
 void lmk_dropout(
     long rows, long width, const void *x, void *y, int type, const struct lmk_stream *stream, uint32_t first,
     uint32_t threshold, float scale);
@@ -88,22 +87,24 @@ void lmk_add_column_sums(long rows, long width, const void *x, float *sums, int 
 void lmk_layer_norm(
     long rows, long width, const void *x, int x_type, const float *weight, const float *bias, float epsilon, void *y,
     int y_type, float *mean, float *rstd);
-/// dx is written, dweight and dbias [width] are added to.
+/// Overwrites dx; adds to dweight and dbias [width].
 void lmk_layer_norm_gradient(
     long rows, long width, const void *x, int x_type, const float *weight, const float *mean,
     const float *rstd, const void *dy, int dy_type, void *dx, int dx_type, float *dweight, float *dbias);
-/// x[r] = softmax(scale · x[r]) in place; log_sum_exp[r] = log Σ exp(scale · x[r]). Rows are `stride` numbers apart, a
-/// multiple of 16 that is no less than `columns`; what lies between is overwritten. Of the gradient's y it must be what
-/// softmax left there.
+/// x[r] = softmax(scale · x[r]) in place; log_sum_exp[r] = log Σ exp(scale · x[r]). Rows are `stride` elements apart, a
+/// multiple of 16 and at least `columns`. The padding up to the next multiple of 16 is overwritten; the gradient needs
+/// in y's padding what softmax wrote there.
 void lmk_softmax(long rows, long columns, long stride, float scale, float *x, float *log_sum_exp);
-/// The same values again from scores and log_sum_exp, in place.
-void lmk_softmax_from_log_sum_exp(long rows, long columns, long stride, float scale, float *x, const float *log_sum_exp);
-/// dy becomes the gradient of the unscaled scores: scale · y·(dy - y·dy).
+/// Recomputes softmax from scores x and their log_sum_exp, in place.
+void lmk_softmax_from_log_sum_exp(
+    long rows, long columns, long stride, float scale, float *x, const float *log_sum_exp);
+/// Replaces dy by the gradient of the unscaled scores: scale · y ∘ (dy - Σ y ∘ dy).
 void lmk_softmax_gradient(long rows, long columns, long stride, float scale, const float *y, float *dy);
 /// y[r] = x[r] / max(‖x[r]‖, 1e-12)
 void lmk_normalize(long rows, long width, const float *x, float *y, float *norms);
 void lmk_normalize_gradient(long rows, long width, const float *y, const float *norms, const float *dy, float *dx);
-/// Down the rows of each column: y = (x - mean) / (std + epsilon), std over rows - 1 (rows >= 2).
+/// Per column: y = (x - mean) / (std + epsilon), std with rows - 1 degrees of freedom (rows >= 2).
+/// rstd [width] = 1 / (std + epsilon).
 void lmk_standardize(
     long rows, long width, const float *x, float epsilon, float *y, float *rstd);
 void lmk_standardize_gradient(
@@ -111,14 +112,15 @@ void lmk_standardize_gradient(
 
 // ---- Optimiser -----------------------------------------------------------------------------------------------------
 
-/// One step's constants. decay = 1 - lr · weight decay; rate = lr / (1 - β₁ᵗ); square_correction = 1 / (1 - β₂ᵗ).
+/// Constants of one step: decay = 1 - lr · weight decay; rate = lr / (1 - β₁ᵗ); square_correction = 1 / (1 - β₂ᵗ).
 struct lmk_adamw_factors {
   float beta1, beta2, epsilon, decay, rate, square_correction;
 };
-/// Where `target` is not NULL it follows in the same pass: target = momentum · target + (1 - momentum) · parameter.
+/// One AdamW step. If `target` is not NULL, the same pass updates the exponential moving average
+/// target = momentum · target + (1 - momentum) · parameter.
 void lmk_adamw(
-    long n, float *parameter, const float *gradient, float *mean, float *square, const struct lmk_adamw_factors *factors,
-    float *target, float momentum);
+    long n, float *parameter, const float *gradient, float *mean, float *square,
+    const struct lmk_adamw_factors *factors, float *target, float momentum);
 /// target = momentum · target + (1 - momentum) · online
 void lmk_average(long n, float momentum, const float *online, float *target);
 

@@ -1,5 +1,6 @@
-// Pieces of matrix products c = a·b for processors with AVX-512: packing of both operands, and the product of a packed
-// block. Everything packed is made of 32-bit words: a float, or two bfloat16 that follow each other along the depth.
+// Building blocks of matrix products c = a·b for processors with AVX-512: packing of both operands, and the product of
+// a packed block. "Depth" is the inner dimension k. Packed data are 32-bit words: one float, or a pair of bfloat16 that
+// are adjacent in depth.
 #ifndef LMK_PRODUCT_H
 #define LMK_PRODUCT_H
 
@@ -7,19 +8,19 @@
 
 #include "lmk_elements.h"
 
-/// How a product is computed. Rounded: operands rounded to bfloat16, products and sums in float32 by ordinary
-/// multiply-adds; pairs: the same by VDPBF16PS; AMX: by AMX.
+/// How a product is computed. ROUNDED: operands rounded to bfloat16, then float32 FMA; PAIRS: bfloat16 by VDPBF16PS;
+/// AMX: bfloat16 by AMX tiles. Sums are float32 in all.
 enum { LMK_PRODUCT_FLOAT32 = 0, LMK_PRODUCT_ROUNDED = 1, LMK_PRODUCT_PAIRS = 2, LMK_PRODUCT_AMX = 3 };
 
-/// The size of the piece of c that stays in registers: of vectors, or of AMX.
+/// Size of the micro-kernel's tile of c, which is held in vector or AMX registers.
 enum { LMK_TILE_ROWS = 14, LMK_TILE_COLUMNS = 32, LMK_AMX_TILE_ROWS = 32 };
-/// Rows, and words of a row, of one register of AMX.
+/// Rows, and words per row, of one AMX tile register.
 enum { LMK_AMX_SIDE = 16 };
-/// Words of depth that may be treated at once, and from one packed row of a to the next: a little more, because rows a
-/// power of two apart would meet in the same sets of L1.
+/// The most words of depth in one packed block, and the stride of packed rows of a: longer, because rows a power of two
+/// apart would map to the same L1 sets.
 enum { LMK_DEPTH_WORDS = 512, LMK_ROW_WORDS = 528 };
 
-/// A matrix in memory, rows of the stored one `stride` elements apart; `transposed`: the one meant is its transpose.
+/// A row-major matrix, rows `stride` elements apart. If `transposed`, the operand is the transpose of what is stored.
 struct lmk_matrix {
   const void *data;
   long stride;
@@ -27,11 +28,11 @@ struct lmk_matrix {
   int transposed;
 };
 
-/// What becomes of a product before it is stored.
+/// Epilogue: what is applied to the sums before they are stored.
 enum {
   /// c = alpha·sum + bias + residual + beta·c
   LMK_STORE = 0,
-  /// before = sum + bias (where before is given); c = gelu(sum + bias)
+  /// before = sum + bias (if before is not NULL); c = gelu(sum + bias)
   LMK_STORE_GELU = 1,
   /// c = sum · gelu'(before); before = gelu(before)
   LMK_STORE_GELU_GRADIENT = 2,
@@ -40,31 +41,32 @@ enum {
 struct lmk_epilogue {
   int kind;
   float alpha, beta;
-  const float *bias;      ///< a number per column, or NULL
+  const float *bias;      ///< one per column, or NULL
   const float *residual;  ///< the shape of c, or NULL
   long residual_stride;
-  void *before;  ///< numbers of c's type and stride, or NULL
+  void *before;  ///< type, shape and stride of c, or NULL
   void *c;
   long stride;
   int type;
 };
 
-/// The rows of a tile of that arithmetic.
+/// Rows of a micro-kernel tile.
 long lmk_tile_rows(int arithmetic);
-/// Words that `depth` elements of a row of a, or of a column of b as it is kept, are packed into.
+/// Words that `depth` elements of a row of a, or of a column of b, are packed into.
 long lmk_a_words(int arithmetic, long depth);
 long lmk_b_words(int arithmetic, long depth);
-/// Words from one packed tile of a to the next.
+/// Stride of packed tiles of a, in words.
 long lmk_a_tile_words(int arithmetic, int transposed, long depth);
 
-/// Packs rows first_row ..< first_row + rows and depth first ..< first + depth (at most LMK_DEPTH_WORDS words) of a [m,
-/// k], rows rounded up to whole tiles. Row-major a, and any a for AMX: [rows][LMK_ROW_WORDS]; transposed a for vectors:
-/// [tiles], `lmk_a_tile_words` apart, of [words][LMK_TILE_ROWS].
+/// Packs rows first_row ..< first_row + rows and depth first ..< first + depth (at most LMK_DEPTH_WORDS words) of
+/// a [m, k], rows padded to whole tiles. Layout of row-major a, and of any a for AMX: [rows][LMK_ROW_WORDS]. Layout of
+/// transposed a for vectors: tiles of [words][LMK_TILE_ROWS], `lmk_a_tile_words` apart.
 void lmk_pack_a(
     int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed);
 
-/// Packs columns column ..< column + count, depth first ..< first + depth of b [k, n]: panels, `panel_stride` words
-/// apart, of [words][LMK_TILE_COLUMNS], zeros behind the last column and, up to `lmk_b_words`, behind the depth.
+/// Packs columns column ..< column + count and depth first ..< first + depth of b [k, n] into panels of
+/// [words][LMK_TILE_COLUMNS], `panel_stride` words apart. Columns are zero-padded to whole panels, the depth to
+/// `lmk_b_words`.
 void lmk_pack_b(
     int arithmetic, const struct lmk_matrix *b, long column, long count, long first, long depth, uint32_t *packed,
     long panel_stride);
@@ -73,20 +75,21 @@ void lmk_pack_b(
 struct lmk_block {
   int arithmetic;
   int a_is_transposed;  ///< how a was packed
-  int starts, ends;     ///< whether this is the first, the last part of the depth
+  int starts, ends;     ///< whether this block is the first, the last part of the depth
   long rows, columns, depth;
-  const uint32_t *a;    ///< packed rows: those that are not read in place
-  /// Where a's first row lies, in words, for rows that are read as they are in memory: the first whole tiles. NULL: all
-  /// are packed.
+  const uint32_t *a;    ///< packed rows: those not read in place
+  /// The first row of an unpacked a: whole tiles of rows are read from here, the remaining rows from `a`. NULL: all
+  /// rows are packed.
   const uint32_t *in_place;
-  long in_place_row;  ///< words from one row to the next
-  const uint32_t *b;  ///< the first panel's words of this part
-  long panel_stride;  ///< words from one panel of b to the next
-  /// Sums between parts, [panels][tiles][lmk_tile_rows][32]; not needed where starts and ends.
+  long in_place_row;  ///< stride of its rows, in words
+  const uint32_t *b;  ///< the first panel, from this part of the depth on
+  long panel_stride;  ///< stride of the panels of b, in words
+  /// Sums carried from one part of the depth to the next, [panels][tiles][lmk_tile_rows][32]; unused if the block both
+  /// starts and ends.
   float *sums;
-  /// A panel of b as floats, [depth rounded up to even][32]; needed for LMK_PRODUCT_ROUNDED.
+  /// Scratch for one panel of b as floats, [depth rounded up to even][32]; only for LMK_PRODUCT_ROUNDED.
   float *expanded;
-  /// c, residual and before at the block's first row and column, the bias at its first column.
+  /// Its pointers are to the block's first row and column.
   struct lmk_epilogue epilogue;
 };
 void lmk_product_block(const struct lmk_block *block);
