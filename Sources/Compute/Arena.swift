@@ -1,22 +1,22 @@
 import Glibc
 
-/// What the arena has done so far.
+/// Memory use of the arena so far.
 public struct ArenaStatistics: Sendable, Equatable {
-  /// Requests that kept memory could not serve wholly.
+  /// Requests that needed new memory from the system.
   public internal(set) var allocations = 0
-  /// Bytes in use, and the most there ever were.
+  /// Bytes in use, and their maximum so far.
   public internal(set) var bytesInUse = 0
   public internal(set) var peakBytesInUse = 0
-  /// Bytes kept for reuse.
+  /// Free bytes cached for reuse.
   public internal(set) var bytesKept = 0
 }
 
-/// Where buffers come from. Memory that was touched once is used again, from step to step: on a fresh page the first
-/// touch costs more than the work done on it. Small blocks are kept by size; large ones are cut out of a few segments
-/// and joined again when they are given back, so that the memory taken stays close to the most that was ever in use.
+/// The caching allocator of buffers. Freed memory is reused from step to step, because a page fault on fresh memory
+/// costs more than the work done there. Small blocks are cached by size; large ones are cut out of a few segments and
+/// merged with free neighbours when freed, so that the memory held stays close to the peak in use.
 public final class Arena: Sendable {
   public static let shared: Arena = {
-    // A child forked while another thread holds the lock would wait for ever.
+    // A child forked while another thread holds the lock would wait forever.
     pthread_atfork({ Arena.shared.state.lock() }, { Arena.shared.state.unlock() }, { Arena.shared.state.unlock() })
     return Arena()
   }()
@@ -28,9 +28,9 @@ public final class Arena: Sendable {
     var allocations = 0
     var bytesInUse = 0
     var peak = 0
-    /// The most in use since a dry run began.
+    /// Peak bytes in use since the last dry run began.
     var recentPeak = 0
-    /// Address space that a dry run takes is not memory.
+    /// Dry runs in progress. They only reserve address space, so memory limits do not apply to them.
     var dryRuns = 0
 
     mutating func use(_ bytes: Int) {
@@ -41,12 +41,12 @@ public final class Arena: Sendable {
   }
   private let state = ForkSafe(State())
 
-  /// From here on blocks are cut out of segments.
+  /// Blocks of at least this many bytes are cut out of segments.
   private static let large = 256 << 10
   private static let page = 4096
 
-  /// The size of block that serves `bytes`: of small ones up to an eighth more, so that near sizes share blocks; of
-  /// large ones whole pages.
+  /// The block size for a request: small ones are rounded up by at most an eighth, so that similar sizes share blocks;
+  /// large ones to whole pages.
   static func blockSize(bytes: Int) -> Int {
     guard bytes > 512 else { return 512 }
     guard bytes < large else { return (bytes + page - 1) / page * page }
@@ -75,7 +75,7 @@ public final class Arena: Sendable {
 
   private func takeLarge(_ bytes: Int, _ state: inout State) -> UnsafeMutableRawPointer? {
     if let place = bestPlace(bytes, state.segments), place.fresh == 0 || fits(place.fresh, &state) {
-      // Memory may have been released meanwhile, and segments with it.
+      // `fits` may have released memory, and segments with it.
       if place.fresh == 0 || state.segments.indices.contains(place.segment) {
         if let pointer = state.segments[place.segment].take(bytes) {
           state.allocations += place.fresh > 0 ? 1 : 0
@@ -93,7 +93,7 @@ public final class Arena: Sendable {
     return pointer
   }
 
-  /// The segment that serves a request with the least fresh memory, and of those the one with the tightest gap.
+  /// The segment that needs the least fresh memory for a request; among equals the one with the tightest gap.
   private func bestPlace(_ bytes: Int, _ segments: [Segment]) -> (segment: Int, fresh: Int)? {
     var best: (segment: Int, fresh: Int, gap: Int)?
     for (index, segment) in segments.enumerated() {
@@ -104,8 +104,8 @@ public final class Arena: Sendable {
     return best.map { ($0.segment, $0.fresh) }
   }
 
-  /// Whether the machine could hold `bytes` more; if not, once kept memory is given back. The system promises more
-  /// memory than there is and kills whoever uses it: an error beforehand is kinder.
+  /// Whether the machine has room for `bytes` more, if need be after releasing cached memory. Linux overcommits and
+  /// kills a process that uses more than there is; this check turns that into an error.
   private func fits(_ bytes: Int, _ state: inout State) -> Bool {
     func doesFit() -> Bool {
       state.dryRuns > 0 || bytes <= Self.physicalBytes - state.bytesInUse - kept(state)
@@ -115,7 +115,7 @@ public final class Arena: Sendable {
     return doesFit()
   }
 
-  /// Of the machine, or of the container.
+  /// Memory of the machine, or of the container.
   static let physicalBytes = MemoryLimit.memory.bytes
 
   private func kept(_ state: State) -> Int {
@@ -134,7 +134,7 @@ public final class Arena: Sendable {
     }
   }
 
-  /// Gives kept memory back to the system, as far as nothing in use lies behind it.
+  /// Returns cached memory to the system: all small blocks, and of each segment what lies behind its last block in use.
   public func releaseKept() { state.withLock { release(&$0) } }
 
   private func release(_ state: inout State) {
@@ -150,7 +150,7 @@ public final class Arena: Sendable {
     }
   }
 
-  /// Address space taken from the system that is not in use.
+  /// Bytes of address space reserved from the system but not in use.
   var reservedBytes: Int {
     state.withLock { state in state.smallKept + state.segments.reduce(0) { $0 + $1.size - $1.bytesInUse } }
   }
@@ -165,7 +165,8 @@ public final class Arena: Sendable {
 }
 
 extension Arena {
-  /// The most bytes in use while `body` runs, beyond those in use before. Nothing of it may be touched: see `DryRun`.
+  /// The peak of bytes in use while `body` runs, minus those in use before. `body` must not touch its buffers: see
+  /// `DryRun`.
   func dryPeak(_ body: () throws -> Void) rethrows -> Int {
     let before = state.withLock { state in
       state.dryRuns += 1

@@ -1,7 +1,6 @@
 import CKernels
 
-/// Where the heads of queries, keys and values lie: row r of head h starts r · stride + h · headWidth numbers behind
-/// the pointer.
+/// Memory layout of queries, keys or values: row r of head h starts at element r · stride + h · headWidth.
 public struct AttentionOperand {
   public let pointer: UnsafeMutableRawPointer
   public let rowStride: Int
@@ -13,13 +12,13 @@ public struct AttentionOperand {
     self.element = element
   }
 
-  /// Rows of one head of one image, from row `first` on.
+  /// Address of row `first` of one head of one image.
   func head(_ head: Int, image: Int, rows: Int, width: Int, first: Int = 0) -> UnsafeMutableRawPointer {
     pointer + ((image * rows + first) * rowStride + head * width) * element.size
   }
 }
 
-/// The sizes of one attention: every query row of an image attends to every key row of the same image, head by head.
+/// Sizes of an attention: every query of an image attends to every key of the same image, head by head.
 public struct AttentionShape: Sendable {
   public let images: Int
   public let heads: Int
@@ -35,19 +34,19 @@ public struct AttentionShape: Sendable {
     self.headWidth = headWidth
   }
 
-  /// Operations of the two products, and of the five that their gradient takes, the scores computed again.
+  /// Floating-point operations of the two products, and of the gradient's five, which include recomputing the scores.
   public var flops: Double { 4 * Double(units) * Double(queries) * Double(keys) * Double(headWidth) }
   public var gradientFlops: Double { 2.5 * flops }
 
   /// Logits are divided by √headWidth.
   var scale: Float { 1 / Float(headWidth).squareRoot() }
   var units: Int { images * heads }
-  /// Chunks done between two looks for an interruption: some tenths of a second's work.
+  /// Chunks between two checks for an interruption: a few tenths of a second of work.
   var chunksBetweenChecks: Int { max(64, 1_000_000_000 / max(queries * keys * headWidth * unitsPerChunk, 1)) }
-  /// Heads handed out together: enough work to be worth it, the same for any number of threads.
+  /// Heads per parallel task: enough work to amortise the task's overhead. Independent of the number of threads.
   var unitsPerChunk: Int { max(1, min(8, 65536 / max(queries * keys, 1))) }
 
-  /// Queries whose scores are held at once: what fits L2, whole tiles of vectors and whole registers of AMX.
+  /// Queries per block: their scores fit L2, and their number is a multiple of the vector tile and of an AMX register.
   private static let scoresPerBlock = 1 << 17
   private static let rowsTogether = Int(LMK_TILE_ROWS * LMK_AMX_SIDE / 2)
   var queriesPerBlock: Int {
@@ -55,30 +54,29 @@ public struct AttentionShape: Sendable {
     return min(max(fitting, Self.rowsTogether), max(queries, 1))
   }
 
-  /// Ranges of queries treated together. To be made outside parallel regions: in a forked child, threads that meet at
-  /// the first array of a kind wait for ever (see `ForkSafe`).
+  /// The blocks of queries. Create this array outside parallel regions: in a forked child, threads that race to create
+  /// the first array of a type deadlock in the Swift runtime (see `ForkSafe`).
   var blocks: [Range<Int>] {
     stride(from: 0, to: queries, by: queriesPerBlock).map { $0..<min($0 + queriesPerBlock, queries) }
   }
 }
 
-/// What is added to the scores of every image before their softmax, [heads, queries, `stride`] with the `keys` first
-/// numbers of a row in use. It is given in multiples of 1/√headWidth, the unit of q·kᵀ: products then add it while they
-/// store.
+/// A bias [heads, queries, `stride`] added to the scores of every image before softmax; the first `keys` elements of a
+/// row are used. It is premultiplied by √headWidth, so that the epilogue of q·kᵀ can add it before softmax scales.
 public struct AttentionBias {
   public let pointer: UnsafePointer<Float>
 
   public init(_ pointer: UnsafePointer<Float>) { self.pointer = pointer }
 
-  /// From one row of numbers to the next: whole vectors, as scores lie.
+  /// Stride of its rows in elements, padded like that of scores.
   public static func stride(keys: Int) -> Int { wholeVectors(keys) }
 }
 
-/// output = softmax(q·kᵀ/√width + bias)·v for every image and head. Scores are held for a block of queries at a time
-/// and not kept: the gradient computes them again from `logSumExp` [images, heads, queries].
+/// output = softmax(q·kᵀ/√headWidth + bias)·v for every image and head. Works on a block of queries at a time and does
+/// not keep the scores: the gradient recomputes them with the help of `logSumExp` [images, heads, queries].
 ///
 /// - Parameters:
-///   - bias: none where nil.
+///   - bias: nil for none.
 ///   - arithmetic: of the products; softmax is float32.
 /// - Throws: `OutOfMemory`, `Interrupted`.
 public func attention(
@@ -106,7 +104,8 @@ public func attention(
   }
 }
 
-/// The gradients of q, k and v, written (not added) in the places given; `bias`, a constant, as the attention had it.
+/// The gradients of q, k and v, which overwrite their destinations. `bias`, a constant, must be the one given to
+/// `attention`.
 ///
 /// - Throws: `OutOfMemory`, `Interrupted`.
 public func attentionGradient(
@@ -164,7 +163,7 @@ private func store(_ sums: UnsafePointer<Float>, rows: Int, width: Int, in place
   }
 }
 
-/// The three kinds of products of one head, for a block of `rows` queries.
+/// The products of one head, for a block of `rows` queries.
 private struct AttentionProducts {
   let shape: AttentionShape
   let arithmetic: Arithmetic
@@ -187,9 +186,9 @@ private struct AttentionProducts {
     LocalProduct(m, n, k, arithmetic: arithmetic, isOwn: isOwn)
   }
 
-  /// Floats of the scores of one block, and of the products' scratch memory.
+  /// Floats that the scores of one block take.
   var scores: Int { shape.queriesPerBlock * stride }
-  /// From one row of scores to the next: whole vectors.
+  /// Stride of the rows of scores, padded to whole vectors.
   var stride: Int { wholeVectors(shape.keys) }
   var scratch: Int {
     let rows = shape.queriesPerBlock
@@ -198,14 +197,14 @@ private struct AttentionProducts {
 }
 
 extension AttentionBias {
-  /// The rows of a block of queries.
+  /// The biases of the queries from `first` on.
   fileprivate func rows(_ shape: AttentionShape, head: Int, first: Int) -> UnsafePointer<Float> {
     pointer + (head * shape.queries + first) * Self.stride(keys: shape.keys)
   }
 }
 
 extension AttentionShape {
-  /// Where the log-sum of one query lies.
+  /// Index of a query in `logSumExp`.
   fileprivate func row(_ head: Int, image: Int, _ query: Int) -> Int { (image * heads + head) * queries + query }
 }
 
@@ -230,7 +229,7 @@ extension MatrixOutput {
   }
 }
 
-/// Runs `body(head, image, scratch)` for every image and head, in parallel, each chunk with scratch of its own.
+/// Runs `body(head, image, scratch)` for every image and head, in parallel, each chunk with its own scratch memory.
 private func forEachHead(
   _ shape: AttentionShape, scratch: Int, _ body: (Int, Int, UnsafeMutablePointer<Float>) -> Void
 ) throws {

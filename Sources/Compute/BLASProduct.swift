@@ -1,10 +1,10 @@
 import CKernels
 import COpenBLAS
 
-/// OpenBLAS as this library uses it, one thread a call: the pool splits the work. Touched before the first product.
+/// Makes OpenBLAS single-threaded, because this library's pool splits the work. Evaluate it before the first product.
 let configuredBLAS: Void = { openblas_set_num_threads(1) }()
 
-/// A product by OpenBLAS, for processors without AVX-512: float32 only.
+/// A float32 product by OpenBLAS, for processors without AVX-512.
 struct BLASProduct {
   let m: Int
   let n: Int
@@ -12,14 +12,15 @@ struct BLASProduct {
 
   private var code: Int32 { Element.float32.code }
 
-  /// On the caller's thread.
+  /// Computes it on the caller's thread.
   func runAlone(_ a: MatrixView, _ b: MatrixView, into c: MatrixOutput, _ epilogue: Epilogue) {
     prepare(c, epilogue, rows: 0..<m)
     sgemm(m, n, k, a, b, into: c.floats, stride: c.stride, alpha: epilogue.alpha, beta: starts(epilogue))
     finish(c, epilogue, rows: 0..<m)
   }
 
-  /// With all threads. The cut depends on the sizes alone, so the result has the same bits for any number of threads.
+  /// Computes it with all threads. The cut depends on the sizes alone, so the result has the same bits for any number
+  /// of threads.
   ///
   /// - Throws: `OutOfMemory`.
   func run(_ a: MatrixView, _ b: MatrixView, into c: MatrixOutput, _ epilogue: Epilogue) throws {
@@ -29,12 +30,12 @@ struct BLASProduct {
     parallelRows(m, cost: n) { finish(c, epilogue, rows: $0) }
   }
 
-  /// What of c the product is added to.
+  /// beta of the BLAS call: 1 if `prepare` has put bias and residual into c.
   private func starts(_ epilogue: Epilogue) -> Float {
     epilogue.bias != nil || epilogue.residual != nil ? 1 : epilogue.kind == .store ? epilogue.beta : 0
   }
 
-  /// Puts bias + residual + beta · c in place, where there is a bias or residual.
+  /// Sets c = bias + residual + beta · c if there is a bias or residual.
   private func prepare(_ c: MatrixOutput, _ epilogue: Epilogue, rows: Range<Int>) {
     guard epilogue.bias != nil || epilogue.residual != nil else { return }
     for row in rows {
@@ -106,13 +107,13 @@ extension BLASProduct {
   }
 }
 
-/// Which dimension of a product is cut among threads, and into pieces of what size.
+/// Which dimension of a product is split among threads, and the size of the pieces.
 enum ProductCut: Equatable {
   case rows(Int)
   case columns(Int)
   case depth(Int)
 
-  /// Pieces of one dimension below which packing the other operand costs more than it brings.
+  /// Smallest size of a piece: below it, packing the other operand anew for each piece outweighs the gain.
   private static let least = 256
 
   init(_ m: Int, _ n: Int, _ k: Int) {
@@ -127,7 +128,7 @@ enum ProductCut: Equatable {
     }
   }
 
-  /// A power of two pieces (even shares for two, four, eight … threads), rounded up to whole vectors.
+  /// The number of pieces is a power of two, to share evenly among 2, 4, 8, … threads; sizes are whole vectors.
   private static func pieceSize(_ length: Int) -> Int {
     var pieces = 2
     while pieces < 64, length / (pieces * 2) >= 2 * least { pieces *= 2 }

@@ -1,14 +1,15 @@
 import CKernels
 
-/// This library's own product, for processors with AVX-512: c [m, n] = a [m, k] · b [k, n], b packed. Every number of c
-/// is summed in the order of the depth whatever the cut, so results have the same bits for any number of threads.
+/// This library's own product for processors with AVX-512: c [m, n] = a [m, k] · b [k, n], b packed. Every element of c
+/// is summed in the order of the depth (the dimension k) however the work is cut, so results have the same bits for any
+/// number of threads.
 struct BlockedProduct: Sendable {
   let m: Int
   let n: Int
   let k: Int
   let arithmetic: Arithmetic
   let blocking: ProductBlocking
-  /// Words of depth that are treated at once.
+  /// Upper limit of the words of depth in one block.
   let wordsTogether: Int
 
   init(m: Int, n: Int, k: Int, arithmetic: Arithmetic, wordsTogether: Int? = nil) {
@@ -21,7 +22,7 @@ struct BlockedProduct: Sendable {
   var tiles: Int { (m + tileRows - 1) / tileRows }
   var panels: Int { PackedPanels.count(n) }
 
-  /// Elements of depth that are treated at once: even shares of the depth.
+  /// Elements of depth in one block: the depth is cut into even parts.
   var partDepth: Int {
     let most = wordsTogether * blocking.elementsPerWord
     let parts = max((k + most - 1) / most, 1)
@@ -29,7 +30,7 @@ struct BlockedProduct: Sendable {
   }
   var parts: Int { max((k + partDepth - 1) / partDepth, 1) }
 
-  /// Floats of scratch memory a block needs: packed rows, an expanded panel, sums.
+  /// Floats of scratch memory that a block needs: packed rows of a, an expanded panel of b, sums.
   func scratchCount(columns: Int) -> Int {
     let rows = min(tiles, blocking.tilesTogether) * tileRows * Int(LMK_ROW_WORDS)
     let sums = parts > 1 ? PackedPanels.count(columns) * min(tiles, blocking.tilesTogether) * tileFloats : 0
@@ -38,14 +39,14 @@ struct BlockedProduct: Sendable {
   private var tileFloats: Int { tileRows * PackedPanels.columns }
   private static let expandedFloats = Int(LMK_DEPTH_WORDS) * PackedPanels.columns
 
-  /// Rows (in tiles) and columns (in panels) of c, cut into even blocks.
+  /// c cut into even blocks: along its rows in tiles, along its columns in panels.
   struct Cut {
     var rowBlocks: Int
     var columnBlocks: Int
     var count: Int { rowBlocks * columnBlocks }
   }
 
-  /// The cut that leaves the busiest thread the least to do.
+  /// The cut that minimises the work of the busiest thread.
   func cut(threads: Int) -> Cut {
     let mostPanels = blocking.mostPanels(
       panelWords: PackedPanels.words(arithmetic, k: min(partDepth, k)), keepsSums: parts > 1)
@@ -64,15 +65,15 @@ struct BlockedProduct: Sendable {
     return best
   }
 
-  /// In tiles; packing a tile's rows takes about a third of computing one, reading a panel anew a fifth.
+  /// Work of the busiest thread, in tiles computed: packing the rows of a tile costs about 0.3, loading a panel 0.2.
   private func busiest(_ cut: Cut, threads: Int) -> Double {
     let rows = Double((tiles + cut.rowBlocks - 1) / cut.rowBlocks)
     let columns = Double((panels + cut.columnBlocks - 1) / cut.columnBlocks)
     return Double((cut.count + threads - 1) / threads) * (rows * columns + 0.3 * rows + 0.2 * columns)
   }
 
-  /// The words of a from a row and depth on, where they can be multiplied as they lie in memory: rows of the numbers
-  /// that are multiplied, whole words of them.
+  /// Address of a's element (row, depth) if a can be read without packing: it is row-major, has the element type that
+  /// is multiplied, and its rows consist of whole words. Else nil.
   private func wordsInPlace(_ a: MatrixView, row: Int, depth: Int, length: Int) -> UnsafePointer<UInt32>? {
     let stride = a.stride * a.element.size
     let isWord = arithmetic == .float32 && a.element == .float32
@@ -84,10 +85,10 @@ struct BlockedProduct: Sendable {
     return start.assumingMemoryBound(to: UInt32.self)
   }
 
-  /// One block of the cut, all of the depth or elements `first` ..< `first + depth` of it.
+  /// Computes one block of the cut, over elements first ..< first + depth of the depth.
   ///
   /// - Parameters:
-  ///   - b: holds the depth from `first` on.
+  ///   - b: packed from depth `first` on.
   ///   - scratch: `scratchCount` floats.
   func compute(
     _ index: Int, of cut: Cut, _ a: MatrixView, _ b: PackedPanels, first: Int = 0, depth: Int,
@@ -126,7 +127,7 @@ struct BlockedProduct: Sendable {
 }
 
 extension BlockedProduct {
-  /// The whole product with all threads.
+  /// Computes the product with all threads.
   ///
   /// - Throws: `OutOfMemory`.
   func run(_ a: MatrixView, _ b: RightOperand, into c: MatrixOutput, _ epilogue: Epilogue) throws {
@@ -151,17 +152,17 @@ extension BlockedProduct {
   }
 
   private var packedWords: Int { panels * PackedPanels.words(arithmetic, k: k) }
-  /// A packed b up to this size stays near as a whole.
+  /// A packed b of up to this many words stays in cache as a whole.
   private static let wordsKeptWhole = 3 << 19
 
   private func canSumInPlace(_ c: MatrixOutput, _ epilogue: Epilogue) -> Bool {
     c.element == .float32 && epilogue.kind == .store
   }
 
-  /// A weight's gradient, as deep as there are tokens: part by part of the depth, so that the packed part of b stays
-  /// near; sums are kept in c.
+  /// For deep products, such as a weight's gradient, whose depth is the number of tokens: packs and multiplies one part
+  /// of the depth at a time, so that the packed part of b stays in cache, and accumulates in c.
   private func runByParts(_ a: MatrixView, _ b: MatrixView, into c: MatrixOutput, _ epilogue: Epilogue) throws {
-    // The longer a part, the less often sums are fetched and stored.
+    // The longest parts possible: c is loaded and stored once per part.
     let deep = BlockedProduct(m: m, n: n, k: k, arithmetic: arithmetic, wordsTogether: Int(LMK_DEPTH_WORDS))
     let partDepth = deep.partDepth
     let room = try PackedMatrix(k: partDepth, n: n, arithmetic: arithmetic)
@@ -189,7 +190,7 @@ extension BlockedProduct {
   /// Floats of scratch memory that `runAlone` needs.
   var aloneScratchCount: Int { scratchCount(columns: n) + packedWords }
 
-  /// The whole product on the caller's thread.
+  /// Computes the product on the caller's thread.
   func runAlone(
     _ a: MatrixView, _ b: MatrixView, into c: MatrixOutput, _ epilogue: Epilogue, scratch: UnsafeMutablePointer<Float>
   ) {

@@ -1,15 +1,15 @@
 import Glibc
 
-/// Memory for values, taken from the arena and given back when the last reference goes. Its contents start undefined.
+/// Memory for values, allocated from the arena and freed with the last reference. Its initial contents are undefined.
 public final class Buffer: @unchecked Sendable {
   public let raw: UnsafeMutableRawPointer
   public let count: Int
   public let element: Element
   private let size: Int
 
-  /// - Throws: `OutOfMemory` where the system has none left.
+  /// - Throws: `OutOfMemory`.
   public init(count: Int, element: Element = .float32) throws {
-    // No address space holds more, and below it sizes can be computed without overflow.
+    // More than any address space; below this limit, computing sizes cannot overflow.
     guard count < Int.max / 16 else { throw OutOfMemory(bytes: .max) }
     self.count = count
     self.element = element
@@ -45,11 +45,11 @@ public final class Buffer: @unchecked Sendable {
   public var values: UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: pointer, count: count) }
 }
 
-/// There is no memory for a buffer: the system refused, or the machine has less than this and all other buffers take.
+/// There is no memory for a buffer: the system refused it, or the buffers would exceed the memory of the machine.
 public struct OutOfMemory: DescribedError {
   public let kind = ErrorKind.memory
   public let bytes: Int
-  /// Bytes of buffers in use at that moment.
+  /// Bytes of buffers in use when it was thrown.
   public let bytesInUse: Int
   public var description: String { "out of memory: \(bytes) bytes wanted beside \(bytesInUse) in use" }
 
@@ -58,7 +58,8 @@ public struct OutOfMemory: DescribedError {
   }
 }
 
-/// Asks whether the system would give so many bytes: where an array of the language gets none, the process ends.
+/// Checks that the system would grant so many bytes. Call it before creating a large Swift array, whose failed
+/// allocation would end the process.
 ///
 /// - Throws: `OutOfMemory`.
 public func requireMemory(forArrays bytes: Int) throws {

@@ -1,13 +1,13 @@
 import CKernels
 
 extension RandomStream {
-  /// y = x/(1 − rate) of the elements that stay, 0 of the others: which ones follows from the stream and the row's
+  /// y = x/(1 − rate) for elements that are kept, 0 for the others. Which are kept depends on the stream and the row's
   /// number alone.
   ///
   /// - Parameters:
   ///   - x, y: [rows, width], stored as `element`.
   ///   - firstRow: the number of the first row.
-  ///   - rate: the share that goes, in 0 ..< 1.
+  ///   - rate: the probability of dropping an element, in 0 ..< 1.
   public func drop(
     _ x: UnsafeRawPointer, into y: UnsafeMutableRawPointer, _ element: Element, rows: Int, width: Int, firstRow: Int,
     rate: Float

@@ -1,9 +1,9 @@
-/// Going through the motions: buffers are taken and given back as in earnest, but parallel regions do nothing, so no
-/// memory is touched and hardly any time passes. Tells how much memory a computation will take.
+/// Predicts how much memory a computation takes, by running it with parallel regions that do nothing: buffers are
+/// allocated and freed as usual, but no memory is touched and it takes hardly any time.
 public enum DryRun {
   @TaskLocal static var isOn = false
 
-  /// The most bytes of buffers in use while `body` runs, beyond those in use before. Whatever `body` computes is
+  /// The peak of bytes of buffers in use while `body` runs, minus those in use before. What `body` computes is
   /// meaningless.
   public static func peakBytes(_ body: () throws -> Void) rethrows -> Int {
     try Arena.shared.dryPeak { try $isOn.withValue(true) { try body() } }

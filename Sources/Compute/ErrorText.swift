@@ -1,16 +1,16 @@
-// Texts of errors stay short, whatever a file or a user gives: names are cut, lists and messages end after some.
+// Error messages stay short whatever a file or a user provides: names, lists and whole messages are truncated.
 
-/// The first of some texts and how many more there are: "a, b, c and 97 more".
+/// The first texts and the number of the others: "a, b, c and 97 more".
 ///
-/// - Parameter most: how many are named.
+/// - Parameter most: how many are listed.
 public func listed(_ texts: some Collection<String>, most: Int = 4) -> String {
   let named = texts.prefix(most).map { shortened($0) }.joined(separator: ", ")
   return texts.count > most ? "\(named) and \(texts.count - most) more" : named
 }
 
-/// A text, or the beginning of one that is longer than `most` characters.
+/// A text, truncated to `most` characters.
 public func shortened(_ text: String, to most: Int = 120) -> String {
-  // Counting all characters of a long text takes long.
+  // Not `text.count`, which would walk the whole of a long text.
   guard let end = text.index(text.startIndex, offsetBy: most, limitedBy: text.endIndex), end != text.endIndex else {
     return text
   }
@@ -18,6 +18,6 @@ public func shortened(_ text: String, to most: Int = 120) -> String {
 }
 
 extension DescribedError {
-  /// `description`, cut where a hostile file or a user made it endless.
+  /// `description`, truncated in case a hostile file or a user made it endless.
   public var boundedDescription: String { shortened(description, to: 4000) }
 }

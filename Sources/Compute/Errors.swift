@@ -1,4 +1,4 @@
-/// What an error is about: the C interface turns it into a status, Python into an exception class.
+/// The category of an error: a status in the C interface, an exception class in Python.
 public enum ErrorKind: Int32, Sendable {
   /// An argument, option, shape or file content is not acceptable (Python: ValueError).
   case value = 1
@@ -6,11 +6,11 @@ public enum ErrorKind: Int32, Sendable {
   case type = 2
   /// The operating system refused to read or write (OSError).
   case io = 3
-  /// Memory could not be had (MemoryError).
+  /// Out of memory (MemoryError).
   case memory = 4
   /// The user interrupted a long call (KeyboardInterrupt).
   case interrupted = 5
-  /// The computation left the finite numbers (FloatingPointError).
+  /// The computation gave infinity or NaN (FloatingPointError).
   case notFinite = 6
   /// Training has collapsed (latentmim.CollapseError).
   case collapsed = 7
@@ -19,7 +19,7 @@ public enum ErrorKind: Int32, Sendable {
 /// An error that says what it is about and, in `description`, what was wrong, where, and what was wanted.
 public protocol DescribedError: Error, CustomStringConvertible {
   var kind: ErrorKind { get }
-  /// What the operating system refused, where it was the system.
+  /// The operating system's refusal, if that is the cause.
   var systemError: SystemError? { get }
 }
 
@@ -27,7 +27,7 @@ extension DescribedError {
   public var systemError: SystemError? { nil }
 }
 
-/// What the operating system said of a path.
+/// An error that the operating system reported for a path.
 public struct SystemError: Sendable, Equatable {
   /// Its errno.
   public let code: Int32
@@ -51,9 +51,9 @@ public struct Interrupted: DescribedError {
   public init() {}
 }
 
-/// Long calls ask now and then whether they shall go on.
+/// Long calls ask the host regularly whether to go on.
 public enum Interruption {
-  /// The host's answer: true means stop. Set once by whoever embeds the library, before its first long call.
+  /// Asks the host; true means stop. Whoever embeds the library sets it once, before the first long call.
   public nonisolated(unsafe) static var isRequested: (@Sendable () -> Bool)?
 
   /// - Throws: `Interrupted` when the host asks to stop.

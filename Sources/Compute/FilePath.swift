@@ -1,9 +1,9 @@
 import Glibc
 
-/// A path as the system knows it: bytes. Names on old disks are in other encodings than UTF-8, which `String` would
-/// replace, so that two files became one.
+/// A path as the system knows it: bytes. Old disks have names in other encodings than UTF-8; `String` would replace
+/// their invalid bytes, and the paths of two files could become equal.
 public struct FilePath: Sendable, Hashable {
-  /// Without a zero at the end.
+  /// Without a terminating zero.
   public let bytes: [UInt8]
 
   public init(_ text: String) { bytes = Array(text.utf8) }
@@ -15,10 +15,10 @@ public struct FilePath: Sendable, Hashable {
     self.init(bytes: UnsafeRawBufferPointer(start: cString, count: strlen(cString)))
   }
 
-  /// Whether the system would see the same path: it is not empty, and no zero byte ends it early.
+  /// Whether it can be passed to the system: it is not empty and contains no zero byte.
   public var isUsable: Bool { !bytes.isEmpty && !bytes.contains(0) }
 
-  /// The path for messages: bytes that are no UTF-8 stand as `\xE9`.
+  /// The path for messages: bytes that are not valid UTF-8 appear as `\xE9`.
   public var text: String {
     pieces.map { piece in
       switch piece {
@@ -28,7 +28,7 @@ public struct FilePath: Sendable, Hashable {
     }.joined()
   }
 
-  /// Calls `body` with the bytes and a zero behind them.
+  /// Calls `body` with the zero-terminated bytes.
   public func withCString<Result>(_ body: (UnsafePointer<CChar>) throws -> Result) rethrows -> Result {
     try withUnsafeTemporaryAllocation(of: CChar.self, capacity: bytes.count + 1) { buffer in
       for (index, byte) in bytes.enumerated() { buffer[index] = CChar(bitPattern: byte) }
@@ -47,7 +47,7 @@ public struct FilePath: Sendable, Hashable {
     case byte(UInt8)
   }
 
-  /// Stretches of UTF-8, and the bytes between them.
+  /// Runs of valid UTF-8, and the bytes between them.
   public var pieces: [Piece] {
     if let text = String(validating: bytes, as: UTF8.self) { return [.text(text)] }
     var pieces: [Piece] = []

@@ -1,10 +1,10 @@
 import CKernels
 
-/// A value behind a lock that works in forked children, too. The standard library's `Mutex` does not: it remembers the
-/// thread's number, which is another one there, and stops the process when two threads meet at it.
+/// A value behind a lock that also works in forked children. The standard library's `Mutex` does not: it caches the
+/// thread id, which is different in the child, and traps under contention.
 ///
-/// A child that finds the lock held by a thread of its parent, which it does not have, takes it over and begins with
-/// the first value again: the one it finds may be half changed.
+/// If another thread of the parent held the lock at the fork, the child takes the lock over and resets the value to the
+/// initial one, because the value it finds may be half changed.
 public final class ForkSafe<Value>: @unchecked Sendable {
   private let initial: Value
   private let place = UnsafeMutablePointer<Value>.allocate(capacity: 1)
@@ -22,10 +22,10 @@ public final class ForkSafe<Value>: @unchecked Sendable {
     word.deallocate()
   }
 
-  /// For the handlers of a fork: whoever holds it then must let go in parent and child.
+  /// For fork handlers, which lock before the fork and unlock in parent and child.
   func lock() {
     guard lmk_lock(word) == 0 else { return }
-    // What is there is left to leak: giving it back could meet its half-changed parts.
+    // Overwritten without being destroyed: a half-changed value is better leaked.
     place.initialize(to: initial)
   }
 

@@ -1,6 +1,6 @@
 import Glibc
 
-/// An array of plain values whose growing can fail: Swift's own ends the process where there is no memory.
+/// An array of plain values that throws if there is no memory to grow, where Swift's own would end the process.
 public final class GrowingBlock<Element: BitwiseCopyable> {
   public private(set) var start: UnsafeMutablePointer<Element>
   public private(set) var count = 0

@@ -1,13 +1,13 @@
 import CKernels
 
-/// The instruction sets that inner loops are built for.
+/// The instruction sets that inner loops are compiled for.
 public enum InstructionSet: String, Sendable, CaseIterable {
   case portable
   case avx2
   case avx512
-  /// AVX-512 with the conversions and dot products of bfloat16.
+  /// AVX-512 with AVX512_BF16: conversion to bfloat16 and VDPBF16PS.
   case avx512bf16
-  /// That and Intel's AMX, which multiplies bfloat16.
+  /// That and Intel's AMX tiles for bfloat16.
   case amx
 
   private var number: Int32 {
@@ -20,23 +20,23 @@ public enum InstructionSet: String, Sendable, CaseIterable {
     }
   }
 
-  /// The one in use: the machine's best, unless another was asked for.
+  /// The one in use: the machine's best unless another was set.
   public static var current: InstructionSet {
     allCases.first { $0.number == lmk_instruction_set() } ?? .portable
   }
 
-  /// Whether products are this library's own; elsewhere they are OpenBLAS's.
+  /// Whether products use this library's own kernels, else OpenBLAS.
   public static var hasOwnProducts: Bool { lmk_instruction_set() >= LMK_AVX512 }
 
-  /// Whether networks may compute in bfloat16 with the one in use.
+  /// Whether the one in use supports computing in bfloat16.
   public static var hasBFloat16: Bool { lmk_instruction_set() >= LMK_AVX512BF16 }
 
-  /// Whether this machine has it.
+  /// Whether this machine supports it.
   public var isAvailable: Bool { number <= lmk_best_instruction_set() }
 
-  /// Computes with it from now on. Waits until no other thread is in a computation (see `held`).
+  /// Makes it the one in use, once no other thread is in a computation (see `held`).
   ///
-  /// - Throws: `InstructionSetError` where the machine does not have it, or inside a computation of this thread;
+  /// - Throws: `InstructionSetError` if the machine does not support it, or inside a computation of this thread;
   ///   `Interrupted`.
   public static func use(_ name: String) throws {
     guard let set = InstructionSet(rawValue: name), set.isAvailable else { throw InstructionSetError.unavailable(name) }
@@ -47,9 +47,9 @@ public enum InstructionSet: String, Sendable, CaseIterable {
 
 /// Why an instruction set cannot be used.
 public enum InstructionSetError: DescribedError {
-  /// This machine, or this library, does not have it.
+  /// This machine, or this build of the library, does not support it.
   case unavailable(String)
-  /// The thread that asks is itself in a computation, which began with another one.
+  /// The calling thread is inside a computation that began with another one.
   case inUse(String)
 
   public var kind: ErrorKind { .value }

@@ -1,8 +1,8 @@
 import CKernels
 import Glibc
 
-/// Who computes, and who waits for the end of that to change the instruction set. Counts of an earlier process of a
-/// line of forks say nothing: its threads are not here.
+/// A readers-writer lock: computations are its readers, changes of the instruction set its writers. A forked child
+/// starts from zero, because its parent's other threads do not exist in it.
 private struct Holds {
   var process: UInt32 = 0
   var computing = 0
@@ -20,8 +20,7 @@ extension InstructionSet {
   /// Whether this thread is inside `held`.
   @TaskLocal static var isHeld = false
 
-  /// Runs `body`, during which the instruction set stays what it is: sizes of scratch memory and the kernels that use
-  /// it must agree.
+  /// Runs `body` with the instruction set locked: sizes of scratch memory must agree with the kernels that use it.
   ///
   /// - Throws: what `body` throws.
   public static func held<Result>(_ body: () throws -> Result) rethrows -> Result {
@@ -31,7 +30,7 @@ extension InstructionSet {
     return try $isHeld.withValue(true) { try body() }
   }
 
-  /// Waits behind whoever wants to change the set, who would else wait for ever for a gap between computations.
+  /// Lets waiting writers go first: they would otherwise starve while computations overlap.
   private static func enter() -> UInt32 {
     while true {
       let process: UInt32? = holds.withLock { holds in

@@ -1,7 +1,7 @@
-/// Computes c [m, n] = a [m, k] · b [k, n] with all threads and stores what the epilogue makes of it. Results have the
-/// same bits for any number of threads.
+/// Computes c [m, n] = a [m, k] · b [k, n] with all threads, the epilogue applied. Results have the same bits for any
+/// number of threads.
 ///
-/// - Parameter arithmetic: what a and b are rounded to; a packed b must have been packed for it.
+/// - Parameter arithmetic: precision of a and b; a packed b must have been packed for it.
 /// - Throws: `OutOfMemory`.
 public func parallelProduct(
   _ m: Int, _ n: Int, _ k: Int, _ a: MatrixView, _ b: RightOperand, into c: MatrixOutput,
@@ -17,12 +17,12 @@ public func parallelProduct(
   }
 }
 
-/// Products of bfloat16 are always this library's own: who asks for them has made sure that the processor can.
+/// bfloat16 products always use this library's kernels; callers check first that the processor supports them.
 func usesOwnKernels(_ arithmetic: Arithmetic) -> Bool {
   InstructionSet.hasOwnProducts || arithmetic == .bfloat16
 }
 
-/// A product on the caller's thread, for the inside of parallel regions: c [m, n] = a [m, k] · b [k, n].
+/// A product on the caller's thread, for use inside parallel regions: c [m, n] = a [m, k] · b [k, n].
 public struct LocalProduct: Sendable {
   private let blocked: BlockedProduct
   private let isOwn: Bool
@@ -31,8 +31,8 @@ public struct LocalProduct: Sendable {
     self.init(m, n, k, arithmetic: arithmetic, isOwn: usesOwnKernels(arithmetic))
   }
 
-  /// For products made one after another, whose scratch memory is shared: all are computed the same way, whatever
-  /// becomes of the instruction set in between.
+  /// For products that share scratch memory: all are computed the same way, even if the instruction set is changed in
+  /// between.
   init(_ m: Int, _ n: Int, _ k: Int, arithmetic: Arithmetic, isOwn: Bool) {
     blocked = BlockedProduct(m: m, n: n, k: k, arithmetic: arithmetic)
     self.isOwn = isOwn

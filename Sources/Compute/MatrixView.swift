@@ -1,7 +1,6 @@
 import CKernels
 
-/// A matrix in memory: `rows` × `columns` after the optional transposition, rows of the stored one `stride` elements
-/// apart.
+/// A matrix stored row-major, rows `stride` elements apart, optionally seen transposed.
 public struct MatrixView {
   public let pointer: UnsafeRawPointer
   public let element: Element
@@ -21,7 +20,7 @@ public struct MatrixView {
     return MatrixView(pointer + offset * element.size, stride: stride, transposed: isTransposed, element: element)
   }
 
-  /// The numbers of a float32 matrix.
+  /// The elements of a float32 matrix.
   var floats: UnsafePointer<Float> { pointer.assumingMemoryBound(to: Float.self) }
 
   var matrix: lmk_matrix {
@@ -29,7 +28,7 @@ public struct MatrixView {
   }
 }
 
-/// Where a matrix is written: rows `stride` elements apart.
+/// The destination of a product: row-major, rows `stride` elements apart.
 public struct MatrixOutput {
   public let pointer: UnsafeMutableRawPointer
   public let element: Element
@@ -41,16 +40,16 @@ public struct MatrixOutput {
     self.stride = stride
   }
 
-  /// The numbers of a float32 matrix.
+  /// The elements of a float32 matrix.
   var floats: UnsafeMutablePointer<Float> { pointer.assumingMemoryBound(to: Float.self) }
 }
 
-/// What becomes of a product's sums before they are stored.
+/// What is applied to a product's sums before they are stored.
 public struct Epilogue {
   public enum Kind: Sendable {
     /// c = alpha · sum + bias + residual + beta · c
     case store
-    /// before = sum + bias, where wanted; c = gelu(sum + bias)
+    /// before = sum + bias, unless `before` is nil; c = gelu(sum + bias)
     case gelu
     /// c = sum · gelu′(before); before = gelu(before)
     case geluGradient
@@ -67,11 +66,11 @@ public struct Epilogue {
   public var kind = Kind.store
   public var alpha: Float = 1
   public var beta: Float = 0
-  /// A number per column.
+  /// One float per column.
   public var bias: UnsafePointer<Float>?
-  /// The shape and stride of the result.
+  /// Shape and stride of the result.
   public var residual: UnsafePointer<Float>?
-  /// Numbers of the result's type, shape and stride.
+  /// Element type, shape and stride of the result.
   public var before: UnsafeMutableRawPointer?
 
   public init(
@@ -86,7 +85,7 @@ public struct Epilogue {
     self.before = before
   }
 
-  /// The same for the block that starts at a row and column of `c`.
+  /// The kernels' epilogue for the block of `c` that starts at a row and column.
   func kernel(_ c: MatrixOutput, row: Int, column: Int) -> lmk_epilogue {
     let place = row * c.stride + column
     return lmk_epilogue(

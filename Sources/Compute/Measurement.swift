@@ -1,12 +1,11 @@
 import CKernels
 import Glibc
 
-/// What the machine and this library's products reach, for benchmarks: floating-point operations a second with all
-/// threads.
+/// Benchmarks of the machine and of this library's products: floating-point operations per second with all threads.
 public enum Measurement {
-  /// The three products of a linear map of `rows` tokens from `inWidth` to `outWidth`.
+  /// The three products of a linear layer for `rows` tokens, from `inWidth` to `outWidth` channels.
   public enum ProductKind: String, CaseIterable, Sendable {
-    /// y = x·Wᵀ, W packed before.
+    /// y = x·Wᵀ with W already packed
     case forward
     /// dx = dy·W
     case inputGradient = "input_gradient"
@@ -14,7 +13,7 @@ public enum Measurement {
     case weightGradient = "weight_gradient"
   }
 
-  /// The most the processor can do in the way this library multiplies at that arithmetic, in registers only.
+  /// Peak rate of the instructions that this library multiplies with at that arithmetic, operands in registers.
   ///
   /// - Throws: `ArgumentError` for a time outside 0 … 600 s, `Interrupted`.
   public static func peak(_ arithmetic: Arithmetic, seconds: Double) throws -> Double {
@@ -24,7 +23,7 @@ public enum Measurement {
     while elapsed < seconds {
       try Interruption.check()
       let round = InstructionSet.held { multiplyAdds(arithmetic, steps: steps, threads: threads) }
-      // Rounds so long that starting and ending them does not count, so short that an interruption is soon answered.
+      // Rounds long enough to hide the cost of starting them, short enough to respond to interruptions.
       if round.seconds < min(seconds, longestRound) / 4 {
         steps *= 2
         continue
@@ -52,9 +51,9 @@ public enum Measurement {
     return (flops.reduce(0, +), monotonicSeconds() - start)
   }
 
-  /// One product, repeated for some time: operands and result stored as networks do at that arithmetic.
+  /// Repeats one product for some time, with operands and result stored as networks store them at that arithmetic.
   ///
-  /// - Returns: operations a second.
+  /// - Returns: floating-point operations per second.
   /// - Throws: `ArgumentError` for a time outside 0 … 600 s or a size outside 1 … 2²⁴, `OutOfMemory`, `Interrupted`.
   public static func product(
     _ kind: ProductKind, rows: Int, outWidth: Int, inWidth: Int, _ arithmetic: Arithmetic, seconds: Double
@@ -67,7 +66,7 @@ public enum Measurement {
     let element: Element = arithmetic == .bfloat16 ? .bfloat16 : .float32
     func filled(_ count: Int, _ element: Element) throws -> Buffer {
       let buffer = try Buffer(count: count, element: element)
-      // 0.5 in either format.
+      // Words of one float32, or two bfloat16, of 0.5.
       for index in 0..<count * element.size / 4 {
         buffer.raw.storeBytes(
           of: element == .float32 ? 0x3F00_0000 : 0x3F00_3F00, toByteOffset: 4 * index, as: UInt32.self)
@@ -114,7 +113,7 @@ public enum Measurement {
   }
 }
 
-/// Seconds since some moment in the past.
+/// Seconds of a monotonic clock since an arbitrary moment.
 public func monotonicSeconds() -> Double {
   var now = timespec()
   clock_gettime(CLOCK_MONOTONIC, &now)

@@ -1,16 +1,15 @@
 import Glibc
 
 extension OutOfMemory {
-  /// Before something other than a buffer takes memory, where a refusal would end the process: arrays whose size goes
-  /// with the data.
+  /// Call it before allocating other memory than buffers whose size grows with the data, such as Swift arrays, because
+  /// their failed allocation would end the process.
   ///
-  /// - Throws: `OutOfMemory` where the machine has less than `bytes`, or the system would not give them and a little
-  ///   more.
+  /// - Throws: `OutOfMemory` if the machine has less than `bytes`, or the system would refuse them and a small margin.
   public static func check(bytes: Int) throws {
     guard bytes <= Arena.physicalBytes else { throw OutOfMemory(bytes: bytes) }
     guard bytes >= 1 << 16 else { return }
     let length = bytes + (1 << 22)
-    // A mapping, since compilers take away a malloc that is freed at once.
+    // mmap, because compilers optimise away a malloc that is freed at once.
     guard let probe = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), probe != MAP_FAILED
     else { throw OutOfMemory(bytes: bytes) }
     munmap(probe, length)

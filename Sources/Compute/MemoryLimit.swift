@@ -1,19 +1,19 @@
 import Glibc
 
-/// How much memory this process may take, and what sets that limit.
+/// How much memory this process may use, and what sets that limit.
 public struct MemoryLimit: Sendable, Equatable {
   public let bytes: Int
-  /// As errors name it.
+  /// What sets the limit, for error messages.
   public let name: String
 
-  /// The tightest of the machine's memory, the control groups this process is in (a container's), and its address space
-  /// (`ulimit -v`).
+  /// The tightest of the machine's memory, this process's control groups (such as a container's) and its address space
+  /// limit (`ulimit -v`).
   public static func current() -> MemoryLimit {
     guard let addressSpace, addressSpace.bytes < memory.bytes else { return memory }
     return addressSpace
   }
 
-  /// The same, address space aside.
+  /// The same without the address space limit.
   static let memory = controlGroups.reduce(machine) { $1.bytes < $0.bytes ? $1 : $0 }
 
   private static let machine = MemoryLimit(
@@ -40,7 +40,8 @@ public struct MemoryLimit: Sendable, Equatable {
       let isSecond = fields[0] == "0" && fields[1].isEmpty
       guard isSecond || fields[1].split(separator: ",").contains("memory") else { return [] }
       let file = isSecond ? "/memory.max" : "/memory.limit_in_bytes"
-      // Every group above counts too; in a container the path may be one of the host, and the root its own group.
+      // Limits of all parent groups apply too. In a container the path may be the host's, while the root is the
+      // container's own group.
       var parts = fields[2].split(separator: "/")
       var found: [MemoryLimit] = []
       while true {
@@ -53,7 +54,7 @@ public struct MemoryLimit: Sendable, Equatable {
     }
   }
 
-  /// A short text file, as the system's own are.
+  /// The content of a short text file, such as those of /proc and /sys.
   private static func text(_ path: String) -> String? {
     let file = open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return nil }
@@ -63,7 +64,7 @@ public struct MemoryLimit: Sendable, Equatable {
     return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
   }
 
-  /// Bytes that this process may still take: what it holds, and buffers kept for reuse could not serve, aside.
+  /// Bytes that this process may still use: the limit minus what it holds, except buffers cached for reuse.
   public func left() -> Int {
     let isAddressSpace = self == Self.addressSpace
     let sizes = Self.text("/proc/self/statm")?.split(separator: " ").map { Int($0) ?? 0 } ?? []

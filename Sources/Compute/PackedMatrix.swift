@@ -1,11 +1,11 @@
 import CKernels
 
-/// The right operand of a product, b [k, n], in the order the kernels read it: panels of 32 columns, somewhere in
-/// memory.
+/// The right operand of a product, b [k, n], packed into panels of 32 columns in the order the kernels read them. A
+/// view: it does not own its memory.
 struct PackedPanels {
   let n: Int
   let arithmetic: Arithmetic
-  /// Words from one panel to the next.
+  /// Stride of the panels, in words.
   let panelWords: Int
   private let words: UnsafeMutablePointer<UInt32>
 
@@ -25,7 +25,7 @@ struct PackedPanels {
 
   func panel(_ index: Int) -> UnsafeMutablePointer<UInt32> { words + index * panelWords }
 
-  /// Packs elements first ..< first + depth of `b`'s depth into panels `range`, `at` words behind their beginning.
+  /// Packs elements first ..< first + depth of b's depth into the panels `range`, `offset` words from each one's start.
   func pack(_ b: MatrixView, panels range: Range<Int>, first: Int, depth: Int, at offset: Int = 0) {
     var matrix = b.matrix
     let column = range.lowerBound * Self.columns
@@ -34,7 +34,7 @@ struct PackedPanels {
       arithmetic.code, &matrix, column, end - column, first, depth, panel(range.lowerBound) + offset, panelWords)
   }
 
-  /// The same for all panels, with all threads: along the rows that lie in memory.
+  /// The same for all panels, with all threads: split along the rows of b in memory, so that each reads sequentially.
   func pack(_ b: MatrixView, first: Int, depth: Int) {
     if b.isTransposed {
       parallelRows(count, cost: depth * Self.columns) { pack(b, panels: $0, first: first, depth: depth) }
@@ -49,11 +49,11 @@ struct PackedPanels {
     }
   }
 
-  /// Rows handed out together; an even number, because bfloat16 are packed in pairs.
+  /// Rows per task; even, because bfloat16 are packed in pairs.
   private static let rowsTogether = 32
 }
 
-/// A right operand that was packed once for several products, such as a weight.
+/// A right operand packed once for several products, such as a weight.
 public final class PackedMatrix: @unchecked Sendable {
   public let k: Int
   public let n: Int
@@ -61,7 +61,7 @@ public final class PackedMatrix: @unchecked Sendable {
   let panels: PackedPanels
   private let buffer: Buffer
 
-  /// Room for a matrix.
+  /// Allocates memory for a packed matrix, contents undefined.
   ///
   /// - Throws: `OutOfMemory`.
   init(k: Int, n: Int, arithmetic: Arithmetic) throws {
@@ -81,7 +81,7 @@ public final class PackedMatrix: @unchecked Sendable {
   }
 }
 
-/// The right operand of a product.
+/// The right operand of a product, packed or not.
 public enum RightOperand {
   case view(MatrixView)
   case packed(PackedMatrix)

@@ -1,13 +1,13 @@
 import CKernels
 
-/// How many threads compute, the caller's included. Results do not depend on it: work is cut the same way for any
-/// number.
+/// The number of threads that compute, the caller's included. Results do not depend on it, because the way work is cut
+/// does not.
 public var threadCount: Int {
   get { Int(lmk_thread_count()) }
   set { lmk_set_thread_count(Int32(clamping: newValue)) }
 }
 
-/// Computes with so many threads from now on.
+/// Sets the number of threads that compute.
 ///
 /// - Throws: `ArgumentError` outside 1 … 256.
 public func setThreadCount(_ count: Int) throws {
@@ -17,10 +17,10 @@ public func setThreadCount(_ count: Int) throws {
 
 /// Calls `body(i)` once for every i in 0 ..< `count`, on the pool's threads, in any order. Returns when all are done.
 ///
-/// Nothing is called in a dry run. Bodies must write to disjoint memory. A call inside another, or from a second thread
-/// while one runs, is done by its caller alone.
+/// Calls nothing in a dry run. Bodies must write to disjoint memory. A nested call, or one from a second thread while
+/// another runs, is executed by its caller alone.
 public func parallel(_ count: Int, _ body: (Int) -> Void) {
-  // Initialised before threads could meet at it: the language's way of doing that hangs in forked children.
+  // Initialised before threads can race for it: Swift's lazy initialisation of globals deadlocks in forked children.
   _ = configuredBLAS
   guard !DryRun.isOn else { return }
   guard count > 1 else {
@@ -47,21 +47,21 @@ private struct ParallelContext {
 /// the number of threads, so that partial sums of a chunk are the same on every machine.
 ///
 /// - Parameters:
-///   - rows: how many rows there are.
-///   - cost: elements touched per row; a range holds enough rows to be worth handing out.
+///   - rows: the number of rows.
+///   - cost: elements touched per row; ranges hold enough rows to amortise the overhead of a task.
 public func parallelRows(_ rows: Int, cost: Int, _ body: (Range<Int>) -> Void) {
   let chunks = RowChunks(rows: rows, cost: cost)
   parallel(chunks.count) { body(chunks[$0]) }
 }
 
-/// The cut that `parallelRows` makes, as a value: for operations that keep a partial sum per chunk.
+/// The cut of `parallelRows` as a value, for operations that keep a partial sum per chunk.
 public struct RowChunks: Sendable {
   public let rows: Int
   public let rowsPerChunk: Int
 
-  /// Elements a chunk holds at least: some ten microseconds of work.
+  /// Fewest elements of a chunk: about ten microseconds of work.
   private static let elementsPerChunk = 16384
-  /// Chunks at most: enough to balance many cores.
+  /// Most chunks: enough to balance the load of many cores.
   private static let mostChunks = 256
 
   public init(rows: Int, cost: Int) {

@@ -1,17 +1,16 @@
-/// Where the time of a computation goes: for each kind of operation its time, its floating-point operations and the
-/// bytes it must move. Nothing is measured until `start`; one computation is profiled at a time.
+/// A profiler: for each kind of operation its time, floating-point operations and bytes moved. Measures nothing until
+/// `start`; profiles one computation at a time.
 public enum Profile {
   public struct Entry: Sendable {
     public var calls = 0
     public var seconds = 0.0
-    /// Additions and multiplications of products; what else is computed is not counted.
+    /// Additions and multiplications of matrix products; other arithmetic is not counted.
     public var flops = 0.0
-    /// Operands read and results written, each once: the least that memory must move if caches hold nothing between
-    /// operations.
+    /// Operands read and results written, each once: the least traffic if caches keep nothing between operations.
     public var bytes = 0.0
   }
 
-  /// What an operation belongs to, such as "target encoder": in front of its name.
+  /// What an operation belongs to, such as "target encoder": a prefix of its name.
   @TaskLocal public static var part = ""
 
   private static let state = ForkSafe<[String: Entry]?>(nil)
@@ -22,7 +21,7 @@ public enum Profile {
     isOn = true
   }
 
-  /// Ends the profile: entries by "part: operation".
+  /// Ends the profile and returns its entries by "part: operation".
   public static func stop() -> [String: Entry] {
     isOn = false
     return state.withLock { entries in
@@ -31,7 +30,7 @@ public enum Profile {
     }
   }
 
-  /// Runs `body`, and counts it where a profile is wanted.
+  /// Runs `body`, and measures it if a profile is running.
   public static func measure<Result>(
     _ operation: String, part: String? = nil, flops: Double = 0, bytes: Double = 0, _ body: () throws -> Result
   ) rethrows -> Result {

@@ -14,11 +14,11 @@ public enum RandomPurpose: UInt32, Sendable {
   case secondCrop = 10
 }
 
-/// Random numbers that depend on nothing but what they are for: a counter-based generator (Philox4x32-10, Salmon et
-/// al., "Parallel random numbers: as easy as 1, 2, 3", 2011) keyed by (seed, purpose, epoch, item).
+/// A stream of a counter-based generator (Philox4x32-10, Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
+/// 2011), keyed by (seed, purpose, epoch, item).
 ///
-/// Draw `i` of a stream is the same whatever was drawn before it, on which thread, in which batch. That is what makes
-/// runs repeatable for any batch size, thread count or resume point.
+/// Draw `i` of a stream does not depend on what was drawn before it, on which thread or in which batch. That makes runs
+/// repeatable for any batch size, thread count or resume point.
 public struct RandomStream: Sendable, Equatable {
   let key: (UInt32, UInt32)
   private(set) var purpose: UInt32
@@ -28,8 +28,8 @@ public struct RandomStream: Sendable, Equatable {
   /// - Parameters:
   ///   - seed: the run's seed.
   ///   - purpose: what the numbers are for.
-  ///   - epoch: zero-based epoch; its low 32 bits count.
-  ///   - item: index of the image (or parameter) the numbers belong to; its low 32 bits count.
+  ///   - epoch: zero-based epoch; its low 32 bits are used.
+  ///   - item: index of the image (or parameter) the numbers belong to; its low 32 bits are used.
   public init(seed: UInt64, purpose: RandomPurpose, epoch: Int = 0, item: Int = 0) {
     key = (UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
     self.purpose = purpose.rawValue
@@ -41,21 +41,21 @@ public struct RandomStream: Sendable, Equatable {
     a.key == b.key && a.purpose == b.purpose && a.epoch == b.epoch && a.item == b.item
   }
 
-  /// The stream that differs from this one in its item alone.
+  /// The same stream for another item.
   public func of(item: Int) -> RandomStream {
     var other = self
     other.item = UInt32(truncatingIfNeeded: item)
     return other
   }
 
-  /// The stream that differs from this one in its purpose alone.
+  /// The same stream for another purpose.
   public func of(purpose: RandomPurpose) -> RandomStream {
     var other = self
     other.purpose = purpose.rawValue
     return other
   }
 
-  /// Four independent 32-bit words, the ones at `position` of the stream.
+  /// The four independent 32-bit words of draw `position` of the stream.
   public func words(at position: Int) -> (UInt32, UInt32, UInt32, UInt32) {
     philox(counter: (UInt32(truncatingIfNeeded: position), item, epoch, purpose), key: key)
   }

@@ -1,6 +1,6 @@
 import CKernels
 
-/// How many values a shape holds; nil where a size is negative or the product does not fit 64 bits.
+/// The number of values of a shape; nil if a size is negative or the product overflows 64 bits.
 public func elementCount(_ shape: [Int]) -> Int? {
   var count = 1
   for size in shape {
@@ -11,13 +11,12 @@ public func elementCount(_ shape: [Int]) -> Int? {
   return count
 }
 
-/// The least number of whole vectors that hold `count` values: how far apart rows lie that loops without a remainder
-/// run over.
+/// `count` rounded up to whole vectors of sixteen: the stride of rows for loops without a tail.
 public func wholeVectors(_ count: Int) -> Int { (count + 15) / 16 * 16 }
 
-/// Sums that run over all rows: `body(range, partial)` adds a chunk's share to `partial` [width], zero at first; the
-/// shares are then added to `sums` [width] in the order of the chunks, so that the result does not depend on the number
-/// of threads.
+/// A parallel reduction over rows: `body(range, partial)` adds a chunk of rows to `partial` [width], initially zero.
+/// The partial sums are then added to `sums` [width] in the order of the chunks, so that the result does not depend on
+/// the number of threads.
 ///
 /// - Throws: `OutOfMemory`.
 public func addPartialSums(

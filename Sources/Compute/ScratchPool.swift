@@ -1,7 +1,7 @@
 import Glibc
 
-/// Calls `body(i, scratch)` for every i in 0 ..< `count`, in parallel, each call with `scratchCount` floats (undefined
-/// contents) of its own.
+/// Calls `body(i, scratch)` for every i in 0 ..< `count`, in parallel, each call with its own `scratchCount` floats of
+/// undefined contents.
 ///
 /// - Throws: `OutOfMemory`.
 public func parallelWithScratch(
@@ -15,13 +15,11 @@ public func parallelWithScratch(
   }
 }
 
-/// Equal pieces of scratch memory for the tasks of one parallel region: a task takes a piece, works and gives it back.
-/// There are as many as tasks can run at once; where the number of threads was raised meanwhile, a task waits for a
-/// piece.
+/// Equal pieces of scratch memory for the tasks of one parallel region: a task takes a piece and gives it back at its
+/// end. There is one per thread; if the number of threads is raised meanwhile, a task waits for a free piece.
 final class ScratchPool: Sendable {
   private let memory: Buffer
-  /// Room for the numbers of the pieces; those of free ones come first. Not an array: that could allocate inside a
-  /// region.
+  /// A stack of the indices of free pieces. Not an array, which could allocate inside a parallel region.
   private let numbers: Buffer
   private let freeCount: ForkSafe<Int>
   private let size: Int

@@ -1,14 +1,13 @@
 import Glibc
 
-/// A stretch of address space that large blocks are cut out of. The system gives memory to it where it is first
-/// touched.
+/// A mapping of address space that large blocks are cut out of. The system backs its pages with memory at first touch.
 struct Segment {
   private let start: UnsafeMutableRawPointer
   let size: Int
-  /// Bytes from the start that were ever handed out, and bytes in use.
+  /// Bytes from the start up to the end of the furthest block ever handed out, and bytes in use.
   private(set) var touched = 0
   private(set) var bytesInUse = 0
-  /// What is free, in order; no two of them touch. The last one reaches into what was never handed out.
+  /// Free spans in order of address, adjacent ones merged. The last one includes what was never handed out.
   private var free: [Span]
 
   private struct Span {
@@ -20,7 +19,7 @@ struct Segment {
   private static let leastSize = 1 << 30
   private static let hugePage = 2 << 20
 
-  /// Address space for at least `bytes`; nil where the system has none.
+  /// Maps address space for at least `bytes`; nil if the system refuses.
   init?(atLeast bytes: Int) {
     let wanted = (max(bytes, Self.leastSize) + Self.hugePage - 1) / Self.hugePage * Self.hugePage
     let exact = (bytes + Self.hugePage - 1) / Self.hugePage * Self.hugePage
@@ -31,7 +30,7 @@ struct Segment {
     madvise(start, size, MADV_HUGEPAGE)
   }
 
-  /// A mapping that begins at a huge page; what lies before and behind is given back.
+  /// A mapping aligned to huge pages: maps more, and unmaps what lies before and behind.
   private static func map(_ size: Int) -> (UnsafeMutableRawPointer, Int)? {
     let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
     guard let base = mmap(nil, size + hugePage, PROT_READ | PROT_WRITE, flags, -1, 0), base != MAP_FAILED else {
@@ -47,12 +46,12 @@ struct Segment {
 
   func contains(_ pointer: UnsafeMutableRawPointer) -> Bool { pointer >= start && pointer < start + size }
 
-  /// Where a block would go: how much of it is fresh, and how much of the gap it would leave.
+  /// How much fresh memory a block would need here, and how much of its gap it would leave free.
   func place(for bytes: Int) -> (fresh: Int, gap: Int)? {
     span(for: bytes).map { (max(free[$0].offset + bytes - touched, 0), free[$0].length - bytes) }
   }
 
-  /// The tightest gap among memory that was touched before; else the last one.
+  /// The tightest free span of memory that was touched before, else the last span.
   private func span(for bytes: Int) -> Int? {
     var best: Int?
     for (index, span) in free.enumerated() where span.length >= bytes && span.offset + bytes <= touched {
@@ -91,7 +90,7 @@ struct Segment {
     }
   }
 
-  /// Gives the memory behind the last block in use back to the system.
+  /// Returns the memory behind the last block in use to the system.
   mutating func trim() {
     guard let last = free.last, last.end == size, last.offset < touched else { return }
     madvise(start + last.offset, touched - last.offset, MADV_DONTNEED)

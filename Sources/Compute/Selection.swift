@@ -1,10 +1,10 @@
-/// Calls `body` with place and value of the k largest of some values, the largest first; of equal ones the first count,
-/// and NaN is larger than any number.
+/// Calls `body` with index and value of the k largest of some values, the largest first. Of equal values the first one
+/// wins; NaN counts as larger than any number.
 ///
-/// Most values are below the k-th largest so far and cost one comparison.
+/// Insertion into a sorted list of k: most values are below the k-th largest so far and cost one comparison.
 ///
 /// - Parameters:
-///   - count: how many values there are, `stride` apart.
+///   - count: number of values, `stride` apart.
 ///   - k: 1 … count.
 @inlinable
 public func withLargest(
@@ -32,7 +32,7 @@ public func withLargest(
   }
 }
 
-/// The k-th largest of some values, none of them NaN, which are reordered (Hoare's quickselect).
+/// The k-th largest of some values, none of them NaN, by Hoare's quickselect. Reorders the values.
 ///
 /// - Parameter k: 1 … count.
 @inlinable
@@ -49,7 +49,7 @@ public func kthLargest(_ values: UnsafeMutablePointer<Float>, _ count: Int, _ k:
       front += 1
       back -= 1
     }
-    // low … back ≥ pivot ≥ front … high; what lies between is the pivot.
+    // Now low … back ≥ pivot, front … high ≤ pivot, and whatever lies between equals the pivot.
     if k - 1 <= back { high = back } else if k - 1 >= front { low = front } else { break }
   }
   return values[k - 1]

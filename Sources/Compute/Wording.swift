@@ -1,17 +1,17 @@
-/// "one of 'a', 'b'": what messages say of the names there are.
+/// "one of 'a', 'b'": the valid names, for error messages.
 public func oneOf(_ names: some Sequence<String>) -> String { "one of \(quoted(names))" }
 
-/// What messages say of the names there are where an unknown one was given: all of a few, else the nearest.
+/// The valid names, for the error message about an unknown one: all if they are few, else the nearest.
 public func known(_ names: [String], besides unknown: String) -> String {
   if names.isEmpty { return "there are none" }
   if names.count <= 12 { return "known are \(quoted(names))" }
   return "nearest are \(quoted(nearest(to: unknown, among: names)))"
 }
 
-/// The three names that a misspelt one most likely stands for, the likeliest first.
+/// The three most likely intended names for a misspelt one, the likeliest first.
 public func nearest(to unknown: String, among names: [String]) -> [String] {
   let words = Set(unknown.split(separator: "_"))
-  /// The share of letters that differ, less a bonus for a word of the name.
+  /// The fraction of letters that differ, minus a bonus if both share a word.
   func distance(_ name: String) -> Double {
     let edits = Double(editDistance(Array(unknown.utf8), Array(name.utf8)))
     let sharesWord = name.split(separator: "_").contains { $0.count > 2 && words.contains($0) }
@@ -21,14 +21,14 @@ public func nearest(to unknown: String, among names: [String]) -> [String] {
   return ranked.sorted { ($0.distance, $0.place) < ($1.distance, $1.place) }.prefix(3).map(\.name)
 }
 
-/// 'a', 'b'; each cut where it is long.
+/// "'a', 'b'", long names truncated.
 public func quoted(_ names: some Sequence<String>) -> String {
   names.map { "'\($0.count > 60 ? $0.prefix(60) + "…" : $0)'" }.joined(separator: ", ")
 }
 
-/// The fewest letters inserted, removed or replaced that turn one text into the other (Levenshtein).
+/// Levenshtein distance: the fewest letters to insert, remove or replace to turn one text into the other.
 private func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
-  // A hostile key may be long; beyond this it is near to nothing.
+  // A hostile key may be very long: beyond this length it is near to no name anyway.
   guard a.count <= 100, b.count <= 100 else { return max(a.count, b.count) }
   var row = Array(0...b.count)
   for (i, letter) in a.enumerated() {
