@@ -1,18 +1,17 @@
 import Compute
 
-/// How operations compute. It holds for everything that runs inside `Computation.$current.withValue(…)`.
+/// Settings of how operations compute, for everything that runs inside `Computation.$current.withValue(…)`.
 public struct Computation: Sendable {
   @TaskLocal public static var current = Computation()
 
-  /// What the operands of products are rounded to.
+  /// Precision of products: the type their operands are rounded to.
   public var arithmetic: Arithmetic
-  /// Whether the packed form of a weight is kept for later products: worth its memory where a weight is used again
-  /// before it changes.
+  /// Whether packed weights are cached: worth the memory if a weight is used again before it changes.
   public var keepsPackedWeights: Bool
-  /// Whether what blocks compute inside is given up and computed again for the gradient: less memory, a third more
-  /// time.
+  /// Activation checkpointing: blocks keep only their inputs and recompute the rest in the backward pass. Less memory,
+  /// a third more time.
   public var recomputesBlocks: Bool
-  /// What training drops at random; nil: nothing, as in inference.
+  /// Dropout and stochastic depth; nil for none, as in inference.
   public var dropoutPlan: DropoutPlan?
 
   public init(_ arithmetic: Arithmetic = .float32, keepsPackedWeights: Bool = false, recomputesBlocks: Bool = false) {
@@ -21,17 +20,17 @@ public struct Computation: Sendable {
     self.recomputesBlocks = recomputesBlocks
   }
 
-  /// How values that only products read are stored.
+  /// Element type of activations that only products read.
   public var activation: Element { arithmetic == .bfloat16 ? .bfloat16 : .float32 }
 }
 
-/// The packed form of a weight, for as long as the weight does not change.
+/// Caches the packed form of a weight until the weight changes.
 public final class PackingSlot: Sendable {
   private let kept = ForkSafe<PackedMatrix?>(nil)
 
   public init() {}
 
-  /// To be called whenever the weight's values change.
+  /// Call this whenever the weight's values change.
   public func forget() { kept.withLock { $0 = nil } }
 
   /// Wᵀ of `weight` [out, in] as a right operand.

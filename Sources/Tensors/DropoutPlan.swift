@@ -1,28 +1,29 @@
 import Compute
 
-/// What training drops at random. Which elements and branches go follows from the stream, the place in the network and
-/// the image's number: a block that is computed again drops the same, and so does a batch that is cut into other parts.
+/// Dropout and stochastic depth during training. What is dropped depends only on the stream, the place in the network
+/// and the image's number: it is the same when a block is recomputed, and however a batch is split.
 public struct DropoutPlan: Sendable {
-  /// One for every step; its item is not looked at.
+  /// A different one for each step; its item is ignored.
   public var stream: RandomStream
-  /// The share of images for which a block's residual branch is left out, in 0 ..< 1.
+  /// Stochastic depth: the probability that an image skips a block's residual branch, in 0 ..< 1.
   public var dropPath: Float
-  /// The share of elements that become zero behind the projection of an attention, behind the second layer of an MLP
-  /// and behind its GELU, in 0 ..< 1.
+  /// The probability of dropping an element after an attention's projection, an MLP's GELU and its second layer, in
+  /// 0 ..< 1.
   public var dropout: Float
-  /// Whether `dropPath` grows linearly, from 0 in a network's first block; else all blocks have the same.
+  /// Whether the rate grows linearly from 0 in a network's first block to `dropPath` in its last; else all blocks have
+  /// the same.
   public var growsOverDepth: Bool
-  /// The number of the first image that is computed, where a batch goes through in parts.
+  /// The number of the first image, if a batch is computed in parts.
   public var firstImage = 0
 
   public init(stream: RandomStream, dropPath: Float = 0, dropout: Float = 0, growsOverDepth: Bool = false) {
     (self.stream, self.dropPath, self.dropout, self.growsOverDepth) = (stream, dropPath, dropout, growsOverDepth)
   }
 
-  /// What is dropped of a residual branch; nil where nothing is dropped there.
+  /// The dropout of one residual branch; nil if nothing is dropped there.
   ///
   /// - Parameters:
-  ///   - block: where the branch's block is.
+  ///   - block: the block of the branch.
   ///   - branch: the number of the branch in its block, 0 ..< 4.
   public func callAsFunction(_ block: BlockIndex, branch: Int) -> BranchDropout? {
     let grown = block.depth > 1 ? dropPath * Float(block.index) / Float(block.depth - 1) : 0
@@ -33,7 +34,7 @@ public struct DropoutPlan: Sendable {
   }
 }
 
-/// Where a block is: its index among the blocks of its network, and which network of a model that is.
+/// The position of a block: its index in its network, the network's depth, and which network of the model that is.
 public struct BlockIndex: Sendable {
   public let network: Int
   public let index: Int
@@ -47,16 +48,16 @@ public struct BlockIndex: Sendable {
   fileprivate var number: Int { network << 16 + index }
 }
 
-/// What is dropped of one residual branch.
+/// Dropout and stochastic depth of one residual branch.
 public struct BranchDropout: Sendable {
   let stream: RandomStream
   let item: Int
-  /// The share of images that go without the branch.
+  /// The probability that an image skips the branch.
   public let pathRate: Float
   let dropout: Float
   let firstImage: Int
 
-  /// residual + what is left of the branch [B, N, C].
+  /// residual + branch, both [B, N, C], with dropout and stochastic depth applied to the branch.
   ///
   /// - Throws: `ShapeError`, `OutOfMemory`.
   public func add(_ branch: Tensor, to residual: Tensor) throws -> Tensor {
@@ -66,7 +67,7 @@ public struct BranchDropout: Sendable {
       thinned, to: residual, rate: pathRate, stream: stream.of(item: item), firstImage: firstImage)
   }
 
-  /// What is left of values inside the branch.
+  /// Applies dropout to activations inside the branch.
   ///
   /// - Throws: `ShapeError`, `OutOfMemory`.
   public func inside(_ x: Tensor) throws -> Tensor { try droppedOut(x, of: 2) }

@@ -1,18 +1,18 @@
 import CKernels
 import Compute
 
-/// The gradient of one tensor while it collects.
+/// Accumulates the gradient of one tensor.
 public final class GradientSlot: @unchecked Sendable {
   private var buffer: Buffer?
 
   public init() {}
 
-  /// The gradient collected so far; nil where none has arrived.
+  /// The gradient accumulated so far; nil for none yet.
   public var value: Buffer? { buffer }
 
   public func clear() { buffer = nil }
 
-  /// Adds a contribution. The first is kept as it is; a buffer that others hold too is never written to.
+  /// Adds a contribution. The first one's buffer is kept without a copy; a shared buffer is never written to.
   ///
   /// - Throws: `OutOfMemory`.
   func add(_ contribution: Buffer) throws {
@@ -31,7 +31,8 @@ public final class GradientSlot: @unchecked Sendable {
     buffer = sum
   }
 
-  /// Lets `write(place, beta)` put beta · place + contribution into the collected gradient of `count` values.
+  /// Lets `write(place, beta)` set place = beta · place + contribution, where place is the gradient of `count` values.
+  /// Compared with `add` it saves a buffer and a pass over memory.
   ///
   /// - Throws: `OutOfMemory`, and what `write` throws.
   func accumulate(
@@ -51,23 +52,23 @@ public final class GradientSlot: @unchecked Sendable {
     try accumulate(count: count, element: .float32) { try write($0.assumingMemoryBound(to: Float.self), $1) }
   }
 
-  /// Hands the gradient over and forgets it.
+  /// Returns the gradient and clears the slot.
   func take() -> Buffer? {
     defer { buffer = nil }
     return buffer
   }
 }
 
-/// What was computed, in order, so that gradients can be computed backwards.
+/// The operations of a forward pass in order, for reverse-mode differentiation.
 ///
-/// Operations record themselves on the tape of the `record` call they run in; outside of one, nothing is kept.
+/// Operations record themselves on the tape of the enclosing `record` call; outside of one, nothing is kept.
 public final class Tape: @unchecked Sendable {
   @TaskLocal static var current: Tape?
 
   private var entries: [() throws -> Void] = []
   private var isWalked = false
 
-  /// Runs `body` and keeps what its gradient needs.
+  /// Runs `body` and records what its gradient needs.
   public static func record<Result>(_ body: () throws -> Result) rethrows -> (result: Result, tape: Tape) {
     let tape = Tape()
     let result = try $current.withValue(tape) { try body() }
@@ -79,12 +80,12 @@ public final class Tape: @unchecked Sendable {
     try $current.withValue(nil) { try body() }
   }
 
-  /// Adds scale · ∂output/∂leaf to the slot of every leaf that `output` was computed from. Memory is given back on the
-  /// way; a tape can be walked once.
+  /// Adds scale · ∂output/∂leaf to the slot of every leaf that `output` depends on. Frees memory on the way, so a tape
+  /// can be walked only once.
   ///
   /// - Parameter output: a tensor of one element.
-  /// - Throws: `ShapeError` where `output` has more elements or was not recorded; `OutOfMemory`; `Interrupted`, which
-  ///   leaves some leaves without their share.
+  /// - Throws: `ShapeError` if `output` has more elements or was not recorded; `OutOfMemory`; `Interrupted`, after
+  ///   which gradients are incomplete.
   public func backward(from output: Tensor, scale: Float = 1) throws {
     guard output.count == 1 else {
       throw ShapeError("backward", "output has shape \(output.shape), wanted a single number")
@@ -93,7 +94,7 @@ public final class Tape: @unchecked Sendable {
     try backward(from: output, gradient: Buffer(count: 1, repeating: scale))
   }
 
-  /// The same for an output of any shape, whose gradient is given.
+  /// The same for an output of any shape, given its gradient.
   func backward(from output: Tensor, gradient: Buffer) throws {
     guard let slot = output.gradient else {
       throw ShapeError("backward", "output depends on nothing that wants a gradient")
@@ -114,13 +115,13 @@ func isRecorded(_ inputs: [Tensor?]) -> Bool {
   Tape.current != nil && inputs.contains { $0?.gradient != nil }
 }
 
-/// The result of an operation: recorded with its gradient if a tape runs and one of the inputs wants one.
+/// The result of an operation: recorded with its gradient if a tape runs and an input requires a gradient.
 ///
 /// - Parameters:
-///   - inputs: the tensors a gradient could flow to.
-///   - again: computes the result once more, where that is cheap: its memory is given back until then.
-///   - gradient: given ∂loss/∂result, adds to the inputs' slots. It holds on to what it captures until it has run:
-///     capture buffers and slots, not tensors that are not needed.
+///   - inputs: the tensors that a gradient could flow to.
+///   - again: recomputes the result, if that is cheap; its memory can be freed in the meantime.
+///   - gradient: given ∂loss/∂result, adds to the inputs' slots. What it captures stays in memory until it has run, so
+///     capture only the buffers and slots it needs, not tensors.
 func recorded(
   shape: [Int], buffer: Buffer, inputs: [Tensor?], again: (() throws -> Buffer)? = nil,
   gradient: @escaping (_ dy: Buffer) throws -> Void
@@ -136,7 +137,7 @@ func recorded(
   return Tensor(shape: shape, buffer: buffer, gradient: slot, again: again)
 }
 
-/// Values that a gradient will want: held on to, or computed again if nobody else has them then.
+/// Values that a gradient needs later: either held in memory, or recomputed then.
 struct KeptValues {
   let element: Element
   let count: Int

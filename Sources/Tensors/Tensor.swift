@@ -1,19 +1,19 @@
 import Compute
 
-/// A dense array, rows one after another, last dimension fastest. Its values are not changed once an operation has made
-/// it; parameters, which an optimiser changes in place, are the exception.
+/// A dense row-major array. Its values never change after creation, except those of parameters, which an optimiser
+/// updates in place.
 ///
 /// Shape letters, everywhere: B images, N tokens of a sequence, C channels of a token, V visible and T target patches,
-/// L grid cells, P patch side. A tensor of shape [] is a single number. Values are float32; what passes between
-/// products may be bfloat16.
+/// L grid cells, P patch side. A tensor of shape [] is a scalar. Values are float32; activations between products may
+/// be bfloat16.
 public struct Tensor {
   public let shape: [Int]
   public let buffer: Buffer
-  /// Where the gradient of this tensor collects; nil where nothing asks for it.
+  /// Accumulates the gradient of this tensor; nil if none is required.
   public let gradient: GradientSlot?
-  /// Where the packed form of a weight is kept; only leaves have it.
+  /// Caches the packed form of a weight; only leaves have one.
   public let packing: PackingSlot?
-  /// Computes the values again; nil where that would cost more than keeping them.
+  /// Recomputes the values; nil if keeping them is cheaper.
   let again: (() throws -> Buffer)?
 
   init(
@@ -29,7 +29,7 @@ public struct Tensor {
 
   /// A constant: no gradient flows into it.
   ///
-  /// - Throws: `ShapeError` where `buffer` does not hold as many values as `shape` says.
+  /// - Throws: `ShapeError` if the number of values in `buffer` does not match `shape`.
   public init(shape: [Int], buffer: Buffer) throws {
     guard elementCount(shape) == buffer.count else {
       throw ShapeError("tensor", "\(buffer.count) values do not make the shape \(shape)")
@@ -37,7 +37,7 @@ public struct Tensor {
     self.init(shape: shape, buffer: buffer, gradient: nil)
   }
 
-  /// A constant with the values given.
+  /// A constant with the given values.
   public init(shape: [Int], values: some Collection<Float>) throws {
     try self.init(shape: shape, buffer: Buffer(values))
   }
@@ -47,9 +47,9 @@ public struct Tensor {
     try Tensor(shape: shape, buffer: Buffer(count: shape.reduce(1, *), repeating: 0))
   }
 
-  /// A tensor that collects the gradient of whatever is computed from it.
+  /// A tensor that accumulates the gradient of whatever is computed from it.
   ///
-  /// - Throws: `ShapeError` where `buffer` does not hold as many values as `shape` says.
+  /// - Throws: `ShapeError` if the number of values in `buffer` does not match `shape`.
   public static func leaf(shape: [Int], buffer: Buffer) throws -> Tensor {
     let constant = try Tensor(shape: shape, buffer: buffer)
     return Tensor(shape: shape, buffer: constant.buffer, gradient: GradientSlot(), packing: PackingSlot())
@@ -60,23 +60,23 @@ public struct Tensor {
   public var pointer: UnsafeMutablePointer<Float> { buffer.pointer }
   /// A copy of the values.
   public var values: [Float] { Array(buffer.values) }
-  /// The value of a tensor of one element; of its first where there are more, nan where there is none.
+  /// The value of a tensor of one element; the first of several, NaN if there is none.
   public var item: Float { count > 0 ? pointer[0] : .nan }
 
-  /// The size of the last dimension; 1 for a single number.
+  /// The size of the last dimension; 1 for a scalar.
   var width: Int { shape.last ?? 1 }
-  /// How many rows of `width` there are.
+  /// The number of rows of `width` elements.
   var rows: Int { width == 0 ? 0 : count / width }
 
-  /// The values for a gradient that is computed later: held on to, or computed again then where that is cheap.
+  /// The values, for use by a gradient later.
   var kept: KeptValues { KeptValues(self) }
 
   /// The same values without a gradient.
   public var detached: Tensor { Tensor(shape: shape, buffer: buffer, gradient: nil, packing: packing) }
 
-  /// The same values seen in another shape.
+  /// The same values in another shape, without a copy.
   ///
-  /// - Throws: `ShapeError` where the number of values differs.
+  /// - Throws: `ShapeError` if the number of values differs.
   public func reshaped(_ newShape: [Int]) throws -> Tensor {
     guard elementCount(newShape) == count else {
       throw ShapeError("reshape", "the \(count) values of \(shape) do not make the shape \(newShape)")
@@ -85,7 +85,7 @@ public struct Tensor {
   }
 }
 
-/// Shapes, or other arguments, that an operation cannot work with.
+/// Shapes or other arguments that do not fit an operation.
 public struct ShapeError: DescribedError {
   public let kind = ErrorKind.value
   public let operation: String

@@ -5,7 +5,7 @@ import Compute
 /// - Parameters:
 ///   - qkv: [B, N, 3C]: queries, keys and values side by side, the heads of each side by side.
 ///   - heads: divides C.
-///   - bias: for N tokens and these heads; a constant, like positions: no gradient flows into it.
+///   - bias: for N tokens and these heads; a constant: no gradient flows into it.
 /// - Returns: [B, N, C], before the output projection.
 /// - Throws: `ShapeError`, `OutOfMemory`.
 public func selfAttention(_ qkv: Tensor, heads: Int, bias: ScoreBias? = nil) throws -> Tensor {

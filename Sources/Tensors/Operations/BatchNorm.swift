@@ -1,8 +1,8 @@
 import Compute
 import Glibc
 
-/// (x − mean)/√(variance + ε) of every column, over the rows of a batch (variance over N, not N − 1), differentiated
-/// through.
+/// (x − mean)/√(variance + ε) of every column over the rows of a batch, with the biased variance (divided by N). The
+/// gradient flows through mean and variance.
 ///
 /// - Parameter x: [N, C], N ≥ 1.
 /// - Throws: `ShapeError`, `OutOfMemory`.

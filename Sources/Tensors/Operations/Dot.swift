@@ -1,11 +1,11 @@
 import Compute
 
-/// Σ x·weights over all numbers: what has `weights` as its gradient.
+/// Σ x·weights over all elements: a scalar whose gradient is `weights`.
 ///
 /// - Parameters:
-///   - x: of any shape.
+///   - x: any shape.
 ///   - weights: the same shape, constants.
-/// - Returns: a single number.
+/// - Returns: a scalar.
 /// - Throws: `ShapeError`, `OutOfMemory`.
 public func dot(_ x: Tensor, _ weights: Tensor) throws -> Tensor {
   try expect(x.shape, weights, "dot", "weights")

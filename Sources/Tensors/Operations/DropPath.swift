@@ -1,13 +1,13 @@
 import CKernels
 import Compute
 
-/// residual + branch·kept/(1 − rate), kept 0 with probability `rate` and else 1, drawn for each image (Huang et al.,
-/// "Deep networks with stochastic depth", 2016).
+/// Stochastic depth: residual + branch·keep/(1 − rate), where keep is 0 with probability `rate`, else 1, drawn per
+/// image (Huang et al., "Deep networks with stochastic depth", 2016).
 ///
 /// - Parameters:
 ///   - branch, residual: [B, N, C].
 ///   - rate: in 0 ..< 1.
-///   - stream: image number i goes where draw i is below the rate.
+///   - stream: image number i skips the branch if draw i is below the rate.
 ///   - firstImage: the number of the first image.
 /// - Throws: `ShapeError`, `OutOfMemory`.
 public func addDroppingPaths(
@@ -46,7 +46,7 @@ public func addDroppingPaths(
   }
 }
 
-/// - Throws: `ShapeError` unless `rate` leaves something.
+/// - Throws: `ShapeError` unless `rate` is in 0 ..< 1.
 func expectRate(_ rate: Float, _ operation: String) throws {
   guard rate >= 0, rate < 1 else { throw ShapeError(operation, "the rate is \(rate), wanted 0 to below 1") }
 }

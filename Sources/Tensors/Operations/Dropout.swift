@@ -1,12 +1,12 @@
 import Compute
 
-/// x·kept/(1 − rate), kept 0 with probability `rate` and else 1, drawn for each element (Srivastava et al., 2014).
-/// Nothing is kept for the gradient: it draws again.
+/// x·keep/(1 − rate), where keep is 0 with probability `rate`, else 1, drawn per element (Srivastava et al., 2014). The
+/// mask is not stored: the gradient draws it again.
 ///
 /// - Parameters:
 ///   - x: [B, N, C].
 ///   - rate: in 0 ..< 1.
-///   - stream: which elements go follows from it and from the numbers of image, token and channel.
+///   - stream: determines the mask, together with the numbers of image, token and channel.
 ///   - firstImage: the number of the first image.
 /// - Returns: the shape and type of `x`.
 /// - Throws: `ShapeError`, `OutOfMemory`.

@@ -1,7 +1,7 @@
 import CKernels
 import Compute
 
-/// y = x·Φ(x), Φ the normal distribution function (exact, by erf).
+/// y = x·Φ(x), Φ the standard normal distribution function (exact, with erf).
 ///
 /// - Parameter x: any shape.
 /// - Returns: the shape and type of `x`.

@@ -8,7 +8,7 @@ import Compute
 ///   - indices: B · K row numbers.
 ///   - images: B.
 /// - Returns: [B, K, C].
-/// - Throws: `ShapeError` where an index is not a row or the indices do not divide among the images, `OutOfMemory`.
+/// - Throws: `ShapeError` if an index is not a row or the indices do not divide evenly among the images, `OutOfMemory`.
 public func gatherRows(_ table: Tensor, indices: [Int32], images: Int) throws -> Tensor {
   try expect(2, table, "gatherRows", "table")
   let (count, width) = (table.shape[0], table.width)
@@ -37,7 +37,7 @@ public func gatherRows(_ table: Tensor, indices: [Int32], images: Int) throws ->
   }
 }
 
-/// Where each row of a table was gathered to: row r stands at places[starts[r] ..< starts[r + 1]], in their order.
+/// The inverse of a gather, in CSR form: row r was gathered to places[starts[r] ..< starts[r + 1]], in ascending order.
 private struct RowUses {
   private(set) var starts: [Int]
   private(set) var places: [Int]
@@ -55,11 +55,11 @@ private struct RowUses {
   }
 }
 
-/// Chosen tokens of every image.
+/// Selected tokens of every image.
 ///
 /// - Parameters:
 ///   - x: [B, N, C].
-///   - indices: B · K token numbers in 0 ..< N; one may be chosen more than once.
+///   - indices: B · K token numbers in 0 ..< N; repetitions are allowed.
 /// - Returns: [B, K, C].
 /// - Throws: `ShapeError`, `OutOfMemory`.
 public func selectTokens(_ x: Tensor, indices: [Int32]) throws -> Tensor {
@@ -76,8 +76,7 @@ public func selectTokens(_ x: Tensor, indices: [Int32]) throws -> Tensor {
   return try gatherRows(x.reshaped([images * tokens, x.width]), indices: rows, images: images)
 }
 
-/// The tokens of every image `times` times in a row, as images of their own: for predictions of several blocks from one
-/// context.
+/// Repeats every image `times` times, the copies adjacent: for predictions of several blocks from one context.
 ///
 /// - Parameter x: [B, N, C].
 /// - Returns: [B · times, N, C].

@@ -1,12 +1,12 @@
 import CKernels
 import Compute
 
-/// y = (x − mean)/√(variance + ε)·weight + bias over the last dimension (variance over C, not C − 1).
+/// y = (x − mean)/√(variance + ε)·weight + bias over the last dimension, with the biased variance (divided by C).
 ///
 /// - Parameters:
 ///   - x: [..., C].
 ///   - weight, bias: [C].
-///   - element: how the result is stored.
+///   - element: element type of the result.
 /// - Throws: `ShapeError`, `OutOfMemory`.
 public func layerNorm(
   _ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float, element: Element = .float32

@@ -7,8 +7,8 @@ import Compute
 ///   - x: [..., in].
 ///   - weight: [out, in].
 ///   - bias: [out].
-///   - residual: the shape of the result; added to it.
-///   - element: how the result is stored; float32 where there is a residual.
+///   - residual: the shape of the result.
+///   - element: element type of the result; float32 if there is a residual.
 /// - Returns: [..., out].
 /// - Throws: `ShapeError`, `OutOfMemory`.
 public func linear(
@@ -30,7 +30,7 @@ public func linear(
   }
 }
 
-/// y = gelu(x·W₁ᵀ + b₁)·W₂ᵀ + b₂ + residual. What is in between is kept once, before the GELU.
+/// y = gelu(x·W₁ᵀ + b₁)·W₂ᵀ + b₂ + residual. Keeps only the pre-activation for the gradient, which recomputes the GELU.
 ///
 /// - Parameters:
 ///   - x: [..., in].
@@ -61,7 +61,7 @@ public func mlp(
     let dHidden = try Buffer(count: before.count, element: before.element)
     try second.pullBack(
       dy, rows: rows, into: dHidden.raw, dHidden.element, Epilogue(.geluGradient, before: before.raw))
-    // `before` holds the GELU's result now.
+    // The epilogue has replaced the pre-activation in `before` by its GELU, the second layer's input.
     try second.addGradients(dy: dy, rows: rows) { before }
     try first.addGradients(dy: dHidden, rows: rows, input: input.callAsFunction)
     try dx?.accumulate(count: rows * first.inWidth, element: input.element) { place, beta in
@@ -71,7 +71,7 @@ public func mlp(
   }
 }
 
-/// A weight and its bias, and the three products of a linear map.
+/// A linear layer and its three products: forward, gradient of the input, gradient of the weight.
 private struct LinearMap {
   let weight: Tensor
   let bias: Tensor?
@@ -135,7 +135,7 @@ private struct LinearMap {
     }
   }
 
-  /// - Parameter bytes: of what is as long as there are rows; the weight's are added.
+  /// - Parameter bytes: bytes of the operands other than the weight.
   private func measure(_ operation: String, rows: Int, bytes: Int, _ body: () throws -> Void) rethrows {
     try Profile.measure(
       operation, part: part, flops: 2 * Double(rows) * Double(inWidth) * Double(outWidth),

@@ -24,7 +24,8 @@ public func normalize(_ x: Tensor) throws -> Tensor {
   }
 }
 
-/// (x − mean)/(std + ε) over the tokens of each image, channel by channel; std over N − 1, differentiated through.
+/// (x − mean)/(std + ε) of each channel over the tokens of an image, with the unbiased variance (divided by N − 1). The
+/// gradient flows through mean and std.
 ///
 /// - Parameter x: [B, N, C], N ≥ 2.
 /// - Throws: `ShapeError`, `OutOfMemory`.

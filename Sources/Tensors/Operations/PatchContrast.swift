@@ -1,17 +1,17 @@
 import CKernels
 import Compute
 
-/// Cross-entropy of telling each prediction's own target from others of the same image (eq. 7, without its factor τ):
-/// mean over images and k of −log softmax_l(ẑ_k·z_l/τ) at the l that is k's own.
+/// InfoNCE among the patches of an image (eq. 7, without its factor τ): mean over images and predictions k of
+/// −log softmax_l(ẑ_k·z_l/τ) at k's own target l.
 ///
 /// - Parameters:
 ///   - predictions: [B, T, C], of unit length.
 ///   - keys: [B, N, C], of unit length.
 ///   - own: B · T key numbers: the target of each prediction; nil: key k for prediction k, N = T.
 ///   - temperature: τ > 0.
-///   - alike: keys whose cosine with a prediction's own target is above this are left out of its softmax; nil: none
-///     are. No gradient flows through that choice.
-/// - Returns: a single number.
+///   - alike: keys whose cosine similarity to a prediction's own target exceeds this are excluded from its softmax; nil
+///     excludes none. No gradient flows through that choice.
+/// - Returns: a scalar.
 /// - Throws: `ShapeError`, `OutOfMemory`.
 public func patchContrast(
   _ predictions: Tensor, _ keys: Tensor, own: [Int32]? = nil, temperature: Float, alike: Float? = nil
@@ -47,13 +47,13 @@ public func patchContrast(
   }
 }
 
-/// The sizes of a contrast, and the products of one image that value and gradient share.
+/// Sizes of a contrast, and the products of one image, shared by value and gradient.
 private struct ContrastShape {
   let images: Int
   let queries: Int
   let keys: Int
   let width: Int
-  /// From one row of scores to the next.
+  /// Stride of the rows of scores.
   let stride: Int
   private let own: [Int32]?
   private let alike: Float?
@@ -61,7 +61,7 @@ private struct ContrastShape {
   private let keyMixing: LocalProduct
   private let predictionMixing: LocalProduct
 
-  /// A score that softmax gives nothing, of a size that a temperature can multiply.
+  /// Score of an excluded key: softmax gives it 0, and dividing by the temperature does not overflow.
   private static let excluded: Float = -1e30
 
   init(_ predictions: Tensor, _ keys: Tensor, own: [Int32]?, temperature: Float, alike: Float?) throws {
@@ -83,7 +83,7 @@ private struct ContrastShape {
     predictionMixing = LocalProduct(self.keys, width, queries)
   }
 
-  /// Scores; where keys are left out, cosines and own targets besides; and what products need.
+  /// Floats for the scores, for cosines and own targets if keys can be excluded, and for the products' scratch memory.
   var scratchCount: Int {
     scratchBeforeProducts + max(scoring.scratchCount, keyMixing.scratchCount, predictionMixing.scratchCount)
   }
@@ -97,12 +97,12 @@ private struct ContrastShape {
 
   func placeOfOwn(_ k: Int, _ image: Int) -> Int { k * stride + ownKey(k, image) }
 
-  /// Where products may work, behind everything else.
+  /// The products' scratch memory, behind the rest.
   private func workPlace(_ place: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> {
     place + scratchBeforeProducts
   }
 
-  /// predictions · keysᵀ of one image at `place`, those left out far below the others.
+  /// Writes predictions · keysᵀ of one image to `place`, excluded keys set to `excluded`.
   func score(_ image: Int, _ p: Buffer, _ z: Buffer, _ place: UnsafeMutablePointer<Float>) {
     let imageKeys = MatrixView(z.pointer + image * keys * width, stride: width, transposed: true)
     scoring(

@@ -1,7 +1,7 @@
 import Compute
 
-/// How patches lie in an image: cells of (side + gap) pixels, each holding a patch of side × side pixels at an offset
-/// of its own. The image may reach beyond the last cells.
+/// The grid of patches of an image: square cells of (side + gap) pixels, each with a patch of side × side pixels at its
+/// own offset within the cell. The image may extend beyond the last cells.
 public struct PatchGrid: Sendable, Equatable {
   public let rows: Int
   public let columns: Int
@@ -13,7 +13,7 @@ public struct PatchGrid: Sendable, Equatable {
   public let width: Int
 
   /// - Parameters:
-  ///   - height, width: of the image; as large as the grid where nil.
+  ///   - height, width: of the image in pixels; nil: the size of the grid.
   public init(rows: Int, columns: Int, side: Int, gap: Int, height: Int? = nil, width: Int? = nil) {
     self.rows = rows
     self.columns = columns
@@ -25,18 +25,18 @@ public struct PatchGrid: Sendable, Equatable {
 
   public var cells: Int { rows * columns }
 
-  /// The numbers of all cells, row by row, for each image.
+  /// The numbers of all cells in row-major order, repeated for each image.
   public func allCells(images: Int) -> [Int32] {
     (0..<images).flatMap { _ in (0..<Int32(cells)) }
   }
 }
 
-/// Cuts patches out of images and flattens each in the order row, column, channel. A constant.
+/// Cuts patches out of images and flattens each in the order row, column, channel. No gradient flows through it.
 ///
 /// - Parameters:
 ///   - images: [B, H, W, channels] with H = grid.height, W = grid.width.
-///   - cells: B · K cell numbers, row by row.
-///   - offsets: B · L pairs (row, column) in 0 … gap, for all cells of each image; nil: all zero.
+///   - cells: B · K cell numbers, counted row by row.
+///   - offsets: B · L pairs (row, column) in 0 … gap pixels, for all cells of each image; nil: all zero.
 /// - Returns: [B, K, P·P·channels].
 /// - Throws: `ShapeError`, `OutOfMemory`.
 public func extractPatches(_ images: Tensor, grid: PatchGrid, cells: [Int32], offsets: [Int32]?) throws -> Tensor {

@@ -1,9 +1,9 @@
 import Compute
 
-/// body(inputs), of which nothing but the inputs is kept where `Computation.recomputesBlocks` says so: the gradient
-/// runs `body` again first. Values and gradients have the same bits either way.
+/// body(inputs), with activation checkpointing if `Computation.recomputesBlocks` is set: only the inputs are kept, and
+/// the gradient runs `body` again first. Values and gradients have the same bits either way.
 ///
-/// - Parameter body: a function of nothing but its arguments and parameters; it may be called twice.
+/// - Parameter body: depends on nothing but its arguments and parameters; it may be called twice.
 /// - Throws: what `body` throws.
 public func recomputed(_ inputs: Tensor..., body: @escaping ([Tensor]) throws -> Tensor) throws -> Tensor {
   let computation = Computation.current

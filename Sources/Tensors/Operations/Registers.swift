@@ -4,7 +4,7 @@ import Compute
 /// [token, register₀, register₁, …, x₀, x₁, …] for every image.
 ///
 /// - Parameters:
-///   - token: [1, 1, C], in front of all; nil: none.
+///   - token: [1, 1, C], put in front; nil for none.
 ///   - registers: [1, R, C].
 ///   - x: [B, N, C].
 /// - Returns: [B, (1 +) R + N, C].

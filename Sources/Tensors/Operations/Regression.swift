@@ -1,6 +1,6 @@
 import Compute
 
-/// How far predictions are from their targets, number by number or patch by patch (§3.4, eq. 5 and 6).
+/// Regression losses of the difference d = prediction − target, per element or per patch (§3.4, eq. 5 and 6).
 public enum Deviation: Sendable, Equatable {
   /// d²
   case squared
@@ -12,12 +12,12 @@ public enum Deviation: Sendable, Equatable {
   case huberVector(delta: Float)
 }
 
-/// The mean deviation of predictions from targets: over all numbers, or, for `huberVector`, over patches.
+/// The mean loss of predictions: over all elements, or over patches for `huberVector`.
 ///
 /// - Parameters:
 ///   - predictions: [..., C].
 ///   - targets: the same shape.
-/// - Returns: a single number.
+/// - Returns: a scalar.
 /// - Throws: `ShapeError`, `OutOfMemory`.
 public func meanDeviation(_ predictions: Tensor, _ targets: Tensor, _ deviation: Deviation) throws -> Tensor {
   try expect(predictions.shape, targets, "meanDeviation", "targets")
@@ -48,7 +48,7 @@ public func meanDeviation(_ predictions: Tensor, _ targets: Tensor, _ deviation:
       }
       return result
     }
-    // The deviation is even in d: what holds for predictions holds for targets with the two exchanged.
+    // The loss is even in d, so the gradient of the targets is that of the predictions with the two exchanged.
     if let dp { try dp.add(gradient(p, z)) }
     if let dz { try dz.add(gradient(z, p)) }
   }
@@ -59,7 +59,7 @@ extension Deviation {
     if case .huberVector = self { true } else { false }
   }
 
-  /// Σ over the numbers of one patch; the patch's own deviation for `huberVector`.
+  /// Sum of the losses of one patch's elements; the patch's loss for `huberVector`.
   fileprivate func sum(_ p: UnsafePointer<Float>, _ z: UnsafePointer<Float>, count: Int) -> Float {
     var sum: Float = 0
     switch self {

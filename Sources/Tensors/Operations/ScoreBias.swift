@@ -1,21 +1,19 @@
 import Compute
 
-/// Numbers added to the scores of self-attention, one for each head, query and key, the same for all images: where
-/// tokens lie to each other.
+/// A bias [heads, N, N] added to the scores of self-attention, the same for all images: relative positions of tokens.
 public struct ScoreBias: Sendable {
   public let heads: Int
   public let tokens: Int
-  /// C/heads of the attention it belongs to.
+  /// C/heads of the attention that it belongs to.
   public let headWidth: Int
   let buffer: Buffer
 
-  /// Calls `fill(head, query, row)` for every head and query, in parallel, to write the biases of all keys to `row`
-  /// [N].
+  /// Calls `fill(head, query, row)` for every head and query, in parallel, to write the bias of every key to `row` [N].
   ///
   /// - Parameters:
   ///   - tokens: N, the queries and keys of an image.
-  ///   - fill: writes N numbers; runs inside a parallel region, where no array may be made.
-  /// - Throws: `ShapeError` where a size is not positive, `OutOfMemory`.
+  ///   - fill: runs inside a parallel region, where no array may be created.
+  /// - Throws: `ShapeError` if a size is not positive, `OutOfMemory`.
   public init(
     heads: Int, tokens: Int, headWidth: Int, fill: (Int, Int, UnsafeMutablePointer<Float>) -> Void
   ) throws {
@@ -37,7 +35,7 @@ public struct ScoreBias: Sendable {
 
   var operand: AttentionBias { AttentionBias(buffer.pointer) }
 
-  /// - Throws: `ShapeError` where it belongs to another attention.
+  /// - Throws: `ShapeError` if it does not fit the attention.
   func check(_ shape: AttentionShape) throws {
     guard (heads, tokens, headWidth) == (shape.heads, shape.queries, shape.headWidth) else {
       throw ShapeError(

@@ -1,8 +1,8 @@
 import CKernels
 import Compute
 
-/// The mean cosine over all ordered pairs of tokens of one image, each token with itself included: ‖mean of the unit
-/// tokens‖².
+/// The mean cosine similarity over all ordered pairs of tokens of an image, including each token with itself. Equals
+/// ‖mean of the unit-length tokens‖².
 ///
 /// - Parameter x: [B, N, C], of unit length, N ≥ 1.
 /// - Returns: [B].
@@ -28,7 +28,7 @@ public func meanCosine(_ x: Tensor) throws -> Tensor {
   }
 }
 
-/// The mean token of each image. A constant.
+/// The mean token of each image. No gradient flows through it.
 ///
 /// - Parameter x: [B, N, C], N ≥ 1.
 /// - Returns: [B, C].
@@ -48,7 +48,7 @@ public func tokenMeans(_ x: Tensor) throws -> Tensor {
   return try Tensor(shape: [images, width], buffer: means)
 }
 
-/// How far similarities are from the wanted one, squared (eq. 8).
+/// Squared deviation of similarities from a target γ (eq. 8).
 public enum DeviationForm: String, Sendable, CaseIterable {
   /// (mean over images − γ)²
   case batch
@@ -56,10 +56,10 @@ public enum DeviationForm: String, Sendable, CaseIterable {
   case image
 }
 
-/// The squared deviation of `similarities` from `wanted`.
+/// The squared deviation of `similarities` from `wanted`, γ.
 ///
 /// - Parameter similarities: [B].
-/// - Returns: a single number.
+/// - Returns: a scalar.
 /// - Throws: `ShapeError`, `OutOfMemory`.
 public func squaredDeviation(_ similarities: Tensor, from wanted: Float, form: DeviationForm) throws -> Tensor {
   try expect(1, similarities, "squaredDeviation", "similarities")
@@ -80,9 +80,9 @@ public func squaredDeviation(_ similarities: Tensor, from wanted: Float, form: D
   }
 }
 
-/// Σ factor·term of single numbers.
+/// Σ factor·term of scalars.
 ///
-/// - Throws: `ShapeError` where a term is not a single number, `OutOfMemory`.
+/// - Throws: `ShapeError` if a term is not a scalar, `OutOfMemory`.
 public func weightedSum(_ terms: [(factor: Float, term: Tensor)]) throws -> Tensor {
   for (_, term) in terms { try expect([], term, "weightedSum", "term") }
   let sum = terms.reduce(0) { $0 + $1.factor * $1.term.item }

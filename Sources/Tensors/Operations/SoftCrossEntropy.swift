@@ -1,12 +1,12 @@
 import CKernels
 import Compute
 
-/// Cross-entropy to soft targets, mean over rows of −Σ_c target_c·log softmax(x)_c.
+/// Cross-entropy with soft targets: mean over rows of −Σ_c target_c·log softmax(x)_c.
 ///
 /// - Parameters:
 ///   - logits: [B, classes].
 ///   - targets: [B, classes], constant; every row sums to 1.
-/// - Returns: a single number.
+/// - Returns: a scalar.
 /// - Throws: `ShapeError`, `OutOfMemory`.
 public func softCrossEntropy(_ logits: Tensor, targets: Tensor) throws -> Tensor {
   try expect(2, logits, "softCrossEntropy", "logits")

@@ -22,7 +22,7 @@ public func firstToken(_ x: Tensor) throws -> Tensor {
   }
 }
 
-/// The mean of the tokens, as `tokenMeans`, which a gradient passes.
+/// The mean of the tokens; unlike `tokenMeans` with a gradient.
 ///
 /// - Parameter x: [B, N, C], N ≥ 1.
 /// - Returns: [B, C].
@@ -42,7 +42,7 @@ public func averagedTokens(_ x: Tensor) throws -> Tensor {
   }
 }
 
-/// Each channel's mean of its k largest values over the tokens; of equal ones the first count.
+/// Per channel, the mean of its k largest values over the tokens; of equal values the first ones are taken.
 ///
 /// - Parameters:
 ///   - x: [B, N, C].

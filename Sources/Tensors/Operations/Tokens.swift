@@ -78,7 +78,7 @@ public func joinTokens(_ a: Tensor, _ b: Tensor) throws -> Tensor {
   }
 }
 
-/// x with chosen tokens replaced by one token: masked patches of an encoder that sees mask tokens.
+/// x with selected tokens replaced by one token: masks patches for an encoder that sees mask tokens.
 ///
 /// - Parameters:
 ///   - x: [B, N, C].
@@ -96,7 +96,7 @@ public func replaceTokens(_ x: Tensor, with token: Tensor, at indices: [Int32]) 
   if let wrong = indices.first(where: { $0 < 0 || Int($0) >= tokens }) {
     throw ShapeError("replaceTokens", "index \(wrong) is outside 0 ..< \(tokens)")
   }
-  // One table of both: row 0 the token, then all tokens; every place takes its row of it.
+  // A gather from one table: row 0 is the mask token, then all tokens.
   var rows = (0..<images * tokens).map { Int32($0 + 1) }
   let perImage = indices.count / images
   for (place, index) in indices.enumerated() { rows[place / perImage * tokens + Int(index)] = 0 }
@@ -104,7 +104,7 @@ public func replaceTokens(_ x: Tensor, with token: Tensor, at indices: [Int32]) 
   return try gatherRows(table.reshaped([images * tokens + 1, width]), indices: rows, images: images)
 }
 
-/// The tokens behind the first (the class token).
+/// All tokens but the first (the class token).
 ///
 /// - Parameter x: [B, N + 1, C].
 /// - Returns: [B, N, C].

@@ -1,7 +1,8 @@
 import CKernels
 import Compute
 
-/// How much each visible token says about each target: softmax over v of scale·(position_t · position_v). A constant.
+/// Weight of each visible token v for each target t: softmax over v of scale·(position_t · position_v). No gradient
+/// flows through it.
 ///
 /// - Parameters:
 ///   - targets: [B, T, D] positions of the targets.
@@ -31,13 +32,13 @@ public func cueWeights(targets: Tensor, visible: Tensor, scale: Float) throws ->
   return try Tensor(shape: [images, queries, keys], buffer: weights)
 }
 
-/// The decoder's queries: query_t = m + Σ_v weight[t, v]·e_v over the visible tokens, leading ones left out.
+/// The decoder's queries: query_t = m + Σ_v weight[t, v]·e_v over the visible tokens, without the leading ones.
 ///
 /// - Parameters:
 ///   - maskToken: [1, 1, D], m.
 ///   - e: [B, leading + V, D], the visible tokens last.
 ///   - weights: [B, T, V], constant.
-///   - leading: tokens in front of the visible ones: 1 for a class token.
+///   - leading: number of tokens before the visible ones: 1 for a class token.
 /// - Returns: [B, T, D].
 /// - Throws: `ShapeError`, `OutOfMemory`.
 public func visualCues(_ e: Tensor, maskToken: Tensor, weights: Tensor, leading: Int = 1) throws -> Tensor {
