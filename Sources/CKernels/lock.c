@@ -1,5 +1,5 @@
 // Locks that survive fork. Only the forking thread exists in the child: a lock that another thread held would stay
-// locked for ever. The lock word names the owning process, so a child recognises its parent's lock and takes it over.
+// locked forever. The lock word names the owning process, so a child recognises its parent's lock and takes it over.
 #define _GNU_SOURCE
 #include <linux/futex.h>
 #include <pthread.h>
