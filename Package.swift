@@ -57,7 +57,8 @@ let package = Package(
     .target(name: "Tensors", dependencies: ["Compute", "CKernels"], swiftSettings: optimised),
     .target(name: "Networks", dependencies: ["Tensors", "Compute", "CKernels"], swiftSettings: optimised),
     .target(
-      name: "Images", dependencies: ["Files", "Compute", "CKernels", "CImageCodecs"], swiftSettings: optimised),
+      name: "Images", dependencies: ["Files", "Compute", "CKernels", "CDeflate", "CImageCodecs"],
+      swiftSettings: optimised),
     .target(
       name: "LatentMIM", dependencies: ["Networks", "Images", "Tensors", "Files", "Compute"], swiftSettings: optimised),
     .target(

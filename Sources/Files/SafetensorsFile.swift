@@ -84,6 +84,23 @@ public final class SafetensorsFile: Sendable {
     }
   }
 
+  /// Reads elements `first` ..< `first` + `count` of a tensor as they are stored, in little-endian order.
+  ///
+  /// - Throws: `SafetensorsError.missing`, `SafetensorsError.count`, `SafetensorsError.memory`; `FileError`.
+  public func bytes(_ name: String, from first: Int = 0, count: Int? = nil) throws -> [UInt8] {
+    let entry = try entry(name)
+    let count = count ?? entry.count
+    guard first >= 0, count >= 0, first <= entry.count, count <= entry.count - first else {
+      throw SafetensorsError.count(tensor: name, shape: entry.shape, count: count)
+    }
+    // No overflow: the tensor's bytes lie in the file.
+    let size = entry.type.byteCount
+    guard (try? OutOfMemory.check(bytes: count * size)) != nil else {
+      throw SafetensorsError.memory(tensor: name, bytes: count * size)
+    }
+    return try file.bytes(at: dataStart + entry.range.lowerBound + first * size, count: count * size)
+  }
+
   private func entry(_ name: String) throws -> SafetensorsHeader.Entry {
     guard let entry = header.entries[name] else {
       throw SafetensorsError.missing(path: file.path, tensor: name)

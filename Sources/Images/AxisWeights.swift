@@ -1,3 +1,5 @@
+import CKernels
+
 /// How values between pixels are found.
 public enum Interpolation: String, Sendable, CaseIterable {
   /// Cubic convolution with a = −½, widened by the factor of reduction: Pillow's BICUBIC, torchvision's with antialias.
@@ -25,8 +27,10 @@ public enum Interpolation: String, Sendable, CaseIterable {
 struct AxisWeights {
   var first: [Int32] = []
   var count: [Int32] = []
-  /// [outputs, stride]
-  var weights: [Float]
+  /// [outputs, stride]; empty where there are `fixedWeights`.
+  var weights: [Float] = []
+  /// [outputs, stride] in 1 / 2²², rounded to the nearest, for images of 8 bits; else empty.
+  var fixedWeights: [Int32] = []
   let stride: Int
 
   /// - Parameters:
@@ -36,15 +40,20 @@ struct AxisWeights {
   ///   - high: where it ends.
   ///   - outputs: pixels to make of it.
   ///   - isReversed: last output first.
+  ///   - isFixed: weights are for levels of 8 bits.
   init(
     inputs: Int, from low: Double, to high: Double, outputs: Int, _ interpolation: Interpolation,
-    isReversed: Bool = false
+    isReversed: Bool = false, isFixed: Bool = false
   ) {
     let scale = (high - low) / Double(outputs)
     let widening = interpolation.isWidened ? max(scale, 1) : 1
     let support = interpolation.support * widening
     stride = min(Int(support.rounded(.up)) * 2 + 1, inputs)
-    weights = [Float](repeating: 0, count: outputs * stride)
+    if isFixed {
+      fixedWeights = [Int32](repeating: 0, count: outputs * stride)
+    } else {
+      weights = [Float](repeating: 0, count: outputs * stride)
+    }
     first.reserveCapacity(outputs)
     count.reserveCapacity(outputs)
     var raw = [Double](repeating: 0, count: stride)
@@ -58,11 +67,20 @@ struct AxisWeights {
         raw[k] = interpolation.weight((Double(begin + k) - center + 0.5) / widening)
         sum += raw[k]
       }
-      for k in 0..<(end - begin) { weights[index * stride + k] = Float(sum != 0 ? raw[k] / sum : raw[k]) }
+      for k in 0..<(end - begin) {
+        let weight = sum != 0 ? raw[k] / sum : raw[k]
+        if isFixed {
+          fixedWeights[index * stride + k] = Int32((weight * Self.fixedOne).rounded(.toNearestOrAwayFromZero))
+        } else {
+          weights[index * stride + k] = Float(weight)
+        }
+      }
       first.append(Int32(begin))
       count.append(Int32(end - begin))
     }
   }
+
+  private static let fixedOne = Double(1 << LMK_WEIGHT_BITS)
 
   /// The inputs that any output reads.
   var inputsRead: Range<Int> {

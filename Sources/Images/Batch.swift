@@ -128,18 +128,17 @@ private func load(
   _ loading: ImageLoading, _ indices: [Int], epoch: Int, into output: UnsafeMutablePointer<Float>
 ) throws -> [Int] {
   guard !indices.isEmpty else { throw LoaderError.plan("a batch of no images was asked for") }
-  var actual: [Int] = []
+  var actual = [Int](repeating: 0, count: indices.count)
   for first in stride(from: 0, to: indices.count, by: imagesBetweenChecks) {
     try Interruption.check()
     let part = indices[first..<min(first + imagesBetweenChecks, indices.count)]
-    let results = ForkSafe([Int: Result<Int, any Error>]())
-    parallel(part.count) { slot in
-      let place = output + (first + slot) * loading.imageSize
-      let result = Result { try loading.load(part[first + slot], epoch: epoch, into: place) }
-      results.withLock { $0[slot] = result }
+    try actual.withUnsafeMutableBufferPointer { actual in
+      nonisolated(unsafe) let actual = actual
+      try parallelTrying(part.count) { slot in
+        let place = output + (first + slot) * loading.imageSize
+        actual[first + slot] = try loading.load(part[first + slot], epoch: epoch, into: place)
+      }
     }
-    let done = results.withLock { $0 }
-    for slot in 0..<part.count { if let result = done[slot] { actual.append(try result.get()) } }
   }
   return actual
 }

@@ -15,6 +15,13 @@ public enum ImageSource: Sendable {
     case .encoded(let image): image.width
     }
   }
+  /// How channels are stored.
+  public var element: PixelElement {
+    switch self {
+    case .decoded(let image): image.element
+    case .encoded(let image): image.element
+    }
+  }
   public var channels: Int {
     switch self {
     case .decoded(let image): image.channels

@@ -61,8 +61,9 @@ public struct Resampling: Sendable {
 
   /// Writes the resized image [height, width, C], float32, to `output`.
   ///
-  /// Sums are float32 and not rounded to 8 bits between the axes, as Pillow does with 8-bit images (up to a level
-  /// apart). Values beyond black and white, where a bicubic filter overshoots, are clipped before normalisation.
+  /// An image of 8 bits is resized in fixed point and rounded to 8 bits after each axis, as Pillow does: the result is
+  /// Pillow's to the last bit. (Without antialias, as in torchvision's tensors, nothing is rounded.) Images of 16 bits
+  /// and floats keep all their digits. Values beyond black and white, where a bicubic filter overshoots, are clipped.
   ///
   /// - Throws: `ImageError` for a size, box or number of channels that does not go with the image; what decoding
   ///   throws; `OutOfMemory`.
@@ -76,26 +77,32 @@ public struct Resampling: Sendable {
     let highest = image.element.highest
     let scale = normalization.std.map { 1 / (highest * $0) }
     let shift = zip(normalization.mean, normalization.std).map { -$0 / $1 }
-    let rows = try Buffer(count: 4 * (image.width * image.channels + 4), repeating: 0)
-    withAxis(view.down) { down in
-      withAxis(view.across) { across in
-        scale.withUnsafeBufferPointer { scale in
-          shift.withUnsafeBufferPointer { shift in
-            var arguments = lmk_resampling()
-            switch image.element {
-            case .uint8: arguments.bytes = image.row(0, of: UInt8.self)
-            case .uint16: arguments.words = image.row(0, of: UInt16.self)
-            case .float32: arguments.floats = image.row(0, of: Float.self)
+    try withAxis(view.down) { down in
+      try withAxis(view.across) { across in
+        try scale.withUnsafeBufferPointer { scale in
+          try shift.withUnsafeBufferPointer { shift in
+            if view.isRounded {
+              var arguments = lmk_level_resampling(
+                levels: image.row(0, of: UInt8.self), row_stride: image.rowStride, rows: image.height,
+                columns: image.width, channels: image.channels, down: down, across: across,
+                is_vertical_first: view.isVerticalFirst ? 1 : 0, scale: scale.baseAddress, shift: shift.baseAddress)
+              let scratch = try Buffer(count: lmk_resample_levels_scratch(&arguments), repeating: 0)
+              scratch.pointer.withMemoryRebound(to: Int32.self, capacity: scratch.count) {
+                lmk_resample_levels(&arguments, $0, output)
+              }
+            } else {
+              var arguments = lmk_resampling(
+                bytes: nil, words: nil, floats: nil, row_stride: image.rowStride, columns: image.width,
+                channels: image.channels, down: down, across: across, highest: highest, scale: scale.baseAddress,
+                shift: shift.baseAddress)
+              switch image.element {
+              case .uint8: arguments.bytes = image.row(0, of: UInt8.self)
+              case .uint16: arguments.words = image.row(0, of: UInt16.self)
+              case .float32: arguments.floats = image.row(0, of: Float.self)
+              }
+              let rows = try Buffer(count: 4 * (image.width * image.channels + 4), repeating: 0)
+              lmk_resample(&arguments, rows.pointer, output)
             }
-            arguments.row_stride = image.rowStride
-            arguments.columns = image.width
-            arguments.channels = image.channels
-            arguments.down = down
-            arguments.across = across
-            arguments.highest = highest
-            arguments.scale = scale.baseAddress
-            arguments.shift = shift.baseAddress
-            lmk_resample(&arguments, rows.pointer, output)
           }
         }
       }
@@ -116,14 +123,16 @@ public struct Resampling: Sendable {
     }
   }
 
-  private func withAxis(_ axis: AxisWeights, _ body: (lmk_axis) -> Void) {
-    axis.first.withUnsafeBufferPointer { first in
-      axis.count.withUnsafeBufferPointer { count in
-        axis.weights.withUnsafeBufferPointer { weights in
-          body(
-            lmk_axis(
-              outputs: axis.first.count, first: first.baseAddress, count: count.baseAddress,
-              weights: weights.baseAddress, stride: axis.stride))
+  private func withAxis(_ axis: AxisWeights, _ body: (lmk_axis) throws -> Void) rethrows {
+    try axis.first.withUnsafeBufferPointer { first in
+      try axis.count.withUnsafeBufferPointer { count in
+        try axis.weights.withUnsafeBufferPointer { weights in
+          try axis.fixedWeights.withUnsafeBufferPointer { fixed in
+            try body(
+              lmk_axis(
+                outputs: axis.first.count, first: first.baseAddress, count: count.baseAddress,
+                weights: weights.baseAddress, fixed_weights: fixed.baseAddress, stride: axis.stride))
+          }
         }
       }
     }

@@ -5,6 +5,10 @@ struct SourceView {
   /// Inputs counted from the part's first row and column.
   private(set) var down: AxisWeights
   private(set) var across: AxisWeights
+  /// Whether weights are fixed-point numbers and results rounded to 8 bits, as Pillow's are.
+  let isRounded: Bool
+  /// Whether Pillow sums along columns before it sums along rows.
+  let isVerticalFirst: Bool
   /// The rows and columns that are read, in the (reduced) image.
   private let rows: Range<Int>
   private let columns: Range<Int>
@@ -22,11 +26,22 @@ struct SourceView {
         .scaled(down: Double(size.height) / Double(source.height), across: Double(size.width) / Double(source.width))
       crop = PixelRectangle(top: 0, left: 0, height: size.height, width: size.width)
     }
+    isRounded = source.element == .uint8 && resampling.interpolation.isWidened
     down = AxisWeights(
-      inputs: crop.height, from: box.top, to: box.bottom, outputs: resampling.height, resampling.interpolation)
+      inputs: crop.height, from: box.top, to: box.bottom, outputs: resampling.height, resampling.interpolation,
+      isFixed: isRounded)
     across = AxisWeights(
       inputs: crop.width, from: box.left, to: box.right, outputs: resampling.width, resampling.interpolation,
-      isReversed: resampling.isFlipped)
+      isReversed: resampling.isFlipped, isFixed: isRounded)
+    // Pillow 13: where all of the image shrinks by more than twice as many rows as columns.
+    func shrinkage(_ inputs: Int, _ part: Double, _ outputs: Int) -> Double {
+      Double(inputs) - (Double(inputs) * Double(outputs) / part).rounded()
+    }
+    let lost = (
+      rows: shrinkage(crop.height, box.bottom - box.top, resampling.height),
+      columns: shrinkage(crop.width, box.right - box.left, resampling.width)
+    )
+    isVerticalFirst = lost.rows > 0 && lost.rows > 2 * lost.columns
     let (rows, columns) = (down.inputsRead, across.inputsRead)
     down.shift(by: rows.lowerBound)
     across.shift(by: columns.lowerBound)

@@ -32,23 +32,60 @@ private func skipped(_ dataset: any ImageDataset) -> JSONValue {
     })
 }
 
+/// Texts with a zero behind each, in `count` bytes.
+private func paths(_ bytes: Text, _ count: Int64, _ name: String) throws -> [FilePath] {
+  if count == 0 { return [] }
+  let bytes = UnsafeRawBufferPointer(try array(bytes, [count], name))
+  guard bytes.last == 0 else { throw ArgumentError("\(name) does not end with a zero byte") }
+  try OutOfMemory.check(for: bytes.count { $0 == 0 }, of: FilePath.self)
+  return bytes.dropLast().split(separator: 0, omittingEmptySubsequences: false).map { FilePath(bytes: $0) }
+}
+
 @c @implementation public func lm_dataset_folder(
-  _ path: Text, _ skipUnreadable: Bool, _ wanted: UnsafePointer<lm_conversion>?, _ dataset: HandlePlace,
-  _ remarks: TextPlace
+  _ path: Text, _ skipUnreadable: Bool, _ wanted: UnsafePointer<lm_conversion>?, _ alsoEndings: Text,
+  _ dataset: HandlePlace, _ remarks: TextPlace
 ) -> lm_status {
   attempt(handingOut: dataset, remarks) {
+    let also = try alsoEndings.map { try text($0, "also_endings").split(separator: ",").map(String.init) }
     let folder = try ImageFolder(
-      path: filePath(path, "path"), conversion: conversion(wanted), onError: skipUnreadable ? .skip : .fail)
+      path: filePath(path, "path"), alsoEndings: also ?? [], conversion: conversion(wanted),
+      onError: skipUnreadable ? .skip : .fail)
     return (DatasetBox(folder), folder.remarks)
   }
 }
 
+@c @implementation public func lm_dataset_files(
+  _ list: Text, _ bytes: Int64, _ labels: Integers, _ labelCount: Int64, _ classes: Text, _ classBytes: Int64,
+  _ skipUnreadable: Bool, _ wanted: UnsafePointer<lm_conversion>?, _ dataset: HandlePlace
+) -> lm_status {
+  attempt(handingOut: dataset) {
+    DatasetBox(
+      try ImageFiles(
+        paths: paths(list, bytes, "paths"), labels: labels.map { try integers($0, labelCount, "labels") },
+        classNames: paths(classes, classBytes, "classes"), conversion: conversion(wanted),
+        onError: skipUnreadable ? .skip : .fail))
+  }
+}
+
+@c @implementation public func lm_dataset_packed(
+  _ path: Text, _ skipUnreadable: Bool, _ wanted: UnsafePointer<lm_conversion>?, _ dataset: HandlePlace
+) -> lm_status {
+  attempt(handingOut: dataset) {
+    DatasetBox(
+      try PackedImages(
+        path: filePath(path, "path"), conversion: conversion(wanted), onError: skipUnreadable ? .skip : .fail))
+  }
+}
+
 @c @implementation public func lm_dataset_arrays(
-  _ pixels: Pixels, _ labels: Integers, _ dataset: HandlePlace
+  _ pixels: Pixels, _ labels: Integers, _ classes: Text, _ classBytes: Int64, _ dataset: HandlePlace
 ) -> lm_status {
   attempt(handingOut: dataset) {
     let pixels = try given(pixels, "pixels").pointee
-    return DatasetBox(try pixels.dataset(labels: labels.map { try integers($0, pixels.count, "labels") }))
+    return DatasetBox(
+      try pixels.dataset(
+        labels: labels.map { try integers($0, pixels.count, "labels") },
+        classNames: paths(classes, classBytes, "classes").map(\.text)))
   }
 }
 
@@ -57,6 +94,16 @@ private func skipped(_ dataset: any ImageDataset) -> JSONValue {
 ) -> lm_status {
   attempt(handingOut: subset) {
     DatasetBox(try ImageSubset(of: dataset(handle), indices: integers(indices, count, "indices")))
+  }
+}
+
+@c @implementation public func lm_dataset_few_shot(
+  _ handle: Handle, _ shots: Int64, _ seed: UInt64, _ indices: IntegerPlace, _ count: Int64
+) -> lm_status {
+  attempt {
+    let drawn = try dataset(handle).fewShots(Int(shots), seed: seed)
+    guard drawn.count == count else { throw ArgumentError("count is \(count), wanted \(drawn.count)") }
+    try write(drawn.map { Int64($0) }, indices, "indices")
   }
 }
 
@@ -75,7 +122,7 @@ private func skipped(_ dataset: any ImageDataset) -> JSONValue {
 @c @implementation public func lm_dataset_description(_ handle: Handle, _ description: TextPlace) -> lm_status {
   attempt(handingOut: description) {
     let dataset = try dataset(handle)
-    let classes = (files(dataset) as? ImageFolder)?.classFolders ?? dataset.classNames.map { FilePath($0) }
+    let classes = files(dataset)?.exactClassNames ?? dataset.classNames.map { FilePath($0) }
     let names = classes.map(\.jsonText).joined(separator: ",")
     return "{\"classes\":[\(names)],\"skipped\":\(try skipped(dataset).text())}"
   }
@@ -101,6 +148,18 @@ private func skipped(_ dataset: any ImageDataset) -> JSONValue {
 
 @c @implementation public func lm_dataset_image(_ handle: Handle, _ index: Int64, _ image: HandlePlace) -> lm_status {
   attempt(handingOut: image) { try ImageBox(dataset(handle).image(at: Int(index))) }
+}
+
+@c @implementation public func lm_dataset_sums(
+  _ handle: Handle, _ indices: Integers, _ count: Int64, _ pixels: IntegerPlace, _ sums: NumberPlace,
+  _ squares: NumberPlace
+) -> lm_status {
+  attempt {
+    let total = try channelSums(dataset(handle), indices: integers(indices, count, "indices"))
+    try given(pixels, "pixels").pointee = Int64(total.pixels)
+    try write(total.sums, sums, "sums")
+    try write(total.squares, squares, "squares")
+  }
 }
 
 @c @implementation public func lm_dataset_crops(

@@ -7,7 +7,7 @@ typealias ImageBox = Box<Image>
 
 extension lm_pixels {
   /// The pixels as a data set, in place; labels are checked there.
-  func dataset(labels: [Int]? = nil) throws -> ImageArrays {
+  func dataset(labels: [Int]? = nil, classNames: [String] = []) throws -> ImageArrays {
     let count = try elementCount([count, height, width, channels], "pixels")
     let start = try given(values, "pixels.values")
     let element: PixelElement
@@ -18,7 +18,8 @@ extension lm_pixels {
     default: throw ArgumentError("pixels.type is \(type.rawValue), wanted LM_UINT8, LM_UINT16 or LM_FLOAT32")
     }
     let memory = PixelMemory(borrowing: start, element, count: count)
-    return try ImageArrays(memory, shape: [self.count, height, width, channels].map { Int($0) }, labels: labels)
+    return try ImageArrays(
+      memory, shape: [self.count, height, width, channels].map { Int($0) }, labels: labels, classNames: classNames)
   }
 }
 

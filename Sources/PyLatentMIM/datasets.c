@@ -4,15 +4,41 @@ static PyObject *dataset_new(lm_dataset *dataset, PyObject *keeps) {
   return handle_new(dataset_kind, dataset, keeps, NULL);
 }
 
-METHOD(dataset_folder, "path, skip_unreadable, conversion, /", "-> (data set, remarks or None)") {
+METHOD(dataset_folder, "path, skip_unreadable, conversion, also_endings, /", "-> (data set, remarks or None)") {
+  PATH path = {0};
+  int skip_unreadable;
+  const char *also_endings;
+  lm_conversion wanted;
+  lm_dataset *dataset = NULL;
+  char *remarks = NULL;
+  PARSE("O&p" CONVERSION "s", path_argument, &path, &skip_unreadable, CONVERTED(wanted), &also_endings);
+  CALL(NULL, lm_dataset_folder(path.text, skip_unreadable, &wanted, also_endings, &dataset, &remarks));
+  return Py_BuildValue("(NN)", dataset_new(dataset, NULL), take_text(remarks));
+}
+
+METHOD(dataset_files, "paths, labels, classes, skip_unreadable, conversion, /",
+       "-> data set; paths and classes are bytes with a zero behind each, labels may be None") {
+  const char *paths, *classes;
+  Py_ssize_t bytes, class_bytes;
+  ARRAY labels = READ("labels", INT64, 1);
+  int skip_unreadable;
+  lm_conversion wanted;
+  lm_dataset *dataset = NULL;
+  PARSE("y#O&y#p" CONVERSION, &paths, &bytes, optional_array, &labels, &classes, &class_bytes, &skip_unreadable,
+        CONVERTED(wanted));
+  CALL(NULL, lm_dataset_files(paths, bytes, DATA(labels), labels.is_held ? SIZE(labels, 0) : 0, classes, class_bytes,
+                              skip_unreadable, &wanted, &dataset));
+  return dataset_new(dataset, NULL);
+}
+
+METHOD(dataset_packed, "path, skip_unreadable, conversion, /", "-> data set") {
   PATH path = {0};
   int skip_unreadable;
   lm_conversion wanted;
   lm_dataset *dataset = NULL;
-  char *remarks = NULL;
   PARSE("O&p" CONVERSION, path_argument, &path, &skip_unreadable, CONVERTED(wanted));
-  CALL(NULL, lm_dataset_folder(path.text, skip_unreadable, &wanted, &dataset, &remarks));
-  return Py_BuildValue("(NN)", dataset_new(dataset, NULL), take_text(remarks));
+  CALL(NULL, lm_dataset_packed(path.text, skip_unreadable, &wanted, &dataset));
+  return dataset_new(dataset, NULL);
 }
 
 METHOD(dataset_subset, "dataset, indices, /", "-> data set") {
@@ -24,20 +50,31 @@ METHOD(dataset_subset, "dataset, indices, /", "-> data set") {
   return dataset_new(subset, PyTuple_GetItem(args, 0));
 }
 
-METHOD(dataset_arrays, "images, labels, /", "-> data set; labels may be None") {
+METHOD(dataset_arrays, "images, labels, classes, /", "-> data set; labels may be None, classes as in dataset_files") {
+  const char *classes;
+  Py_ssize_t class_bytes;
   ARRAY images = PIXELS("images"), labels = READ("labels", INT64, 1);
   lm_dataset *dataset = NULL;
-  PARSE("O&O&", array_argument, &images, optional_array, &labels);
+  PARSE("O&O&y#", array_argument, &images, optional_array, &labels, &classes, &class_bytes);
   lm_pixels pixels = pixels_of(&images);
   if (labels.is_held) SHAPED(labels, pixels.count);
   // A memory view holds the array's memory in place as long as the data set lives; labels are copied.
   PyObject *keeps = PyMemoryView_FromObject(PyTuple_GetItem(args, 0));
   if (!keeps) return NULL;
   lm_status status;
-  WITHOUT_GIL(status = lm_dataset_arrays(&pixels, DATA(labels), &dataset));
+  WITHOUT_GIL(status = lm_dataset_arrays(&pixels, DATA(labels), classes, class_bytes, &dataset));
   PyObject *capsule = status == LM_OK ? dataset_new(dataset, keeps) : fail(status);
   Py_DECREF(keeps);
   return capsule;
+}
+
+METHOD(dataset_few_shot, "dataset, shots, seed, indices, /", "indices [shots times classes] are written.") {
+  struct handle *dataset;
+  long long shots;
+  uint64_t seed;
+  ARRAY indices = WRITTEN("indices", INT64, 1);
+  PARSE("O&LO&O&", dataset_handle, &dataset, &shots, seed_argument, &seed, array_argument, &indices);
+  DO(dataset, lm_dataset_few_shot(dataset->raw, shots, seed, DATA(indices), SIZE(indices, 0)));
 }
 
 NUMBER_OF(dataset, dataset_count)
@@ -75,6 +112,17 @@ METHOD(dataset_image, "dataset, index, /", "-> as image_load") {
   PARSE("O&L", dataset_handle, &dataset, &index);
   CALL(dataset, lm_dataset_image(dataset->raw, index, &image));
   return image_pixels(image);
+}
+
+METHOD(dataset_sums, "dataset, indices, sums, squares, /", "-> pixels; sums and squares [channels] are written.") {
+  struct handle *dataset;
+  int64_t pixels;
+  ARRAY indices = READ("indices", INT64, 1), sums = WRITTEN("sums", FLOAT64, 1), squares = WRITTEN("squares", FLOAT64, 1);
+  PARSE("O&O&O&O&", dataset_handle, &dataset, array_argument, &indices, array_argument, &sums, array_argument, &squares);
+  SHAPED(sums, lm_dataset_channels(dataset->raw));
+  SHAPED(squares, lm_dataset_channels(dataset->raw));
+  CALL(dataset, lm_dataset_sums(dataset->raw, DATA(indices), SIZE(indices, 0), &pixels, DATA(sums), DATA(squares)));
+  return PyLong_FromLongLong(pixels);
 }
 
 METHOD(dataset_crops, "dataset, indices, model_options, training_options, epoch, crops, /", "crops are written.") {

@@ -72,7 +72,7 @@ import Testing
       try writeAtomically(path.appending(FilePath("1.jpg")), jpeg)
     }
     let dataset = try ImageFolder(path: folder.path)
-    #expect(dataset.classFolders.map(\.bytes) == names && dataset.classNames == ["c\\xE8", "c\\xE9"])
+    #expect(dataset.exactClassNames.map(\.bytes) == names && dataset.classNames == ["c\\xE8", "c\\xE9"])
     #expect(dataset.path(at: 1)?.bytes == Array(folder.path.utf8) + [0x2F, 0x63, 0xE9] + Array("/1.jpg".utf8))
     #expect(try dataset.image(at: 1).width == 37)
   }

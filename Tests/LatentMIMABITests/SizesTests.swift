@@ -67,10 +67,10 @@ import Testing
   @Test(arguments: absurd) func datasets(size: Int64) {
     for (what, var pixels) in pixelCases(size) {
       var handle: OpaquePointer?
-      refuses(lm_dataset_arrays(&pixels, indices, &handle), "lm_dataset_arrays: \(what)")
+      refuses(lm_dataset_arrays(&pixels, indices, nil, 0, &handle), "lm_dataset_arrays: \(what)")
     }
     var (whole, dataset, image): (lm_pixels, OpaquePointer?, OpaquePointer?) = (pixels(), nil, nil)
-    #expect(lm_dataset_arrays(&whole, indices, &dataset) == LM_OK)
+    #expect(lm_dataset_arrays(&whole, indices, nil, 0, &dataset) == LM_OK)
     defer { lm_release(UnsafeMutableRawPointer(dataset)) }
     refuses(lm_dataset_image(dataset, size, &image), "lm_dataset_image")
     refuses(lm_dataset_crops(dataset, indices, size, Self.options, "{}", 0, floats), "lm_dataset_crops")
@@ -124,7 +124,7 @@ import Testing
     var (model, encoder, dataset): (OpaquePointer?, OpaquePointer?, OpaquePointer?)
     var whole = pixels()
     #expect(lm_model_create(Self.options, 0, &model) == LM_OK && lm_encoder_of_model(model, &encoder) == LM_OK)
-    #expect(lm_dataset_arrays(&whole, nil, &dataset) == LM_OK)
+    #expect(lm_dataset_arrays(&whole, nil, nil, 0, &dataset) == LM_OK)
     defer {
       lm_release(UnsafeMutableRawPointer(encoder))
       lm_release(UnsafeMutableRawPointer(model))

@@ -9,7 +9,7 @@ import Testing
   #expect(lm_image_load("/nowhere.jpg", nil, &handle) == LM_IO)
   #expect(lm_last_errno() == ENOENT)
   #expect(lm_last_path().map { String(cString: $0) } == "/nowhere.jpg")
-  #expect(lm_dataset_folder("/dev/null", false, nil, &handle, nil) == LM_IO)
+  #expect(lm_dataset_folder("/dev/null", false, nil, nil, &handle, nil) == LM_IO)
   #expect(lm_last_errno() == ENOTDIR)
   #expect(lm_image_load("/", nil, &handle) == LM_IO)
   #expect(lm_last_errno() == EISDIR)

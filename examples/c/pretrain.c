@@ -35,7 +35,7 @@ int main(int argc, char **argv) {
   unsigned char *values = make_images();
   lm_pixels pixels = {values, LM_UINT8, images, side, side, 3};
   lm_dataset *dataset;
-  check(lm_dataset_arrays(&pixels, NULL, &dataset));
+  check(lm_dataset_arrays(&pixels, NULL, NULL, 0, &dataset));
 
   lm_model *model;
   check(lm_model_create(

@@ -1,4 +1,4 @@
-"""The command line: `latentmim pretrain | evaluate | segment | reproduce | inspect | bench`."""
+"""The command line: `latentmim pretrain | evaluate | segment | pack | reproduce | inspect | bench`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from latentmim import _latentmim as _native
 from latentmim import runtime
-from latentmim.commands import bench, evaluate, inspect, pretrain, reproduce, segment
+from latentmim.commands import bench, evaluate, inspect, pack, pretrain, reproduce, segment
 from latentmim.diagnostics import CollapseError
 from latentmim.names import nearest
 
@@ -22,6 +22,7 @@ COMMANDS = {
     "pretrain": (pretrain, "train on a folder of images"),
     "evaluate": (evaluate, "score features on a folder with a sub-folder for each class"),
     "segment": (segment, "divide an image into segments and draw them"),
+    "pack": (pack, "put a folder of images into one file"),
     "reproduce": (reproduce, "the paper's tables again, at a scale that fits the time given"),
     "inspect": (inspect, "what a checkpoint or a run holds"),
     "bench": (bench, "how fast this machine is, and where a step's time goes"),

@@ -11,7 +11,16 @@ if TYPE_CHECKING:
     from latentmim.history import Metrics
     from latentmim.training import Trainer
 
-__all__ = ["Bar", "Pace", "duration"]
+__all__ = ["Bar", "Pace", "bar", "duration"]
+
+
+def bar(total: int | None, description: str, unit: str, *, is_shown: bool = True, **options: Any) -> Any:
+    """A progress bar of tqdm, which takes the options."""
+    from tqdm.auto import tqdm
+
+    # In a log file a line now and then is enough.
+    pause = 0.2 if sys.stderr.isatty() or "ipykernel" in sys.modules else 10
+    return tqdm(total=total, desc=description, unit=unit, mininterval=pause, disable=not is_shown, **options)
 
 
 class Bar:
@@ -20,19 +29,8 @@ class Bar:
     def __init__(self, trainer: Trainer) -> None:
         self.bar: Any = None
         if trainer.progress:
-            from tqdm.auto import tqdm
-
             state = trainer.state
-            # In a log file a line now and then is enough.
-            pause = 0.2 if sys.stderr.isatty() or "ipykernel" in sys.modules else 10
-            self.bar = tqdm(
-                total=state.total_steps,
-                initial=state.step,
-                desc="training",
-                unit="step",
-                mininterval=pause,
-                smoothing=0.1,
-            )
+            self.bar = bar(state.total_steps, "training", "step", initial=state.step, smoothing=0.1)
             chance = trainer.model.chance_loss
             self.level = "" if math.isnan(chance) else f" (chance {chance:.3f})"
 

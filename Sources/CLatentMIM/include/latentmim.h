@@ -184,13 +184,29 @@ typedef struct lm_dataset lm_dataset;
 /// Image files below a folder, sorted by path; its sub-folders are the classes, where there are more of them than
 /// images beside them, which are then left out. `skip_unreadable`: a file that cannot be read is noted in the
 /// description, and the next readable one takes its place, instead of failing. `conversion` NULL: RGB on white.
-/// `remarks` (may be NULL): what was left out, one line each, or NULL.
+/// `also_endings` (may be NULL): "gif,dcm", of files that are taken besides. `remarks` (may be NULL): what was left
+/// out, one line each, or NULL.
 lm_status lm_dataset_folder(
-    const char *path, bool skip_unreadable, const lm_conversion *conversion, lm_dataset **dataset, char **remarks);
+    const char *path, bool skip_unreadable, const lm_conversion *conversion, const char *also_endings,
+    lm_dataset **dataset, char **remarks);
+/// Image files by their paths. `paths`: `bytes` bytes, a zero behind each path. `labels`: [label_count], one a path, or
+/// NULL. `classes`: their names in the order of labels, `class_bytes` bytes as `paths`, or NULL and 0.
+lm_status lm_dataset_files(
+    const char *paths, int64_t bytes, const int64_t *labels, int64_t label_count, const char *classes,
+    int64_t class_bytes, bool skip_unreadable, const lm_conversion *conversion, lm_dataset **dataset);
+/// Image files in the one file that `latentmim pack` writes.
+lm_status lm_dataset_packed(
+    const char *path, bool skip_unreadable, const lm_conversion *conversion, lm_dataset **dataset);
 /// Images in memory, not copied (see above). `labels`: [count], or NULL.
-lm_status lm_dataset_arrays(const lm_pixels *pixels, const int64_t *labels, lm_dataset **dataset);
+/// `classes` as in lm_dataset_files.
+lm_status lm_dataset_arrays(
+    const lm_pixels *pixels, const int64_t *labels, const char *classes, int64_t class_bytes, lm_dataset **dataset);
 /// Some images of a data set, in any order, as a data set. It keeps what it was made from alive.
 lm_status lm_dataset_subset(const lm_dataset *dataset, const int64_t *indices, int64_t count, lm_dataset **subset);
+/// `shots` images of every class that has any, drawn as in the protocol few_shot: writes their indices, class by class.
+/// `count`: shots times the number of different labels.
+lm_status lm_dataset_few_shot(
+    const lm_dataset *dataset, int64_t shots, uint64_t seed, int64_t *indices, int64_t count);
 int64_t lm_dataset_count(const lm_dataset *dataset);
 int64_t lm_dataset_channels(const lm_dataset *dataset);
 /// Whether images have labels; writes them to `labels` [count] unless that is NULL.
@@ -200,6 +216,10 @@ bool lm_dataset_labels(const lm_dataset *dataset, int64_t *labels);
 lm_status lm_dataset_description(const lm_dataset *dataset, char **description);
 /// The path of an image's file, in the bytes of the system, valid as long as the data set; NULL for arrays.
 const char *lm_dataset_path(const lm_dataset *dataset, int64_t index);
+/// Adds up some images, decoded at their full size, values in 0 … 1: the number of pixels, and by channel the sums of
+/// values and of their squares, each [channels]. Images that cannot be read and are passed over do not count.
+lm_status lm_dataset_sums(
+    const lm_dataset *dataset, const int64_t *indices, int64_t count, int64_t *pixels, double *sums, double *squares);
 /// How many files below a folder are no images of the data set; 0 for arrays.
 int64_t lm_dataset_left_out_count(const lm_dataset *dataset);
 /// Which, and why: [[path, reason], …], paths as in lm_dataset_description.

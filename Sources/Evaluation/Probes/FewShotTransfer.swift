@@ -1,4 +1,5 @@
 import Compute
+import Images
 import Files
 import LatentMIM
 
@@ -84,16 +85,12 @@ public struct FewShotTransfer: ScoringProtocol {
   ///
   /// - Throws: `EvaluationError.tooFewImages`.
   func draw(_ task: ClassificationTask, seed: UInt64) throws -> [Int] {
-    var members = [[Int]](repeating: [], count: task.classCount)
-    for (row, number) in task.trainClasses.enumerated() { members[number].append(row) }
-    return try members.enumerated().flatMap { number, rows in
-      guard rows.count >= shots else {
-        throw EvaluationError.tooFewImages(
-          className: task.train.name(ofClass: task.classes.labels[number]), count: rows.count, wanted: shots)
+    do {
+      return try drawFewShots(shots, classes: task.trainClasses, classCount: task.classCount, seed: seed) {
+        task.train.name(ofClass: task.classes.labels[$0])
       }
-      // Item 0 of a seed's shuffles is the order of its batches.
-      let order = RandomStream(seed: seed, purpose: .shuffle, item: number + 1).permutation(of: rows.count)
-      return order.prefix(shots).map { rows[$0] }
+    } catch let error as TooFewImages {
+      throw EvaluationError.tooFewImages(className: error.className, count: error.count, wanted: error.wanted)
     }
   }
 

@@ -10,6 +10,8 @@ public struct EncodedImage: Sendable {
   public let height: Int
   public let width: Int
   public var channels: Int { conversion.channels }
+  /// How channels are stored.
+  public var element: PixelElement { header.element }
   /// The file's path, for errors; nil for bytes from elsewhere.
   let path: FilePath?
   private let file: [UInt8]

@@ -27,18 +27,37 @@ struct PathStore: FileStore {
   func cPath(at index: Int) -> UnsafePointer<CChar> { paths.cString(at: index) }
   func contents(at index: Int) throws -> [UInt8] { try ReadableFile(path: paths[index]).contents() }
 
-  /// Names of all files; sizes and four kilobytes of some.
   func fingerprint(of indices: some RandomAccessCollection<Int>) -> DataFingerprint {
-    var (names, content) = (Digest(), Digest())
-    for index in indices { names.add(UnsafeRawBufferPointer(rebasing: paths.bytes(at: index).dropFirst(root))) }
-    for place in evenlySpread(indices.count) {
-      let index = indices[indices.index(indices.startIndex, offsetBy: place)]
-      guard let file = try? ReadableFile(path: paths[index]) else { continue }
-      content.add(number: place)
-      content.add(number: file.size)
-      let count = min(file.size, 4096)
-      content.add((try? file.bytes(at: (file.size - count) / 2, count: count)) ?? [])
+    DataFingerprint(
+      ofFiles: indices, name: { UnsafeRawBufferPointer(rebasing: paths.bytes(at: $0).dropFirst(root)) }
+    ) { index, most in
+      guard let file = try? ReadableFile(path: paths[index]) else { return nil }
+      let count = min(file.size, most)
+      return (file.size, (try? file.bytes(at: (file.size - count) / 2, count: count)) ?? [])
     }
-    return DataFingerprint(images: indices.count, names: names.text, content: content.text)
+  }
+}
+
+extension DataFingerprint {
+  /// Names of all files; sizes and four kilobytes of some.
+  ///
+  /// - Parameters:
+  ///   - name: the file's below its root, which begins with a slash.
+  ///   - middle: a file's size and at most so many bytes of its middle; nil where it cannot be opened.
+  init(
+    ofFiles indices: some RandomAccessCollection<Int>, name: (Int) -> UnsafeRawBufferPointer,
+    middle: (_ index: Int, _ most: Int) -> (size: Int, bytes: [UInt8])?
+  ) {
+    var (names, content) = (Digest(), Digest())
+    for index in indices { names.add(name(index)) }
+    for place in evenlySpread(indices.count) {
+      guard let (size, bytes) = middle(indices[indices.index(indices.startIndex, offsetBy: place)], 4096) else {
+        continue
+      }
+      content.add(number: place)
+      content.add(number: size)
+      content.add(bytes)
+    }
+    self.init(images: indices.count, names: names.text, content: content.text)
   }
 }

@@ -17,6 +17,8 @@ public class ImageFiles: ImageDataset, @unchecked Sendable {
 
   public let labels: [Int]?
   public let classNames: [String]
+  /// The names of the classes, byte for byte; `classNames` has them as text.
+  public let exactClassNames: [FilePath]
   public let conversion: PixelConversion
   let store: any FileStore
   private let onError: OnError
@@ -28,26 +30,28 @@ public class ImageFiles: ImageDataset, @unchecked Sendable {
   /// - Parameters:
   ///   - paths: at least one.
   ///   - labels: one class index a file, not negative; nil where nothing is known.
-  ///   - classNames: empty, or a name for every label.
+  ///   - classNames: empty, or a name for every label, byte for byte.
   ///   - conversion: to the channels wanted.
   ///   - onError: about files that turn out unreadable when they are loaded.
   /// - Throws: `DatasetError.labels`, `DatasetError.noFiles`, `OutOfMemory`.
   public convenience init(
-    paths: [FilePath], labels: [Int]? = nil, classNames: [String] = [], conversion: PixelConversion = .rgb,
+    paths: [FilePath], labels: [Int]? = nil, classNames: [FilePath] = [], conversion: PixelConversion = .rgb,
     onError: OnError = .fail
   ) throws {
     let table = PathTable()
     for path in paths { try table.append(path) }
-    if let labels { try checkLabels(labels, images: paths.count, classNames) }
-    try self.init(PathStore(paths: table), labels, classNames, conversion, onError)
+    if let labels { try checkLabels(labels, images: paths.count, classNames.map(\.text)) }
+    try self.init(PathStore(paths: table, root: commonFolder(paths)), labels, classNames, conversion, onError)
   }
 
   init(
-    _ store: any FileStore, _ labels: [Int]?, _ classNames: [String], _ conversion: PixelConversion, _ onError: OnError
+    _ store: any FileStore, _ labels: [Int]?, _ classNames: [FilePath], _ conversion: PixelConversion,
+    _ onError: OnError
   ) throws {
     guard store.count > 0 else { throw DatasetError.noFiles }
     seen = try SeenFiles(store.count)
-    (self.store, self.labels, self.classNames) = (store, labels, classNames)
+    (self.store, self.labels, exactClassNames) = (store, labels, classNames)
+    self.classNames = classNames.map(\.text)
     (self.conversion, self.onError) = (conversion, onError)
   }
 
@@ -91,6 +95,17 @@ public class ImageFiles: ImageDataset, @unchecked Sendable {
       return nil
     }
   }
+}
+
+/// Bytes of the deepest folder that all paths lie in, without its slash: the same list elsewhere is the same data.
+private func commonFolder(_ paths: [FilePath]) -> Int {
+  guard var common = paths.first?.bytes[...] else { return 0 }
+  for path in paths {
+    let same = zip(common, path.bytes).prefix { $0 == $1 }.count
+    common = common.prefix(same)
+  }
+  // A path is no folder of its own.
+  return common.lastIndex(of: UInt8(ascii: "/")) ?? 0
 }
 
 /// Which files have been decoded as a whole and found whole: a byte for each.

@@ -12,8 +12,8 @@ struct FolderContents {
   private(set) var remarks: [String] = []
 
   /// - Throws: as `FolderWalk.over`; `DatasetError.noImages`.
-  init(_ root: FilePath) throws {
-    let walk = try FolderWalk.over(root)
+  init(_ root: FilePath, _ alsoEndings: [String]) throws {
+    let walk = try FolderWalk.over(root, endings: Set(ImageCodec.all.flatMap(\.endings) + alsoEndings))
     leftOut = walk.leftOut
     let total = walk.files.count
     guard total > 0 else { throw DatasetError.noImages(path: root.text, others: leftOut.endings) }

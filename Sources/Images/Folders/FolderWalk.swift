@@ -10,6 +10,8 @@ struct FolderWalk {
   private(set) var classes: [FilePath] = []
   let leftOut = LeftOutFiles()
 
+  /// The endings of image files.
+  private let endings: Set<String>
   /// The folders that were entered.
   private var entered: Set<FileIdentity> = []
   /// The folders that are reached without links. Nil while they are not known: links to folders are then passed by.
@@ -17,14 +19,14 @@ struct FolderWalk {
   private var metLinks = false
 
   /// - Throws: `FileError` for the folder itself, `DatasetError.folder` for one below, `OutOfMemory`, `Interrupted`.
-  static func over(_ root: FilePath) throws -> FolderWalk {
-    let walk = try FolderWalk(root, real: nil)
+  static func over(_ root: FilePath, endings: Set<String>) throws -> FolderWalk {
+    let walk = try FolderWalk(root, endings, real: nil)
     // A link may stand before the folder that it leads to, which keeps its own name: the second walk knows of it.
-    return walk.metLinks ? try FolderWalk(root, real: walk.entered) : walk
+    return walk.metLinks ? try FolderWalk(root, endings, real: walk.entered) : walk
   }
 
-  private init(_ root: FilePath, real: Set<FileIdentity>?) throws {
-    self.real = real
+  private init(_ root: FilePath, _ endings: Set<String>, real: Set<FileIdentity>?) throws {
+    (self.endings, self.real) = (endings, real)
     if case .folder(let identity, _) = root.withCString({ EntryKind(of: $0) }) { entered.insert(identity) }
     try enter(root, label: -1)
   }
@@ -66,14 +68,13 @@ struct FolderWalk {
   }
 
   private mutating func add(_ folder: FilePath, _ name: UnsafeRawBufferPointer, _ label: Int) throws {
-    guard Self.endings.contains(ending(of: name)) else {
+    guard endings.contains(ending(of: name)) else {
       return try leftOut.append(folder.appending(FilePath(bytes: name)), .ending)
     }
     try folder.bytes.withUnsafeBytes { try files.append([$0, Self.slash, name]) }
     try labels.append(label)
   }
 
-  private static let endings = Set(ImageCodec.all.flatMap(\.endings))
   private nonisolated(unsafe) static let slash: UnsafeRawBufferPointer = {
     let byte = UnsafeMutableRawBufferPointer.allocate(byteCount: 1, alignment: 1)
     byte[0] = UInt8(ascii: "/")

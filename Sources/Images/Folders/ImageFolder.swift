@@ -17,33 +17,34 @@ public final class ImageFolder: ImageFiles, @unchecked Sendable {
   }
 
   public let path: FilePath
-  /// The names of the class folders, byte for byte; `classNames` has them as text.
-  public let classFolders: [FilePath]
   /// What somebody should know about the folder, a line each: what was left out, why there are no labels.
   public let remarks: [String]
   private let leftOutFiles: LeftOutFiles
 
   /// - Parameters:
   ///   - path: the folder.
+  ///   - alsoEndings: endings of files that are taken besides, in lower case and without the dot: of formats that
+  ///     something else decodes.
   ///   - conversion: to the channels wanted.
   ///   - onError: about files that turn out unreadable when they are loaded; nothing is opened before.
   /// - Throws: `DatasetError.folder`, `DatasetError.noImages`, `OutOfMemory`, `Interrupted`.
   public init(
-    path: some FilePathConvertible, conversion: PixelConversion = .rgb, onError: OnError = .fail
+    path: some FilePathConvertible, alsoEndings: [String] = [], conversion: PixelConversion = .rgb,
+    onError: OnError = .fail
   ) throws {
     let path = path.filePath
     guard path.isUsable else { throw DatasetError.folder(path: path.text, problem: "the path names nothing") }
     let contents: FolderContents
     do {
-      contents = try FolderContents(path)
+      contents = try FolderContents(path, alsoEndings)
     } catch let error as FileError {
       throw DatasetError.folder(path: path.text, problem: error.problem, system: error.systemError)
     }
     self.path = path
-    (leftOutFiles, remarks, classFolders) = (contents.leftOut, contents.remarks, contents.classes)
+    (leftOutFiles, remarks) = (contents.leftOut, contents.remarks)
     try super.init(
-      PathStore(paths: contents.files, root: path.bytes.count), contents.labels, contents.classes.map(\.text),
-      conversion, onError)
+      PathStore(paths: contents.files, root: path.bytes.count), contents.labels, contents.classes, conversion,
+      onError)
   }
 
   /// How many files below the folder are no images of the data set.

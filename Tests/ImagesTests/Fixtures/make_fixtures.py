@@ -57,6 +57,8 @@ def main() -> None:
     pixels = picture(29, 37)
     (HERE / "picture.rgb").write_bytes(pixels.tobytes())
     for name, box, (height, width), filter in RESIZES:
+        resized = Image.fromarray(pixels).resize((width, height), filter, box=box)
+        (HERE / f"{name}.rgb").write_bytes(np.asarray(resized).tobytes())
         channels = [Image.fromarray(pixels[..., c].astype(np.float32)) for c in range(3)]
         resized = np.stack([np.asarray(c.resize((width, height), filter, box=box)) for c in channels], -1)
         (HERE / f"{name}.f32").write_bytes(resized.astype("<f4").tobytes())

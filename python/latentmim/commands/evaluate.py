@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from latentmim import _arrays
 from latentmim.commands.shared import add_encoder_options, add_precision, add_settings, read_encoder, settings, sides
-from latentmim.data import ImageFolder
+from latentmim.data import as_dataset
 from latentmim.evaluate import protocols
 from latentmim.evaluate.features import FeatureOptions
 from latentmim.evaluate.protocols import pixels_nearest_neighbor
@@ -48,8 +48,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Evaluate as the command line says. Prints rows of a table."""
-    images = ImageFolder(chosen.folder)
-    train = None if chosen.train is None else ImageFolder(chosen.train)
+    images = as_dataset(chosen.folder)
+    train = None if chosen.train is None else as_dataset(chosen.train)
     if train is None and chosen.protocol not in ("nn", "suite"):
         raise ValueError(f"--protocol {chosen.protocol} learns from a training set: --train FOLDER is wanted")
     if chosen.out is not None and chosen.protocol != "fine_tune":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from latentmim.commands.shared import add_precision, add_settings, settings
 from latentmim.config import PRESETS
-from latentmim.data import ImageFolder
+from latentmim.data import as_dataset
 from latentmim.pretraining import pretrain
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ __all__ = ["add_options", "run"]
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to its parser."""
-    parser.add_argument("folder")
+    parser.add_argument("folder", help="of images, or a packed file")
     parser.add_argument("--out", required=True, help="folder of the run; run again to go on")
     parser.add_argument("--size", help="vit_tiny … vit_huge (default: by the number of images)")
     parser.add_argument("--preset", choices=PRESETS, default="official")
@@ -38,9 +38,7 @@ def run(chosen: argparse.Namespace) -> None:
     for name in ("epochs", "batch_size", "precision"):
         if getattr(chosen, name) is not None:
             options[name] = getattr(chosen, name)
-    photos = ImageFolder(
-        chosen.folder, "skip" if chosen.skip_unreadable else "raise", channels=options.get("channels", 3)
-    )
+    photos = as_dataset(chosen.folder, options.get("channels", 3), "skip" if chosen.skip_unreadable else "raise")
     try:
         pretrain(
             photos, chosen.out, size=chosen.size, preset=chosen.preset, validation=chosen.validation, seed=chosen.seed,

@@ -1,78 +1,26 @@
-"""Images and data sets: folders of image files, decoded by the core's threads, and NumPy arrays."""
+"""What a data set is, some of its images, and images in memory."""
 
 from __future__ import annotations
 
 import json
-import os
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from latentmim import _arrays
 from latentmim import _latentmim as _native
 from latentmim.config import ModelConfig, TrainingConfig
+from latentmim.data.images import pixels
+from latentmim.data.labels import numbered, zero_ended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-    from latentmim._arrays import FloatArray, PathLike
+    from latentmim._arrays import FloatArray
 
-__all__ = ["Arrays", "Dataset", "ImageFolder", "Subset", "as_dataset", "formats", "load_image", "resize"]
-
-
-def formats() -> dict[str, list[str]]:
-    """The file formats of images that are read, each with the usual endings of its files: {"JPEG": [".jpg", …]}."""
-    names: dict[str, list[str]] = json.loads(_native.image_formats())
-    return names
-
-
-def load_image(path: PathLike, *, channels: int = 3, background: float | Sequence[float] = 1.0) -> FloatArray:
-    """Decode an image file, turned as its orientation says; its format is told by its content.
-
-    Args:
-        path: of the file; `~` is your home.
-        channels: 1 for grey, 3 for RGB, 4 for RGBA (2 for grey and alpha), or the number of bands that the file has:
-            see `ImageFolder`.
-        background: 0 … 1, what shows through transparent pixels: one value, or red, green and blue.
-
-    Returns:
-        [H, W, channels] float32 in 0 … 1; 16 bits are kept.
-
-    Raises:
-        OSError: it cannot be read.
-        ValueError: it is no image of one of `formats()`, is damaged, has other channels than wanted, or more than 2²⁸
-            pixels.
-
-    """
-    return _pixels(*_native.image_load(_arrays.path(path), _conversion(channels, background)))
-
-
-def _conversion(channels: int, background: float | Sequence[float]) -> tuple[int, tuple[float, float, float]]:
-    colors = np.asarray(background, np.float64).reshape(-1)
-    if len(colors) not in (1, 3):
-        raise ValueError(f"background: is {background!r}, wanted one value or red, green and blue, each in 0 … 1")
-    red, green, blue = (float(value) for value in np.resize(colors, 3))
-    return _arrays.whole(channels, "channels"), (red, green, blue)
-
-
-def resize(images: ArrayLike, size: int | Sequence[int]) -> FloatArray:
-    """Bring images to another size, bicubic and antialiased.
-
-    Args:
-        images: [B, H, W, C] or [H, W, C], uint8 in 0 … 255, uint16 in 0 … 65535 or float in 0 … 1.
-        size: (height, width), or one number for both.
-
-    Returns:
-        [B, height, width, C] or [height, width, C], float32 in 0 … 1.
-
-    """
-    pixels, is_single = _arrays.batch(images)
-    height, width = _arrays.sides(size)
-    resized = np.empty((len(pixels), height, width, pixels.shape[3]), np.float32)
-    _native.resize(pixels, resized)
-    return resized[0] if is_single else resized
+__all__ = ["Arrays", "Dataset", "Subset"]
 
 
 class Dataset:
@@ -98,7 +46,7 @@ class Dataset:
         place = number + len(self) if number < 0 else number
         if not 0 <= place < len(self):
             raise IndexError(f"image {number} of {len(self)}")
-        return _pixels(*_native.dataset_image(self._handle, place))
+        return pixels(*_native.dataset_image(self._handle, place))
 
     def __iter__(self) -> Iterator[FloatArray]:
         return (self[index] for index in range(len(self)))
@@ -209,57 +157,6 @@ class Dataset:
         return _arrays.integers(indices, "indices")
 
 
-class ImageFolder(Dataset):
-    """The image files below a folder.
-
-    Files count by their endings (see `formats`), hidden ones are left out. Each sub-folder with a file in it is a
-    class; images beside the sub-folders are left out, but where they are as many as sub-folders or more, there are no
-    classes. A folder that several links lead to counts once. What is left out is said in a warning, and `left_out`
-    lists it.
-
-    All are brought to one number of channels: grey is repeated to make RGB; RGB makes grey as in Pillow; alpha is
-    composed on the background, unless 4 channels are wanted (or 2: grey and alpha). Palettes, CMYK and YCbCr are RGB,
-    fewer than 8 bits are 8, 16 bits are kept. Any other number of channels is read as it is and never guessed.
-
-    Args:
-        path: of the folder; `~` is your home.
-        on_error: what to do about a file that cannot be read: "raise" an error that names it, or "skip" it: another
-            takes its place and it is listed in `skipped`. Nothing is opened before it is needed.
-        channels: numbers per pixel of each image: 1, 3, 4, or that of the bands of TIFF and NPY files.
-        background: 0 … 1, what shows through transparent pixels: one value, or red, green and blue.
-
-    Raises:
-        OSError: the folder cannot be read.
-        ValueError: it holds no image files of one of `formats()`.
-
-    """
-
-    def __init__(
-        self,
-        path: PathLike,
-        on_error: Literal["raise", "skip"] = "raise",
-        *,
-        channels: int = 3,
-        background: float | Sequence[float] = 1.0,
-    ) -> None:
-        self.path = _arrays.path(path)
-        conversion = _conversion(channels, background)
-        self._handle, remarks = _native.dataset_folder(self.path, _skips(on_error), conversion)
-        _arrays.warn(remarks)
-
-    @property
-    def left_out(self) -> list[tuple[str, str]]:
-        """(path, reason) of each file and link below the folder that is no image of the data set."""
-        return [(path, reason) for path, reason in json.loads(_native.dataset_left_out(self._handle))]
-
-    def __repr__(self) -> str:
-        classes = f", {len(self.classes)} classes" if self.classes else ""
-        left_out = _native.dataset_left_out_count(self._handle)
-        channels = "" if self.channels == 3 else f" of {self.channels} channels"
-        more = f"{classes}{f', {left_out} left out' if left_out else ''}"
-        return f"ImageFolder({self.path!r}: {len(self)} images{channels}{more})"
-
-
 class Subset(Dataset):
     """Some images of a data set: `dataset[100:200]` or `dataset.subset(indices)`.
 
@@ -283,7 +180,8 @@ class Arrays(Dataset):
 
     Args:
         images: [N, H, W, C] or [N, H, W], uint8 in 0 … 255, uint16 in 0 … 65535 or float in 0 … 1.
-        labels: [N], whole numbers from 0.
+        labels: [N], whole numbers from 0, or names.
+        classes: the names of the classes in the order of their numbers; see `ImageList`.
 
     Raises:
         TypeError: pixels of another type.
@@ -291,33 +189,20 @@ class Arrays(Dataset):
 
     """
 
-    def __init__(self, images: ArrayLike, labels: ArrayLike | None = None) -> None:
-        pixels = _arrays.pixels(images)
-        if pixels.ndim not in (3, 4):
-            raise ValueError(f"images: shape is {list(pixels.shape)}, wanted [N, H, W, C] or [N, H, W]")
-        self.images = pixels if pixels.ndim == 4 else pixels[..., np.newaxis]
-        numbers = None if labels is None else _arrays.integers(labels, "labels")
-        self._handle = _native.dataset_arrays(self.images, numbers)
+    def __init__(
+        self,
+        images: ArrayLike,
+        labels: Sequence[str] | ArrayLike | None = None,
+        *,
+        classes: Sequence[str] | None = None,
+    ) -> None:
+        given = _arrays.pixels(images)
+        if given.ndim not in (3, 4):
+            raise ValueError(f"images: shape is {list(given.shape)}, wanted [N, H, W, C] or [N, H, W]")
+        self.images = given if given.ndim == 4 else given[..., np.newaxis]
+        numbers, names = numbered(labels, classes)
+        self._handle = _native.dataset_arrays(self.images, numbers, zero_ended(names, "classes"))
 
     def __repr__(self) -> str:
         count, height, width, channels = self.images.shape
         return f"Arrays({count} images of {height}×{width}×{channels}, {self.images.dtype})"
-
-
-def as_dataset(data: Dataset | PathLike | ArrayLike, channels: int = 3) -> Dataset:
-    """A data set from what stands for one: an array of images, or a folder, whose images get so many channels."""
-    if isinstance(data, Dataset):
-        return data
-    if isinstance(data, str | os.PathLike):
-        return ImageFolder(data, channels=channels)
-    return Arrays(data)
-
-
-def _skips(on_error: str) -> bool:
-    if on_error not in ("raise", "skip"):
-        raise ValueError(f"on_error: is '{on_error}', wanted 'raise' or 'skip'")
-    return on_error == "skip"
-
-
-def _pixels(shape: tuple[int, int, int], values: bytearray) -> FloatArray:
-    return np.frombuffer(values, np.float32).reshape(shape)

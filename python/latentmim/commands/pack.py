@@ -1,0 +1,40 @@
+"""`latentmim pack`: a folder of images in one file."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from latentmim.data import pack
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["add_options", "run"]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command to its parser."""
+    parser.add_argument("folder", help="of images, or a packed file")
+    parser.add_argument("out", help="the file to write; run again to go on")
+    parser.add_argument(
+        "--size", type=int, help="bring longer short sides to so many pixels (default: files as they are)"
+    )
+    parser.add_argument("--channels", type=int, default=3, help="of the images (default: 3)")
+    parser.add_argument("--skip-unreadable", action="store_true", help="leave out files that cannot be read")
+    parser.add_argument("--restart", action="store_true", help="start over; a file that is there is replaced")
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Pack as the command line says: prints what was made."""
+    try:
+        report = pack(
+            chosen.folder, chosen.out, size=chosen.size, channels=chosen.channels,
+            on_error="skip" if chosen.skip_unreadable else "raise", restart=chosen.restart,
+        )  # fmt: skip
+    except (ValueError, FileExistsError) as error:
+        # What Python's users write, as it is called here.
+        raise ValueError(str(error).replace("restart=True", "--restart").replace("size=", "--size")) from None
+    for path, reason in report.skipped:
+        print(f"skipped {path}: {reason}", file=sys.stderr)
+    print(f"{report.path}: {report.images} images, {report.bytes / 1e6:.1f} MB")
