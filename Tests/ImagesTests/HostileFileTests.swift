@@ -32,6 +32,14 @@ import Testing
       message { try decodeImage(HostileFile.tiff(tags, data: [1, 2, 3, 4])) }.contains("larger than the picture"))
   }
 
+  @Test func missingStripsAreErrors() {
+    var tags = HostileFile.tiffTags(height: 4, width: 2, channels: 1, photometric: 1)
+    tags[5].values = [8, 10]
+    tags[7].values = [1]
+    tags[8].values = [2, 2]
+    #expect(message { try decodeImage(HostileFile.tiff(tags, data: [1, 2, 3, 4])) }.contains("strip 2 is missing"))
+  }
+
   @Test func jbigIsRefusedByName() {
     var tags = HostileFile.tiffTags(height: 1, width: 4, channels: 1, photometric: 1)
     tags[3].values = [34661]
