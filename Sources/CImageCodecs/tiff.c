@@ -385,7 +385,7 @@ static int check_blocks(
     TIFF *file, const struct description *tiff, const struct lmc_header *header, struct source *source) {
   double pixels = (double)tiff->width * tiff->height, stored = pixels * tiff->samples * tiff->bits / 8;
   double size = (double)(tiff->is_tiled ? TIFFTileSize(file) : TIFFStripSize(file));
-  double blocks = tiff->is_tiled ? TIFFNumberOfTiles(file) : TIFFNumberOfStrips(file);
+  uint32_t blocks = tiff->is_tiled ? TIFFNumberOfTiles(file) : TIFFNumberOfStrips(file);
   // libtiff's conversion holds all planes' blocks and the picture as RGBA.
   double taken = tiff->is_converted ? size * (tiff->is_planar ? tiff->samples : 1) + 4 * pixels : size;
   if (source->has_failed) return LMC_DAMAGED;
@@ -394,6 +394,9 @@ static int check_blocks(
   if (taken > LMC_MOST_MEMORY + pixels * (double)pixel_size(header))
     return damaged(
         source->message, "decoding it takes more memory than its pixels and %d MiB beside them", LMC_MOST_MEMORY >> 20);
+  // Where the list of blocks is too short, libtiff takes the file's first bytes for the others.
+  for (uint32_t block = 0; block < blocks; block++)
+    if (TIFFGetStrileOffset(file, block) == 0) return damaged(source->message, "tile or strip %u is missing", block);
   return LMC_OK;
 }
 

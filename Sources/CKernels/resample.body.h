@@ -30,21 +30,9 @@ static float LMK_NAME(clip)(float value, float highest) {
   return value < 0 ? 0 : value > highest ? highest : value;
 }
 
-typedef float LMK_NAME(four) __attribute__((vector_size(16)));
-typedef float LMK_NAME(sixteen) __attribute__((vector_size(64)));
-
-static LMK_NAME(four) LMK_NAME(load_four)(const float *from) {
-  LMK_NAME(four) values;
-  memcpy(&values, from, sizeof values);
-  return values;
-}
-
-// Concatenates four vectors of four lanes. A macro, because the calling convention of a function with 64-byte vectors
-// depends on the instruction set.
-#define LMK_SIXTEEN(a, b, c, d)                                                                  \
-  __builtin_shufflevector(                                                                    \
-      __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7),                                  \
-      __builtin_shufflevector(c, d, 0, 1, 2, 3, 4, 5, 6, 7), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#define LMK_LANE float
+#include "four_rows.h"
+#undef LMK_LANE
 
 // Up to four rows at once, `stride` floats apart, each in four lanes: red, green, blue, and a fourth lane that holds
 // the next pixel's red; its result is stored too and then overwritten by the next pixel's.
@@ -63,9 +51,7 @@ static void LMK_NAME(across_rgb)(
     for (long k = 0; k < axis->count[x]; k++) {
       LMK_FUSES
       const float *pixel = from + 3 * k;
-      sum += weights[k] * LMK_SIXTEEN(
-          LMK_NAME(load_four)(pixel), LMK_NAME(load_four)(pixel + stride), LMK_NAME(load_four)(pixel + 2 * stride),
-          LMK_NAME(load_four)(pixel + 3 * stride));
+      sum += weights[k] * LMK_FOUR_ROWS(pixel, stride);
     }
     sum = __builtin_elementwise_min(__builtin_elementwise_max(sum, lowest), highest) * scale + shift;
     // memcpy of a constant size compiles to a single store. The last pixel must not write beyond the row.
@@ -76,7 +62,6 @@ static void LMK_NAME(across_rgb)(
     }
   }
 }
-#undef LMK_SIXTEEN
 
 static void LMK_NAME(across_any)(const struct lmk_resampling *r, const float *row, float *output) {
   const struct lmk_axis *axis = &r->across;

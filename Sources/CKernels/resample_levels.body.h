@@ -25,22 +25,11 @@ static void LMK_NAME(blend_levels)(
   for (long i = 0; i < n; i++) row[i] = LMK_NAME(level)(row[i]);
 }
 
-typedef int32_t LMK_NAME(four) __attribute__((vector_size(16)));
-typedef int32_t LMK_NAME(sixteen) __attribute__((vector_size(64)));
+#define LMK_LANE int32_t
+#include "four_rows.h"
+#undef LMK_LANE
+
 typedef uint8_t LMK_NAME(sixteen_levels) __attribute__((vector_size(16)));
-
-static LMK_NAME(four) LMK_NAME(load_four)(const int32_t *from) {
-  LMK_NAME(four) values;
-  memcpy(&values, from, sizeof values);
-  return values;
-}
-
-// Concatenates four vectors of four lanes. A macro, because the calling convention of a function with 64-byte vectors
-// depends on the instruction set.
-#define LMK_SIXTEEN(a, b, c, d)                                                               \
-  __builtin_shufflevector(                                                                    \
-      __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7),                                  \
-      __builtin_shufflevector(c, d, 0, 1, 2, 3, 4, 5, 6, 7), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 
 // Up to four rows at once, `stride` elements apart, each in four lanes: red, green, blue, and a fourth lane that holds
 // the next pixel's red; its result is stored too and then overwritten by the next pixel's. memcpy of a constant size
@@ -52,9 +41,7 @@ static void LMK_NAME(across_rgb_levels)(
     const int32_t *weights = axis->fixed_weights + x * axis->stride, *pixel = rows + 3 * axis->first[x];
     LMK_NAME(sixteen) sum = lowest + LMK_NAME(half);
     for (long k = 0; k < axis->count[x]; k++, pixel += 3)
-      sum += weights[k] * LMK_SIXTEEN(
-          LMK_NAME(load_four)(pixel), LMK_NAME(load_four)(pixel + stride), LMK_NAME(load_four)(pixel + 2 * stride),
-          LMK_NAME(load_four)(pixel + 3 * stride));
+      sum += weights[k] * LMK_FOUR_ROWS(pixel, stride);
     sum = __builtin_elementwise_min(__builtin_elementwise_max(sum >> LMK_WEIGHT_BITS, lowest), highest);
     LMK_NAME(sixteen_levels) all = __builtin_convertvector(sum, LMK_NAME(sixteen_levels));
     for (long row = 0; row < count; row++) {
@@ -64,7 +51,6 @@ static void LMK_NAME(across_rgb_levels)(
     }
   }
 }
-#undef LMK_SIXTEEN
 
 static void LMK_NAME(across_any_levels)(
     const struct lmk_axis *axis, long channels, const int32_t *row, uint8_t *levels) {

@@ -14,16 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from latentmim import runtime
+from latentmim import bench_reading, runtime
 from latentmim.model import LatentMIM
 from latentmim.training import Trainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from latentmim._arrays import PathLike
-
-__all__ = ["Product", "features", "loader", "machine", "products", "report", "step"]
+__all__ = ["Product", "features", "machine", "products", "report", "step"]
 
 Exact = Literal["float32", "bf16"]
 Kind = Literal["forward", "input_gradient", "weight_gradient"]
@@ -154,21 +152,6 @@ def features(
     }
 
 
-def loader(folder: PathLike, *, seconds: float = 5) -> dict[str, Any]:
-    """Reading photographs as training does (decoding, random crop of 280 pixels, flip): images a second."""
-    from latentmim.data import ImageFolder
-
-    images = ImageFolder(folder)
-    model = LatentMIM("vit_tiny").config
-    indices = np.arange(min(len(images), 64))
-    images.crops(model, indices=indices)
-    done, start = 0, time.perf_counter()
-    while time.perf_counter() - start < seconds:
-        images.crops(model, indices=indices, epoch=done)
-        done += len(indices)
-    return {"folder": str(folder), "images_per_second": done / (time.perf_counter() - start)}
-
-
 def report(results: dict[str, Any]) -> Iterator[str]:
     """What `latentmim bench` prints of its results, line by line."""
     found = results["machine"]
@@ -183,8 +166,9 @@ def report(results: dict[str, Any]) -> Iterator[str]:
         )
     for entry in results.get("steps", ()):
         yield from _step_table(entry)
-    if "loader" in results:
-        yield f"\nreading photographs: {results['loader']['images_per_second']:.0f} images/s"
+    if "reading" in results:
+        yield ""
+        yield from bench_reading.report(results["reading"])
 
 
 def _product_table(found: list[Product]) -> Iterator[str]:

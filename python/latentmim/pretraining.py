@@ -140,12 +140,24 @@ def pretrain(
         progress=progress, seed=seed, preset=preset, **for_trainer, **training,
     )  # fmt: skip
     ending = trainer._fitting.run(resume, tells_pace=True)
+    _tell_skipped(dataset)
     if ending == "interrupted":
         raise KeyboardInterrupt(trainer._fitting.stopped)
     assert trainer._run is not None
     if ending != "finished before" or not os.path.isdir(trainer._run.pictures):
         _draw(trainer)
     return model
+
+
+def _tell_skipped(dataset: Dataset, shown: int = 10) -> None:
+    """What of the images could not be read and was passed over."""
+    skipped = dataset.skipped
+    if skipped:
+        print(f"{len(skipped)} of {len(dataset)} files could not be read and were skipped:", file=sys.stderr)
+    for path, reason in skipped[:shown]:
+        print(f"  {path}: {reason}", file=sys.stderr)
+    if len(skipped) > shown:
+        print(f"  and {len(skipped) - shown} more: `dataset.skipped` lists them", file=sys.stderr)
 
 
 def _draw(trainer: Trainer) -> None:

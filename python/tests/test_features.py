@@ -93,7 +93,8 @@ def test_data_sets_in_the_place_of_arrays(model: lm.LatentMIM, tmp_path: Path) -
     for index in range(4):
         Image.fromarray(pixels(1, 40 + index, 48, seed=index)[0]).save(tmp_path / f"{index}.jpg", quality=95)
     photos = lm.ImageFolder(tmp_path)
-    same = np.concatenate([encoder.features(photos[i][np.newaxis], resize=(32, 40)) for i in range(4)])
+    levels = [np.round(photos[i] * 255).astype(np.uint8) for i in range(4)]
+    same = np.concatenate([encoder.features(image[np.newaxis], resize=(32, 40)) for image in levels])
     for images in (photos, tmp_path, str(tmp_path)):
         assert np.allclose(encoder.features(images), same, atol=1e-4)
     assert np.allclose(encoder.pool(photos, resize=(32, 40)), same.mean(1), atol=1e-4)

@@ -17,13 +17,16 @@ PARTS = ("products", "features", "step")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to its parser."""
-    parser.add_argument("--parts", default=",".join(PARTS), help="comma-separated (default: %(default)s)")
+    parser.add_argument("--parts", default=",".join(PARTS), help="comma-separated, '' for none (default: %(default)s)")
     parser.add_argument("--size", default="vit_small", help="vit_tiny … vit_huge (default: %(default)s)")
     parser.add_argument("--batch", type=int, default=32, help="images of a training step (default: %(default)s)")
     parser.add_argument("--precision", choices=["float32", "bf16"], help="one alone (default: all this machine has)")
     parser.add_argument("--repeats", type=int, default=5, help="medians are of so many (default: %(default)s)")
     parser.add_argument("--recompute", action="store_true", help="measure the step with recomputed blocks")
-    parser.add_argument("--data", help="a folder of images: measure reading them, too")
+    parser.add_argument(
+        "--data",
+        help="a folder of image files: measure reading them, too, beside torchvision and Pillow where they are",
+    )
     parser.add_argument("--json", metavar="FILE", help="write the figures there; - for the standard output")
 
 
@@ -31,7 +34,7 @@ def run(chosen: argparse.Namespace) -> None:
     """Measure, and print a table or JSON."""
     from latentmim import bench
 
-    parts = set(chosen.parts.split(","))
+    parts = set(filter(None, chosen.parts.split(",")))
     if unknown := parts - set(PARTS):
         raise ValueError(f"--parts: unknown {', '.join(sorted(unknown))}, wanted {', '.join(PARTS)}")
     if chosen.repeats < 1 or chosen.batch < 1:
@@ -48,7 +51,7 @@ def run(chosen: argparse.Namespace) -> None:
 
 
 def _measured(chosen: argparse.Namespace, parts: set[str]) -> dict[str, Any]:
-    from latentmim import bench
+    from latentmim import bench, bench_reading
 
     results: dict[str, Any] = {"machine": bench.machine()}
     precisions = [chosen.precision] if chosen.precision else runtime.precisions()
@@ -64,5 +67,5 @@ def _measured(chosen: argparse.Namespace, parts: set[str]) -> dict[str, Any]:
         # Those that take less memory first: the peaks reported are the whole process's.
         results["steps"] = [bench.step(precision=precision, **steps) for precision in reversed(precisions)]
     if chosen.data:
-        results["loader"] = bench.loader(chosen.data)
+        results["reading"] = bench_reading.reading(chosen.data)
     return results

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from latentmim.commands.shared import add_precision, add_settings, settings
@@ -47,6 +46,4 @@ def run(chosen: argparse.Namespace) -> None:
     except ValueError as error:
         # What Python's users write, as it is called here.
         raise ValueError(str(error).replace("`out`", "--out").replace("resume=False", "--restart")) from None
-    for path, reason in photos.skipped:
-        print(f"skipped {path}: {reason}", file=sys.stderr)
     print(chosen.out)
