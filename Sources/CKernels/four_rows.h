@@ -1,5 +1,5 @@
-// Loads pixels of four rows into one vector of sixteen lanes, for horizontal resampling. Define LMK_LANE, the lane type,
-// before including. No include guard: included once per instruction set.
+// Loads pixels of four rows into one vector of sixteen lanes, for horizontal resampling. Define LMK_LANE, the lane
+// type, before including. No include guard: included once per instruction set.
 typedef LMK_LANE LMK_NAME(four) __attribute__((vector_size(16)));
 typedef LMK_LANE LMK_NAME(sixteen) __attribute__((vector_size(64)));
 
@@ -9,10 +9,10 @@ static LMK_NAME(four) LMK_NAME(load_four)(const LMK_LANE *from) {
   return values;
 }
 
-// Concatenates four vectors of four lanes. A macro, because the calling convention of a function with 64-byte vectors
-// depends on the instruction set.
 #undef LMK_SIXTEEN
 #undef LMK_FOUR_ROWS
+// Concatenates four vectors of four lanes. A macro, because the calling convention of a function with 64-byte vectors
+// depends on the instruction set.
 #define LMK_SIXTEEN(a, b, c, d)                                                               \
   __builtin_shufflevector(                                                                    \
       __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7),                                  \
