@@ -88,7 +88,7 @@ static inline struct lmk_sums compute_tile(
       .bias = e->bias ? e->bias + column : no_bias,
   };
   struct lmk_sums sums = {tile.sums, row, rows, column, columns};
-  if (p->ends) lmk_bring_near(e, &sums);
+  if (p->ends) lmk_prefetch_for_epilogue(e, &sums);
   (is_whole ? plan->compute_whole : plan->compute)(&tile);
   if (!p->ends || (is_whole && plan->straight != LMK_TO_SUMS)) sums.rows = 0;
   return sums;

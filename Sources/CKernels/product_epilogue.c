@@ -175,7 +175,7 @@ void lmk_store_sums(const struct lmk_epilogue *e, const struct lmk_sums *t) {
 #undef ONE_CASE
 }
 
-void lmk_bring_near(const struct lmk_epilogue *e, const struct lmk_sums *t) {
+void lmk_prefetch_for_epilogue(const struct lmk_epilogue *e, const struct lmk_sums *t) {
   const bool reads_c = e->beta != 0, reads_before = e->kind == LMK_STORE_GELU_GRADIENT;
   if (!e->residual && !reads_c && !reads_before) return;
   const long size = e->type == LMK_FLOAT32 ? 4 : 2;

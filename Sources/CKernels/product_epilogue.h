@@ -13,5 +13,5 @@ struct lmk_sums {
 /// Applies the epilogue and stores the result.
 void lmk_store_sums(const struct lmk_epilogue *epilogue, const struct lmk_sums *sums);
 /// Prefetches what lmk_store_sums will read.
-void lmk_bring_near(const struct lmk_epilogue *epilogue, const struct lmk_sums *sums);
+void lmk_prefetch_for_epilogue(const struct lmk_epilogue *epilogue, const struct lmk_sums *sums);
 #endif
