@@ -59,6 +59,7 @@ static size_t stored_size(size_t count) { return 2 + count + 5 * ((count + store
 
 // Turns the `count` bytes at the end of `place`'s stream into that stream; they are moved forward to their blocks.
 static void store(uint8_t *place, const uint8_t *bytes, size_t count) {
+  size_t checksum = libdeflate_adler32(1, bytes, count);
   *place++ = 0x78;
   *place++ = 0x01;
   for (size_t done = 0; done < count;) {
@@ -70,7 +71,7 @@ static void store(uint8_t *place, const uint8_t *bytes, size_t count) {
     place += 4 + size;
     done += size;
   }
-  memset(place, 0, 4);  // Adler-32, which is not looked at
+  put_big_endian(place, checksum);
 }
 
 // The file with its data, `inflated` bytes, stored; NULL where it has to be read as it is: damaged, or no memory.
@@ -148,6 +149,7 @@ static void open_decoder(struct decoder *decoder, int is_checked) {
   png_set_read_fn(decoder->png, decoder, read_bytes);
   png_set_keep_unknown_chunks(decoder->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
   if (is_checked) {
+    // Not every libpng can leave out both checksums: Adler-32 is right in any case, and CRC-32 is warned of at most.
     png_set_crc_action(decoder->png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
     png_set_option(decoder->png, PNG_IGNORE_ADLER32, PNG_OPTION_ON);
   }
