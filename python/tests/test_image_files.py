@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import latentmim as lm
+from latentmim.cli import main
 
 
 def picture(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -116,17 +117,20 @@ def bands(count: int) -> NDArray[np.uint16]:
 
 def test_many_channels_from_file_to_encoder(tmp_path: Path) -> None:
     folder = tmp_path / "tiles"
-    folder.mkdir()
     for number, values in enumerate(bands(8)):
-        np.save(folder / f"{number}.npy", values)
+        (folder / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
+        np.save(folder / "ab"[number % 2] / f"{number}.npy", values)
     with pytest.raises(ValueError, match="has 8 channels, wanted 3"):
         lm.ImageFolder(folder)[0]
     tiles = lm.ImageFolder(folder, channels=8)
     assert "of 8 channels" in repr(tiles)
-    np.testing.assert_allclose(tiles[3], bands(8)[3] / 65535, atol=1e-7)
+    np.testing.assert_allclose(tiles[3], bands(8)[1] / 65535, atol=1e-7)
     options = {"channels": 8, "grid": 2, "patch_size": 4, "width": 16, "depth": 1, "heads": 2, "decoder_depth": 1}
     model = lm.pretrain(folder, tmp_path / "run", epochs=1, batch_size=2, progress=False, **options)
     assert model.encoder.features(folder).shape[0] == 6
+    out = str(tmp_path / "segments.png")
+    assert main(["segment", str(tmp_path / "run"), str(folder / "a" / "0.npy"), "--segments", "2", "--out", out]) == 0
+    assert main(["evaluate", str(tmp_path / "run"), str(folder), "--protocol", "nn"]) == 0
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])

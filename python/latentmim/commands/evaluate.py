@@ -48,13 +48,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Evaluate as the command line says. Prints rows of a table."""
-    images = as_dataset(chosen.folder)
-    train = None if chosen.train is None else as_dataset(chosen.train)
-    if train is None and chosen.protocol not in ("nn", "suite"):
+    if chosen.train is None and chosen.protocol not in ("nn", "suite"):
         raise ValueError(f"--protocol {chosen.protocol} learns from a training set: --train FOLDER is wanted")
     if chosen.out is not None and chosen.protocol != "fine_tune":
         raise ValueError("--out: only --protocol fine_tune trains an encoder to be written")
     encoder = read_encoder(chosen.weights, chosen)
+    channels = encoder.config.channels
+    images = as_dataset(chosen.folder, channels)
+    train = None if chosen.train is None else as_dataset(chosen.train, channels)
     options, features = _options(chosen), _features(chosen)
     if chosen.pixels:
         print(pixels_nearest_neighbor(images))

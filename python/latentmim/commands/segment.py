@@ -30,9 +30,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Segment as the command line says: prints the picture's path."""
-    image = load_image(chosen.image)
+    encoder = read_encoder(chosen.weights, chosen)
+    image = load_image(chosen.image, channels=encoder.config.channels)
     found = segment(
-        read_encoder(chosen.weights, chosen), image, chosen.segments, linkage=chosen.linkage,
+        encoder, image, chosen.segments, linkage=chosen.linkage,
         connectivity=chosen.connectivity, size=sides(chosen.size) or "nearest", precision=chosen.precision or "float32",
     )  # fmt: skip
     plot.segments(image, found).savefig(_arrays.path(chosen.out), dpi=150)
