@@ -1,4 +1,3 @@
-import Glibc
 
 /// Memory for values, allocated from the arena and freed with the last reference. Its initial contents are undefined.
 public final class Buffer: @unchecked Sendable {
@@ -56,15 +55,4 @@ public struct OutOfMemory: DescribedError {
   public init(bytes: Int, bytesInUse: Int = Arena.shared.statistics.bytesInUse) {
     (self.bytes, self.bytesInUse) = (bytes, bytesInUse)
   }
-}
-
-/// Checks that the system would grant so many bytes. Call it before creating a large Swift array, whose failed
-/// allocation would end the process.
-///
-/// - Throws: `OutOfMemory`.
-public func requireMemory(forArrays bytes: Int) throws {
-  guard let memory = malloc(bytes) else {
-    throw OutOfMemory(bytes: bytes, bytesInUse: Arena.shared.statistics.bytesInUse)
-  }
-  free(memory)
 }

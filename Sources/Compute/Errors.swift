@@ -2,18 +2,16 @@
 public enum ErrorKind: Int32, Sendable {
   /// An argument, option, shape or file content is not acceptable (Python: ValueError).
   case value = 1
-  /// An argument has the wrong type (TypeError).
-  case type = 2
   /// The operating system refused to read or write (OSError).
-  case io = 3
+  case io = 2
   /// Out of memory (MemoryError).
-  case memory = 4
+  case memory = 3
   /// The user interrupted a long call (KeyboardInterrupt).
-  case interrupted = 5
+  case interrupted = 4
   /// The computation gave infinity or NaN (FloatingPointError).
-  case notFinite = 6
+  case notFinite = 5
   /// Training has collapsed (latentmim.CollapseError).
-  case collapsed = 7
+  case collapsed = 6
 }
 
 /// An error that says what it is about and, in `description`, what was wrong, where, and what was wanted.

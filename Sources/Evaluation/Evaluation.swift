@@ -28,7 +28,7 @@ public func evaluate(
 ) throws -> EvaluationResult {
   try scoring.check(training: train?.count)
   // Labels, classes, predictions and the report's text.
-  try requireMemory(forArrays: 256 * (test.count + (train?.count ?? 0)) + 4 << 20)
+  try OutOfMemory.check(bytes: 256 * (test.count + (train?.count ?? 0)) + 4 << 20)
   switch scoring.scoring {
   case .test(let score): return EvaluationResult(scoring, tap: tap, trainCount: nil, score: try score(test, progress))
   case .sets(let score):

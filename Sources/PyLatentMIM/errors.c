@@ -7,10 +7,13 @@ PyObject *collapse_error;
 
 static PyObject *exception_class(lm_status status) {
   PyObject *const classes[] = {
-      [LM_OK] = PyExc_SystemError,          [LM_VALUE] = PyExc_ValueError,
-      [LM_TYPE] = PyExc_TypeError,          [LM_IO] = PyExc_OSError,
-      [LM_MEMORY] = PyExc_MemoryError,      [LM_INTERRUPTED] = PyExc_KeyboardInterrupt,
-      [LM_NOT_FINITE] = PyExc_FloatingPointError, [LM_COLLAPSED] = collapse_error};
+      [LM_OK] = PyExc_SystemError,
+      [LM_VALUE] = PyExc_ValueError,
+      [LM_IO] = PyExc_OSError,
+      [LM_MEMORY] = PyExc_MemoryError,
+      [LM_INTERRUPTED] = PyExc_KeyboardInterrupt,
+      [LM_NOT_FINITE] = PyExc_FloatingPointError,
+      [LM_COLLAPSED] = collapse_error};
   return classes[status];
 }
 

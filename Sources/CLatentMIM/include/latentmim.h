@@ -30,12 +30,11 @@ extern "C" {
 typedef enum lm_status {
   LM_OK = 0,
   LM_VALUE = 1,        ///< an argument, option, shape or file content is not acceptable
-  LM_TYPE = 2,         ///< an argument has the wrong type
-  LM_IO = 3,           ///< the operating system refused to read or write
-  LM_MEMORY = 4,       ///< out of memory
-  LM_INTERRUPTED = 5,  ///< the interrupt check asked to stop
-  LM_NOT_FINITE = 6,   ///< the computation left the finite numbers
-  LM_COLLAPSED = 7,    ///< training has collapsed: see the training options collapse_similarity and collapse_rank
+  LM_IO = 2,           ///< the operating system refused to read or write
+  LM_MEMORY = 3,       ///< out of memory
+  LM_INTERRUPTED = 4,  ///< the interrupt check asked to stop
+  LM_NOT_FINITE = 5,   ///< the computation left the finite numbers
+  LM_COLLAPSED = 6,    ///< training has collapsed: see the training options collapse_similarity and collapse_rank
 } lm_status;
 
 /// What the last failed call of this thread has to say; valid until the thread's next failing call. Never NULL.

@@ -77,13 +77,20 @@ def run(encoder: Encoder, train: Images | None, test: Images, entries: str | Non
         return Report._from_json(_native.evaluate(encoder._handle, learned, scored, entries, bar))
 
 
-def split(protocol: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Options of a protocol, and those of features. Raises ValueError for what is neither."""
+def split(
+    protocol: str, options: Mapping[str, Any], function: str | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options of a protocol, and those of features.
+
+    Raises:
+        ValueError: for what is neither, in the name of `function`, the protocol's own if not given.
+
+    """
     if protocol not in FUNCTIONS:
         return dict(options), {}  # the core names the protocols there are
     own = json.loads(_native.options(protocol))
     known = [*ImageOptions.__annotations__, *FeatureOptions.__annotations__]
-    refuse_unknown(FUNCTIONS[protocol], options, [*own, *known])
+    refuse_unknown(function or FUNCTIONS[protocol], options, [*own, *known])
     of_features = {name: value for name, value in options.items() if name in known and name not in own}
     return {name: value for name, value in options.items() if name not in of_features}, of_features
 

@@ -80,7 +80,7 @@ def compare_poolings(
     encoder = encoder_of(model)
     numbers = [pooling_k] if isinstance(pooling_k, int) else list(pooling_k)
     wanted = [(name, k) for name in poolings for k in (numbers if name == "topk_mean" else numbers[:1])]
-    own, features = split(protocol, options)
+    own, features = split(protocol, options, "compare_poolings")
     entries = [
         entry_text(protocol, own, feature_options(encoder, **features | {"pooling": name, "pooling_k": k}))
         for name, k in wanted
