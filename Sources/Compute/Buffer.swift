@@ -1,4 +1,3 @@
-
 /// Memory for values, allocated from the arena and freed with the last reference. Its initial contents are undefined.
 public final class Buffer: @unchecked Sendable {
   public let raw: UnsafeMutableRawPointer

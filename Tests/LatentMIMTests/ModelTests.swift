@@ -97,9 +97,9 @@ import Testing
   @Test func effectiveRankCountsDirections() throws {
     // Three orthogonal directions of equal weight, in more rows than columns and the reverse.
     let simplex: [Float] = [1, 0, 0, -1, 0, 0, 0, 1, 0, 0, -1, 0, 0, 0, 1, 0, 0, -1]
-    #expect(abs(effectiveRank(try Tensor(shape: [6, 3], values: simplex)) - 3) < 1e-5)
+    #expect(try abs(effectiveRank(Tensor(shape: [6, 3], values: simplex)) - 3) < 1e-5)
     let line: [Float] = (0..<40).map { Float($0 / 10) * Float($0 % 10) }
-    #expect(abs(effectiveRank(try Tensor(shape: [4, 10], values: line)) - 1) < 1e-5)
-    #expect(effectiveRank(try Tensor(shape: [3, 2], values: [1, 2, 1, 2, 1, 2])) == 1)
+    #expect(try abs(effectiveRank(Tensor(shape: [4, 10], values: line)) - 1) < 1e-5)
+    #expect(try effectiveRank(Tensor(shape: [3, 2], values: [1, 2, 1, 2, 1, 2])) == 1)
   }
 }

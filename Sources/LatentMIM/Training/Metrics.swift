@@ -61,6 +61,7 @@ struct PooledTokens {
   func similarityAndRank() throws -> (similarity: Double, rank: Double) {
     let images = rows.reduce(0) { $0 + $1.shape[0] }
     guard images > 1, let width = rows.first?.shape[1] else { return (.nan, .nan) }
+    try OutOfMemory.check(for: images * width, of: Float.self)
     let pooled = try Tensor(shape: [images, width], values: rows.flatMap(\.values))
     // Σ over ordered pairs of different images = ‖Σ unit vectors‖² − their number.
     let units = try normalize(pooled)
@@ -68,14 +69,18 @@ struct PooledTokens {
     try addColumnSums(units.pointer, rows: images, width: width, into: sum.pointer)
     let all = sumOfSquares(sum.pointer, count: width)
     let own = sumOfSquares(units.pointer, count: units.count)
-    return ((all - own) / Double(images * (images - 1)), effectiveRank(pooled))
+    return ((all - own) / Double(images * (images - 1)), try effectiveRank(pooled))
   }
 }
 
 /// exp of the entropy of the normalised singular values of x [rows, C], its columns centred: 1 where all rows lie on a
 /// line (or are equal), at most min(rows − 1, C). nan where the values are not finite.
-func effectiveRank(_ x: Tensor) -> Double {
+///
+/// - Throws: `OutOfMemory`.
+func effectiveRank(_ x: Tensor) throws -> Double {
   let (rows, width) = (x.shape[0], x.shape[1])
+  // The values as doubles, a copy that LAPACK writes to, and its workspace.
+  try OutOfMemory.check(for: 4 * rows * width, of: Double.self)
   var centred = x.values.map(Double.init)
   for channel in 0..<width {
     let column = stride(from: channel, to: centred.count, by: width)
