@@ -167,7 +167,10 @@ def _draw(trainer: Trainer) -> None:
     assert trainer._run is not None
     print(f"drawing pictures in {trainer._run.pictures}", file=sys.stderr)
     try:
-        plot.run(trainer)
+        with warnings.catch_warnings():
+            # Which files were skipped has been told.
+            warnings.filterwarnings("ignore", message="features: .* cannot be read")
+            plot.run(trainer)
     except Exception as error:
         kept = "the model is trained and saved all the same"
         warnings.warn(f"pictures: {type(error).__name__}: {error}; {kept}", RuntimeWarning, stacklevel=3)
