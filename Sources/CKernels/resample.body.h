@@ -30,9 +30,27 @@ static float LMK_NAME(clip)(float value, float highest) {
   return value < 0 ? 0 : value > highest ? highest : value;
 }
 
-#define LMK_LANE float
-#include "four_rows.h"
-#undef LMK_LANE
+typedef float LMK_NAME(four) __attribute__((vector_size(16)));
+typedef float LMK_NAME(sixteen) __attribute__((vector_size(64)));
+
+static LMK_NAME(four) LMK_NAME(load_four)(const float *from) {
+  LMK_NAME(four) values;
+  memcpy(&values, from, sizeof values);
+  return values;
+}
+
+// Concatenates four vectors of four lanes. A macro, because the calling convention of a function with 64-byte vectors
+// depends on the instruction set.
+#define LMK_SIXTEEN(a, b, c, d)                                                               \
+  __builtin_shufflevector(                                                                    \
+      __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7),                                  \
+      __builtin_shufflevector(c, d, 0, 1, 2, 3, 4, 5, 6, 7), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+
+// Four elements at `from` in each of four rows, `stride` elements apart.
+#define LMK_FOUR_ROWS(from, stride)                                                       \
+  LMK_SIXTEEN(                                                                            \
+      LMK_NAME(load_four)(from), LMK_NAME(load_four)((from) + (stride)),                  \
+      LMK_NAME(load_four)((from) + 2 * (stride)), LMK_NAME(load_four)((from) + 3 * (stride)))
 
 // Up to four rows at once, `stride` floats apart, each in four lanes: red, green, blue, and a fourth lane that holds
 // the next pixel's red; its result is stored too and then overwritten by the next pixel's.
@@ -62,6 +80,8 @@ static void LMK_NAME(across_rgb)(
     }
   }
 }
+#undef LMK_SIXTEEN
+#undef LMK_FOUR_ROWS
 
 static void LMK_NAME(across_any)(const struct lmk_resampling *r, const float *row, float *output) {
   const struct lmk_axis *axis = &r->across;

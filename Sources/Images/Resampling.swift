@@ -86,10 +86,8 @@ public struct Resampling: Sendable {
                 levels: image.row(0, of: UInt8.self), row_stride: image.rowStride, rows: image.height,
                 columns: image.width, channels: image.channels, down: down, across: across,
                 is_vertical_first: view.isVerticalFirst ? 1 : 0, scale: scale.baseAddress, shift: shift.baseAddress)
-              let scratch = try Buffer(count: lmk_resample_levels_scratch(&arguments), repeating: 0)
-              scratch.pointer.withMemoryRebound(to: Int32.self, capacity: scratch.count) {
-                lmk_resample_levels(&arguments, $0, output)
-              }
+              let scratch = try Buffer(count: lmk_resample_levels_scratch(&arguments) / 4 + 1)
+              lmk_resample_levels(&arguments, scratch.raw, output)
             } else {
               var arguments = lmk_resampling(
                 bytes: nil, words: nil, floats: nil, row_stride: image.rowStride, columns: image.width,

@@ -43,9 +43,9 @@ struct lmk_level_resampling {
   int is_vertical_first;       // whether `down` is applied before `across`
   const float *scale, *shift;  // [channels], applied to the final levels
 };
-/// Elements of scratch memory that lmk_resample_levels needs.
+/// Bytes of scratch memory that lmk_resample_levels needs.
 size_t lmk_resample_levels_scratch(const struct lmk_level_resampling *resampling);
 /// Writes output [down.outputs, across.outputs, channels].
-void lmk_resample_levels(const struct lmk_level_resampling *resampling, int32_t *scratch, float *output);
+void lmk_resample_levels(const struct lmk_level_resampling *resampling, void *scratch, float *output);
 
 #endif
