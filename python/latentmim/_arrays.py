@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import reprlib
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -75,7 +76,10 @@ def refuse_beyond_64_bits(value: Any, name: str) -> None:
 def whole(value: Any, name: str) -> int:
     """One whole number. Raises TypeError for anything else."""
     refuse_beyond_64_bits(value, name)
-    return operator.index(value)
+    try:
+        return operator.index(value)
+    except TypeError as error:
+        raise TypeError(f"{name}: is {reprlib.repr(value)}, wanted a whole number ({error})") from None
 
 
 def integers(values: ArrayLike, name: str, dtype: type = np.int64) -> NDArray[Any]:

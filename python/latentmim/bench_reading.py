@@ -45,7 +45,8 @@ def reading(folder: PathLike, *, images: int = 64, turns: int = 5) -> dict[str, 
     runtime.set_thread_count(1)
     best: dict[str, float] = {}
     try:
-        readers = _readers(data, [data.paths[index] for index in chosen], chosen)
+        paths = data.paths
+        readers = _readers(data, [paths[index] for index in chosen], chosen)
         for turn in range(turns + 1):
             for name, read in readers.items():
                 start = time.process_time()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import latentmim as lm
+from latentmim import bench_reading
 from latentmim.cli import main
 
 
@@ -152,6 +153,10 @@ def test_transparency_and_its_background(tmp_path: Path) -> None:
         lm.load_image(tmp_path / "clear.png", background=(1, 2))
     with pytest.raises(ValueError, match="background: is"):
         lm.load_image(tmp_path / "clear.png", background=200)
+    with pytest.raises(ValueError, match="background: is 'white', wanted one value"):
+        lm.load_image(tmp_path / "clear.png", background="white")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="channels: is '3', wanted a whole number"):
+        lm.load_image(tmp_path / "clear.png", channels="3")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="channels: is 0"):
         lm.load_image(tmp_path / "clear.png", channels=0)
 
@@ -189,3 +194,20 @@ def test_channel_statistics_of_many_pixels(tmp_path: Path) -> None:
     np.testing.assert_allclose(lm.data.channel_statistics(folder, progress=False).mean, pixels.mean(0), atol=1e-12)
     with pytest.raises(ValueError, match="bad"):
         lm.data.channel_statistics(tmp_path, progress=False)
+
+
+def test_reading_is_measured_beside_pillow(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(3):
+        Image.fromarray(picture(60, 80, number)).save(folder / f"{number}.jpg")
+    before = lm.thread_count()
+    found = bench_reading.reading(folder, images=2, turns=1)
+    assert lm.thread_count() == before
+    speeds = found["images_per_second"]
+    assert {"latentmim", "latentmim, fast_decode", "Pillow"} <= set(speeds)
+    assert all(0 < speed < 1e6 for speed in speeds.values())
+    assert "1.00 ×" in "".join(bench_reading.report(found))
+    lm.data.pack(folder, tmp_path / "packed.safetensors", progress=False)
+    packed = bench_reading.reading(tmp_path / "packed.safetensors", images=2, turns=1)
+    assert set(packed["images_per_second"]) == {"latentmim", "latentmim, fast_decode"}

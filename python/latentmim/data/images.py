@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,9 +50,13 @@ def load_image(path: PathLike, *, channels: int = 3, background: float | Sequenc
 
 def conversion(channels: int, background: float | Sequence[float]) -> tuple[int, tuple[float, float, float]]:
     """What the core takes for the two. Raises ValueError, TypeError."""
-    colors = np.asarray(background, np.float64).reshape(-1)
+    try:
+        colors = np.asarray(background, np.float64).reshape(-1)
+    except (TypeError, ValueError):
+        colors = np.empty(0)
     if len(colors) not in (1, 3):
-        raise ValueError(f"background: is {background!r}, wanted one value or red, green and blue, each in 0 … 1")
+        shown = reprlib.repr(background)
+        raise ValueError(f"background: is {shown}, wanted one value or red, green and blue, each in 0 … 1")
     red, green, blue = (float(value) for value in np.resize(colors, 3))
     return _arrays.whole(channels, "channels"), (red, green, blue)
 

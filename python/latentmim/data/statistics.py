@@ -49,10 +49,10 @@ def channel_statistics(
     from tqdm.auto import tqdm
 
     images = as_dataset(data, channels)
-    pixels, totals = 0, np.zeros((2, images.channels))
-    with tqdm(total=len(images), desc="statistics", unit="image", disable=not progress) as bar:
-        for first in range(0, len(images), CHUNK):
-            part, sums = images._indices(None)[first : first + CHUNK], np.empty((2, images.channels))
+    pixels, totals, indices = 0, np.zeros((2, images.channels)), images._indices(None)
+    with tqdm(total=len(indices), desc="statistics", unit="image", disable=not progress) as bar:
+        for first in range(0, len(indices), CHUNK):
+            part, sums = indices[first : first + CHUNK], np.empty((2, images.channels))
             pixels += _native.dataset_sums(images._handle, part, sums[0], sums[1])
             totals += sums
             bar.update(len(part))
