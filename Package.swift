@@ -22,7 +22,9 @@ func shared(exports: String) -> [LinkerSetting] {
 }
 
 /// The Swift rooms that face outwards see.
-let rooms: [Target.Dependency] = ["Evaluation", "LatentMIM", "Images", "Networks", "Tensors", "Files", "Compute"]
+let rooms: [Target.Dependency] = [
+  "Evaluation", "Segmentation", "LatentMIM", "Images", "Networks", "Tensors", "Files", "Compute",
+]
 
 /// The tests of a room. Fixtures are found beside the sources, by path.
 func tests(_ room: String, exclude: [String] = []) -> Target {
@@ -34,7 +36,7 @@ func tests(_ room: String, exclude: [String] = []) -> Target {
 let package = Package(
   name: "LatentMIM",
   products: [
-    .library(name: "LatentMIM", targets: ["LatentMIM", "Evaluation"]),
+    .library(name: "LatentMIM", targets: ["LatentMIM", "Segmentation", "Evaluation"]),
     .library(name: "latentmim", type: .dynamic, targets: ["LatentMIMABI", "LatentMIMShared"]),
     .library(name: "_latentmim", type: .dynamic, targets: ["PyLatentMIM"]),
     .executable(name: "latentmim-example", targets: ["SwiftExample"]),
@@ -62,9 +64,12 @@ let package = Package(
     .target(
       name: "LatentMIM", dependencies: ["Networks", "Images", "Tensors", "Files", "Compute"], swiftSettings: optimised),
     .target(
-      name: "Evaluation", dependencies: ["LatentMIM", "Networks", "Images", "Tensors", "Files", "Compute"],
-      swiftSettings: optimised
-    ),
+      name: "Segmentation", dependencies: ["LatentMIM", "Images", "Tensors", "Files", "Compute", "CKernels"],
+      swiftSettings: optimised),
+    .target(
+      name: "Evaluation",
+      dependencies: ["Segmentation", "LatentMIM", "Networks", "Images", "Tensors", "Files", "Compute"],
+      swiftSettings: optimised),
     .target(name: "CLatentMIM"),
     .target(name: "LatentMIMABI", dependencies: ["CLatentMIM"] + rooms),
     .target(name: "LatentMIMShared", linkerSettings: shared(exports: "LatentMIMShared/exports.map")),
@@ -81,7 +86,8 @@ let package = Package(
     tests("Networks"),
     tests("Images", exclude: ["Fixtures"]),
     tests("LatentMIM"),
-    tests("Evaluation", exclude: ["Fixtures"]),
+    tests("Segmentation", exclude: ["Fixtures"]),
+    tests("Evaluation"),
     .testTarget(name: "LatentMIMABITests", dependencies: ["LatentMIMABI", "CLatentMIM"]),
   ],
   swiftLanguageModes: [.v6]

@@ -1,6 +1,7 @@
 import CLatentMIM
 import Compute
-import Evaluation
+import Segmentation
+import Tensors
 
 /// The tree of `count` leaves that a caller keeps the merges of.
 private func tree(_ merges: Numbers, _ count: Int64) throws -> MergeTree {

@@ -13,7 +13,7 @@ import Testing
   @Test(arguments: [(2, 1), (3, 17), (17, 3), (177, 35), (300, 64)])
   func agreesWithBruteForce(_ size: (Int, Int)) throws {
     let (count, width) = size
-    let features = randomFeatures(count, width, seed: 4)
+    let features = randomValues(count * width, seed: 4)
     let labels = (0..<count).map { $0 * $0 % 5 }
     let result = try nearest(features, count, width, labels)
     var right = 0
@@ -43,7 +43,7 @@ import Testing
   }
 
   @Test func threadsDoNotMatter() throws {
-    let features = randomFeatures(500, 33)
+    let features = randomValues(500 * 33, seed: 1)
     let labels = [Int](repeating: 0, count: 500)
     var results: [ClassificationScore] = []
     try Machine.onEachThreadCount { _ in results.append(try nearest(features, 500, 33, labels)) }

@@ -4,6 +4,7 @@
 import Evaluation
 import Images
 import LatentMIM
+import Segmentation
 import Tensors
 
 // Sixty-four images of 48×48 pixels, a coloured square at a place of its own on grey.

@@ -1,4 +1,5 @@
 import Compute
+import Tensors
 
 /// The rows that may be among the k nearest of some queries. In memory that is there from the start: in parallel
 /// regions nothing is allocated.

@@ -1,4 +1,5 @@
 import Compute
+import Tensors
 
 /// The `k` rows of `bank` with the largest cosine to each row of `queries`; the lowest index first where cosines are
 /// equal.

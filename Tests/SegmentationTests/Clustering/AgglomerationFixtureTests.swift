@@ -1,4 +1,4 @@
-@testable import Evaluation
+@testable import Segmentation
 import Files
 import LatentMIM
 import Testing

@@ -1,19 +1,13 @@
 import Compute
-@testable import Evaluation
+@testable import Segmentation
 import LatentMIM
 import TestSupport
 import Testing
 
-/// Features that no two pairs of which are equally far apart.
-func randomFeatures(_ count: Int, _ width: Int, seed: UInt64 = 1) -> [Float] {
-  let random = RandomStream(seed: seed, purpose: .shuffle)
-  return (0..<(count * width)).map { random.uniform(at: $0) - 0.5 }
-}
-
 @Suite struct AgglomerationTests {
   @Test(arguments: Linkage.allCases, [(1, 3), (2, 1), (3, 17), (17, 1), (41, 5)])
   func agreesWithTheDefinition(_ linkage: Linkage, _ size: (Int, Int)) throws {
-    let features = randomFeatures(size.0, size.1)
+    let features = randomValues(size.0 * size.1, seed: 1)
     let tree = try agglomerate(features: features, count: size.0, width: size.1, linkage: linkage)
     let reference = naiveMerges(features, size.0, size.1, linkage)
     expectSameTree(tree, reference)
@@ -22,7 +16,7 @@ func randomFeatures(_ count: Int, _ width: Int, seed: UInt64 = 1) -> [Float] {
   @Test(arguments: Linkage.allCases, [(1, 1), (1, 7), (3, 1), (5, 6)])
   func agreesWithTheDefinitionOnAGrid(_ linkage: Linkage, _ size: (Int, Int)) throws {
     let (grid, count) = (FeatureGrid(rows: size.0, columns: size.1), size.0 * size.1)
-    let features = randomFeatures(count, 3, seed: 2)
+    let features = randomValues(count * 3, seed: 2)
     let tree = try agglomerate(features: features, count: count, width: 3, linkage: linkage, grid: grid)
     expectSameTree(tree, naiveMerges(features, count, 3, linkage, grid: grid))
   }
@@ -38,7 +32,7 @@ func randomFeatures(_ count: Int, _ width: Int, seed: UInt64 = 1) -> [Float] {
   }
 
   @Test func threadsDoNotMatter() throws {
-    let features = randomFeatures(300, 19)
+    let features = randomValues(300 * 19, seed: 1)
     var trees: [MergeTree] = []
     try Machine.onEachThreadCount { _ in trees.append(try agglomerate(features: features, count: 300, width: 19)) }
     #expect(trees[0] == trees[1] && trees[1] == trees[2])

@@ -1,4 +1,4 @@
-import Evaluation
+import Segmentation
 import Testing
 
 @Suite struct MergeTreeTests {

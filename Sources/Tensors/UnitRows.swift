@@ -1,5 +1,4 @@
 import Compute
-import Tensors
 
 /// Divides each row by its Euclidean norm, or by 1e-12 where that is larger (rows of zeros stay zeros).
 ///
@@ -15,11 +14,11 @@ public func l2Normalize(_ rows: UnsafeMutableBufferPointer<Float>, count: Int, w
 }
 
 /// What rows [count, width] are multiplied with to be of length 1, in double precision.
-struct InverseNorms: @unchecked Sendable {
+package struct InverseNorms: @unchecked Sendable {
   private let memory: Buffer
 
   /// - Throws: `OutOfMemory`.
-  init(_ rows: UnsafePointer<Float>, count: Int, width: Int) throws {
+  package init(_ rows: UnsafePointer<Float>, count: Int, width: Int) throws {
     memory = try Buffer(count: 2 * count)
     let place = pointer
     parallelRows(count, cost: width) { range in
@@ -29,11 +28,11 @@ struct InverseNorms: @unchecked Sendable {
 
   private var pointer: UnsafeMutablePointer<Double> { memory.raw.assumingMemoryBound(to: Double.self) }
 
-  subscript(row: Int) -> Double { pointer[row] }
+  package subscript(row: Int) -> Double { pointer[row] }
 }
 
 /// Writes `count` rows from row `first` on with their length divided out; to where they lie, or elsewhere.
-func writeUnitRows(
+package func writeUnitRows(
   _ rows: UnsafePointer<Float>, _ norms: InverseNorms, from first: Int, count: Int, width: Int,
   to place: UnsafeMutablePointer<Float>
 ) {

@@ -1,5 +1,5 @@
 import Compute
-import Evaluation
+import Segmentation
 import Testing
 
 @Suite struct LabelUpsamplingTests {

@@ -1,4 +1,4 @@
-@testable import Evaluation
+@testable import Segmentation
 
 /// Agglomeration by its definition, O(N³) and more: the members of all clusters are kept, distances come from them
 /// alone.
