@@ -24,7 +24,8 @@ MODULES = [
     importlib.import_module(f"latentmim.{name}")
     for name in ("cli", "commands.bench", "commands.evaluate", "commands.inspect", "commands.pretrain",
                  "commands.reproduce", "commands.segment", "commands.shared", "config", "data", "diagnostics",
-                 "encoder", "evaluate", "fitting", "history", "interrupts", "masking", "model", "names", "plot",
+                 "encoder", "evaluate", "exploring", "exploring.features", "exploring.findings", "exploring.pictures",
+                 "exploring.widget", "fitting", "history", "interrupts", "masking", "model", "names", "plot",
                  "plot.canvas", "plot.curves", "plot.neighbor_rows", "plot.run_pictures", "plot.segment_maps",
                  "plot.view_panels", "pretraining", "progress", "pth", "reproduce", "reproduce.claims",
                  "reproduce.data", "reproduce.figures", "reproduce.planning", "reproduce.report", "reproduce.results",
@@ -130,10 +131,10 @@ def test_repr(model: lm.LatentMIM) -> None:
 
 
 def test_import_is_quick_and_light() -> None:
-    """Beyond NumPy's own: no tqdm, no matplotlib, no pathlib."""
+    """Beyond NumPy's own: no tqdm, no matplotlib, no pathlib, no anywidget."""
     code = """
 import numpy, sys, time
-heavy = ("tqdm", "matplotlib", "zipfile", "pathlib")
+heavy = ("tqdm", "matplotlib", "zipfile", "pathlib", "anywidget", "traitlets")
 start = time.perf_counter()
 import latentmim
 print(time.perf_counter() - start, *(name for name in heavy if name in sys.modules))

@@ -67,6 +67,11 @@ function colouring(view, map, threshold) {
   return i => map[i] < threshold ? [0, 0, 0, 0] : [...viridis((map[i] - threshold) / span), 255];
 }
 
+// The first of the greatest.
+function argmax(map) {
+  return map.reduce((best, value, i) => value > map[best] ? i : best, 0);
+}
+
 function drawBorders(context, map, { rows, columns }, width, height) {
   const [x, y] = [width / columns, height / rows];
   context.beginPath();
@@ -108,7 +113,7 @@ class View {
     this.controls = [
       this.views(),
       this.slider("layer", "Layer", { min: 0, max: model.get("_depth"), step: 1, late: true }),
-      this.slider("threshold", "Threshold", { min: -1, max: 1, step: 0.01, only: "similarity" }),
+      this.slider("threshold", "Threshold", { min: 0, max: 1, step: 0.01, only: "similarity" }),
       this.slider("segments", "Segments", { min: 1, max: Math.min(40, count), step: 1, only: "segments" }),
       this.slider("opacity", "Opacity", { min: 0, max: 1, step: 0.01 }),
     ];
@@ -180,7 +185,7 @@ class View {
       node,
       update: () => {
         const number = this.model.get(trait);
-        input.min = min;
+        input.min = Math.min(min, number);
         input.max = Math.max(max, number);
         input.value = number;
         show(number);
@@ -194,8 +199,9 @@ class View {
     canvas.setAttribute("aria-label", `${picture.name}: ${picture.rows} by ${picture.columns} patches, arrow keys move`);
     canvas.style.aspectRatio = `${picture.width} / ${picture.height}`;
     canvas.style.setProperty("--lm-shape", picture.width / picture.height);
-    const figure = { canvas, picture, hovered: null,
-      node: element("figure", {}, canvas, element("figcaption", { textContent: picture.name, title: picture.name })) };
+    const caption = element("figcaption", { title: picture.name },
+      element("span", { textContent: picture.name }), element("span"));
+    const figure = { canvas, caption, picture, hovered: null, node: element("figure", {}, canvas, caption) };
     const place = event => {
       const box = canvas.getBoundingClientRect();
       const inside = (share, count) => Math.min(Math.max(Math.floor(share * count), 0), count - 1);
@@ -237,12 +243,15 @@ class View {
     if (shown.number !== this.number) {
       this.number = shown.number;
       this.maps = this.pictures.map((_, index) => readMap(shown, index));
+      this.best = shown.view === "similarity" ? this.maps.map(argmax) : [];
     }
     this.figures.forEach((figure, index) => this.drawFigure(figure, index, shown.view));
     this.describe(shown.view);
   }
 
-  drawFigure({ canvas, picture, hovered, node }, index, view) {
+  drawFigure({ canvas, caption, picture, hovered, node }, index, view) {
+    caption.lastChild.textContent =
+      view === "similarity" ? `up to ${this.maps[index][this.best[index]].toFixed(2)}` : "";
     const [width, height] = [canvas.clientWidth, canvas.clientHeight].map(side => Math.round(side * this.scale));
     if (!width || !height) return;
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
@@ -260,6 +269,11 @@ class View {
     node.classList.toggle("lm-current", image === index && this.pictures.length > 1);
     const thin = Math.max(1, width / 500);
     if (hovered) outline(context, ...hovered, picture, width, height, [["white", thin]]);
+    if (view === "similarity" && image !== index) {
+      const best = this.best[index];
+      const place = [Math.floor(best / picture.columns), best % picture.columns];
+      outline(context, ...place, picture, width, height, [["black", 3 * thin], ["white", thin]]);
+    }
     if (image === index) {
       outline(context, row, column, picture, width, height, [["black", 5 * thin], ["white", 2.5 * thin]]);
     }

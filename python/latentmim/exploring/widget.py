@@ -52,7 +52,7 @@ class Explorer(anywidget.AnyWidget):
     _esm = HERE / "explorer.js"
     _css = HERE / "explorer.css"
 
-    patch: Any = traitlets.Any().tag(sync=True)
+    patch: Any = traitlets.TraitType((0, 0, 0)).tag(sync=True)
     threshold: Any = traitlets.Float(0.5).tag(sync=True)
     segments: Any = traitlets.Int(6).tag(sync=True)
     layer: Any = traitlets.Int(-1).tag(sync=True)
@@ -70,6 +70,7 @@ class Explorer(anywidget.AnyWidget):
         refuse_unknown("explore", state, STATE)
         self._features, self._names, self._linkage = features, names, linkage
         self._trees: dict[int, NDArray[np.float64]] = {}
+        self._image = 0
         rows, columns = features.grids[0]
         first = {"patch": (0, rows // 2, columns // 2), "segments": min(6, features.count), "layer": features.depth}
         pictures = [self._picture(index) for index in range(len(names))]
@@ -135,14 +136,15 @@ class Explorer(anywidget.AnyWidget):
             raise TraitError(f"patch: is {proposal.value!r}, wanted (image, row, column) ({error})") from None
         if len(given) not in (2, 3):
             raise TraitError(f"patch: is {proposal.value!r}, wanted (image, row, column) or (row, column)")
-        current = self.patch[0] if len(given) == 2 and self.patch else 0
-        image, row, column = given if len(given) == 3 else (current, *given)
+        # Not `self.patch[0]`: while notifications are held, `patch` is already what is being checked.
+        image, row, column = given if len(given) == 3 else (self._image, *given)
         if not 0 <= image < len(self._names):
             raise TraitError(f"patch: is of image {image}, wanted 0 … {len(self._names) - 1}")
         rows, columns = self._features.grids[image]
         if not (0 <= row < rows and 0 <= column < columns):
             wanted = f"row 0 … {rows - 1}, column 0 … {columns - 1} of image {image}"
             raise TraitError(f"patch: is row {row}, column {column}, wanted {wanted}")
+        self._image = image
         return image, row, column
 
     @traitlets.validate("layer")
