@@ -91,6 +91,7 @@ class Browser:
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         service = webdriver.ChromeService(required("chromedriver", "chromium-driver"))
         self.driver = webdriver.Chrome(options, service)
+        self.driver.command_executor.client_config.timeout = PATIENCE + 5
         self.driver.set_page_load_timeout(PATIENCE)
         self.driver.set_script_timeout(PATIENCE)
 
@@ -123,6 +124,11 @@ class Browser:
         size = element.size
         x, y = round((across - 0.5) * size["width"]), round((down - 0.5) * size["height"])
         ActionChains(self.driver).move_to_element_with_offset(element, x, y).click().perform()
+
+    def leave(self) -> None:
+        """Move the pointer off what it hovers over."""
+        header = self.driver.find_element(By.CSS_SELECTOR, "#jp-top-panel, body")
+        ActionChains(self.driver).move_to_element(header).perform()
 
     def press(self, element: WebElement, *keys: str) -> None:
         """Focus an element as the keyboard would, and press keys."""

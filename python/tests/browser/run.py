@@ -15,6 +15,7 @@ from pathlib import Path
 import in_lab
 import in_marimo
 from machinery import Browser, wait
+from PIL import Image
 
 SETUP = """import latentmim as lm
 {encoder}
@@ -30,6 +31,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, help="of an encoder; a small one at random if not given")
     parser.add_argument("--images", type=Path, nargs="+", help="photographs; drawn ones if not given")
     parser.add_argument("--out", type=Path, default=Path("runs/browser"), help="where screenshots go")
+    parser.add_argument("--picture", type=Path, help="write docs/explore.png or another picture, after one more click")
+    parser.add_argument("--patch", type=float, nargs=2, default=(0.5, 0.5), help="where: shares of width and height")
+    parser.add_argument("--threshold", type=float, default=0.3, help="for that picture")
     parser.add_argument("--limit", type=int, default=300, help="seconds after which the program gives up")
     return parser.parse_args()
 
@@ -63,6 +67,23 @@ def check_one(browser: Browser, url: str, runtime: Path, out: Path) -> None:
         kernel.run(f"explorer.view = '{view}'")
         wait(view, lambda view=view: browser.one(f"[data-view={view}]").get_attribute("aria-pressed") == "true")
         browser.picture(out / f"lab_{view}.png", browser.one(".lm-explore"))
+
+
+def take_picture(browser: Browser, url: str, runtime: Path, chosen: argparse.Namespace) -> None:
+    """One for the documents: in 256 colours, which makes it small."""
+    browser.driver.set_window_size(1230, 900)
+    in_lab.open_notebook(browser, url, "several.ipynb")
+    in_lab.run_all(browser)
+    kernel = in_lab.Kernel(runtime)
+    kernel.run(f"explorer.threshold = {chosen.threshold}")
+    browser.click(browser.one(".lm-explore canvas"), *chosen.patch)
+    wait("the patch", lambda: kernel.value("explorer._shown['number']") == 2)
+    browser.leave()
+    wait("its description", lambda: "similarity 1.00" in browser.one(".lm-status").text)
+    browser.picture(chosen.picture, browser.one(".lm-explore"))
+    Image.open(chosen.picture).convert("RGB").quantize(255, dither=Image.Dither.NONE).save(
+        chosen.picture, optimize=True
+    )
 
 
 def check_several(browser: Browser, url: str, runtime: Path, out: Path) -> None:
@@ -102,6 +123,8 @@ def main() -> None:
                     for check in (check_one, check_several):
                         check(browser, url, runtime, out)
                         print(f"JupyterLab: {check.__name__} passed", flush=True)
+                    if chosen.picture:
+                        take_picture(browser, url, runtime, chosen)
                 in_marimo.check(browser, folder, runtime, cells(chosen, False), out)
                 print("marimo: passed", flush=True)
                 assert not browser.complaints(), json.dumps(browser.complaints(), indent=1)
