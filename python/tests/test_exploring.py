@@ -3,6 +3,8 @@
 `make test-browser` clicks it in a real one.
 """
 
+import base64
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +18,7 @@ from traitlets import TraitError
 
 import latentmim as lm
 from latentmim.exploring import features as exploring_features
-from latentmim.exploring import findings, pictures
+from latentmim.exploring import findings, pictures, preview
 from latentmim.exploring.features import Features
 from latentmim.exploring.widget import Explorer
 
@@ -262,16 +264,37 @@ def test_thumbnails(tmp_path: Path) -> None:
 
 
 def test_what_a_notebook_keeps(encoder: lm.Encoder, photos: list[np.ndarray]) -> None:
-    """Text, where the kernel is gone; the browser's files are there."""
+    """Text and a picture, where the kernel is gone; the browser's files are there."""
     explorer = lm.explore(encoder, photos)
     wanted = "Explorer(3 images, similarity, layer 2 of 2, patch (0, 3, 3))"
     assert repr(explorer) == wanted
     bundle = explorer._repr_mimebundle_()[0]
     assert bundle["text/plain"] == wanted
+    still = np.asarray(Image.open(io.BytesIO(base64.b64decode(bundle["image/png"]))))
+    np.testing.assert_array_equal(still, explorer._still())
+    assert still.shape == (240, 280 + 8 + 960 + 8 + 218, 3)
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert "export default { render }" in explorer._esm
     assert "://" not in explorer._css + explorer._esm.replace("https://anywidget.dev", "")
     assert set(Explorer.class_trait_names(sync=True)) >= {"patch", "threshold", "segments", "layer", "view", "opacity"}
+
+
+@pytest.mark.parametrize("view", ["similarity", "segments", "pca"])
+def test_stills(view: str) -> None:
+    """Where colours are opaque, the middle of each patch has its colour; elsewhere the image is grey."""
+    values = {"similarity": np.float32([[1, 0.2], [0.6, -1]]), "segments": np.int32([[0, 1], [25, 3]]),
+              "pca": np.uint8([[[1, 2, 3], [4, 5, 6]], [[7, 8, 9], [255, 0, 255]]])}[view]  # fmt: skip
+    wanted = {"similarity": [[253, 231, 37], None, [33, 145, 140], None],
+              "segments": [[0, 114, 178], [230, 159, 0], [230, 159, 0], [204, 121, 167]],
+              "pca": [[1, 2, 3], [4, 5, 6], [7, 8, 9], [255, 0, 255]]}[view]  # fmt: skip
+    image = np.full((120, 60, 3), (30, 60, 90), np.uint8)
+    still = preview.side_by_side([image], [preview.coloured(view, values, 0.2 + 1e-7)], 1)
+    assert still.shape == (240, 120, 3)
+    for (row, column), colour in zip([(60, 30), (60, 90), (180, 30), (180, 90)], wanted, strict=True):
+        assert still[row, column].tolist() == (colour or [60, 60, 60])
+    half = preview.side_by_side([image] * 9, [preview.coloured(view, values, 0.2)] * 9, 0.5)
+    assert half.shape == (240, 5 * 120 + 4 * 8, 3)
+    np.testing.assert_allclose(half[60, 30], (60 + np.array(wanted[0])) / 2, atol=0.5)
 
 
 def test_anywidget_is_asked_for_in_words() -> None:

@@ -25,12 +25,13 @@ MODULES = [
     for name in ("cli", "commands.bench", "commands.evaluate", "commands.inspect", "commands.pretrain",
                  "commands.reproduce", "commands.segment", "commands.shared", "config", "data", "diagnostics",
                  "encoder", "evaluate", "exploring", "exploring.features", "exploring.findings", "exploring.pictures",
-                 "exploring.widget", "fitting", "history", "interrupts", "masking", "model", "names", "plot",
-                 "plot.canvas", "plot.curves", "plot.neighbor_rows", "plot.run_pictures", "plot.segment_maps",
-                 "plot.view_panels", "pretraining", "progress", "pth", "reproduce", "reproduce.claims",
-                 "reproduce.data", "reproduce.figures", "reproduce.planning", "reproduce.report", "reproduce.results",
-                 "reproduce.rows", "reproduce.running", "reproduce.scale", "reproduce.study", "reproduce.tables",
-                 "runs", "runs.folder", "runs.lock", "runs.log", "runs.saved", "runtime", "segmentation", "training")
+                 "exploring.preview", "exploring.widget", "fitting", "history", "interrupts", "masking", "model",
+                 "names", "plot", "plot.canvas", "plot.curves", "plot.neighbor_rows", "plot.run_pictures",
+                 "plot.segment_maps", "plot.view_panels", "pretraining", "progress", "pth", "reproduce",
+                 "reproduce.claims", "reproduce.data", "reproduce.figures", "reproduce.planning", "reproduce.report",
+                 "reproduce.results", "reproduce.rows", "reproduce.running", "reproduce.scale", "reproduce.study",
+                 "reproduce.tables", "runs", "runs.folder", "runs.lock", "runs.log", "runs.saved", "runtime",
+                 "segmentation", "training")
 ]  # fmt: skip
 
 
