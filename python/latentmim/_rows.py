@@ -116,8 +116,10 @@ def written_whole(path: PathLike) -> Iterator[Any]:
 
 def warn_of_unread(name: str, data: Dataset, indices: NDArray[np.int64], rows: FloatArray) -> None:
     """Say which images have rows of NaN: those that could not be read."""
-    first = (slice(None), *[0] * (rows.ndim - 1))
-    unread = indices[np.isnan(rows[first])]
+    first: FloatArray = rows
+    while first.ndim > 1:
+        first = first[:, 0]
+    unread = indices[np.isnan(first)]
     if not len(unread):
         return
     paths: Any = getattr(data, "paths", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-import zipfile
+from collections.abc import Sized
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack
 
 import numpy as np
@@ -74,7 +74,7 @@ def save_features(
     source = as_images(images, encoder.config.channels)
     names = names_below(source) if isinstance(source, Dataset) else []
     skipped: list[str] = []
-    total = len(source) if hasattr(source, "__len__") else None
+    total = len(source) if isinstance(source, Sized) else None
 
     def maps(shown: Any) -> Iterator[_Map]:
         for number, (path, image) in enumerate(each_image(source, encoder.config.channels)):
@@ -96,6 +96,8 @@ def save_features(
 
 
 def _write_archive(place: str, maps: Iterator[_Map]) -> list[str]:
+    import zipfile
+
     written = []
     with _rows.written_whole(place) as file, zipfile.ZipFile(file, "w") as archive:
         for name, _, features in maps:

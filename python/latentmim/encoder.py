@@ -225,14 +225,14 @@ class Encoder:
             raise TypeError("images: is a data set, wanted pixels or the path of one image: maps of many take too much")
         pixels, is_single = _arrays.batch(source)
         pixels = self._resized(pixels, resize, stride)
-        tokens = _native.encoder_grid(self._handle, *pixels.shape[1:3], _pixels(stride))[3]
+        tokens = self._grid(pixels.shape[1:3], stride)[3]
         rows = None if queries is None else np.atleast_1d(_arrays.integers(queries, "queries", np.int32))
         shape = (len(pixels), self.config.heads, tokens if rows is None else len(rows), tokens)
         weights = _arrays.empty(shape, "attention")
         _native.encoder_attention(
             self._handle, pixels, self._layer(layer), rows, extend_positions, _pixels(stride), precision, weights
         )
-        weights = weights[:, :, 0] if np.ndim(queries) == 0 and queries is not None else weights
+        weights = weights[:, :, 0] if isinstance(queries, int | np.integer) else weights
         return weights[0] if is_single else weights
 
     def each_features(
@@ -289,8 +289,9 @@ class Encoder:
 
         """
         size = self._size(images)
-        height, width = self._computed(size, resize, stride) if size else self._common_size(resize)
-        rows, columns, *_ = _native.encoder_grid(self._handle, height, width, _pixels(stride))
+        rows, columns, *_ = self._grid(
+            self._common_size(resize) if size is None else self._computed(size, resize, stride), stride
+        )
         return rows, columns
 
     def nearest_size(
@@ -311,8 +312,7 @@ class Encoder:
     @property
     def leading_tokens(self) -> int:
         """Tokens in front of the patches in `attention`: the class token, where there is one, and registers."""
-        side = self.config.patch_size
-        return _native.encoder_grid(self._handle, side, side, 0)[3] - 1
+        return self._grid((self.config.patch_size, self.config.patch_size), None)[3] - 1
 
     def save(self, path: PathLike) -> None:
         """Write the encoder and its configuration (safetensors), complete or not at all.
@@ -323,6 +323,11 @@ class Encoder:
 
         """
         _native.encoder_save(self._handle, _arrays.path(path))
+
+    def _grid(self, size: tuple[int, ...], stride: int | None) -> tuple[int, int, int, int]:
+        """Rows, columns, tokens of features, tokens of attention."""
+        height, width = size
+        return _native.encoder_grid(self._handle, height, width, _pixels(stride))
 
     def _size(self, images: Any) -> tuple[int, int] | None:
         """The size of images in pixels; None for those of a data set, which may differ."""
@@ -378,7 +383,7 @@ class Encoder:
     ) -> FloatArray:  # fmt: skip
         """[layers, B, tokens, C], class token first."""
         layers = np.array(self._layers(layer)[0], np.int32)
-        tokens = _native.encoder_grid(self._handle, *pixels.shape[1:3], _pixels(stride))[2]
+        tokens = self._grid(pixels.shape[1:3], stride)[2]
         found = _arrays.empty((len(layers), len(pixels), tokens, self.config.width), "features")
         _native.encoder_features(
             self._handle, pixels, layers, part, norm, projector, extend, _pixels(stride), precision, found
@@ -404,9 +409,9 @@ class Encoder:
 
     def _layers(self, layer: Layers) -> tuple[list[int], bool]:
         """Layers as the user names them, counted from the start, and whether they are a list."""
-        if np.ndim(layer) == 0:  # type: ignore[arg-type]
-            return [self._layer(layer)], False
-        return [self._layer(number) for number in layer], True
+        if isinstance(layer, Sequence | np.ndarray):
+            return [self._layer(number) for number in layer], True
+        return [self._layer(layer)], False
 
     def _layer(self, layer: int | None) -> int:
         """A layer as the user names it, counted from the start."""
@@ -444,7 +449,7 @@ def _is_shape(images: Any) -> bool:
 
 def _unlisted(features: FloatArray, layer: Layers) -> FloatArray:
     """[layers, …] as they are for a list of layers, without that axis for one."""
-    return features[0] if np.ndim(layer) == 0 else features  # type: ignore[arg-type]
+    return features if isinstance(layer, Sequence | np.ndarray) else features[0]
 
 
 def _pixels(number: int | None, name: str = "stride") -> int:

@@ -54,9 +54,10 @@ public struct FeatureProtocol: Sendable, Equatable {
   /// What a table says of it: "last block, after norm, cls", and what is not as usual.
   public func description(for model: ModelConfiguration) -> String {
     let norm = tap.projected ? "projector" : tap.normed ? "after norm" : "before norm"
+    let what = tap.part == .tokens ? norm : tap.part.rawValue
     let usual = framing == FeatureProtocol.nearestNeighbor(for: model).framing
     return [
-      layerDescription(for: model), tap.part == .tokens ? norm : tap.part.rawValue, pooling.description, usual ? nil : framingDescription,
+      layerDescription(for: model), what, pooling.description, usual ? nil : framingDescription,
       stride.flatMap { $0 == model.patchSize ? nil : "stride \($0)" },
       scaling == .span ? nil : "positions extended", precision == .float32 ? nil : precision.rawValue,
     ].compactMap { $0 }.joined(separator: ", ")

@@ -58,7 +58,9 @@ extension Encoder {
     if network.projector == nil {
       throw ShapeError("features", "the projector's output was asked for, this encoder has none")
     }
-    if !tap.normed { throw ShapeError("features", "the projector reads normed tokens; norm: false does not go with it") }
+    if !tap.normed {
+      throw ShapeError("features", "the projector reads normed tokens; norm: false does not go with it")
+    }
     if tap.part != .tokens {
       throw ShapeError("features", "the projector reads tokens; part: \(tap.part.rawValue) does not go with it")
     }

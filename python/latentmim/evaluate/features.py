@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+import numpy as np
+
 from latentmim import _arrays, _rows
 from latentmim.config import to_json
 from latentmim.data import as_dataset
 from latentmim.encoder import Part, require_encoder
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
     from latentmim._arrays import FloatArray, PathLike
@@ -140,7 +141,10 @@ def features(
         projector=projector, pooling=pooling, pooling_k=pooling_k, precision=precision,
         extend_positions=extend_positions,
     )  # fmt: skip
-    is_dense, layers = pooling in ("patches", "tokens"), len(layer) if isinstance(layer, Sequence) else None
+    is_dense, layers = (
+        pooling in ("patches", "tokens"),
+        len(layer) if isinstance(layer, Sequence | np.ndarray) else None,
+    )
     return _rows.features(
         encoder, data, data._indices(indices), text, is_dense, layers=layers, out=out, progress=progress
     )
