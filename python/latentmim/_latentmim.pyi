@@ -118,15 +118,32 @@ def encoder_save(encoder: Encoder, path: PathLike, /) -> None: ...
 def encoder_configuration(encoder: Encoder, /) -> str: ...
 def encoder_family(encoder: Encoder, /) -> str: ...
 def encoder_has_class_token(encoder: Encoder, /) -> bool: ...
+def encoder_grid(encoder: Encoder, height: int, width: int, stride: int, /) -> tuple[int, int, int, int]: ...
+def encoder_nearest_size(
+    encoder: Encoder, height: int, width: int, short_side: int, stride: int, /
+) -> tuple[int, int]: ...
 def encoder_features(
     encoder: Encoder,
     images: Pixels,
-    layer: int,
+    layers: Cells,
+    part: str,
     norm: bool,
     projector: bool,
     extend_positions: bool,
+    stride: int,
     precision: str,
     features: Floats,
+    /,
+) -> None: ...
+def encoder_attention(
+    encoder: Encoder,
+    images: Pixels,
+    layer: int,
+    queries: Cells | None,
+    extend_positions: bool,
+    stride: int,
+    precision: str,
+    weights: Floats,
     /,
 ) -> None: ...
 def encoder_spread(

@@ -23,7 +23,7 @@ from latentmim import cli, config
 MODULES = [
     importlib.import_module(f"latentmim.{name}")
     for name in ("cli", "commands.bench", "commands.evaluate", "commands.inspect", "commands.pretrain",
-                 "commands.reproduce", "commands.segment", "commands.shared", "config", "data", "diagnostics",
+                 "commands.reproduce", "commands.segment", "commands.shared", "config", "data", "dense", "diagnostics",
                  "encoder", "evaluate", "fitting", "history", "interrupts", "masking", "model", "names", "plot",
                  "plot.canvas", "plot.curves", "plot.neighbor_rows", "plot.run_pictures", "plot.segment_maps",
                  "plot.view_panels", "pretraining", "progress", "pth", "reproduce", "reproduce.claims",
