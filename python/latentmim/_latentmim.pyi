@@ -5,7 +5,7 @@ right type.
 from collections.abc import Callable
 from typing import Any, Literal, NewType, TypeAlias
 
-from numpy import float32, float64, int32, int64
+from numpy import float32, float64, int32, int64, uint8
 from numpy.typing import NDArray
 
 from latentmim._arrays import PathLike
@@ -17,9 +17,11 @@ AdamW = NewType("AdamW", object)
 Trainer = NewType("Trainer", object)
 Encoder = NewType("Encoder", object)
 Dataset = NewType("Dataset", object)
+Tracker = NewType("Tracker", object)
 Pixels: TypeAlias = NDArray[Any]
 Floats: TypeAlias = NDArray[float32]
 Cells: TypeAlias = NDArray[int32]
+Labels: TypeAlias = NDArray[uint8]
 Indices: TypeAlias = NDArray[int64]
 Numbers: TypeAlias = NDArray[float64]
 Viewed: TypeAlias = tuple[Cells, Cells, Cells, int]

@@ -70,7 +70,9 @@ struct PatchVotes {
   }
 
   /// Writes what the votes give: [channels].
-  func write(_ patch: Int, temperature: Double, _ context: UnsafeBufferPointer<ContextEntry>, to map: UnsafeMutablePointer<Float>) {
+  func write(
+    _ patch: Int, temperature: Double, _ context: UnsafeBufferPointer<ContextEntry>, to map: UnsafeMutablePointer<Float>
+  ) {
     let values = similarities + patch * k
     var total: Float = 0
     map.update(repeating: 0, count: channels)
