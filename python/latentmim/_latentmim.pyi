@@ -5,7 +5,7 @@ right type.
 from collections.abc import Callable
 from typing import Any, Literal, NewType, TypeAlias
 
-from numpy import float32, float64, int32, int64
+from numpy import float32, float64, int32, int64, uint8
 from numpy.typing import NDArray
 
 from latentmim._arrays import PathLike
@@ -17,9 +17,11 @@ AdamW = NewType("AdamW", object)
 Trainer = NewType("Trainer", object)
 Encoder = NewType("Encoder", object)
 Dataset = NewType("Dataset", object)
+Tracker = NewType("Tracker", object)
 Pixels: TypeAlias = NDArray[Any]
 Floats: TypeAlias = NDArray[float32]
 Cells: TypeAlias = NDArray[int32]
+Labels: TypeAlias = NDArray[uint8]
 Indices: TypeAlias = NDArray[int64]
 Numbers: TypeAlias = NDArray[float64]
 Viewed: TypeAlias = tuple[Cells, Cells, Cells, int]
@@ -175,3 +177,8 @@ def agglomerate(features: Floats, linkage: str, rows: int, columns: int, merges:
 def cut(merges: Numbers, segments: int, labels: Cells, /) -> None: ...
 def cut_at(merges: Numbers, distance: float, labels: Cells, /) -> None: ...
 def upsample_labels(labels: Cells, method: str, upsampled: Cells, /) -> None: ...
+def tracking_options(encoder: Encoder | None, options: str, /) -> str: ...
+def tracker_create(encoder: Encoder, options: str, /) -> Tracker: ...
+def tracker_start(tracker: Tracker, frame: Pixels, labels: Labels, /) -> None: ...
+def tracker_add(tracker: Tracker, frame: Pixels, labels: Labels | None, tracked: Labels, /) -> None: ...
+def tracker_description(tracker: Tracker, /) -> str: ...

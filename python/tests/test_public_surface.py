@@ -29,7 +29,8 @@ MODULES = [
                  "plot.view_panels", "pretraining", "progress", "pth", "reproduce", "reproduce.claims",
                  "reproduce.data", "reproduce.figures", "reproduce.planning", "reproduce.report", "reproduce.results",
                  "reproduce.rows", "reproduce.running", "reproduce.scale", "reproduce.study", "reproduce.tables",
-                 "runs", "runs.folder", "runs.lock", "runs.log", "runs.saved", "runtime", "segmentation", "training")
+                 "runs", "runs.folder", "runs.lock", "runs.log", "runs.saved", "runtime", "segmentation", "tracking",
+                 "training")
 ]  # fmt: skip
 
 

@@ -96,8 +96,8 @@ lm_status lm_model_options_difference(const char *options, const char *preset, c
 
 /// What options there are: {"name": {"type": "integer" | "number" | "flag" | "text" | "choice" | "sides", "least",
 /// "largest" or "choices", "optional": null is taken, "list": several are, "default"}, …}. `name` of the list: "model",
-/// "training", "features" (how images become vectors), "pretrained" (what is said about weights of other projects), or
-/// a protocol of lm_evaluate.
+/// "training", "features" (how images become vectors), "pretrained" (what is said about weights of other projects),
+/// "tracking" (its defaults are those of the preset "dino"), or a protocol of lm_evaluate.
 lm_status lm_options(const char *name, char **list);
 
 /// The sizes of what a model sees, predicts and gives.
@@ -501,6 +501,28 @@ lm_status lm_cut_at(const double *merges, int64_t count, double distance, int32_
 lm_status lm_upsample_labels(
     const int32_t *labels, int64_t rows, int64_t columns, int64_t height, int64_t width, const char *method,
     int32_t *upsampled);
+
+// ---- Tracking ------------------------------------------------------------------------------------------------------
+
+/// Follows objects through the frames of a clip: video object segmentation by label propagation. Labels are [height,
+/// width] of the clip's frames: 0 background, 1 … 254 objects, 255 void, which counts as background.
+typedef struct lm_tracker lm_tracker;
+
+/// Checks options of tracking and completes them: `*resolved` holds every option of lm_options("tracking") with its
+/// value. Besides these, `options` take "preset": "dino" (also where none is given), "videowalk", "cropmae", "dinov3".
+/// `encoder`: whose normalisation the preset takes over; may be NULL, for one that has ImageNet's.
+lm_status lm_tracking_options(const lm_encoder *encoder, const char *options, char **resolved);
+lm_status lm_tracker_create(const lm_encoder *encoder, const char *options, lm_tracker **tracker);
+/// Begins a clip: its first frame (count 1), with the labels of its objects.
+lm_status lm_tracker_start(lm_tracker *tracker, const lm_pixels *frame, const uint8_t *labels);
+/// Goes on with the next frame, of the first one's size. `labels` may be NULL; else they are those of objects that are
+/// given with this frame, such as new ones: they replace what is propagated where they are not 0 or 255, and the frame
+/// stays in the context, like the first. `tracked`: the labels of the frame's pixels. What fails says which frame it
+/// is about, and leaves the tracker as it was.
+lm_status lm_tracker_add(lm_tracker *tracker, const lm_pixels *frame, const uint8_t *labels, uint8_t *tracked);
+/// {"options": {…}, "frames": of the clip so far, "objects": [labels, in the order they appeared], "size": [height,
+/// width] that features are computed at, null before a clip has begun}.
+lm_status lm_tracker_description(const lm_tracker *tracker, char **description);
 
 #ifdef __cplusplus
 }
