@@ -1,6 +1,7 @@
 import Compute
 import Files
 import LatentMIM
+import Segmentation
 
 /// One protocol on one kind of features.
 public struct EvaluationEntry: Sendable {
@@ -44,8 +45,10 @@ public let scoringProtocols: [any ScoringProtocol.Type] = [
 
 /// The options of evaluation, by the name of their list.
 private let evaluationLists: [String: JSONValue] = Dictionary(
-  uniqueKeysWithValues: scoringProtocols.map { ($0.name, $0.listing) } + [(FeatureOptions.name, FeatureOptions.listing)]
-)
+  uniqueKeysWithValues: scoringProtocols.map { ($0.name, $0.listing) } + [
+    (FeatureOptions.name, FeatureOptions.listing), (VideoScoring.name, VideoScoring.listing),
+    (SegmentationScoring.name, SegmentationScoring.listing),
+  ])
 
 /// The list of options of that name, for other languages (`Configurable.listing`): of configurations or evaluation.
 ///

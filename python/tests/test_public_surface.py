@@ -22,8 +22,8 @@ from latentmim import cli, config
 
 MODULES = [
     importlib.import_module(f"latentmim.{name}")
-    for name in ("cli", "commands.bench", "commands.evaluate", "commands.inspect", "commands.pretrain",
-                 "commands.reproduce", "commands.segment", "commands.shared", "config", "data", "diagnostics",
+    for name in ("cli", "commands.bench", "commands.davis", "commands.evaluate", "commands.inspect",
+                 "commands.pretrain", "commands.reproduce", "commands.segment", "commands.shared", "config", "data", "diagnostics",
                  "encoder", "evaluate", "fitting", "history", "interrupts", "masking", "model", "names", "plot",
                  "plot.canvas", "plot.curves", "plot.neighbor_rows", "plot.run_pictures", "plot.segment_maps",
                  "plot.view_panels", "pretraining", "progress", "pth", "reproduce", "reproduce.claims",

@@ -1,10 +1,11 @@
-"""Images and data sets: folders, lists and packed files of images, NumPy arrays, published sets by name."""
+"""Images and data sets: folders, lists and packed files of images, NumPy arrays, published sets by name; label maps."""
 
 from __future__ import annotations
 
 from latentmim.data.datasets import Arrays, Dataset, Subset
 from latentmim.data.files import ImageFolder, ImageList, Packed
 from latentmim.data.images import formats, load_image, resize
+from latentmim.data.label_maps import read_labels, resize_labels, write_labels
 from latentmim.data.named import load
 from latentmim.data.opening import as_dataset, few_shot
 from latentmim.data.packing import PackReport, pack
@@ -29,5 +30,8 @@ __all__ = [
     "load",
     "load_image",
     "pack",
+    "read_labels",
     "resize",
+    "resize_labels",
+    "write_labels",
 ]
