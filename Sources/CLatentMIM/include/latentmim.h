@@ -177,6 +177,18 @@ void lm_image_size(const lm_image *image, int64_t *height, int64_t *width, int64
 /// Writes [height, width, channels] float32 in 0 … 1.
 void lm_image_read(const lm_image *image, float *values);
 
+/// A label for each pixel of a picture.
+typedef struct lm_label_map lm_label_map;
+/// The labels in a file, as they are stored: indices of a palette, grey of 1 to 16 bits, integers of an NPY file; never
+/// by way of colours. LM_VALUE where the file holds colours or floats, or its format changes numbers.
+lm_status lm_labels_load(const char *path, lm_label_map **map);
+void lm_labels_size(const lm_label_map *map, int64_t *height, int64_t *width);
+/// Writes [height, width].
+void lm_labels_read(const lm_label_map *map, int32_t *labels);
+/// Writes labels [height, width], each 0 … 255, as a PNG file of 8 bits with a palette of 256 colours, whole or not at
+/// all. The path ends in .png.
+lm_status lm_labels_save(const char *path, const int32_t *labels, int64_t height, int64_t width);
+
 // ---- Datasets ------------------------------------------------------------------------------------------------------
 
 typedef struct lm_dataset lm_dataset;
@@ -501,6 +513,31 @@ lm_status lm_cut_at(const double *merges, int64_t count, double distance, int32_
 lm_status lm_upsample_labels(
     const int32_t *labels, int64_t rows, int64_t columns, int64_t height, int64_t width, const char *method,
     int32_t *upsampled);
+
+/// J (region similarity) and F (boundary accuracy) of objects, as DAVIS defines them, each [frames, object_count]; the
+/// place of what is not wanted may be NULL. `predicted` and `truth`: [frames, height, width]; the pixels with an object's
+/// label are its mask. `ignores_void`: pixels with label 255 in the truth are in no mask.
+lm_status lm_mask_scores(
+    const int32_t *predicted, const int32_t *truth, int64_t frames, int64_t height, int64_t width,
+    const int32_t *objects, int64_t object_count, bool ignores_void, double *similarities, double *accuracies);
+
+/// Scores of label maps, added one after another.
+typedef struct lm_scores lm_scores;
+/// `kind`: "davis": J and F of the objects in a sequence's first frame, its first and last frame left out;
+/// "segmentation": mean IoU and pixel accuracy of segments that are matched with classes (Hungarian method).
+/// `options`: lm_options(kind).
+lm_status lm_scores_create(const char *kind, const char *options, lm_scores **scores);
+/// `name`: of the sequence whose next `frames` these are; of no meaning for "segmentation", where they are images.
+/// `predicted` and `truth`: [frames, height, width].
+lm_status lm_scores_add(
+    lm_scores *scores, const char *name, const int32_t *predicted, const int32_t *truth, int64_t frames, int64_t height,
+    int64_t width);
+/// What was found so far. "davis": {"overall": S, "sequences": [S and "sequence", …], "objects": [S and "sequence",
+/// "object", "similarities", "accuracies", …], "left_out": [[sequence, label, frame], …], "markdown"}, where S is
+/// "region_similarity" and "boundary_accuracy", {"mean", "recall", "decay"} each, and their "mean". "segmentation":
+/// {"mean_iou", "accuracy", "images": [{"mean_iou", "accuracy", "classes": [[label, segment or null, IoU], …]}, …],
+/// "options", "markdown"}; one image stands for all where they are matched together.
+lm_status lm_scores_report(const lm_scores *scores, char **report);
 
 // ---- Tracking ------------------------------------------------------------------------------------------------------
 
