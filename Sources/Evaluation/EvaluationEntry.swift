@@ -47,8 +47,8 @@ public let scoringProtocols: [any ScoringProtocol.Type] = [
 private let evaluationLists: [String: JSONValue] = Dictionary(
   uniqueKeysWithValues: scoringProtocols.map { ($0.name, $0.listing) } + [
     (FeatureOptions.name, FeatureOptions.listing), (TrackingOptions.name, TrackingOptions.listing),
-  ]
-)
+    (VideoScoring.name, VideoScoring.listing), (SegmentationScoring.name, SegmentationScoring.listing),
+  ])
 
 /// The list of options of that name, for other languages (`Configurable.listing`): of configurations,
 /// evaluation or segmentation.

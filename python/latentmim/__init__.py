@@ -13,6 +13,7 @@ from latentmim import _latentmim as _native
 from latentmim import config, data, diagnostics, evaluate, masking, plot, runtime
 from latentmim.config import ModelConfig, TrainingConfig
 from latentmim.data import Arrays, ImageFolder, load_image, resize
+from latentmim.dense import save_features
 from latentmim.diagnostics import CollapseError, diagnose, spread
 from latentmim.encoder import Encoder, load_encoder
 from latentmim.masking import Views
@@ -51,6 +52,7 @@ __all__ = [
     "pretrain",
     "resize",
     "runtime",
+    "save_features",
     "segment",
     "set_thread_count",
     "spread",
