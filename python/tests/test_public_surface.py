@@ -25,8 +25,11 @@ MODULES = [
     for name in ("cli", "commands.bench", "commands.evaluate", "commands.inspect", "commands.pretrain",
                  "commands.reproduce", "commands.segment", "commands.shared", "config", "data", "diagnostics",
                  "encoder", "evaluate", "fitting", "history", "interrupts", "masking", "model", "names", "plot",
-                 "plot.canvas", "plot.curves", "plot.neighbor_rows", "plot.run_pictures", "plot.segment_maps",
-                 "plot.view_panels", "pretraining", "progress", "pth", "reproduce", "reproduce.claims",
+                 "plot.attention_maps", "plot.canvas", "plot.collapse_gauges", "plot.curves", "plot.label_colours",
+                 "plot.merge_trees", "plot.moving_pictures", "plot.neighbor_rows", "plot.neighborhood_maps",
+                 "plot.patch_matches", "plot.patches", "plot.pca_maps", "plot.run_pictures", "plot.segment_maps",
+                 "plot.track_frames", "plot.tsne_maps", "plot.view_panels",
+                 "pretraining", "progress", "pth", "reproduce", "reproduce.claims",
                  "reproduce.data", "reproduce.figures", "reproduce.planning", "reproduce.report", "reproduce.results",
                  "reproduce.rows", "reproduce.running", "reproduce.scale", "reproduce.study", "reproduce.tables",
                  "runs", "runs.folder", "runs.lock", "runs.log", "runs.saved", "runtime", "segmentation", "training")
@@ -193,10 +196,9 @@ def test_plots(model: lm.LatentMIM, tmp_path: Path) -> None:
     lm.plot.segments(data[0], lm.segment(model.encoder, data[0], 30))
     with pytest.raises(ValueError, match=r"\[3, 3\].*\[48, 56\]"):
         lm.plot.segments(data[0], np.zeros((3, 3), int))
-    figure = lm.plot.neighbors(model.encoder, data, [0, 5], 3, progress=False)
-    assert len(figure.axes) == 8
+    assert lm.plot.neighbors(model.encoder, data, [0, 5], 3, progress=False).shape == (2, 4)
     vectors = np.asfortranarray(lm.evaluate.features(model.encoder, data, progress=False))
-    assert len(lm.plot.neighbors(model.encoder, data, np.int64(2), 3, features=vectors).axes) == 8
+    assert lm.plot.neighbors(model.encoder, data, np.int64(2), 3, features=vectors).shape == (2, 4)
 
 
 def test_matplotlib_is_asked_for_in_words() -> None:

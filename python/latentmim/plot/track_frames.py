@@ -1,0 +1,154 @@
+"""Tracked masks over their frames: a strip, a GIF, a video."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from latentmim import _arrays
+from latentmim.data import resize
+from latentmim.plot.canvas import displayed, panels, show
+from latentmim.plot.label_colours import check_opacity, colours, label_map, overlay
+from latentmim.plot.moving_pictures import WRITERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from latentmim._arrays import IntArray, PathLike
+    from latentmim.plot.canvas import Panels
+
+__all__ = ["save_tracks", "tracks"]
+
+VOID = 255
+
+
+def tracks(
+    frames: Iterable[ArrayLike], labels: Any, count: int = 5, *, opacity: float = 0.55, ax: Any = None
+) -> Panels:
+    """Some frames of a clip with what was tracked in them, evenly spaced from the first to the last.
+
+    Args:
+        frames: images [H, W, C] of one size, uint8, uint16 or float in 0 … 1: an array [T, H, W, C] or anything that
+            gives one after the other.
+        labels: what `latentmim.track` returns, or whole numbers [H, W] for each frame: 0 background, 255 unknown
+            (grey), else objects.
+        count: frames that are shown.
+        opacity: of the objects' colours over the frames, 0 … 1.
+        ax: where to draw, see `latentmim.plot`: as many Axes as frames.
+
+    Returns:
+        Axes [frames].
+
+    Raises:
+        TypeError: pixels or labels of another type.
+        ValueError: no frames, more or fewer labels than frames, labels of another size than their frame.
+
+    """
+    if count < 1:
+        raise ValueError(f"tracks: count is {count}, wanted at least 1")
+    check_opacity(opacity, "tracks")
+    pairs = list(_pairs(frames, labels, "tracks"))
+    chosen = np.unique(np.linspace(0, len(pairs) - 1, min(count, len(pairs))).round().astype(int))
+    height, width = pairs[0][1].shape
+    axes: Panels = panels("tracks", 1, len(chosen), 3.2 * len(chosen), 3.2 * height / width + 0.35, ax)[0]
+    shades = _shades(max(int(found.max()) for _, found in pairs))
+    for one, number in zip(axes, chosen.tolist(), strict=True):
+        frame, found = pairs[number]
+        show(one, frame, f"frame {number}")
+        overlay(one, found, shades, opacity)
+    return axes
+
+
+def save_tracks(
+    path: PathLike,
+    frames: Iterable[ArrayLike],
+    labels: Any,
+    *,
+    frames_per_second: float = 10,
+    width: int | None = None,
+    opacity: float = 0.55,
+) -> None:
+    """Write a clip with what was tracked in it: `.gif` (needs Pillow: `latentmim[data]`) or `.mp4` (H.264, needs PyAV:
+    `latentmim[video]`). Frames are taken as they come, one at a time; the file is there complete or not at all.
+
+    Args:
+        path: whose ending says what is written.
+        frames: as in `tracks`.
+        labels: as in `tracks`; `latentmim.track_each` gives them as they come.
+        frames_per_second: above 0; a GIF's are rounded to a whole number of hundredths of a second each.
+        width: of the pictures, in pixels, with which their height goes; the frames' own if not given.
+        opacity: as in `tracks`.
+
+    Raises:
+        ImportError: what writes such files is not installed.
+        OSError: the file cannot be written.
+        TypeError: pixels or labels of another type.
+        ValueError: another ending, and as `tracks`.
+
+    """
+    target = _arrays.path(path)
+    ending = os.path.splitext(target)[1].lower()
+    if ending not in WRITERS:
+        raise ValueError(f"save_tracks: path is '{_arrays.shown(target)}', wanted an ending of {' or '.join(WRITERS)}")
+    if not 0 < frames_per_second <= 100:
+        raise ValueError(f"save_tracks: frames_per_second is {frames_per_second}, wanted more than 0, at most 100")
+    check_opacity(opacity, "save_tracks")
+    writer = WRITERS[ending]()  # says what is not installed before anything is computed
+    if width is not None and width < 1:
+        raise ValueError(f"save_tracks: width is {width}, wanted at least 1")
+    pictures = (_coloured(frame, found, opacity, width) for frame, found in _pairs(frames, labels, "save_tracks"))
+    partial = f"{target}.part"
+    try:
+        writer(partial, pictures, frames_per_second)
+        os.replace(partial, target)
+    finally:
+        if os.path.exists(partial):
+            os.remove(partial)
+
+
+def _pairs(frames: Iterable[ArrayLike], labels: Any, function: str) -> Iterator[tuple[NDArray[Any], IntArray]]:
+    """Frames and their labels, checked one by one."""
+    given, size, number = getattr(labels, "labels", labels), None, -1
+    missing = object()
+    for number, (frame, found) in enumerate(itertools.zip_longest(frames, given, fillvalue=missing)):
+        if frame is missing or found is missing:
+            few, many = ("frames", "labels") if frame is missing else ("labels", "frames")
+            raise ValueError(f"{function}: there are {number} {few} and more {many}, wanted as many")
+        picture = displayed(frame, function, f"frames[{number}]")  # type: ignore[arg-type]
+        if size not in (None, picture.shape):
+            raise ValueError(
+                f"{function}: frames[{number}] has shape {list(picture.shape)}, wanted {list(size)}, that of the first"
+            )
+        size = picture.shape
+        yield picture, label_map(found, size[:2], function, f"labels[{number}]")  # type: ignore[arg-type]
+    if number < 0:
+        raise ValueError(f"{function}: frames holds no image, wanted at least one")
+
+
+def _shades(most: int) -> NDArray[np.float64]:
+    """[labels, 4] objects in colour, the background clear, what is unknown grey."""
+    shades = np.concatenate([np.zeros((1, 4)), np.c_[colours(most), np.ones(most)]])
+    shades[VOID : VOID + 1] = (0.5, 0.5, 0.5, 1)
+    return shades
+
+
+def _coloured(frame: NDArray[Any], labels: IntArray, opacity: float, width: int | None) -> NDArray[np.uint8]:
+    """[H, W, 3] a frame with its labels, edges in white, resized."""
+    plain = frame if frame.dtype == np.uint8 else (255 * frame + 0.5).astype(np.uint8)
+    plain = plain[..., :3] if plain.shape[2] > 2 else np.repeat(plain[..., :1], 3, axis=2)
+    shades = _shades(int(labels.max()))
+    share = opacity * shades[labels][..., 3:]
+    mixed = (1 - share) * plain + share * 255 * shades[labels][..., :3]
+    edge = np.zeros(labels.shape, bool)
+    edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    edge[1:] |= labels[1:] != labels[:-1]
+    mixed[edge] = 255
+    coloured = (mixed + 0.5).astype(np.uint8)
+    if width is not None:
+        coloured = np.asarray(resize(coloured, (max(1, round(width * len(frame) / frame.shape[1])), width)), np.uint8)
+    return coloured
