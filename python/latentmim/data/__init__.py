@@ -1,9 +1,10 @@
-"""Images and data sets: folders, lists and packed files of images, NumPy arrays, published sets by name."""
+"""Images, clips and data sets: folders, lists and packed files, videos, NumPy arrays, published sets by name."""
 
 from __future__ import annotations
 
 from latentmim.data.datasets import Arrays, Dataset, Subset
 from latentmim.data.files import ImageFolder, ImageList, Packed
+from latentmim.data.frames import Frames, frames
 from latentmim.data.images import formats, load_image, resize
 from latentmim.data.named import load
 from latentmim.data.opening import as_dataset, few_shot
@@ -15,6 +16,7 @@ __all__ = [
     "Arrays",
     "ChannelStatistics",
     "Dataset",
+    "Frames",
     "ImageFolder",
     "ImageList",
     "PackReport",
@@ -25,6 +27,7 @@ __all__ = [
     "coop_split",
     "few_shot",
     "formats",
+    "frames",
     "from_csv",
     "load",
     "load_image",

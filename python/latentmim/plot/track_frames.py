@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentmim import _arrays
+from latentmim.data import frames as read_frames
 from latentmim.data import resize
 from latentmim.plot.canvas import displayed, panels, show
 from latentmim.plot.label_colours import check_opacity, colours, label_map, overlay
 from latentmim.plot.moving_pictures import WRITERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     from latentmim._arrays import IntArray, PathLike
+    from latentmim.data.frames import Clip
     from latentmim.plot.canvas import Panels
 
 __all__ = ["save_tracks", "tracks"]
@@ -27,14 +29,11 @@ __all__ = ["save_tracks", "tracks"]
 VOID = 255
 
 
-def tracks(
-    frames: Iterable[ArrayLike], labels: Any, count: int = 5, *, opacity: float = 0.55, ax: Any = None
-) -> Panels:
+def tracks(frames: Clip, labels: Any, count: int = 5, *, opacity: float = 0.55, ax: Any = None) -> Panels:
     """Some frames of a clip with what was tracked in them, evenly spaced from the first to the last.
 
     Args:
-        frames: images [H, W, C] of one size, uint8, uint16 or float in 0 … 1: an array [T, H, W, C] or anything that
-            gives one after the other.
+        frames: of one size: whatever `latentmim.data.frames` takes or returns.
         labels: what `latentmim.track` returns, or whole numbers [H, W] for each frame: 0 background, 255 unknown
             (grey), else objects.
         count: frames that are shown.
@@ -52,13 +51,15 @@ def tracks(
     if count < 1:
         raise ValueError(f"tracks: count is {count}, wanted at least 1")
     check_opacity(opacity, "tracks")
-    pairs = list(_pairs(frames, labels, "tracks"))
-    chosen = np.unique(np.linspace(0, len(pairs) - 1, min(count, len(pairs))).round().astype(int))
+    given = getattr(labels, "labels", labels)
+    given = given if hasattr(given, "__len__") else list(given)
+    # So many there are, if there are as many frames, of which only these are kept.
+    chosen = np.unique(np.linspace(0, max(0, len(given) - 1), count).round().astype(int)).tolist()
+    pairs = {number: pair for number, pair in enumerate(_pairs(frames, given, "tracks")) if number in chosen}
     height, width = pairs[0][1].shape
     axes: Panels = panels("tracks", 1, len(chosen), 3.2 * len(chosen), 3.2 * height / width + 0.35, ax)[0]
-    shades = _shades(max(int(found.max()) for _, found in pairs))
-    for one, number in zip(axes, chosen.tolist(), strict=True):
-        frame, found = pairs[number]
+    shades = _shades(max(int(found.max()) for _, found in pairs.values()))
+    for one, (number, (frame, found)) in zip(axes, pairs.items(), strict=True):
         show(one, frame, f"frame {number}")
         overlay(one, found, shades, opacity)
     return axes
@@ -66,7 +67,7 @@ def tracks(
 
 def save_tracks(
     path: PathLike,
-    frames: Iterable[ArrayLike],
+    frames: Clip,
     labels: Any,
     *,
     frames_per_second: float = 10,
@@ -111,23 +112,23 @@ def save_tracks(
             os.remove(partial)
 
 
-def _pairs(frames: Iterable[ArrayLike], labels: Any, function: str) -> Iterator[tuple[NDArray[Any], IntArray]]:
+def _pairs(frames: Clip, labels: Any, function: str) -> Iterator[tuple[NDArray[Any], IntArray]]:
     """Frames and their labels, checked one by one."""
-    given, size, number = getattr(labels, "labels", labels), None, -1
-    missing = object()
-    for number, (frame, found) in enumerate(itertools.zip_longest(frames, given, fillvalue=missing)):
+    clip, size, number = read_frames(frames), None, -1
+    given, missing = getattr(labels, "labels", labels), object()
+    for number, (frame, found) in enumerate(itertools.zip_longest(clip, given, fillvalue=missing)):
         if frame is missing or found is missing:
             few, many = ("frames", "labels") if frame is missing else ("labels", "frames")
             raise ValueError(f"{function}: there are {number} {few} and more {many}, wanted as many")
-        picture = displayed(frame, function, f"frames[{number}]")  # type: ignore[arg-type]
+        picture = displayed(frame, function, clip.name(number))  # type: ignore[arg-type]
         if size not in (None, picture.shape):
             raise ValueError(
-                f"{function}: frames[{number}] has shape {list(picture.shape)}, wanted {list(size)}, that of the first"
+                f"{function}: {clip.name(number)} has shape {list(picture.shape)}, wanted {list(size)}, the first's"
             )
         size = picture.shape
         yield picture, label_map(found, size[:2], function, f"labels[{number}]")  # type: ignore[arg-type]
     if number < 0:
-        raise ValueError(f"{function}: frames holds no image, wanted at least one")
+        raise ValueError(f"{function}: there are no frames")
 
 
 def _shades(most: int) -> NDArray[np.float64]:
