@@ -9,7 +9,7 @@ import numpy as np
 from latentmim import _arrays
 from latentmim.encoder import Encoder
 from latentmim.plot.canvas import displayed, panels, show
-from latentmim.plot.patches import mark, place, read_queries, spread_out
+from latentmim.plot.patches import mark, place, read_query, spread_out
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -106,7 +106,7 @@ def _maps(given: FloatArray, grid: tuple[int, int], image: NDArray[Any], query: 
         )
     if not np.isfinite(given).all():
         raise ValueError("attention: source holds numbers that are not finite")
-    cell = None if query is None else place(read_queries(query, image, "attention")[0], image, grid)
+    cell = None if query is None else place(read_query(query, image, "attention"), image, grid)
     if given.ndim == 3:
         if cell is None and not extra:
             raise ValueError("attention: query is None and there is no class token, wanted a pixel (x, y)")

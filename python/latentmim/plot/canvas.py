@@ -1,6 +1,7 @@
 """What all pictures share: axes of a figure that notebooks show, colours, images of any number of channels.
 
-Colours are Okabe and Ito's, which colour-blind people can tell apart.
+Colours are Okabe and Ito's, which colour-blind people can tell apart, with a dark grey for their black: a lighter one
+looks like the green to some.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Panels", "displayed", "grey", "panels", "picture", "show", "style"]
 
 ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE, GREY = (
-    "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#7F7F7F"
+    "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#444444"
 )  # fmt: skip
 INK = "#222222"
 

@@ -15,8 +15,18 @@ if TYPE_CHECKING:
 
     from latentmim._arrays import IntArray
 
-__all__ = ["borders", "colours", "label_map", "overlay", "show_region"]
+__all__ = [
+    "borders",
+    "check_opacity",
+    "colours",
+    "label_map",
+    "object_colours",
+    "overlay",
+    "painted",
+    "show_region",
+]
 
+VOID = 255
 BASE = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY, YELLOW, GREY)
 
 
@@ -27,11 +37,18 @@ def colours(count: int) -> NDArray[np.float64]:
     return shades[np.arange(count) % len(shades)]
 
 
+def object_colours(most: int) -> NDArray[np.float64]:
+    """[most + 1 or more, 4] objects 1 … most in colour, the background 0 clear, what is unknown (255) light grey."""
+    shades = np.concatenate([np.zeros((1, 4)), np.c_[colours(most), np.ones(most)]])
+    shades[VOID : VOID + 1] = (0.87, 0.87, 0.87, 1)
+    return shades
+
+
 def label_map(labels: ArrayLike, size: tuple[int, ...], function: str, name: str = "labels") -> IntArray:
     """Labels [H, W], checked.
 
     Args:
-        labels: whole numbers of one for each pixel.
+        labels: a whole number, or whether, for each pixel.
         size: (H, W) of the image.
         function: as the user calls it, for messages.
         name: of the argument.
@@ -41,7 +58,9 @@ def label_map(labels: ArrayLike, size: tuple[int, ...], function: str, name: str
         ValueError: another size, a negative label.
 
     """
-    array: IntArray = _arrays.integers(np.asarray(labels), f"{function}: {name}", np.int32)
+    given = np.asarray(labels)
+    given = given.astype(np.uint8) if given.dtype == bool else given
+    array: IntArray = _arrays.integers(given, f"{function}: {name}", np.int32)
     if array.shape != tuple(size):
         raise ValueError(f"{function}: {name} have shape {list(array.shape)}, wanted {list(size)}, the image's")
     if array.size and array.min() < 0:
@@ -73,6 +92,20 @@ def borders(axes: Axes, labels: NDArray[Any], colour: str = "white", linewidth: 
     axes.vlines(columns + 0.5, rows - 0.5, rows + 0.5, color=colour, linewidth=linewidth)
     rows, columns = np.nonzero(labels[1:] != labels[:-1])
     axes.hlines(rows + 0.5, columns - 0.5, columns + 0.5, color=colour, linewidth=linewidth)
+
+
+def painted(frame: NDArray[Any], labels: IntArray, opacity: float) -> NDArray[np.uint8]:
+    """[H, W, 3] a displayed image with objects in colour over it, edges in white."""
+    plain = frame if frame.dtype == np.uint8 else (255 * frame + 0.5).astype(np.uint8)
+    plain = plain[..., :3] if plain.shape[2] > 2 else np.repeat(plain[..., :1], 3, axis=2)
+    shades = object_colours(int(labels.max()))[labels]
+    share = opacity * shades[..., 3:]
+    mixed = (1 - share) * plain + share * 255 * shades[..., :3]
+    edge = np.zeros(labels.shape, bool)
+    edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    edge[1:] |= labels[1:] != labels[:-1]
+    mixed[edge] = 255
+    return (mixed + 0.5).astype(np.uint8)
 
 
 def check_opacity(opacity: float, function: str) -> None:

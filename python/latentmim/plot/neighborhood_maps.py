@@ -8,12 +8,12 @@ import numpy as np
 
 from latentmim.plot.canvas import BLUE, displayed, panels, show
 from latentmim.plot.label_colours import show_region
-from latentmim.plot.patches import mark, patches, place, read_queries, spread_out
+from latentmim.plot.patches import mark, patches, place, read_query, spread_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from latentmim.encoder import Encoder
     from latentmim.plot.canvas import Panels
@@ -63,7 +63,7 @@ def neighborhoods(
             raise ValueError(f"{name}: queries is {queries}, wanted at least 1, or pixels (x, y)")
         drawn = np.random.default_rng(seed).random((int(queries), 2)) * picture.shape[1::-1]
         queries = [(int(x), int(y)) for x, y in drawn]
-    pixels = read_queries(queries, picture, name, "queries")
+    pixels = _read(queries, picture)
     if thresholds is not None and not _descend(thresholds):
         raise ValueError(f"{name}: thresholds is {list(thresholds)}, wanted cosines that descend within −1 … 1")
     found = patches(name, encoder, image, size, options)
@@ -75,13 +75,29 @@ def neighborhoods(
         cosines = found.vectors @ found.vectors[cell]
         show(row[0], picture, f"query ({pixel[0]}, {pixel[1]})")
         mark(row[0], picture, found.grid, cell)
-        limits = thresholds or [np.quantile(cosines, 1 - share, method="lower") for share in SHARES]
+        limits = thresholds or [_reached_by(share, cosines) for share in SHARES]
         for axes_of_one, limit in zip(row[1:], limits, strict=True):
             inside = cosines >= limit
             show_region(axes_of_one, picture, spread_out(inside, (height, width)), BLUE)
             mark(axes_of_one, picture, found.grid, cell)
             axes_of_one.set_title(f"cosine ≥ {limit:.2f}: {inside.mean():.0%}", fontsize=10)
     return axes
+
+
+def _read(queries: Any, image: NDArray[Any]) -> list[tuple[int, int]]:
+    """One pixel (x, y) or several as a list."""
+    several = list(queries) if hasattr(queries, "__len__") else []
+    if not several:
+        raise TypeError(f"neighborhoods: queries is {queries!r}, wanted pixels (x, y), or how many")
+    return [
+        read_query(query, image, "neighborhoods") for query in (several if np.ndim(several[0]) else [tuple(several)])
+    ]
+
+
+def _reached_by(share: float, cosines: NDArray[Any]) -> float:
+    """The cosine that this share of the patches reaches, and one patch at least."""
+    count = max(1, round(share * cosines.size))
+    return float(np.sort(cosines, axis=None)[-count])
 
 
 def _descend(thresholds: Sequence[float]) -> bool:

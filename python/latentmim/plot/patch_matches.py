@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentmim.plot.canvas import displayed, panels, picture, show
-from latentmim.plot.patches import image_list, mark, patches, place, read_queries
+from latentmim.plot.patches import image_list, mark, patches, place, read_query
 from latentmim.progress import bar
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def matches(
     for name, value in (("count", count), ("per_image", per_image)):
         if value < 1:
             raise ValueError(f"matches: {name} is {value}, wanted at least 1")
-    (pixel,) = read_queries(query, displayed(image, "matches"), "matches")
+    pixel = read_query(query, displayed(image, "matches"), "matches")
     others = image_list(images, "matches")
     asked = patches("matches", encoder, image, size, options)
     cell = place(pixel, asked.image, asked.grid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from latentmim._arrays import FloatArray
 
-__all__ = ["Patches", "image_list", "mark", "patches", "place", "read_queries", "spread_out"]
+__all__ = ["Patches", "image_list", "mark", "patches", "place", "read_query", "spread_out"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,16 +90,16 @@ def spread_out(values: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     return values[np.ix_(rows, columns)]
 
 
-def read_queries(queries: Any, image: NDArray[Any], function: str, name: str = "query") -> list[tuple[int, int]]:
-    """Pixels (x, y), one or several, checked against an image [H, W, C]. Raises TypeError, ValueError."""
+def read_query(query: Any, image: NDArray[Any], function: str, name: str = "query") -> tuple[int, int]:
+    """A pixel (x, y), checked against an image [H, W, C]. Raises TypeError, ValueError."""
     height, width = image.shape[:2]
-    array = np.asarray(queries)
-    if array.dtype.kind not in "iuf" or array.ndim not in (1, 2) or array.shape[-1] != 2 or not array.size:
-        raise TypeError(f"{function}: {name} is {queries!r}, wanted a pixel (x, y)")
-    for x, y in np.atleast_2d(array):
-        if not (0 <= x < width and 0 <= y < height):
-            raise ValueError(f"{function}: {name} is ({x}, {y}), wanted x in 0 … {width - 1} and y in 0 … {height - 1}")
-    return [(int(x), int(y)) for x, y in np.atleast_2d(array)]
+    pair = list(query) if hasattr(query, "__len__") else []
+    if len(pair) != 2 or not all(isinstance(part, Real) for part in pair):
+        raise TypeError(f"{function}: {name} is {query!r}, wanted a pixel (x, y)")
+    x, y = pair
+    if not (0 <= x < width and 0 <= y < height):
+        raise ValueError(f"{function}: {name} is ({x}, {y}), wanted x in 0 … {width - 1} and y in 0 … {height - 1}")
+    return int(x), int(y)
 
 
 def mark(axes: Axes, image: NDArray[Any], grid: tuple[int, int], cell: tuple[int, int], colour: str = YELLOW) -> None:

@@ -12,7 +12,7 @@ from latentmim import _arrays
 from latentmim.data import frames as read_frames
 from latentmim.data import resize
 from latentmim.plot.canvas import displayed, panels, show
-from latentmim.plot.label_colours import check_opacity, colours, label_map, overlay
+from latentmim.plot.label_colours import check_opacity, label_map, object_colours, overlay, painted
 from latentmim.plot.moving_pictures import WRITERS
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["save_tracks", "tracks"]
 
-VOID = 255
-
 
 def tracks(frames: Clip, labels: Any, count: int = 5, *, opacity: float = 0.55, ax: Any = None) -> Panels:
     """Some frames of a clip with what was tracked in them, evenly spaced from the first to the last.
@@ -35,7 +33,7 @@ def tracks(frames: Clip, labels: Any, count: int = 5, *, opacity: float = 0.55, 
     Args:
         frames: of one size: whatever `latentmim.data.frames` takes or returns.
         labels: what `latentmim.track` returns, or whole numbers [H, W] for each frame: 0 background, 255 unknown
-            (grey), else objects.
+            (light grey), else objects.
         count: frames that are shown.
         opacity: of the objects' colours over the frames, 0 … 1.
         ax: where to draw, see `latentmim.plot`: as many Axes as frames.
@@ -58,7 +56,7 @@ def tracks(frames: Clip, labels: Any, count: int = 5, *, opacity: float = 0.55, 
     pairs = {number: pair for number, pair in enumerate(_pairs(frames, given, "tracks")) if number in chosen}
     height, width = pairs[0][1].shape
     axes: Panels = panels("tracks", 1, len(chosen), 3.2 * len(chosen), 3.2 * height / width + 0.35, ax)[0]
-    shades = _shades(max(int(found.max()) for _, found in pairs.values()))
+    shades = object_colours(max(int(found.max()) for _, found in pairs.values()))
     for one, (number, (frame, found)) in zip(axes, pairs.items(), strict=True):
         show(one, frame, f"frame {number}")
         overlay(one, found, shades, opacity)
@@ -102,7 +100,9 @@ def save_tracks(
     writer = WRITERS[ending]()  # says what is not installed before anything is computed
     if width is not None and width < 1:
         raise ValueError(f"save_tracks: width is {width}, wanted at least 1")
-    pictures = (_coloured(frame, found, opacity, width) for frame, found in _pairs(frames, labels, "save_tracks"))
+    pictures = (
+        _resized(painted(frame, found, opacity), width) for frame, found in _pairs(frames, labels, "save_tracks")
+    )
     partial = f"{target}.part"
     try:
         writer(partial, pictures, frames_per_second)
@@ -131,25 +131,8 @@ def _pairs(frames: Clip, labels: Any, function: str) -> Iterator[tuple[NDArray[A
         raise ValueError(f"{function}: there are no frames")
 
 
-def _shades(most: int) -> NDArray[np.float64]:
-    """[labels, 4] objects in colour, the background clear, what is unknown grey."""
-    shades = np.concatenate([np.zeros((1, 4)), np.c_[colours(most), np.ones(most)]])
-    shades[VOID : VOID + 1] = (0.5, 0.5, 0.5, 1)
-    return shades
-
-
-def _coloured(frame: NDArray[Any], labels: IntArray, opacity: float, width: int | None) -> NDArray[np.uint8]:
-    """[H, W, 3] a frame with its labels, edges in white, resized."""
-    plain = frame if frame.dtype == np.uint8 else (255 * frame + 0.5).astype(np.uint8)
-    plain = plain[..., :3] if plain.shape[2] > 2 else np.repeat(plain[..., :1], 3, axis=2)
-    shades = _shades(int(labels.max()))
-    share = opacity * shades[labels][..., 3:]
-    mixed = (1 - share) * plain + share * 255 * shades[labels][..., :3]
-    edge = np.zeros(labels.shape, bool)
-    edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
-    edge[1:] |= labels[1:] != labels[:-1]
-    mixed[edge] = 255
-    coloured = (mixed + 0.5).astype(np.uint8)
-    if width is not None:
-        coloured = np.asarray(resize(coloured, (max(1, round(width * len(frame) / frame.shape[1])), width)), np.uint8)
-    return coloured
+def _resized(picture: NDArray[np.uint8], width: int | None) -> NDArray[np.uint8]:
+    if width is None:
+        return picture
+    height = max(1, round(width * picture.shape[0] / picture.shape[1]))
+    return np.asarray(resize(picture, (height, width)), np.uint8)
