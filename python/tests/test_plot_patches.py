@@ -12,7 +12,13 @@ from latentmim.plot import label_colours
 from latentmim.plot.pca_maps import principal_components
 
 PHOTO = pixels(1, 50, 68)[0]  # computed at 48×72 (half a patch of 8 is rounded up): 6×9 patches
-QUERY = (40, 26)  # patch (3, 5)
+QUERY = (40, 26)
+
+
+def nearest(count: int, size: int) -> np.ndarray:
+    """Which of so many patches has its middle nearest to each of so many pixels'."""
+    middles = (np.arange(count) + 0.5) * size / count
+    return np.abs(np.arange(size)[:, None] + 0.5 - middles).argmin(axis=1)
 
 
 def vectors(model: lm.LatentMIM, image: np.ndarray, layer: int | None = None) -> np.ndarray:
@@ -24,19 +30,20 @@ def vectors(model: lm.LatentMIM, image: np.ndarray, layer: int | None = None) ->
 def test_neighborhoods_are_what_reaches_the_threshold(model: lm.LatentMIM) -> None:
     found = vectors(model, PHOTO, layer=1)
     rows, columns = found.shape[:2]
-    cosines = found @ found[3, 40 * columns // 68]
+    y, x = nearest(rows, 50), nearest(columns, 68)
+    cosines = found @ found[y[26], x[40]]
     cuts = [float(np.sort(cosines.ravel())[-k]) - 1e-6 for k in (3, 20)]
     axes = lm.plot.neighborhoods(model.encoder, PHOTO, [QUERY, (0, 49)], cuts, layer=1)
     assert axes.shape == (2, 3)
     assert axes[0, 0].get_title() == "query (40, 26)"
     for one, cut, count in zip(axes[0, 1:], cuts, (3, 20), strict=True):
         clear = (one.images[0].get_array() == PHOTO / np.float32(255)).all(axis=2)
-        wanted = (cosines >= cut)[np.arange(50)[:, None] * rows // 50, np.arange(68) * columns // 68]
+        wanted = (cosines >= cut)[y[:, None], x]
         assert np.array_equal(clear, wanted)
         assert one.get_title() == f"cosine ≥ {cut:.2f}: {count / (rows * columns):.0%}"
     for one in axes[0]:
         (box,) = one.patches
-        corner = (3 * 50 / rows, (40 * columns // 68) * 68 / columns)
+        corner = (y[26] * 50 / rows, x[40] * 68 / columns)
         assert (box.get_y() + 0.5, box.get_x() + 0.5) == pytest.approx(corner)
     box = axes[1, 0].patches[0]
     assert (box.get_y() + 0.5 + box.get_height(), box.get_x()) == pytest.approx((50, -0.5))
@@ -51,7 +58,7 @@ def test_neighborhoods_are_what_reaches_the_threshold(model: lm.LatentMIM) -> No
 def test_matches_are_the_nearest_patches(model: lm.LatentMIM) -> None:
     others = [pixels(1, 40 + 8 * i, 56, seed=i)[0] for i in range(1, 5)]
     found = vectors(model, PHOTO)
-    asked = found[26 * found.shape[0] // 50, 40 * found.shape[1] // 68]
+    asked = found[nearest(found.shape[0], 50)[26], nearest(found.shape[1], 68)[40]]
     cosines = [vectors(model, other) @ asked for other in others]
     order = sorted(range(4), key=lambda i: -cosines[i].max())
     axes = lm.plot.matches(model.encoder, PHOTO, QUERY, others, 3, per_image=2, progress=False)
@@ -80,7 +87,7 @@ def test_components_are_those_of_scikit_learn(model: lm.LatentMIM) -> None:
     for column, image, one in zip(axes.T, images, found, strict=True):
         rows, columns = one.shape[:2]
         shown = column[1].images[0].get_array()
-        y, x = (np.arange(image.shape[i]) * one.shape[i] // image.shape[i] for i in (0, 1))
+        y, x = (nearest(one.shape[i], image.shape[i]) for i in (0, 1))
         wanted = colours[start : start + rows * columns].reshape(rows, columns, 3)
         assert np.allclose(shown, wanted[y[:, None], x], atol=1e-4)
         assert np.array_equal(column[0].images[0].get_array(), image)
@@ -120,3 +127,17 @@ def test_tsne_is_scikit_learns_in_the_segments_colours(model: lm.LatentMIM) -> N
         lm.plot.tsne(model.encoder, PHOTO, lm.segment(model.encoder, PHOTO, 3, size=(32, 40)))
     with pytest.raises(ValueError, match=r"tsne: perplexity is 54, wanted more than 0, less than 54 patches"):
         lm.plot.tsne(model.encoder, PHOTO, segments, perplexity=54)
+
+
+def test_overlapping_patches_lie_where_they_are_cut(model: lm.LatentMIM) -> None:
+    """At a stride of 4, patches of 8 in 32×44 pixels begin at 0, 4, … 24 and 36, and are outlined in full."""
+    image = pixels(1, 32, 44)[0]
+    axes = lm.plot.neighborhoods(model.encoder, image, (43, 0), [0.99], stride=4)
+    box = axes[0, 0].patches[0]
+    assert (box.get_x(), box.get_y(), box.get_width(), box.get_height()) == (35.5, -0.5, 8, 8)
+    found = model.encoder.features(image, stride=4).reshape(7, 10, -1)
+    found /= np.linalg.norm(found, axis=2, keepdims=True)
+    middles = [np.arange(7) * 4 + 4, np.arange(10) * 4 + 4]
+    y, x = (np.abs(np.arange(size)[:, None] + 0.5 - middles[i]).argmin(axis=1) for i, size in enumerate((32, 44)))
+    clear = (axes[0, 1].images[0].get_array() == image / np.float32(255)).all(axis=2)
+    assert np.array_equal(clear, (found @ found[0, 9] >= 0.99)[y[:, None], x])

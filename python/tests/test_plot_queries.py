@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import pixels
+from conftest import SMALL, pixels
 
 import latentmim as lm
 
@@ -47,6 +47,24 @@ def test_attention_maps_are_perceptually_uniform_and_of_any_number() -> None:
     assert len(many.figure.axes) == 14, "no empty panels"
     assert len(lm.plot.attention(weights(7, 13), PHOTO, grid=GRID).figure.axes) == 9
     many._repr_png_()
+
+
+def test_attention_of_an_encoder(model: lm.LatentMIM) -> None:
+    encoder = model.encoder
+    photo = pixels(1, 24, 32)[0]
+    full = encoder.attention(photo, layer=1)
+    axes = lm.plot.attention(encoder, photo, (31, 9), layer=1)
+    given = lm.plot.attention(full, photo, (31, 9), grid=(3, 4))
+    for one, other in zip(axes, given, strict=True):
+        assert np.array_equal(one.images[0].get_array(), other.images[0].get_array())
+    first = full[0, encoder.leading_tokens + 7, encoder.leading_tokens :].reshape(3, 4)
+    assert np.array_equal(axes[2].images[0].get_array()[4::8, 4::8], first)
+    if not encoder.has_class_token:
+        with pytest.raises(ValueError, match="attention: query is None and there is no class token"):
+            lm.plot.attention(encoder, photo)
+    with_class_token = lm.LatentMIM(**SMALL, class_token=True).encoder
+    shown = lm.plot.attention(with_class_token, photo)[3].images[0].get_array()[4::8, 4::8]
+    assert np.array_equal(shown.ravel(), with_class_token.attention(photo)[1, 0, 1:])
 
 
 @pytest.mark.parametrize(
@@ -106,6 +124,8 @@ def test_numbers_out_of_range_are_refused(model: lm.LatentMIM) -> None:
         lm.plot.pca(encoder, PHOTO, layers=2)
     with pytest.raises(ValueError, match=r"pca: images have 1 patches, wanted at least 4"):
         lm.plot.pca(encoder, pixels(1, 8, 8)[0])
+    with pytest.raises(ValueError, match=r"pca: layer is \[1, 2\], wanted one"):
+        lm.plot.pca(encoder, PHOTO, layer=[1, 2])
     with pytest.raises(TypeError, match=r"encoder: is a LatentMIM"):
         lm.plot.pca(model, PHOTO)
     with pytest.raises(ValueError, match=r"neighbors: count is 0, wanted at least 1"):

@@ -9,7 +9,8 @@ import numpy as np
 from latentmim import _arrays
 from latentmim.encoder import Encoder
 from latentmim.plot.canvas import displayed, panels, show
-from latentmim.plot.patches import mark, place, read_query, spread_out
+from latentmim.plot.grids import Grid, mark, read_query
+from latentmim.plot.patches import grid_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["attention"]
 
+NO_CLASS_TOKEN = "there is no class token, wanted a pixel (x, y)"
 # Panels in a row.
 MOST_IN_A_ROW = 7
 
@@ -55,31 +57,39 @@ def attention(
 
     """
     picture = displayed(image, "attention")
+    pixel = None if query is None else read_query(query, picture, "attention")
     if isinstance(source, Encoder):
-        encoder: Any = source
-        resized = encoder._resized(np.asarray(image)[np.newaxis], size)
-        grid = encoder.grid(resized, **{name: options[name] for name in ("stride",) if name in options})
-        weights = encoder.attention(resized[0], **options)
-    elif options:
-        raise TypeError(f"attention: {', '.join(options)} given, wanted only with an encoder")
+        place = grid_of(source, picture, size, options)
+        if pixel is None and not source.has_class_token:
+            raise ValueError(f"attention: query is None and {NO_CLASS_TOKEN}")
+        token = 0 if pixel is None else source.leading_tokens + _number(place, pixel)
+        maps = source.attention(image, queries=token, resize=size, **options)[:, source.leading_tokens :]
     else:
-        weights = _arrays.floats(source, "attention: source")
-    if grid is None or len(grid) != 2:
-        raise ValueError(f"attention: grid is {grid}, wanted (rows, columns) of the patches")
-    maps = _maps(weights, grid, picture, query)
+        if options:
+            raise TypeError(f"attention: {', '.join(options)} given, wanted only with an encoder")
+        if grid is None or len(grid) != 2:
+            raise ValueError(f"attention: grid is {grid}, wanted (rows, columns) of the patches")
+        place = Grid(picture.shape[:2], grid)
+        maps = _maps(_arrays.floats(source, "attention: source"), place, pixel)
     axes = _panels(2 + len(maps), picture, ax)
-    show(axes[0], picture, "class token" if query is None else f"query ({query[0]}, {query[1]})")
+    show(axes[0], picture, "class token" if pixel is None else f"query ({pixel[0]}, {pixel[1]})")
     titles = ["mean", *(f"head {i}" for i in range(1, len(maps) + 1))]
     for one, of_one, title in zip(axes[1:], [maps.mean(axis=0), *maps], titles, strict=True):
-        shown = spread_out(of_one.reshape(grid), picture.shape[:2])
+        shown = place.spread(of_one.reshape(place.shape))
         most = max(float(np.quantile(of_one, 0.995)), 1e-12)
         one.imshow(shown, cmap="viridis", vmin=0, vmax=most, interpolation="nearest")
         one.set_title(f"{title}, to {most:.2g}", fontsize=10)
         one.set_axis_off()
-    if query is not None:
+    if pixel is not None:
         for one in axes:
-            mark(one, picture, grid, place(query, picture, grid))
+            mark(one, place, place.cell(pixel))
     return axes
+
+
+def _number(place: Grid, pixel: tuple[int, int]) -> int:
+    """The patch that a pixel lies in, counted row by row."""
+    row, column = place.cell(pixel)
+    return row * place.shape[1] + column
 
 
 def _panels(count: int, image: NDArray[Any], ax: Any) -> Panels:
@@ -94,21 +104,20 @@ def _panels(count: int, image: NDArray[Any], ax: Any) -> Panels:
     return axes[:count]  # type: ignore[no-any-return]
 
 
-def _maps(given: FloatArray, grid: tuple[int, int], image: NDArray[Any], query: tuple[int, int] | None) -> FloatArray:
+def _maps(given: FloatArray, place: Grid, pixel: tuple[int, int] | None) -> FloatArray:
     """[heads, rows · columns] the attention of the token that is asked for to the patches."""
-    count = grid[0] * grid[1]
+    count = place.shape[0] * place.shape[1]
     extra = given.shape[-1] - count if given.ndim else -1
     is_square = given.ndim == 2 or (given.ndim == 3 and given.shape[1] == given.shape[2])
     if not is_square or extra < 0 or not len(given):
         raise ValueError(
             f"attention: source has shape {list(given.shape)}, wanted [heads, N, N] or [heads, N], N at least the "
-            f"{count} patches of grid {tuple(grid)}"
+            f"{count} patches of grid {tuple(place.shape)}"
         )
     if not np.isfinite(given).all():
         raise ValueError("attention: source holds numbers that are not finite")
-    cell = None if query is None else place(read_query(query, image, "attention"), image, grid)
     if given.ndim == 3:
-        if cell is None and not extra:
-            raise ValueError("attention: query is None and there is no class token, wanted a pixel (x, y)")
-        given = given[:, 0 if cell is None else extra + cell[0] * grid[1] + cell[1]]
+        if pixel is None and not extra:
+            raise ValueError(f"attention: query is None and {NO_CLASS_TOKEN}")
+        given = given[:, 0 if pixel is None else extra + _number(place, pixel)]
     return given[:, extra:]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentmim.plot.canvas import BLUE, displayed, panels, show
+from latentmim.plot.grids import mark, read_query
 from latentmim.plot.label_colours import show_region
-from latentmim.plot.patches import mark, patches, place, read_query, spread_out
+from latentmim.plot.patches import patches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,15 +72,15 @@ def neighborhoods(
     height, width = picture.shape[:2]
     axes = panels(name, len(pixels), 1 + count, 2.9 * (1 + count), (2.9 * height / width + 0.3) * len(pixels), ax)
     for row, pixel in zip(axes, pixels, strict=True):
-        cell = place(pixel, picture, found.grid)
+        cell = found.grid.cell(pixel)
         cosines = found.vectors @ found.vectors[cell]
         show(row[0], picture, f"query ({pixel[0]}, {pixel[1]})")
-        mark(row[0], picture, found.grid, cell)
+        mark(row[0], found.grid, cell)
         limits = thresholds or [_reached_by(share, cosines) for share in SHARES]
         for axes_of_one, limit in zip(row[1:], limits, strict=True):
             inside = cosines >= limit
-            show_region(axes_of_one, picture, spread_out(inside, (height, width)), BLUE)
-            mark(axes_of_one, picture, found.grid, cell)
+            show_region(axes_of_one, picture, found.grid.spread(inside), BLUE)
+            mark(axes_of_one, found.grid, cell)
             axes_of_one.set_title(f"cosine ≥ {limit:.2f}: {inside.mean():.0%}", fontsize=10)
     return axes
 

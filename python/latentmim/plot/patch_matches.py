@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentmim.plot.canvas import displayed, panels, picture, show
-from latentmim.plot.patches import image_list, mark, patches, place, read_query
+from latentmim.plot.grids import mark, read_query
+from latentmim.plot.patches import image_list, patches
 from latentmim.progress import bar
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from latentmim.data import Dataset
     from latentmim.encoder import Encoder
     from latentmim.plot.canvas import Panels
+    from latentmim.plot.grids import Grid
 
 __all__ = ["matches"]
 
@@ -66,26 +68,27 @@ def matches(
     pixel = read_query(query, displayed(image, "matches"), "matches")
     others = image_list(images, "matches")
     asked = patches("matches", encoder, image, size, options)
-    cell = place(pixel, asked.image, asked.grid)
-    best: list[tuple[float, int, list[tuple[int, int]], tuple[int, int]]] = []
+    cell = asked.grid.cell(pixel)
+    best: list[tuple[float, int, list[tuple[int, int]], Grid]] = []
     with bar(len(others), "patches", "image", is_shown=progress and len(others) > 1) as shown:
         for index in range(len(others)):
             found = patches("matches", encoder, others[index], size, options)
             cosines = found.flat @ asked.vectors[cell]
             nearest = np.argsort(-cosines, kind="stable")[:per_image].tolist()
-            cells = [divmod(one, found.grid[1]) for one in nearest]
+            cells = [divmod(one, found.grid.shape[1]) for one in nearest]
             # Images are read again to be drawn: all of a folder may not fit into memory.
-            best = sorted([*best, (-float(cosines[nearest[0]]), index, cells, found.grid)])[:count]
+            best.append((-float(cosines[nearest[0]]), index, cells, found.grid))
+            best = sorted(best, key=lambda one: one[:2])[:count]
             shown.update()
 
     height, width = asked.image.shape[:2]
     number = len(best) if ax is None else count
     axes: Panels = panels("matches", 1, 1 + number, 2.6 * (1 + number), 2.6 * height / width + 0.4, ax)[0]
     show(axes[0], asked.image, f"query ({pixel[0]}, {pixel[1]})")
-    mark(axes[0], asked.image, asked.grid, cell)
+    mark(axes[0], asked.grid, cell)
     for one, (cosine, index, cells, grid) in zip(axes[1:], best, strict=False):
         other = displayed(others[index], "matches", f"images[{index}]")
         show(one, other, f"image {index}: {-cosine:.2f}")
         for cell in cells:
-            mark(one, other, grid, cell)
+            mark(one, grid, cell)
     return axes

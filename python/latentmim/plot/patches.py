@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 from dataclasses import dataclass
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,17 +14,17 @@ from latentmim import _latentmim as _native
 from latentmim.data import Dataset, ImageFolder, load_image
 from latentmim.encoder import Encoder, require_encoder
 from latentmim.names import refuse_unknown
-from latentmim.plot.canvas import INK, YELLOW, displayed
+from latentmim.plot.canvas import displayed
+from latentmim.plot.grids import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
     from latentmim._arrays import FloatArray
 
-__all__ = ["Patches", "image_list", "mark", "patches", "place", "read_query", "spread_out"]
+__all__ = ["Patches", "grid_of", "image_list", "patches"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,17 +33,14 @@ class Patches:
 
     Attributes:
         image: [H, W, C] as it is drawn.
+        grid: where the patches lie.
         vectors: [rows, columns, C] float32, of length 1.
 
     """
 
     image: NDArray[Any]
+    grid: Grid
     vectors: FloatArray
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Rows and columns."""
-        return self.vectors.shape[:2]
 
     @property
     def flat(self) -> FloatArray:
@@ -64,53 +60,26 @@ def patches(function: str, encoder: Encoder, image: ArrayLike, size: Any, option
 
     Raises:
         TypeError: no encoder, other pixels.
-        ValueError: unknown options, another shape.
+        ValueError: unknown options, another shape, several layers.
 
     """
     require_encoder(encoder)
     known = inspect.signature(Encoder.features).parameters.keys() - {"self", "images", "class_token", "resize"}
     refuse_unknown(function, options, sorted(known))
     picture = displayed(image, function)
-    resized = encoder._resized(np.asarray(image)[np.newaxis], size)
-    tokens = np.ascontiguousarray(encoder.features(resized[0], **options))
+    tokens = np.ascontiguousarray(encoder.features(image, resize=size, **options))
+    if tokens.ndim != 2:
+        raise ValueError(f"{function}: layer is {options.get('layer')}, wanted one")
     _native.normalize_rows(tokens)
-    stride = {"stride": options["stride"]} if "stride" in options else {}
-    return Patches(picture, tokens.reshape(*encoder.grid(resized, **stride), -1))
+    grid = grid_of(encoder, picture, size, options)
+    return Patches(picture, grid, tokens.reshape(*grid.shape, -1))
 
 
-def place(query: tuple[int, int], image: NDArray[Any], grid: tuple[int, int]) -> tuple[int, int]:
-    """Row and column of the patch that a pixel (x, y) of an image [H, W, C] lies in."""
-    height, width = image.shape[:2]
-    return int(query[1]) * grid[0] // height, int(query[0]) * grid[1] // width
-
-
-def spread_out(values: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    """[H, W, …] of values [rows, columns, …]: every pixel has its patch's."""
-    rows, columns = (np.arange(size[i]) * values.shape[i] // size[i] for i in (0, 1))
-    return values[np.ix_(rows, columns)]
-
-
-def read_query(query: Any, image: NDArray[Any], function: str, name: str = "query") -> tuple[int, int]:
-    """A pixel (x, y), checked against an image [H, W, C]. Raises TypeError, ValueError."""
-    height, width = image.shape[:2]
-    pair = list(query) if hasattr(query, "__len__") else []
-    if len(pair) != 2 or not all(isinstance(part, Real) for part in pair):
-        raise TypeError(f"{function}: {name} is {query!r}, wanted a pixel (x, y)")
-    x, y = pair
-    if not (0 <= x < width and 0 <= y < height):
-        raise ValueError(f"{function}: {name} is ({x}, {y}), wanted x in 0 … {width - 1} and y in 0 … {height - 1}")
-    return int(x), int(y)
-
-
-def mark(axes: Axes, image: NDArray[Any], grid: tuple[int, int], cell: tuple[int, int], colour: str = YELLOW) -> None:
-    """Outline the patch in this row and column of an image [H, W, C], with a dark seam to be seen on any ground."""
-    from matplotlib.patches import Rectangle
-    from matplotlib.patheffects import Stroke
-
-    high, wide = image.shape[0] / grid[0], image.shape[1] / grid[1]
-    corner = (cell[1] * wide - 0.5, cell[0] * high - 0.5)
-    seam = [Stroke(linewidth=4, foreground=INK), Stroke(linewidth=2, foreground=colour)]
-    axes.add_patch(Rectangle(corner, wide, high, fill=False, edgecolor=colour, linewidth=2, path_effects=seam))
+def grid_of(encoder: Encoder, image: NDArray[Any], size: Any, options: dict[str, Any]) -> Grid:
+    """Where the patches of an image [H, W, C] lie when an encoder computes at a size, with these options."""
+    stride, patch = options.get("stride"), encoder.config.patch_size
+    shape = encoder.grid(image, resize=size, stride=stride)
+    return Grid(image.shape[:2], shape, patch, patch if stride is None else stride)
 
 
 def image_list(images: Any, function: str, name: str = "images") -> Dataset | Sequence[Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentmim.plot.canvas import panels, show
-from latentmim.plot.patches import image_list, patches, spread_out
+from latentmim.plot.patches import image_list, patches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +64,7 @@ def pca(
         raise ValueError(f"pca: images have {len(vectors)} patches, wanted at least 4")
     shown = np.ones(len(vectors), bool)
     if foreground:
-        shown = _foreground(vectors, np.concatenate([_border(one.grid) for one in found]))
+        shown = _foreground(vectors, np.concatenate([_border(one.grid.shape) for one in found]))
     scores = principal_components(vectors[shown])
     low, high = np.percentile(scores, PERCENTILES, axis=0)
     colours = np.ones((len(vectors), 3))
@@ -75,8 +75,8 @@ def pca(
     start = 0
     for column, one in zip(axes.T, found, strict=True):
         show(column[0], one.image)
-        of_one = colours[start : start + len(one.flat)].reshape(*one.grid, 3)
-        show(column[1], spread_out(of_one, one.image.shape[:2]))
+        of_one = colours[start : start + len(one.flat)].reshape(*one.grid.shape, 3)
+        show(column[1], one.grid.spread(of_one))
         start += len(one.flat)
     return axes
 

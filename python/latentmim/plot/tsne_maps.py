@@ -61,8 +61,8 @@ def tsne(
     if not isinstance(segments, Segments):
         shared = {name: value for name, value in options.items() if name in ("layer", "norm", "precision")}
         segments = segment(encoder, image, segments, size=size, **shared)
-    if segments.patch_labels.shape != found.grid:
-        here, there = list(segments.patch_labels.shape), list(found.grid)
+    if segments.patch_labels.shape != found.grid.shape:
+        here, there = list(segments.patch_labels.shape), list(found.grid.shape)
         raise ValueError(f"tsne: segments have {here} patches, wanted the {there} of size {size!r}")
     if not 0 < perplexity < len(found.flat):
         raise ValueError(f"tsne: perplexity is {perplexity}, wanted more than 0, less than {len(found.flat)} patches")
