@@ -77,15 +77,16 @@ def test_components() -> None:
     centred = features.astype(float) - features.mean(axis=0, dtype=float)
     vectors = np.linalg.svd(centred)[2][:3]
     vectors *= np.sign([vector[np.abs(vector).argmax()] for vector in vectors])[:, None]
-    wanted = centred @ vectors.T
+    # As in plot.pca: the first is green, the second blue, the third red.
+    wanted = centred @ vectors[[2, 0, 1]].T
     low, high = np.percentile(wanted, 1, axis=0), np.percentile(wanted, 99, axis=0)
     assert found.dtype == np.uint8
     np.testing.assert_allclose(found, 255 * np.clip((wanted - low) / (high - low), 0, 1), atol=0.51)
     assert (findings.components(np.ones((7, 4), np.float32)) == 0).all()
     assert findings.components(features[:1]).shape == (1, 3)
     two = findings.components(features[:, :2])
-    assert (two[:, 2] == 0).all()
-    assert (two[:, :2].max(axis=0) == 255).all()
+    assert (two[:, 0] == 0).all()
+    assert (two[:, 1:].max(axis=0) == 255).all()
 
 
 @pytest.mark.parametrize(
@@ -177,17 +178,29 @@ def test_only_what_is_shown_is_computed(
     assert explorer._shown["number"] == 3
 
 
-def test_layers_are_kept_within_a_bound(encoder: lm.Encoder, photos: list[np.ndarray]) -> None:
+def test_layers_are_kept_within_a_bound(
+    encoder: lm.Encoder, photos: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is computed alone, then all together where there is room; else those used last are kept."""
     features = Features(encoder, photos, cache=0)
     first = features.of_layer(2)
     assert features.of_layer(2) is first
     features.of_layer(1)
     assert list(features._kept) == [1]
-    features = Features(encoder, photos, cache=1)
-    features._room = 2 * first.nbytes
+    features = Features(encoder, photos)
+    monkeypatch.setattr(features, "_room", 2 * first.nbytes)
     for layer in (0, 1, 0, 2):
         features.of_layer(layer)
     assert list(features._kept) == [0, 2]
+    features = Features(encoder, photos)
+    monkeypatch.setattr(features, "_room", 3 * first.nbytes)
+    alone = features.of_layer(1)
+    assert list(features._kept) == [1]
+    np.testing.assert_array_equal(features.of_layer(2), first)
+    assert features.of_layer(1) is alone
+    monkeypatch.delattr(lm.Encoder, "features")
+    features.of_layer(0)
+    assert sorted(features._kept) == [0, 1, 2]
     with pytest.raises(ValueError, match=r"cache: is -1"):
         lm.explore(encoder, photos, cache=-1)
 

@@ -9,21 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentmim.data import resize
+from latentmim.plot.label_colours import colours
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["COLOURS", "coloured", "png", "side_by_side"]
 
-# Viridis, which colour-blind people read too; Okabe and Ito's colours, which they tell apart. A browser gets them too.
+# Viridis, which colour-blind people read too.
 VIRIDIS = [[68, 1, 84], [72, 36, 117], [65, 68, 135], [53, 95, 141], [42, 120, 142], [33, 145, 140],
            [34, 168, 132], [68, 191, 112], [122, 209, 81], [189, 223, 38], [253, 231, 37]]  # fmt: skip
-OKABE_ITO = [[0, 114, 178], [230, 159, 0], [0, 158, 115], [204, 121, 167], [213, 94, 0], [86, 180, 233],
-             [240, 228, 66], [127, 127, 127]]  # fmt: skip
-# Beyond eight segments the same lightened, then darkened.
-LIGHT = [[(255 + part) // 2 for part in colour] for colour in OKABE_ITO]
-DARK = [[part // 2 for part in colour] for colour in OKABE_ITO]
-COLOURS = {"similarity": VIRIDIS, "segments": [*OKABE_ITO, *LIGHT, *DARK]}
+# A browser gets them too; those of segments begin again after so many.
+COLOURS = {"similarity": VIRIDIS, "segments": (255 * colours(24)).round().astype(int).tolist()}
 
 HEIGHT, MOST, GAP = 240, 5, 8
 
@@ -44,13 +41,13 @@ def side_by_side(
 ) -> NDArray[np.uint8]:
     """[240, W, 3], the first five images in grey, each with its colours of patches over it."""
     parts = []
-    for image, (colours, has_colour) in zip(images[:MOST], maps, strict=False):
+    for image, (shades, has_colour) in zip(images[:MOST], maps, strict=False):
         width = max(1, round(image.shape[1] * HEIGHT / image.shape[0]))
         grey = 255 * np.clip(resize(image, (HEIGHT, width)), 0, 1).mean(axis=2, keepdims=True)
         rows, columns = (np.arange(side) * count // side for side, count in zip((HEIGHT, width), has_colour.shape,
                                                                                strict=True))  # fmt: skip
         share = opacity * has_colour[rows][:, columns, np.newaxis]
-        parts += [grey + share * (colours[rows][:, columns] - grey), np.full((HEIGHT, GAP, 3), 255.0)]
+        parts += [grey + share * (shades[rows][:, columns] - grey), np.full((HEIGHT, GAP, 3), 255.0)]
     return (np.concatenate(parts[:-1], axis=1) + 0.5).astype(np.uint8)
 
 
