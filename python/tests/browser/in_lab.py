@@ -41,9 +41,9 @@ def lab(folder: Path, runtime: Path) -> Iterator[str]:
 class Kernel:
     """The kernel that the open notebook runs in, asked from here."""
 
-    def __init__(self, runtime: Path) -> None:
-        newest = max(runtime.glob("kernel-*.json"), key=lambda path: path.stat().st_mtime)
-        self.client = jupyter_client.BlockingKernelClient(connection_file=str(newest))
+    def __init__(self, browser: Browser, runtime: Path) -> None:
+        identity = browser.script("return window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.id")
+        self.client = jupyter_client.BlockingKernelClient(connection_file=str(runtime / f"kernel-{identity}.json"))
         self.client.load_connection_file()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=30)

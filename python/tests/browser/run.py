@@ -53,7 +53,7 @@ def cells(chosen: argparse.Namespace, several: bool) -> list[str]:
 def check_one(browser: Browser, url: str, runtime: Path, out: Path) -> None:
     in_lab.open_notebook(browser, url, "one.ipynb")
     in_lab.run_all(browser)
-    kernel = in_lab.Kernel(runtime)
+    kernel = in_lab.Kernel(browser, runtime)
     grid, depth = tuple(kernel.value("explorer._features.grids[0]")), kernel.value("explorer._depth")
     browser.picture(out / "lab_first.png")
     in_lab.check_clicking(browser, kernel, grid)
@@ -72,7 +72,7 @@ def check_one(browser: Browser, url: str, runtime: Path, out: Path) -> None:
 def check_two(browser: Browser, url: str, runtime: Path, out: Path) -> None:
     in_lab.open_notebook(browser, url, "two.ipynb")
     in_lab.run_all(browser)
-    in_lab.check_twice_and_another(browser, in_lab.Kernel(runtime))
+    in_lab.check_twice_and_another(browser, in_lab.Kernel(browser, runtime))
     in_lab.check_restart(browser, out / "lab_restarted.png")
 
 
@@ -81,7 +81,7 @@ def take_picture(browser: Browser, url: str, runtime: Path, chosen: argparse.Nam
     browser.driver.set_window_size(1230, 900)
     in_lab.open_notebook(browser, url, "several.ipynb")
     in_lab.run_all(browser)
-    kernel = in_lab.Kernel(runtime)
+    kernel = in_lab.Kernel(browser, runtime)
     kernel.run(f"explorer.threshold = {chosen.threshold}")
     browser.click(browser.one(".lm-explore canvas"), *chosen.patch)
     wait("the patch", lambda: kernel.value("explorer._shown['number']") == 2)
@@ -96,7 +96,7 @@ def take_picture(browser: Browser, url: str, runtime: Path, chosen: argparse.Nam
 def check_several(browser: Browser, url: str, runtime: Path, out: Path) -> None:
     in_lab.open_notebook(browser, url, "several.ipynb")
     in_lab.run_all(browser)
-    kernel = in_lab.Kernel(runtime)
+    kernel = in_lab.Kernel(browser, runtime)
     in_lab.set_theme(browser, "JupyterLab Dark")
     in_lab.check_several(browser, kernel, kernel.value("len(explorer._names)"))
     browser.picture(out / "lab_several_segments_dark.png")
