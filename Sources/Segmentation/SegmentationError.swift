@@ -17,7 +17,7 @@ public enum SegmentationError: DescribedError, Equatable {
   /// A label map that is not [rows, columns], or an image size that it cannot be brought to.
   case labelMap(found: Int, rows: Int, columns: Int, height: Int, width: Int)
   /// The distances of all pairs do not fit in memory.
-  case memory(count: Int)
+  case memory(count: Int, bytes: Int?)
 
   public var kind: ErrorKind {
     if case .memory = self { .memory } else { .value }
@@ -39,7 +39,12 @@ public enum SegmentationError: DescribedError, Equatable {
     case .labelMap(let found, let rows, let columns, let height, let width):
       "upsample: \(found) labels do not make a map [\(rows), \(columns)] that can become [\(height), \(width)]; wanted sides "
         + "from 1, at most \(mostPixels) pixels"
-    case .memory(let count): "agglomerate: no memory for the distances of \(count) features to each other"
+    case .memory(let count, let bytes):
+      "agglomerate: the distances of \(count) features to each other take \(bytes.map(gigabytes) ?? "too many bytes"), more than "
+        + "there is; wanted fewer patches (a smaller `size`, fewer images), or `connectivity`"
     }
   }
 }
+
+/// "2.0 GB".
+private func gigabytes(_ bytes: Int) -> String { "\((Double(bytes) / 1e8).rounded(.up) / 10) GB" }

@@ -9,6 +9,7 @@ from sklearn.feature_extraction.image import grid_to_graph
 from sklearn.metrics import adjusted_rand_score
 
 import latentmim as lm
+from latentmim import _latentmim
 
 
 def tokens(model: lm.LatentMIM, image: np.ndarray) -> np.ndarray:
@@ -38,6 +39,26 @@ def test_connected_segments_are_scikit_learns(model: lm.LatentMIM) -> None:
     found = lm.segment(model.encoder, image, 6, connectivity=True)
     oracle = AgglomerativeClustering(6, connectivity=grid_to_graph(6, 8), linkage="ward").fit(tokens(model, image))
     assert adjusted_rand_score(oracle.labels_, found.patch_labels.ravel()) == 1
+
+
+@pytest.mark.parametrize("method", ["ward", "average", "complete", "single"])
+def test_cuts_of_falling_heights_are_scipys(method: str) -> None:
+    falling = 0
+    for seed in range(50):
+        features = np.random.default_rng(seed).normal(size=(64, 5)).astype(np.float32)
+        tree = np.empty((63, 4))
+        _latentmim.agglomerate(features, method, 8, 8, tree)
+        heights = tree[:, 2]
+        falling += bool((np.diff(heights) < 0).any())
+        between = (np.sort(heights)[1:] + np.sort(heights)[:-1]) / 2
+        for height in [0, *heights, *between, heights.max() * 2]:
+            labels = np.empty(64, np.int32)
+            _latentmim.cut_at(tree, height, labels)
+            oracle = fcluster(tree, height, "distance")
+            # The same partition: labels of one are a function of those of the other, both ways.
+            pairs = {*zip(labels.tolist(), oracle.tolist(), strict=True)}
+            assert len(pairs) == len(set(labels.tolist())) == len(set(oracle.tolist()))
+    assert falling == 50 or method != "ward", "nothing was tested"
 
 
 def test_labels(model: lm.LatentMIM) -> None:
