@@ -12,6 +12,10 @@ public enum SegmentationError: DescribedError, Equatable {
   case segments(Int, count: Int)
   /// A merge of something that is no cluster, or was merged before.
   case merge(Int, cluster: Double)
+  /// A label that is none of so many segments'.
+  case label(Int, place: Int, segments: Int)
+  /// A label map and a picture of other sizes than said, or no radius or ε to refine with.
+  case refinement(labels: Int, values: Int, shape: [Int], radius: Int, epsilon: Double)
   /// NaN is no distance.
   case distance
   /// A label map that is not [rows, columns], or an image size that it cannot be brought to.
@@ -35,6 +39,11 @@ public enum SegmentationError: DescribedError, Equatable {
       "labels: \(segments) segments were asked for, wanted 1 to \(count)"
     case .merge(let merge, let cluster):
       "merges: row \(merge) merges \(cluster), wanted the number of a cluster that is there and not yet merged"
+    case .label(let label, let place, let segments):
+      "labels: number \(place) is \(label), wanted 0 to \(segments - 1)"
+    case .refinement(let labels, let values, let shape, let radius, let epsilon):
+      "refine: \(labels) labels and \(values) values do not make a picture \(shape) with labels from 0, or radius "
+        + "\(radius) is not at least 1, or epsilon \(epsilon) not above 0"
     case .distance: "labels: the distance is NaN"
     case .labelMap(let found, let rows, let columns, let height, let width):
       "upsample: \(found) labels do not make a map [\(rows), \(columns)] that can become [\(height), \(width)]; wanted sides "

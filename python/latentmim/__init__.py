@@ -19,7 +19,7 @@ from latentmim.masking import Views
 from latentmim.model import AdamW, LatentMIM
 from latentmim.pretraining import pretrain
 from latentmim.runtime import set_thread_count, thread_count
-from latentmim.segmentation import Segments, segment
+from latentmim.segmentation import JointSegments, Segments, segment
 from latentmim.training import Trainer
 
 __version__: str = _native.version()
@@ -30,6 +30,7 @@ __all__ = [
     "CollapseError",
     "Encoder",
     "ImageFolder",
+    "JointSegments",
     "LatentMIM",
     "ModelConfig",
     "Segments",

@@ -4,6 +4,9 @@ import Compute
 func agglomerateOnGrid(
   features: UnsafeBufferPointer<Float>, width: Int, linkage: Linkage, grid: FeatureGrid
 ) throws -> MergeTree {
+  let count = grid.rows * grid.columns
+  // Sums or borders, sets of neighbours and the queue, all Swift's.
+  try OutOfMemory.check(for: elementCount([count, 8 * width + 1024]) ?? .max, of: UInt8.self)
   if linkage == .ward {
     return try mergeNeighbors(grid, WardBorders(features: features, width: width, grid: grid))
   }
