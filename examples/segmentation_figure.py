@@ -51,7 +51,7 @@ def main() -> None:
         axes.axis("off")
     figure.canvas.draw()
     drawn = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
-    drawn.quantize(64, dither=Image.Dither.NONE).save(chosen.out, optimize=True)
+    drawn.quantize(128, dither=Image.Dither.NONE).save(chosen.out, optimize=True)
 
 
 def coloured(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
