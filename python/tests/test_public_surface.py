@@ -125,10 +125,10 @@ def test_repr(model: lm.LatentMIM) -> None:
 
 
 def test_import_is_quick_and_light() -> None:
-    """Beyond NumPy's own: no tqdm, no matplotlib, no pathlib."""
+    """Beyond NumPy's own: no tqdm, no matplotlib, no pathlib, no anywidget."""
     code = """
 import numpy, sys, time
-heavy = ("tqdm", "matplotlib", "zipfile", "pathlib")
+heavy = ("tqdm", "matplotlib", "zipfile", "pathlib", "anywidget", "traitlets")
 start = time.perf_counter()
 import latentmim
 print(time.perf_counter() - start, *(name for name in heavy if name in sys.modules))
