@@ -20,7 +20,8 @@ import latentmim as lm
 
 # Photographs that share one basis, and those that matches are looked for in.
 ALIKE, OTHERS = 4, 40
-FRAMES = 40
+# Of the clip's first frames, every fifth.
+FRAMES, STEP = 50, 5
 
 
 def main() -> None:
@@ -55,9 +56,9 @@ def main() -> None:
 
 def _draw_training(photos: lm.ImageFolder, image: np.ndarray, out: Path) -> None:
     """Views of the photograph, and how a small model fares that learns from the others for some steps."""
-    model = lm.LatentMIM(width=96, depth=4, heads=3, grid=7, patch_size=16, patch_gap=4, num_visible=10,
+    model = lm.LatentMIM(width=96, depth=4, heads=3, grid=5, patch_size=16, patch_gap=4, num_visible=8,
                          decoder_width=96, decoder_depth=2, decoder_heads=3, projector_width=256)  # fmt: skip
-    trainer = lm.Trainer(model, photos, epochs=12, batch_size=16, progress=False)
+    trainer = lm.Trainer(model, photos, epochs=40, batch_size=25, base_learning_rate=4e-3, progress=False)
     trainer.fit()
     reading = lm.diagnose(model, trainer.history[-1])
     _save(lm.plot.diagnosis(reading, lm.spread(model.encoder, photos)), out / "diagnosis.png")
@@ -74,18 +75,18 @@ def _draw_training(photos: lm.ImageFolder, image: np.ndarray, out: Path) -> None
 
 def _draw_clip(encoder: lm.Encoder, clip: str, pixel: tuple[int, int], out: Path) -> None:
     """What lies at a pixel of the first frame, tracked: the segment there is the first mask."""
-    frames = list(itertools.islice(lm.data.frames(clip), FRAMES))
+    frames = list(itertools.islice(lm.data.frames(clip), 0, FRAMES, STEP))
     labels = lm.segment(encoder, frames[0], 5).labels
     tracked = lm.track(encoder, frames, (labels == labels[pixel[1], pixel[0]]).astype(np.uint8))
     _save(lm.plot.tracks(frames, tracked, 4), out / "tracks.png")
-    lm.plot.save_tracks(out / "tracks.gif", frames[::5], tracked.labels[::5], frames_per_second=3, width=240)
+    lm.plot.save_tracks(out / "tracks.gif", frames[::2], tracked.labels[::2], frames_per_second=3, width=200)
 
 
 def _save(axes: Any, path: Path, dpi: int = 72) -> None:
     """In 256 colours, for a document."""
     file = io.BytesIO()
     axes.figure.savefig(file, format="png", dpi=dpi)
-    Image.open(file).convert("RGB").quantize(200).save(path, optimize=True)
+    Image.open(file).convert("RGB").quantize(96).save(path, optimize=True)
     print(f"{path}: {path.stat().st_size // 1000} kB")
 
 
