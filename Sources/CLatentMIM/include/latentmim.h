@@ -96,8 +96,8 @@ lm_status lm_model_options_difference(const char *options, const char *preset, c
 
 /// What options there are: {"name": {"type": "integer" | "number" | "flag" | "text" | "choice" | "sides", "least",
 /// "largest" or "choices", "optional": null is taken, "list": several are, "default"}, …}. `name` of the list: "model",
-/// "training", "features" (how images become vectors), "pretrained" (what is said about weights of other projects), or
-/// a protocol of lm_evaluate.
+/// "training", "features" (how images become vectors), "pretrained" (what is said about weights of other projects),
+/// "tracking" (its defaults are those of the preset "dino"), or a protocol of lm_evaluate.
 lm_status lm_options(const char *name, char **list);
 
 /// The sizes of what a model sees, predicts and gives.
@@ -176,6 +176,18 @@ lm_status lm_image_load(const char *path, const lm_conversion *conversion, lm_im
 void lm_image_size(const lm_image *image, int64_t *height, int64_t *width, int64_t *channels);
 /// Writes [height, width, channels] float32 in 0 … 1.
 void lm_image_read(const lm_image *image, float *values);
+
+/// A label for each pixel of a picture.
+typedef struct lm_label_map lm_label_map;
+/// The labels in a file, as they are stored: indices of a palette, grey of 1 to 16 bits, integers of an NPY file; never
+/// by way of colours. LM_VALUE where the file holds colours or floats, or its format changes numbers.
+lm_status lm_labels_load(const char *path, lm_label_map **map);
+void lm_labels_size(const lm_label_map *map, int64_t *height, int64_t *width);
+/// Writes [height, width].
+void lm_labels_read(const lm_label_map *map, int32_t *labels);
+/// Writes labels [height, width], each 0 … 255, as a PNG file of 8 bits with a palette of 256 colours, whole or not at
+/// all. The path ends in .png.
+lm_status lm_labels_save(const char *path, const int32_t *labels, int64_t height, int64_t width);
 
 // ---- Datasets ------------------------------------------------------------------------------------------------------
 
@@ -501,6 +513,53 @@ lm_status lm_cut_at(const double *merges, int64_t count, double distance, int32_
 lm_status lm_upsample_labels(
     const int32_t *labels, int64_t rows, int64_t columns, int64_t height, int64_t width, const char *method,
     int32_t *upsampled);
+
+/// J (region similarity) and F (boundary accuracy) of objects, as DAVIS defines them, each [frames, object_count]; the
+/// place of what is not wanted may be NULL. `predicted` and `truth`: [frames, height, width]; the pixels with an object's
+/// label are its mask. `ignores_void`: pixels with label 255 in the truth are in no mask.
+lm_status lm_mask_scores(
+    const int32_t *predicted, const int32_t *truth, int64_t frames, int64_t height, int64_t width,
+    const int32_t *objects, int64_t object_count, bool ignores_void, double *similarities, double *accuracies);
+
+/// Scores of label maps, added one after another.
+typedef struct lm_scores lm_scores;
+/// `kind`: "davis": J and F of the objects in a sequence's first frame, its first and last frame left out;
+/// "segmentation": mean IoU and pixel accuracy of segments that are matched with classes (Hungarian method).
+/// `options`: lm_options(kind).
+lm_status lm_scores_create(const char *kind, const char *options, lm_scores **scores);
+/// `name`: of the sequence whose next `frames` these are; of no meaning for "segmentation", where they are images.
+/// `predicted` and `truth`: [frames, height, width].
+lm_status lm_scores_add(
+    lm_scores *scores, const char *name, const int32_t *predicted, const int32_t *truth, int64_t frames, int64_t height,
+    int64_t width);
+/// What was found so far. "davis": {"overall": S, "sequences": [S and "sequence", …], "objects": [S and "sequence",
+/// "object", "similarities", "accuracies", …], "left_out": [[sequence, label, frame], …], "markdown"}, where S is
+/// "region_similarity" and "boundary_accuracy", {"mean", "recall", "decay"} each, and their "mean". "segmentation":
+/// {"mean_iou", "accuracy", "images": [{"mean_iou", "accuracy", "classes": [[label, segment or null, IoU], …]}, …],
+/// "options", "markdown"}; one image stands for all where they are matched together.
+lm_status lm_scores_report(const lm_scores *scores, char **report);
+
+// ---- Tracking ------------------------------------------------------------------------------------------------------
+
+/// Follows objects through the frames of a clip: video object segmentation by label propagation. Labels are [height,
+/// width] of the clip's frames: 0 background, 1 … 254 objects, 255 void, which counts as background.
+typedef struct lm_tracker lm_tracker;
+
+/// Checks options of tracking and completes them: `*resolved` holds every option of lm_options("tracking") with its
+/// value. Besides these, `options` take "preset": "dino" (also where none is given), "videowalk", "cropmae", "dinov3".
+/// `encoder`: whose normalisation the preset takes over; may be NULL, for one that has ImageNet's.
+lm_status lm_tracking_options(const lm_encoder *encoder, const char *options, char **resolved);
+lm_status lm_tracker_create(const lm_encoder *encoder, const char *options, lm_tracker **tracker);
+/// Begins a clip: its first frame (count 1), with the labels of its objects.
+lm_status lm_tracker_start(lm_tracker *tracker, const lm_pixels *frame, const uint8_t *labels);
+/// Goes on with the next frame, of the first one's size. `labels` may be NULL; else they are those of objects that are
+/// given with this frame, such as new ones: they replace what is propagated where they are not 0 or 255, and the frame
+/// stays in the context, like the first. `tracked`: the labels of the frame's pixels. What fails says which frame it
+/// is about, and leaves the tracker as it was.
+lm_status lm_tracker_add(lm_tracker *tracker, const lm_pixels *frame, const uint8_t *labels, uint8_t *tracked);
+/// {"options": {…}, "frames": of the clip so far, "objects": [labels, in the order they appeared], "size": [height,
+/// width] that features are computed at, null before a clip has begun}.
+lm_status lm_tracker_description(const lm_tracker *tracker, char **description);
 
 #ifdef __cplusplus
 }
