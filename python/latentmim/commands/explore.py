@@ -64,7 +64,7 @@ def _notebook(chosen: argparse.Namespace, images: str, channels: int) -> dict[st
         f"encoder = lm.load_encoder({weights!r}{options})\n",
         f"lm.explore(encoder, {shown})",
     ]
-    cell = {
+    cell: dict[str, Any] = {
         "cell_type": "code",
         "id": "explore",
         "execution_count": None,
