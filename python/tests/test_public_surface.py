@@ -23,13 +23,14 @@ from latentmim import cli, config
 MODULES = [
     importlib.import_module(f"latentmim.{name}")
     for name in ("cli", "commands.bench", "commands.davis", "commands.evaluate", "commands.inspect",
-                 "commands.pretrain", "commands.reproduce", "commands.segment", "commands.shared", "config", "data", "diagnostics",
-                 "encoder", "evaluate", "fitting", "history", "interrupts", "masking", "model", "names", "plot",
-                 "plot.canvas", "plot.curves", "plot.neighbor_rows", "plot.run_pictures", "plot.segment_maps",
-                 "plot.view_panels", "pretraining", "progress", "pth", "reproduce", "reproduce.claims",
-                 "reproduce.data", "reproduce.figures", "reproduce.planning", "reproduce.report", "reproduce.results",
-                 "reproduce.rows", "reproduce.running", "reproduce.scale", "reproduce.study", "reproduce.tables",
-                 "runs", "runs.folder", "runs.lock", "runs.log", "runs.saved", "runtime", "segmentation", "training")
+                 "commands.pretrain", "commands.reproduce", "commands.segment", "commands.shared", "config", "data",
+                 "diagnostics", "encoder", "evaluate", "fitting", "history", "interrupts", "masking", "model",
+                 "names", "plot", "plot.canvas", "plot.curves", "plot.neighbor_rows", "plot.run_pictures",
+                 "plot.segment_maps", "plot.view_panels", "pretraining", "progress", "pth", "reproduce",
+                 "reproduce.claims", "reproduce.data", "reproduce.figures", "reproduce.planning", "reproduce.report",
+                 "reproduce.results", "reproduce.rows", "reproduce.running", "reproduce.scale", "reproduce.study",
+                 "reproduce.tables", "runs", "runs.folder", "runs.lock", "runs.log", "runs.saved", "runtime",
+                 "segmentation", "training")
 ]  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from latentmim import _arrays
 from latentmim.data.label_maps import read_labels, write_labels
 from latentmim.evaluate.running import encoder_of
 from latentmim.evaluate.video import Scoring, VideoScores, Void
+from latentmim.names import nearest
 from latentmim.progress import bar
 
 if TYPE_CHECKING:
@@ -149,9 +149,7 @@ def _sequences(
     found = []
     for name in _names(path, names, there):
         if name not in there:
-            near = difflib.get_close_matches(name, there, 3)
-            hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-            raise ValueError(f"sequences: {masks} holds no '{name}'{hint}")
+            raise ValueError(f"sequences: {_arrays.shown(masks)} holds no '{name}'{nearest([name], there)}")
         truth = {_stem(file): os.path.join(masks, name, file) for file in _entries(os.path.join(masks, name))}
         frames: list[str] = []
         if has_frames:
