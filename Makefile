@@ -7,6 +7,9 @@ DATA ?=
 OUT ?= runs/demo
 BENCH ?=
 FUZZ ?=
+NOTEBOOKS ?=
+DINOV2 ?=
+CLIP ?=
 # What the benchmarks want besides: the allocator of PyTorch's tuning guide, and a compiler for torch.compile.
 BENCH_PACKAGES := libtcmalloc-minimal4 g++
 DEBIAN_PACKAGES := python3-dev python3-venv libopenblas-dev libdeflate-dev libjpeg-dev libpng-dev libtiff-dev libwebp-dev \
@@ -16,7 +19,7 @@ LONG_COMMENT := ^(?=\s*(//|\# )).{121,}$$
 COMMENTED := Package.swift Sources Tests examples python
 SOURCES := $(shell find Sources -type f) Package.swift pyproject.toml hatch_build.py
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-swift test-python bench fuzz lint format packages clean
+.PHONY: help demo test test-swift test-python bench notebooks fuzz lint format packages clean
 
 help:
 	@echo "make demo               train on real photographs, print accuracies, leave pictures in $(OUT)"
@@ -24,6 +27,8 @@ help:
 	@echo "make test               all tests, Swift and Python"
 	@echo "make bench              compare with PyTorch, ONNX Runtime, OpenVINO; writes docs/performance.md's tables (an hour or more);"
 	@echo "                        BENCH='--rows features --quick' and the like choose what is run"
+	@echo "make notebooks DINOV2=weights CLIP=video"
+	@echo "                        the notebooks of docs/notebooks, executed; NOTEBOOKS='1_pretrain 6_ablate' chooses"
 	@echo "make fuzz               millions of changed image files through each decoder (an hour or more); FUZZ='png tiff' and RUNS=100000"
 	@echo "                        choose which and how many; docs/reliability.md"
 	@echo "make lint, make format  check or apply the format of Swift and Python sources"
@@ -44,6 +49,10 @@ test-python: $(BIN)/.installed-test
 bench: DEBIAN_PACKAGES += $(BENCH_PACKAGES)
 bench: $(BIN)/.installed packages
 	$(BIN)/python python/benchmarks/run.py --write-docs --json runs/bench.json $(BENCH)
+
+notebooks: $(BIN)/.installed-test
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[notebooks]'
+	DINOV2="$(abspath $(DINOV2))" CLIP="$(abspath $(CLIP))" $(BIN)/python examples/notebooks/build.py $(NOTEBOOKS)
 
 fuzz: DEBIAN_PACKAGES += cmake dpkg-dev
 fuzz: packages

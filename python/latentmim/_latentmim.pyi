@@ -5,7 +5,7 @@ right type.
 from collections.abc import Callable
 from typing import Any, Literal, NewType, TypeAlias
 
-from numpy import float32, float64, int32, int64
+from numpy import float32, float64, int32, int64, uint8
 from numpy.typing import NDArray
 
 from latentmim._arrays import PathLike
@@ -17,10 +17,12 @@ AdamW = NewType("AdamW", object)
 Trainer = NewType("Trainer", object)
 Encoder = NewType("Encoder", object)
 Dataset = NewType("Dataset", object)
+Tracker = NewType("Tracker", object)
 Scores = NewType("Scores", object)
 Pixels: TypeAlias = NDArray[Any]
 Floats: TypeAlias = NDArray[float32]
 Cells: TypeAlias = NDArray[int32]
+Labels: TypeAlias = NDArray[uint8]
 Indices: TypeAlias = NDArray[int64]
 Numbers: TypeAlias = NDArray[float64]
 Viewed: TypeAlias = tuple[Cells, Cells, Cells, int]
@@ -121,15 +123,32 @@ def encoder_save(encoder: Encoder, path: PathLike, /) -> None: ...
 def encoder_configuration(encoder: Encoder, /) -> str: ...
 def encoder_family(encoder: Encoder, /) -> str: ...
 def encoder_has_class_token(encoder: Encoder, /) -> bool: ...
+def encoder_grid(encoder: Encoder, height: int, width: int, stride: int, /) -> tuple[int, int, int, int]: ...
+def encoder_nearest_size(
+    encoder: Encoder, height: int, width: int, short_side: int, stride: int, /
+) -> tuple[int, int]: ...
 def encoder_features(
     encoder: Encoder,
     images: Pixels,
-    layer: int,
+    layers: Cells,
+    part: str,
     norm: bool,
     projector: bool,
     extend_positions: bool,
+    stride: int,
     precision: str,
     features: Floats,
+    /,
+) -> None: ...
+def encoder_attention(
+    encoder: Encoder,
+    images: Pixels,
+    layer: int,
+    queries: Cells | None,
+    extend_positions: bool,
+    stride: int,
+    precision: str,
+    weights: Floats,
     /,
 ) -> None: ...
 def encoder_spread(
@@ -173,3 +192,8 @@ def mask_scores(
 def scores_create(kind: str, options: str, /) -> Scores: ...
 def scores_add(scores: Scores, name: str, predicted: Cells, truth: Cells, /) -> None: ...
 def scores_report(scores: Scores, /) -> str: ...
+def tracking_options(encoder: Encoder | None, options: str, /) -> str: ...
+def tracker_create(encoder: Encoder, options: str, /) -> Tracker: ...
+def tracker_start(tracker: Tracker, frame: Pixels, labels: Labels, /) -> None: ...
+def tracker_add(tracker: Tracker, frame: Pixels, labels: Labels | None, tracked: Labels, /) -> None: ...
+def tracker_description(tracker: Tracker, /) -> str: ...

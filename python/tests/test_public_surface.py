@@ -5,6 +5,7 @@ import doctest
 import importlib
 import inspect
 import json
+import pkgutil
 import re
 import subprocess
 import sys
@@ -21,17 +22,10 @@ from latentmim import _latentmim as native
 from latentmim import cli, config
 
 MODULES = [
-    importlib.import_module(f"latentmim.{name}")
-    for name in ("cli", "commands.bench", "commands.davis", "commands.evaluate", "commands.inspect",
-                 "commands.pretrain", "commands.reproduce", "commands.segment", "commands.shared", "config", "data",
-                 "diagnostics", "encoder", "evaluate", "fitting", "history", "interrupts", "masking", "model",
-                 "names", "plot", "plot.canvas", "plot.curves", "plot.neighbor_rows", "plot.run_pictures",
-                 "plot.segment_maps", "plot.view_panels", "pretraining", "progress", "pth", "reproduce",
-                 "reproduce.claims", "reproduce.data", "reproduce.figures", "reproduce.planning", "reproduce.report",
-                 "reproduce.results", "reproduce.rows", "reproduce.running", "reproduce.scale", "reproduce.study",
-                 "reproduce.tables", "runs", "runs.folder", "runs.lock", "runs.log", "runs.saved", "runtime",
-                 "segmentation", "training")
-]  # fmt: skip
+    importlib.import_module(found.name)
+    for found in pkgutil.walk_packages(lm.__path__, "latentmim.")
+    if not found.name.rpartition(".")[2].startswith("_")
+]
 
 
 def public() -> Iterator[tuple[str, Any]]:

@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 
     from latentmim.evaluate.results import Report, Result
 
-__all__ = ["add_options", "run"]
+__all__ = ["EXAMPLES", "add_options", "run"]
+
+EXAMPLES = """examples:
+  latentmim evaluate encoder.safetensors test/                        nearest neighbours, leave-one-out
+  latentmim evaluate encoder.safetensors test/ --train train/ --protocol suite
+  latentmim evaluate dinov2_vits14.pth test/ --train train/ --protocol linear --pooling cls --set epochs=50"""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

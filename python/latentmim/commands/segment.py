@@ -12,7 +12,11 @@ from latentmim.segmentation import segment
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["add_options", "run"]
+__all__ = ["EXAMPLES", "add_options", "run"]
+
+EXAMPLES = """examples:
+  latentmim segment encoder.safetensors photo.png                     segments.png
+  latentmim segment dinov2_vits14.pth photo.png --segments 4 --out parts.png"""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
