@@ -4,7 +4,8 @@
 >>> lm.pretrain("photos/", out="runs/first")                            # doctest: +SKIP
 
 or in parts: `ImageFolder` and `Arrays` hold images, `LatentMIM` is the model, `Trainer` trains it, `Encoder.features`,
-`segment` and `track` use it, `evaluate` scores it, `plot` draws. NumPy arrays go in and come out.
+`segment` and `track` use it, `evaluate` scores it, `plot` draws, `explore` shows it in a notebook. NumPy arrays go in
+and come out.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from latentmim.data import Arrays, ImageFolder, load_image, resize
 from latentmim.dense import save_features
 from latentmim.diagnostics import CollapseError, diagnose, spread
 from latentmim.encoder import Encoder, load_encoder
+from latentmim.exploring import explore
 from latentmim.masking import Views
 from latentmim.model import AdamW, LatentMIM
 from latentmim.pretraining import pretrain
@@ -45,6 +47,7 @@ __all__ = [
     "diagnose",
     "diagnostics",
     "evaluate",
+    "explore",
     "load_encoder",
     "load_image",
     "masking",

@@ -240,7 +240,7 @@ def test_clips_and_masks_that_do_not_go_together(encoder: lm.Encoder) -> None:
     assert len(ended.value.tracks) == 3  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match="there are no frames"):
         lm.track(encoder, iter([]), mask(), progress=False)
-    with pytest.raises(TypeError, match="wanted `model.encoder`"):
+    with pytest.raises(TypeError, match=r"wanted `model\.encoder`"):
         lm.track(lm.LatentMIM(**SMALL), frames, mask(), progress=False)  # type: ignore[arg-type]
 
 

@@ -106,7 +106,7 @@ public final class Tracker {
     }
     let tokens = try encoder.features(
       Tensor(shape: [1, network.height, network.width, frame.channels], buffer: pixels),
-      tap: FeatureTap(layer: options.layer, normed: options.norm), precision: options.precision)
+      tap: FeatureTap(layers: options.layer.map { [$0] }, normed: options.norm), precision: options.precision)
     let width = encoder.configuration.width
     let rows = UnsafePointer(tokens.pointer + (tokens.shape[1] - grid.count) * width)
     let norms = try InverseNorms(rows, count: grid.count, width: width)

@@ -6,15 +6,10 @@ import Testing
 @testable import Segmentation
 
 /// Frames of random features, each of length 1, with random maps.
-private func frames(_ count: Int, _ grid: LineGrid, width: Int, channels: Int, seed: UInt64) throws -> [TrackedFrame] {
+private func frames(_ count: Int, _ grid: LineGrid, width: Int, channels: Int, seed: Int) throws -> [TrackedFrame] {
   try (0..<count).map { number in
-    let values = randomValues(grid.count * width, seed: seed + UInt64(number))
-    let rows = stride(from: 0, to: values.count, by: width).flatMap { first -> [Float] in
-      let row = values[first..<first + width]
-      let norm = row.reduce(0) { $0 + $1 * $1 }.squareRoot()
-      return row.map { $0 / norm }
-    }
-    let maps = randomValues(grid.count * channels, seed: 100 + seed + UInt64(number)).map { abs($0) }
+    let rows = randomValues(grid.count * width, seed: seed + number).rowsOfUnitLength(width: width)
+    let maps = randomValues(grid.count * channels, seed: 100 + seed + number).map { abs($0) }
     return TrackedFrame(features: try Buffer(rows), maps: try Buffer(maps), channels: channels)
   }
 }
@@ -43,8 +38,7 @@ private func naive(
         let map = (0..<channels).map {
           $0 < entry.frame.channels ? Double(entry.frame.maps.pointer[other * entry.frame.channels + $0]) : 0
         }
-        // Copies tie, whatever the last bit of their product.
-        for _ in 0..<entry.copies { votes.append(((cosine * 1e5).rounded() / 1e5, map)) }
+        for _ in 0..<entry.copies { votes.append((cosine, map)) }
       }
     }
     votes.sort { $0.cosine > $1.cosine }

@@ -40,5 +40,5 @@ def run(chosen: argparse.Namespace) -> None:
         encoder, image, chosen.segments, linkage=chosen.linkage,
         connectivity=chosen.connectivity, size=sides(chosen.size) or "nearest", precision=chosen.precision or "float32",
     )  # fmt: skip
-    plot.segments(image, found).savefig(_arrays.path(chosen.out), dpi=150)
+    plot.segments(image, found).figure.savefig(_arrays.path(chosen.out), dpi=150)
     print(chosen.out)
