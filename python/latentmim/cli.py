@@ -1,4 +1,4 @@
-"""The command line: `latentmim pretrain | evaluate | segment | pack | reproduce | inspect | bench`."""
+"""The command line: `latentmim pretrain | evaluate | features | segment | track | …`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from latentmim import _latentmim as _native
 from latentmim import runtime
-from latentmim.commands import bench, evaluate, inspect, pack, pretrain, reproduce, segment
+from latentmim.commands import bench, evaluate, explore, features, inspect, pack, pretrain, reproduce, segment, track
 from latentmim.diagnostics import CollapseError
 from latentmim.names import nearest
 
@@ -21,7 +21,10 @@ __all__ = ["main"]
 COMMANDS = {
     "pretrain": (pretrain, "train on a folder of images"),
     "evaluate": (evaluate, "score features on a folder with a sub-folder for each class"),
+    "features": (features, "compute features of images and write them to a file"),
     "segment": (segment, "divide an image into segments and draw them"),
+    "track": (track, "follow the objects of a mask through a clip"),
+    "explore": (explore, "click patches of images in a notebook, and see which are alike"),
     "pack": (pack, "put a folder of images into one file"),
     "reproduce": (reproduce, "the paper's tables again, at a scale that fits the time given"),
     "inspect": (inspect, "what a checkpoint or a run holds"),
@@ -64,7 +67,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, help=threads)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (command, purpose) in COMMANDS.items():
-        below = commands.add_parser(name, help=purpose)
+        below = commands.add_parser(
+            name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.", epilog=command.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
         command.add_options(below)
         # No default: what stands before the command must not be forgotten.
         below.add_argument("--threads", type=int, default=argparse.SUPPRESS, help=threads)

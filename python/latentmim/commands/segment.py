@@ -12,7 +12,11 @@ from latentmim.segmentation import segment
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["add_options", "run"]
+__all__ = ["EXAMPLES", "add_options", "run"]
+
+EXAMPLES = """examples:
+  latentmim segment encoder.safetensors photo.png                     segments.png
+  latentmim segment dinov2_vits14.pth photo.png --segments 4 --out parts.png"""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -41,5 +45,5 @@ def run(chosen: argparse.Namespace) -> None:
         connectivity=chosen.connectivity, size=sides(chosen.size) or "auto", refine=chosen.refine,
         precision=chosen.precision or "float32",
     )  # fmt: skip
-    plot.segments(image, found).savefig(_arrays.path(chosen.out), dpi=150)
+    plot.segments(image, found).figure.savefig(_arrays.path(chosen.out), dpi=150)
     print(chosen.out)

@@ -1,10 +1,12 @@
-"""Images and data sets: folders, lists and packed files of images, NumPy arrays, published sets by name."""
+"""Images, clips, label maps and data sets: folders, lists and packed files, videos, arrays, published sets by name."""
 
 from __future__ import annotations
 
 from latentmim.data.datasets import Arrays, Dataset, Subset
 from latentmim.data.files import ImageFolder, ImageList, Packed
+from latentmim.data.frames import Frames, frames
 from latentmim.data.images import formats, load_image, resize
+from latentmim.data.label_maps import read_labels, resize_labels, write_labels
 from latentmim.data.named import load
 from latentmim.data.opening import as_dataset, few_shot
 from latentmim.data.packing import PackReport, pack
@@ -15,6 +17,7 @@ __all__ = [
     "Arrays",
     "ChannelStatistics",
     "Dataset",
+    "Frames",
     "ImageFolder",
     "ImageList",
     "PackReport",
@@ -25,9 +28,13 @@ __all__ = [
     "coop_split",
     "few_shot",
     "formats",
+    "frames",
     "from_csv",
     "load",
     "load_image",
     "pack",
+    "read_labels",
     "resize",
+    "resize_labels",
+    "write_labels",
 ]
