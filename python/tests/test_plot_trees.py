@@ -17,7 +17,7 @@ PHOTO = pixels(1, 32, 40)[0]
 
 @pytest.fixture
 def found(model: lm.LatentMIM) -> lm.Segments:
-    return lm.segment(model.encoder, PHOTO, 4)
+    return lm.segment(model.encoder, PHOTO, 4, size="nearest", upsample="nearest")
 
 
 def test_depths_keep_the_colour_of_the_largest_part(found: lm.Segments) -> None:

@@ -82,14 +82,14 @@ def depths(
     check_opacity(opacity, "depths")
     height, width = picture.shape[:2]
     axes: Panels = panels("depths", 1, len(counts), 3.4 * len(counts), 3.4 * height / width + 0.35, ax)[0]
-    shades, previous, faded = colours(counts[-1]), None, grey(picture)
+    previous, faded = None, grey(picture)
     for one, count in zip(axes, counts, strict=True):
         cut = segments.cut(count)
         labels = label_map(cut, picture.shape[:2], "depths", "segments")
         patches = cut.patch_labels.ravel()
         order = np.arange(count) if previous is None else _inherited(previous, patches, count)
         show(one, faded, f"{count} segment{'s' if count > 1 else ''}")
-        overlay(one, order[labels], shades, opacity)
+        overlay(one, order[labels], colours(int(order.max()) + 1), opacity)
         previous = order[patches]
     return axes
 
