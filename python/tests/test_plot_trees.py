@@ -61,6 +61,17 @@ def test_the_merge_tree_is_scipys(found: lm.Segments) -> None:
     assert sum(to_hex(line.get_color()) == canvas.INK for line in tops) == 3
 
 
+def test_segments_of_several_images(model: lm.LatentMIM) -> None:
+    """Not every segment is in each image; the tree is of all and not for one picture."""
+    together = lm.segment(model.encoder, [PHOTO, pixels(1, 32, 40, seed=8)[0]], 4, size="nearest")
+    for image, found in zip((PHOTO, pixels(1, 32, 40, seed=8)[0]), together, strict=True):
+        axes = lm.plot.depths(image, found, (2, 9, 30))
+        assert [one.get_title() for one in axes] == ["2 segments", "9 segments", "30 segments"]
+        lm.plot.segments(image, found)
+        with pytest.raises(ValueError, match="merge_tree: segments are of several images in one tree"):
+            lm.plot.merge_tree(image, found)
+
+
 def outlines(axes: object, colour: str) -> set[tuple[float, float]]:
     boxes = [box for box in axes.patches if to_hex(box.get_edgecolor()).upper() == colour]
     return {(box.get_y() + 0.5, box.get_x() + 0.5) for box in boxes}

@@ -76,7 +76,7 @@ def depths(
     picture = displayed(image, "depths")
     if not hasattr(segments, "tree"):
         raise TypeError(f"depths: segments is a {type(segments).__name__}, wanted what `latentmim.segment` returns")
-    most = segments.patch_labels.size
+    most = len(segments.tree) + 1
     if not len(counts) or list(counts) != sorted(set(counts)) or not 1 <= counts[0] <= counts[-1] <= most:
         raise ValueError(f"depths: counts is {list(counts)}, wanted ascending numbers within 1 … {most}")
     check_opacity(opacity, "depths")
