@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["Encoder", "load_encoder"]
 
 Pooling = Literal["mean", "cls", "max", "topk_mean"]
-OF_WEIGHTS = ("family", "prefix", "antialias", "epsilon")
+Interpolation = Literal["antialiased", "bicubic", "offset"]
+Activation = Literal["gelu", "quick_gelu", "gelu_tanh"]
+OF_WEIGHTS = ("family", "prefix", "interpolation", "activation", "epsilon")
 
 
 class Encoder:
@@ -234,7 +237,8 @@ def load_encoder(
     *,
     family: str | None = None,
     prefix: str | None = None,
-    antialias: bool | None = None,
+    interpolation: Interpolation | None = None,
+    activation: Activation | None = None,
     epsilon: float | None = None,
     **options: Unpack[ModelOptions],
 ) -> Encoder:
@@ -244,16 +248,20 @@ def load_encoder(
     checkpoint the encoder lies, is told from the names; `docs/encoders.md` lists what loads.
 
     Args:
-        weights: path of the file, of a run's folder or of one that holds model.safetensors; or arrays (PyTorch's
-            tensors too) by name, perhaps in dicts within dicts.
+        weights: path of the file, of a run's folder or of one that holds model.safetensors (in parts too) or
+            pytorch_model.bin; or arrays (PyTorch's tensors too) by name, perhaps in dicts within dicts.
         family: whose names they are, where that is not to be told from them; `docs/encoders.md` lists the families.
         prefix: what stands before the names of the encoder to take, such as "student.backbone."; where it is not given,
             the encoder is found by what names end in.
-        antialias: for other grids, positions that are a table are interpolated as timm does it (True, which stands if
-            not given) or as DINO does (False).
-        epsilon: of layer normalisation, 1e-6 if not given.
-        options: for weights without a configuration (only this project's files have one), what shapes do not tell. For
-            other projects' these are `grid`, `heads`, `mean` and `std`: ImageNet's where not given.
+        interpolation: how positions that are a table are found for other grids: "antialiased" as timm does it,
+            "bicubic" as Hugging Face, "offset" as DINO and DINOv2 do; the rule of the family's own project if not
+            given.
+        activation: between the layers of MLPs: "gelu", "quick_gelu" or "gelu_tanh"; what the configuration says, or
+            the family has, if not given.
+        epsilon: of layer normalisation; what the configuration says, or the family has, if not given.
+        options: for weights without a configuration, what shapes do not tell. For other projects' these are `grid`,
+            `heads`, `mean` and `std`. A config.json and preprocessor_config.json beside the file (Hugging Face's,
+            timm's) are read; what neither tells is assumed, with a warning where models differ.
 
     Raises:
         OSError: the file cannot be read.
@@ -263,14 +271,26 @@ def load_encoder(
 
     """
     refuse_unknown("load_encoder", options, [*OF_WEIGHTS, *ModelOptions.__annotations__])
-    given = to_json({"family": family, "prefix": prefix, "antialias": antialias, "epsilon": epsilon, **options})
+    given = to_json(
+        {"family": family, "prefix": prefix, "interpolation": interpolation, "activation": activation,
+         "epsilon": epsilon, **options}
+    )  # fmt: skip
     if isinstance(weights, Mapping):
         handle, remarks = _native.encoder_from_arrays(_arrays.by_name(_arrays.state_of(weights)), "weights", given)
-    elif _arrays.is_pytorch(path := _arrays.path(weights)):
+    elif _arrays.is_pytorch(path := _weights_file(_arrays.path(weights))):
         from latentmim import pth
 
-        handle, remarks = _native.encoder_from_arrays(pth.weights(path), _arrays.shown(path), given)
+        beside = json.dumps({**json.loads(given), "beside": path})
+        handle, remarks = _native.encoder_from_arrays(pth.weights(path), _arrays.shown(path), beside)
     else:
         handle, remarks = _native.encoder_load(path, given)
     _arrays.warn(remarks)
     return Encoder._from_handle(handle)
+
+
+def _weights_file(path: str) -> str:
+    """The file that a path means where only this face of the library reads it: PyTorch's in a folder of transformers."""
+    older = os.path.join(path, "pytorch_model.bin")
+    others = ("encoder.safetensors", "model.safetensors", "model.safetensors.index.json")
+    has_others = any(os.path.exists(os.path.join(path, name)) for name in others)
+    return older if os.path.isfile(older) and not has_others else path

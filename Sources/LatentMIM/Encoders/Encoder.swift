@@ -62,7 +62,7 @@ public final class Encoder: @unchecked Sendable {
     let places = try places(rows: grid.rows, columns: grid.columns, scaling: scaling)
     let result = try Buffer(count: batch * tokens * width)
     try inParts(images, grid: grid, places: places, precision: precision) { first, patches, positions in
-      var found = try network.tokens(patches, positions: positions, layer: tap.layer, bias: places.bias)
+      var found = try network.tokens(patches, positions: positions, layer: tap.layer, bias: places.bias, rotary: places.rotary)
       if tap.normed { found = try network.normed(found) }
       if tap.projected { found = try network.project(found) }
       copyWithoutRegisters(found, to: result.pointer + first * tokens * width)
@@ -83,7 +83,7 @@ public final class Encoder: @unchecked Sendable {
     try requireFinite(images, name: "images")
     let places = try places(rows: grid.rows, columns: grid.columns, scaling: .span)
     try inParts(images, grid: grid, places: places, precision: precision) { _, patches, positions in
-      try network.eachLayer(patches, positions: positions, bias: places.bias, visit: visit)
+      try network.eachLayer(patches, positions: positions, bias: places.bias, rotary: places.rotary, visit: visit)
     }
   }
 
