@@ -39,7 +39,8 @@ final class ShardedTensors: TensorSource {
     try file(name).read(name, into: buffer)
   }
 
-  private func file(_ name: String) throws -> SafetensorsFile {
+  /// The file that a tensor lies in.
+  func file(_ name: String) throws -> SafetensorsFile {
     guard let file = places[name] else { throw WeightsError(source: "index", problems: ["\(name) is missing"]) }
     return file
   }

@@ -40,3 +40,20 @@ extension FilePath {
   /// Whether it is an index of several files of weights.
   var isIndex: Bool { bytes.suffix(11) == Array(".index.json".utf8)[...] }
 }
+
+/// What the weights at a path hold: of each tensor the element type and the shape, by name.
+///
+/// - Throws: as `Encoder.load(from:)`.
+public func weightsList(at location: some FilePathConvertible) throws -> JSONValue {
+  let found = try weightsFile(at: location, names: RunFiles.ofEncoder)
+  let sharded = found.isIndex ? try ShardedTensors(index: found) : nil
+  let file = sharded == nil ? try SafetensorsFile(path: found) : nil
+  var tensors: [String: JSONValue] = [:]
+  for name in sharded?.names ?? file?.names ?? [] {
+    guard let part = try sharded?.file(name) ?? file else { continue }
+    tensors[name] = .array([
+      .string(try part.type(of: name).rawValue), .array(try part.shape(of: name).map { .integer($0) }),
+    ])
+  }
+  return .object(tensors)
+}

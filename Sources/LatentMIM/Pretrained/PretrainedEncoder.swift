@@ -14,6 +14,7 @@ extension Encoder {
   static func load(
     _ weights: PretrainedWeights, _ options: PretrainedOptions, _ beside: ConfigurationBeside? = nil
   ) throws -> (encoder: Encoder, remarks: [String]) {
+    try weights.refuseQuantized()
     try weights.refuseOtherArchitectures()
     let sizes = try PretrainedSizes(weights)
     try weights.refuseGatesOfEVA(sizes)

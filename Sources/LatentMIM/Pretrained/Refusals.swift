@@ -32,6 +32,18 @@ extension PretrainedWeights {
     }
   }
 
+  /// - Throws: `WeightsError` for the first weight that is stored in another way than as floating numbers.
+  func refuseQuantized() throws {
+    for name in names.sorted() where name.hasSuffix("weight") {
+      guard let type = try unreadableType(of: name) else { continue }
+      throw WeightsError(
+        source: title,
+        problems: [
+          "\(prefix)\(name) is stored as \(type): quantised weights are not read, wanted F16, BF16, F32 or F64"
+        ])
+    }
+  }
+
   /// Gates come with rotary positions in EVA-02, of which its files do not tell.
   func refuseGatesOfEVA(_ sizes: PretrainedSizes) throws {
     guard sizes.isGated, family.name == "beit", sizes.relative == nil else { return }

@@ -4,7 +4,8 @@ extension TensorRule {
   /// - Parameters:
   ///   - blocks: what stands before the number of a block, such as "encoder.layer.", one or several.
   ///   - names: behind what timm's names are without the number of their block and without "weight" and "bias", what
-  ///     they are there, one or several: those of one place belong together. One that ends in "_" has no dot behind it.
+  ///     they are there, one or several: those of one place belong together, and parts of one tensor have equally
+  ///     many. One that ends in "_" has no dot behind it.
   /// - Returns: of each rule the ways that have names there.
   static func visionTransformer(blocks: [String], _ names: [String: [String]]) -> [TensorRule] {
     visionTransformer.compactMap { rule in

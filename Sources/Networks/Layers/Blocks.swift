@@ -81,6 +81,11 @@ public final class Block: Layer {
       norm1.activation(x), residual: x, bias: bias, rotary: rotary, dropout: dropout?(place, branch: 0))
     return try mlp(norm2.activation(attended), residual: attended, dropout: dropout?(place, branch: 1))
   }
+
+  /// What its attention reads of [B, N, C]: queries, keys and values side by side, [B, N, 3C].
+  func queriesKeysValues(_ x: Tensor, rotary: RotaryTable?) throws -> Tensor {
+    try attn.queriesKeysValues(norm1.activation(x), rotary: rotary)
+  }
 }
 
 /// Decoder block: q += SelfAttn(LN q); q += CrossAttn(LN q, LN memory); q += MLP(LN q).
