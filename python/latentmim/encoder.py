@@ -521,8 +521,10 @@ def load_encoder(
     elif _arrays.is_pytorch(path := _arrays.weights_file(_arrays.path(weights))):
         from latentmim import pth
 
-        beside = json.dumps({**json.loads(given), "beside": path})
-        handle, remarks = _native.encoder_from_arrays(pth.weights(path), _arrays.shown(path), beside)
+        # JSON has no way to say a path that is no UTF-8: what lies beside such a file is not read.
+        beside = {"beside": path} if path == _arrays.shown(path) else {}
+        text = json.dumps(json.loads(given) | beside)
+        handle, remarks = _native.encoder_from_arrays(pth.weights(path), _arrays.shown(path), text)
     else:
         handle, remarks = _native.encoder_load(path, given)
     _arrays.warn(remarks)

@@ -98,7 +98,7 @@ def test_names_of_timm_and_torchvision(name: str) -> None:
     model = name.split("/")[1]
     clip = {"activation": "quick_gelu", "epsilon": 1e-5} if "clip" in model else {}
     encoder = load(weights(name), heads=2, **clip, **PIXELS)
-    assert encoder.family == FAMILIES.get(model, "torchvision")
+    assert encoder.family == ("torchvision" if name.startswith("torchvision") else FAMILIES[model])
     agrees(encoder, name)
     if f"{name}/pooled/16x16" in STORED.files:
         image = np.random.default_rng(256).integers(0, 256, (1, 16, 16, 3), np.uint8)
@@ -282,3 +282,23 @@ def test_reading_what_views_say(tmp_path: Path) -> None:
     padded[1::2, ::2] = found[name]
     assert np.array_equal(load(found | {name: padded[1::2, ::2]}, heads=2).features(image), wanted)
     assert values.T.flags.f_contiguous
+
+
+def test_trees(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from latentmim import cli
+
+    write(tmp_path, "transformers/vit")
+    assert cli.main(["inspect", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "embeddings"
+    assert "  cls_token  F32 [1, 1, 16]" in lines
+    assert "encoder.layer" in lines
+    assert "  0 … 1" in lines
+    assert "        key" in lines
+    save_file(
+        {"stem.weight": np.ones((2, 3), np.float32), "stem": np.ones(1, np.float32)}, tmp_path / "other.safetensors"
+    )
+    assert cli.main(["inspect", str(tmp_path / "other.safetensors")]) == 1
+    found = capsys.readouterr()
+    assert "F32 [2, 3]" in found.out
+    assert "no encoder was found" in found.err

@@ -25,7 +25,9 @@ EXAMPLES = """examples:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to its parser."""
-    parser.add_argument("path", help="weights (safetensors, .pth, a folder of them), config.json, or the folder of a run")
+    parser.add_argument(
+        "path", help="weights (safetensors, .pth, a folder of them), config.json, or the folder of a run"
+    )
     parser.add_argument("--preset", choices=PRESETS, default="official", help="what to compare with")
     add_encoder_options(parser)
 
@@ -35,7 +37,8 @@ def run(chosen: argparse.Namespace) -> None:
     path = _arrays.path(chosen.path)
     content = _settings(path)
     if content is None:
-        print(tree(tensors(path)), end="\n\n")
+        # Before anything is read of an encoder: where there is none, the tree says what there is.
+        print(tree(tensors(path)), end="\n\n", flush=True)
         encoder = read_encoder(path, chosen)
         print(repr(encoder), end="\n\n")
         config = encoder.config
