@@ -22,9 +22,10 @@ from latentmim import _latentmim as native
 from latentmim import cli, config
 
 MODULES = [
-    importlib.import_module(found.name)
+    module
     for found in pkgutil.walk_packages(lm.__path__, "latentmim.")
     if not found.name.rpartition(".")[2].startswith("_")
+    and hasattr(module := importlib.import_module(found.name), "__all__")
 ]
 
 
@@ -124,19 +125,12 @@ def test_repr(model: lm.LatentMIM) -> None:
     assert "step 0 of 10" in repr(lm.Trainer(model, pixels(40), epochs=2, batch_size=8))
 
 
-def test_import_is_quick_and_light() -> None:
-    """Beyond NumPy's own: no tqdm, no matplotlib, no pathlib, no anywidget."""
-    code = """
-import numpy, sys, time
-heavy = ("tqdm", "matplotlib", "zipfile", "pathlib", "anywidget", "traitlets")
-start = time.perf_counter()
-import latentmim
-print(time.perf_counter() - start, *(name for name in heavy if name in sys.modules))
-"""
-    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(5)]
-    times = [float(run.stdout.split()[0]) for run in runs]
-    assert runs[0].stdout.split()[1:] == []
-    assert min(times) < 0.2, "loading has become slow; 0.04 s was measured"
+def test_import_is_light() -> None:
+    """Beyond NumPy's own: no tqdm, no matplotlib, no pathlib, no anywidget, no PyAV."""
+    heavy = "tqdm", "matplotlib", "zipfile", "pathlib", "anywidget", "traitlets", "av", "PIL", "sklearn"
+    code = f"import numpy, sys, latentmim; print(*(name for name in {heavy} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
@@ -154,10 +148,9 @@ def test_command_line(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
         assert "projector_width: 64, published 4096" in capsys.readouterr().out
     assert cli.main(["evaluate", f"{out}/encoder.safetensors", str(folder), "--pixels"]) == 0
     assert capsys.readouterr().out.count("12 images") == 2
-    picture = tmp_path / "segments.png"
     photo = str(next(folder.rglob("*.jpg")))
-    assert cli.main(["segment", f"{out}/encoder.safetensors", photo, "--segments", "3", "--out", str(picture)]) == 0
-    assert picture.stat().st_size > 1000
+    assert cli.main(["segment", f"{out}/encoder.safetensors", photo, "--segments", "3", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / f"{Path(photo).stem}-segments.png").stat().st_size > 1000
     assert cli.main(["inspect", str(tmp_path / "nothing.safetensors")]) == 1
     assert "nothing.safetensors" in capsys.readouterr().err
     assert cli.main([*arguments, "--set", "nonsense=1"]) == 1
