@@ -5,9 +5,9 @@ public final class MLP: Layer {
   let fc1: Linear
   let fc2: Linear
 
-  init(_ width: Int, hidden: Int) throws {
-    fc1 = try Linear(width, hidden)
-    fc2 = try Linear(hidden, width)
+  init(_ width: Int, hidden: Int, loraRank: Int = 0) throws {
+    fc1 = try Linear(width, hidden, loraRank: loraRank)
+    fc2 = try Linear(hidden, width, loraRank: loraRank)
   }
 
   public var members: [Member] { [.layer("fc1", fc1), .layer("fc2", fc2)] }
@@ -16,7 +16,7 @@ public final class MLP: Layer {
   func callAsFunction(_ x: Tensor, residual: Tensor, dropout: BranchDropout? = nil) throws -> Tensor {
     guard let dropout else {
       return try mlp(
-        x, weight1: fc1.weight.tensor, bias1: fc1.bias?.tensor, weight2: fc2.weight.tensor, bias2: fc2.bias?.tensor,
+        x, weight1: fc1.matrix(), bias1: fc1.bias?.tensor, weight2: fc2.matrix(), bias2: fc2.bias?.tensor,
         residual: residual)
     }
     return try dropout.add(fc2(dropout.inside(gelu(fc1.activation(x)))), to: residual)
@@ -31,11 +31,13 @@ public final class Block: Layer {
   let mlp: MLP
   let place: BlockIndex
 
-  init(_ width: Int, heads: Int, hidden: Int, epsilon: Float = 1e-6, place: BlockIndex) throws {
+  init(
+    _ width: Int, heads: Int, hidden: Int, epsilon: Float = 1e-6, place: BlockIndex, loraRank: Int = 0
+  ) throws {
     norm1 = try LayerNorm(width, epsilon: epsilon)
-    attn = try SelfAttention(width, heads: heads)
+    attn = try SelfAttention(width, heads: heads, loraRank: loraRank)
     norm2 = try LayerNorm(width, epsilon: epsilon)
-    mlp = try MLP(width, hidden: hidden)
+    mlp = try MLP(width, hidden: hidden, loraRank: loraRank)
     self.place = place
   }
 

@@ -1,0 +1,20 @@
+/// FNV-1a, 64 bits: tells data apart that nobody made to look alike.
+public struct Digest {
+  private var state: UInt64 = 0xCBF2_9CE4_8422_2325
+
+  public init() {}
+
+  public mutating func add(_ bytes: UnsafeRawBufferPointer) {
+    for byte in bytes { state = (state ^ UInt64(byte)) &* 0x100_0000_01B3 }
+  }
+
+  public mutating func add(_ bytes: [UInt8]) { bytes.withUnsafeBytes { add($0) } }
+
+  public mutating func add(number: Int) { withUnsafeBytes(of: Int64(number).littleEndian) { add($0) } }
+
+  /// 16 hexadecimal digits.
+  public var text: String {
+    let digits = String(state, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}
