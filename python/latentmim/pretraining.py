@@ -149,7 +149,7 @@ def pretrain(
     every = training["epochs"] / 10 if validate_every is None else validate_every
     trainer = Trainer(
         model, dataset, out=out, validation=validation, validate_every=every,
-        progress=progress, seed=seed, **({} if preset is None else {"preset": preset}), **for_trainer, **training,
+        progress=progress, seed=seed, preset=preset or "official", **for_trainer, **training,
     )  # fmt: skip
     ending = trainer._fitting.run(resume, tells_pace=True)
     _tell_skipped(dataset)

@@ -185,8 +185,9 @@ class Trainer:
         _native.trainer_save(self._handle, _arrays.path(path))
 
     def restore(self, path: PathLike) -> None:
-        """Go back to a saved state, weights included. Where this trainer has more `epochs` than were saved, the run goes
-        on as one of so many, and how is said on stderr.
+        """Go back to a saved state, weights included.
+
+        Where this trainer has more `epochs` than were saved, the run goes on as one of so many; how is said on stderr.
 
         Raises:
             OSError: the file cannot be read.

@@ -49,7 +49,8 @@ extension Trainer {
       let progress = min(Double(step) / Double(stepsPerEpoch * epochs), 1)
       return rounded(schedule.values(at: progress).learningRate)
     }
-    return "the run is extended from \(saved.epochs) to \(configuration.epochs) epochs: from step \(step) on, schedules are "
+    return
+      "the run is extended from \(saved.epochs) to \(configuration.epochs) epochs: from step \(step) on, schedules are "
       + "those of a run of \(configuration.epochs), and the learning rate goes on at "
       + "\(rate(schedule, configuration.epochs)), from \(rate(Schedule(saved), saved.epochs))"
   }

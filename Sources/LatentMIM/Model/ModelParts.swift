@@ -162,7 +162,8 @@ struct ModelParts {
   private func rowsSeen(_ views: Views) -> [Int32] {
     let lead = Int32(encoder.leadingTokens)
     return (0..<views.batch).flatMap { image in
-      (0..<(configuration.classToken ? 1 : 0)) + views.visible[image * views.numVisible..<(image + 1) * views.numVisible].map { $0 + lead }
+      (0..<(configuration.classToken ? 1 : 0))
+        + views.visible[image * views.numVisible..<(image + 1) * views.numVisible].map { $0 + lead }
     }
   }
 

@@ -39,7 +39,8 @@ extension ModelConfiguration {
     if let difference = differences(from: wanted).first {
       throw ConfigurationError(
         difference.name,
-        "is \(try difference.here.text()), and \(try difference.there.text()) of the encoder to start from; leave it out")
+        "is \(try difference.here.text()), and \(try difference.there.text()) of the encoder to start from; leave it out"
+      )
     }
     var shape = start.network.shape
     (shape.projector, shape.hasMaskToken, shape.loraRank) = (nil, false, 0)
@@ -69,7 +70,8 @@ extension ModelConfiguration {
     guard teacherWidth == teacher.configuration.width, teacherDigest == digest else {
       throw ConfigurationError(
         "teacher",
-        "is another one: its weights have the digest \(digest), those of this model's the digest \(teacherDigest ?? "")")
+        "is another one: its weights have the digest \(digest), those of this model's the digest \(teacherDigest ?? "")"
+      )
     }
     guard teacher.configuration.channels == channels else {
       throw ConfigurationError(

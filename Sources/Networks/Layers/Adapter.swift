@@ -30,7 +30,8 @@ extension Layer {
   /// - Throws: `OutOfMemory`.
   public func mergedParameters(prefix: String = "") throws -> [(name: String, tensor: Tensor)] {
     let all = namedParameters(prefix: prefix)
-    let tensors = Dictionary(all.map { ($0.name, $0.parameter.tensor.detached) }, uniquingKeysWith: { first, _ in first })
+    let tensors = Dictionary(
+      all.map { ($0.name, $0.parameter.tensor.detached) }, uniquingKeysWith: { first, _ in first })
     return try all.filter { !isAdapter($0.name) }.map { named in
       let tensor = named.parameter.tensor.detached
       let layer = named.name.dropLast("weight".count)
