@@ -7,23 +7,32 @@ DATA ?=
 OUT ?= runs/demo
 BENCH ?=
 FUZZ ?=
+NOTEBOOKS ?=
+DINOV2 ?=
+CLIP ?=
 # What the benchmarks want besides: the allocator of PyTorch's tuning guide, and a compiler for torch.compile.
 BENCH_PACKAGES := libtcmalloc-minimal4 g++
 DEBIAN_PACKAGES := python3-dev python3-venv libopenblas-dev libdeflate-dev libjpeg-dev libpng-dev libtiff-dev libwebp-dev \
   pkg-config
+# What the test of the notebook widget wants besides, with python/tests/browser/requirements.txt.
+BROWSER_PACKAGES := chromium chromium-driver
+BROWSER ?=
 # Neither formatter wraps comments.
 LONG_COMMENT := ^(?=\s*(//|\# )).{121,}$$
 COMMENTED := Package.swift Sources Tests examples python
 SOURCES := $(shell find Sources -type f) Package.swift pyproject.toml hatch_build.py
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-swift test-python bench fuzz lint format packages clean
+.PHONY: help demo test test-swift test-python test-browser bench notebooks fuzz lint format packages clean
 
 help:
 	@echo "make demo               train on real photographs, print accuracies, leave pictures in $(OUT)"
 	@echo "make demo DATA=folder   the same on your own photographs"
 	@echo "make test               all tests, Swift and Python"
+	@echo "make test-browser       click the notebook widget in a headless browser (JupyterLab, marimo); screenshots in runs/browser"
 	@echo "make bench              compare with PyTorch, ONNX Runtime, OpenVINO; writes docs/performance.md's tables (an hour or more);"
 	@echo "                        BENCH='--rows features --quick' and the like choose what is run"
+	@echo "make notebooks DINOV2=weights CLIP=video"
+	@echo "                        the notebooks of docs/notebooks, executed; NOTEBOOKS='1_pretrain 6_ablate' chooses"
 	@echo "make fuzz               millions of changed image files through each decoder (an hour or more); FUZZ='png tiff' and RUNS=100000"
 	@echo "                        choose which and how many; docs/reliability.md"
 	@echo "make lint, make format  check or apply the format of Swift and Python sources"
@@ -41,9 +50,21 @@ test-python: $(BIN)/.installed-test
 	swift build -c release --product latentmim
 	$(BIN)/python -m pytest
 
+# An environment of its own. Everything in it ends by itself within five minutes; `timeout` is for the case that it does not.
+test-browser: DEBIAN_PACKAGES += $(BROWSER_PACKAGES)
+test-browser: packages
+	$(PYTHON) -m venv $(VENV)-browser
+	$(VENV)-browser/bin/pip install --quiet --disable-pip-version-check --editable '.[explore]' \
+	  --requirement python/tests/browser/requirements.txt
+	timeout --kill-after=30 400 $(VENV)-browser/bin/python python/tests/browser/run.py $(BROWSER)
+
 bench: DEBIAN_PACKAGES += $(BENCH_PACKAGES)
 bench: $(BIN)/.installed packages
 	$(BIN)/python python/benchmarks/run.py --write-docs --json runs/bench.json $(BENCH)
+
+notebooks: $(BIN)/.installed-test
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[notebooks]'
+	DINOV2="$(abspath $(DINOV2))" CLIP="$(abspath $(CLIP))" $(BIN)/python examples/notebooks/build.py $(NOTEBOOKS)
 
 fuzz: DEBIAN_PACKAGES += cmake dpkg-dev
 fuzz: packages
@@ -80,4 +101,4 @@ $(BIN)/.installed-test: $(BIN)/.installed
 	@touch $@
 
 clean:
-	rm -rf .build $(VENV) runs python/latentmim/*.so
+	rm -rf .build $(VENV) $(VENV)-browser runs python/latentmim/*.so

@@ -112,6 +112,8 @@ struct decoder {
   png_infop info;
   const uint8_t *bytes;
   size_t count;
+  // Indices of palettes and grey of any bits as they are stored, wanted for labels.
+  int is_raw;
   // A row, or a whole interlaced picture; freed with the decoder.
   uint8_t *scratch;
   jmp_buf trap;
@@ -176,11 +178,17 @@ static void fill_header(const struct decoder *decoder, struct lmc_header *header
   header->channels = (color & PNG_COLOR_MASK_COLOR ? 3 : 1) + has_alpha;
   header->type = png_get_bit_depth(decoder->png, decoder->info) == 16 ? LMC_UINT16 : LMC_UINT8;
   header->alpha = has_alpha ? LMC_ALPHA : LMC_NO_ALPHA;
+  if (!decoder->is_raw) return;
+  header->channels = png_get_channels(decoder->png, decoder->info);
+  header->alpha = color & PNG_COLOR_MASK_ALPHA ? LMC_ALPHA : LMC_NO_ALPHA;
+  header->is_raw = 1;
 }
 
-// Palettes to RGB, fewer than 8 bits to 8, a transparent colour to alpha, 16 bits in the machine's order.
+// Palettes to RGB, fewer than 8 bits to 8, a transparent colour to alpha, 16 bits in the machine's order. Raw: a byte
+// for each number of fewer bits.
 static void set_transforms(struct decoder *decoder) {
-  png_set_expand(decoder->png);
+  if (decoder->is_raw) png_set_packing(decoder->png);
+  else png_set_expand(decoder->png);
   if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) png_set_swap(decoder->png);
   png_set_interlace_handling(decoder->png);
   png_read_update_info(decoder->png, decoder->info);
@@ -221,14 +229,22 @@ static int is_interlaced(const struct decoder *decoder) {
   return png_get_interlace_type(decoder->png, decoder->info) != PNG_INTERLACE_NONE;
 }
 
-int lmc_png_header(const uint8_t *bytes, size_t count, struct lmc_header *header, char *message) {
-  struct decoder decoder = {.bytes = bytes, .count = count, .message = message};
+static int read_header(const uint8_t *bytes, size_t count, int is_raw, struct lmc_header *header, char *message) {
+  struct decoder decoder = {.bytes = bytes, .count = count, .is_raw = is_raw, .message = message};
   if (setjmp(decoder.trap) == 0) {
     open_decoder(&decoder, 0);
     fill_header(&decoder, header);
   }
   close_decoder(&decoder);
   return decoder.status;
+}
+
+int lmc_png_header(const uint8_t *bytes, size_t count, struct lmc_header *header, char *message) {
+  return read_header(bytes, count, 0, header, message);
+}
+
+int lmc_png_label_header(const uint8_t *bytes, size_t count, struct lmc_header *header, char *message) {
+  return read_header(bytes, count, 1, header, message);
 }
 
 // Bytes of all rows with their filters; 0 for an interlaced picture.
@@ -247,7 +263,7 @@ static size_t inflated_size(const uint8_t *bytes, size_t count, char *message) {
 static int decode(
     const uint8_t *bytes, size_t count, int is_checked, const struct lmc_header *header, struct lmc_region region,
     uint8_t *pixels, char *message) {
-  struct decoder decoder = {.bytes = bytes, .count = count, .message = message};
+  struct decoder decoder = {.bytes = bytes, .count = count, .is_raw = header->is_raw, .message = message};
   if (setjmp(decoder.trap) == 0) {
     open_decoder(&decoder, is_checked);
     struct lmc_header found = {0};

@@ -213,7 +213,9 @@ static void fill_header(TIFF *file, const struct description *tiff, struct lmc_h
       if (tiff->is_converted) header->type = LMC_UINT8;
       header->channels = 3;
       break;
-    default: header->alpha = tiff->alpha;
+    default:
+      header->alpha = tiff->alpha;
+      header->is_raw = tiff->photometric == PHOTOMETRIC_MINISBLACK && tiff->bits == 8 * type_size(header->type);
   }
 }
 

@@ -40,6 +40,21 @@ static void LMK_NAME(add_column_sums)(long rows, long width, const void *x, floa
   LMK_ONE_TYPE(type, LMK_NAME(add_column_sums_typed), rows, width, x, sums)
 }
 
+LMK_INLINED void LMK_NAME(column_means_typed)(
+    long rows, long width, const void *restrict x, float *restrict means, int type) {
+  for (long first = 0; first < width; first += 16) {
+    const long count = width - first < 16 ? width - first : 16;
+    double sums[16] = {0};
+    for (long r = 0; r < rows; r++)
+      for (long i = 0; i < count; i++) sums[i] += (double)LMK_NAME(get)(x, r * width + first + i, type);
+    for (long i = 0; i < count; i++) means[first + i] = (float)(sums[i] / (double)rows);
+  }
+}
+
+static void LMK_NAME(column_means)(long rows, long width, const void *x, float *means, int type) {
+  LMK_ONE_TYPE(type, LMK_NAME(column_means_typed), rows, width, x, means)
+}
+
 static void LMK_NAME(sum_of_squares)(long n, const float *restrict x, double *restrict result) {
   double sum = 0;
   for (long i = 0; i < n; i++) {

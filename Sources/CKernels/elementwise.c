@@ -11,6 +11,10 @@ void lmk_fill_rows(long rows, long width, const float *bias, const float *residu
   LMK_DISPATCH(fill_rows, rows, width, bias, residual, y)
 }
 
+void lmk_column_means(long rows, long width, const void *x, float *means, int type) {
+  LMK_DISPATCH(column_means, rows, width, x, means, type)
+}
+
 void lmk_add_column_sums(long rows, long width, const void *x, float *sums, int type) {
   LMK_DISPATCH(add_column_sums, rows, width, x, sums, type)
 }

@@ -164,7 +164,7 @@ private func store(_ sums: UnsafePointer<Float>, rows: Int, width: Int, in place
 }
 
 /// The products of one head, for a block of `rows` queries.
-private struct AttentionProducts {
+struct AttentionProducts {
   let shape: AttentionShape
   let arithmetic: Arithmetic
   private let isOwn: Bool
@@ -198,18 +198,18 @@ private struct AttentionProducts {
 
 extension AttentionBias {
   /// The biases of the queries from `first` on.
-  fileprivate func rows(_ shape: AttentionShape, head: Int, first: Int) -> UnsafePointer<Float> {
+  func rows(_ shape: AttentionShape, head: Int, first: Int) -> UnsafePointer<Float> {
     pointer + (head * shape.queries + first) * Self.stride(keys: shape.keys)
   }
 }
 
 extension AttentionShape {
   /// Index of a query in `logSumExp`.
-  fileprivate func row(_ head: Int, image: Int, _ query: Int) -> Int { (image * heads + head) * queries + query }
+  func row(_ head: Int, image: Int, _ query: Int) -> Int { (image * heads + head) * queries + query }
 }
 
 extension MatrixView {
-  fileprivate init(
+  init(
     _ operand: AttentionOperand, head: Int, image: Int, rows: Int, _ shape: AttentionShape, first: Int = 0,
     transposed: Bool = false
   ) {
@@ -230,7 +230,7 @@ extension MatrixOutput {
 }
 
 /// Runs `body(head, image, scratch)` for every image and head, in parallel, each chunk with its own scratch memory.
-private func forEachHead(
+func forEachHead(
   _ shape: AttentionShape, scratch: Int, _ body: (Int, Int, UnsafeMutablePointer<Float>) -> Void
 ) throws {
   let chunk = shape.unitsPerChunk

@@ -41,6 +41,13 @@ public func addColumnSums(
   }
 }
 
+/// means[i] = Σ_r x[r, i] / rows for x [rows, width], summed in double precision row after row.
+public func columnMeans(
+  _ x: UnsafeRawPointer, _ element: Element = .float32, rows: Int, width: Int, into means: UnsafeMutablePointer<Float>
+) {
+  lmk_column_means(rows, width, x, means, element.code)
+}
+
 /// Calls `body` for ranges of 0 ..< `count` elements, in parallel.
 public func parallelElements(_ count: Int, _ body: (Range<Int>) -> Void) {
   parallelRows(count, cost: 1, body)

@@ -21,6 +21,12 @@ public func nearest(to unknown: String, among names: [String]) -> [String] {
   return ranked.sorted { ($0.distance, $0.place) < ($1.distance, $1.place) }.prefix(3).map(\.name)
 }
 
+/// A row of a table in Markdown, with its bars.
+public func markdownRow(_ cells: [String]) -> String { "| \(cells.joined(separator: " | ")) |" }
+
+/// "84.1" of 0.841.
+public func percent(_ share: Double) -> String { "\((1000 * share).rounded() / 10)" }
+
 /// "'a', 'b'", long names truncated.
 public func quoted(_ names: some Sequence<String>) -> String {
   names.map { "'\($0.count > 60 ? $0.prefix(60) + "…" : $0)'" }.joined(separator: ", ")

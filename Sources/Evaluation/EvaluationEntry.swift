@@ -1,6 +1,7 @@
 import Compute
 import Files
 import LatentMIM
+import Segmentation
 
 /// One protocol on one kind of features.
 public struct EvaluationEntry: Sendable {
@@ -42,12 +43,15 @@ public let scoringProtocols: [any ScoringProtocol.Type] = [
   FineTuning.self,
 ]
 
-/// The options of evaluation, by the name of their list.
+/// The options of evaluation and segmentation, by the name of their list.
 private let evaluationLists: [String: JSONValue] = Dictionary(
-  uniqueKeysWithValues: scoringProtocols.map { ($0.name, $0.listing) } + [(FeatureOptions.name, FeatureOptions.listing)]
-)
+  uniqueKeysWithValues: scoringProtocols.map { ($0.name, $0.listing) } + [
+    (FeatureOptions.name, FeatureOptions.listing), (TrackingOptions.name, TrackingOptions.listing),
+    (VideoScoring.name, VideoScoring.listing), (SegmentationScoring.name, SegmentationScoring.listing),
+  ])
 
-/// The list of options of that name, for other languages (`Configurable.listing`): of configurations or evaluation.
+/// The list of options of that name, for other languages (`Configurable.listing`): of configurations,
+/// evaluation or segmentation.
 ///
 /// - Throws: `ArgumentError` with the names there are.
 public func optionList(named name: String) throws -> JSONValue {

@@ -48,6 +48,7 @@ extension lm_sizes {
       crop_height: Int64(configuration.cropHeight), crop_width: Int64(configuration.cropWidth),
       image_height: Int64(configuration.imageHeight), image_width: Int64(configuration.imageWidth),
       patch_size: Int64(configuration.patchSize), channels: Int64(configuration.channels),
-      width: Int64(configuration.width), depth: Int64(configuration.depth))
+      width: Int64(configuration.width), depth: Int64(configuration.depth),
+      heads: Int64(configuration.heads))
   }
 }

@@ -2,6 +2,7 @@ import CLatentMIM
 import Compute
 import Evaluation
 import LatentMIM
+import Networks
 
 /// The encoder behind a handle.
 func encoder(_ handle: Handle) throws -> Encoder { try object(handle, Encoder.self) }
@@ -45,18 +46,72 @@ func encoder(_ handle: Handle) throws -> Encoder { try object(handle, Encoder.se
   (try? encoder(handle))?.hasClassToken ?? false
 }
 
+@c @implementation public func lm_encoder_grid(
+  _ handle: Handle, _ height: Int64, _ width: Int64, _ stride: Int64, _ grid: UnsafeMutablePointer<lm_grid>?
+) -> lm_status {
+  attempt {
+    let encoder = try encoder(handle)
+    let found = try encoder.grid(height: Int(height), width: Int(width), stride: given(stride))
+    try given(grid, "grid").pointee = lm_grid(
+      rows: Int64(found.rows), columns: Int64(found.columns), tokens: Int64(encoder.featureTokens(found)),
+      attended_tokens: Int64(encoder.attendedTokens(found)))
+  }
+}
+
+@c @implementation public func lm_encoder_nearest_size(
+  _ handle: Handle, _ height: Int64, _ width: Int64, _ shortSide: Int64, _ stride: Int64,
+  _ nearestHeight: IntegerPlace, _ nearestWidth: IntegerPlace
+) -> lm_status {
+  attempt {
+    let found = try encoder(handle).nearestSize(
+      height: Int(height), width: Int(width), shortSide: given(shortSide), stride: given(stride))
+    try given(nearestHeight, "nearest_height").pointee = Int64(found.height)
+    try given(nearestWidth, "nearest_width").pointee = Int64(found.width)
+  }
+}
+
 @c @implementation public func lm_encoder_features(
   _ handle: Handle, _ pixels: Pixels, _ tap: lm_tap, _ precisionName: Text, _ features: FloatPlace
 ) -> lm_status {
   attempt {
     let encoder = try encoder(handle)
     let tokens = try encoder.features(
-      encoder.normalized(given(pixels, "pixels").pointee.dataset(), for: "features"),
-      tap: FeatureTap(layer: tap.layer == -1 ? nil : Int(tap.layer), normed: tap.norm, projected: tap.projector),
-      scaling: tap.extend_positions ? .extend : .span, precision: precision(precisionName))
+      encoder.normalized(given(pixels, "pixels").pointee.dataset(), for: "features"), tap: FeatureTap(tap),
+      scaling: tap.scaling, stride: given(tap.stride), precision: precision(precisionName))
     try write(tokens.buffer.values, features, "features")
   }
 }
+
+@c @implementation public func lm_encoder_attention(
+  _ handle: Handle, _ pixels: Pixels, _ tap: lm_tap, _ queries: UnsafePointer<Int32>?, _ queryCount: Int64,
+  _ precisionName: Text, _ weights: FloatPlace
+) -> lm_status {
+  attempt {
+    let encoder = try encoder(handle)
+    let layers = try FeatureTap(tap).layers
+    guard (layers ?? [1]).count == 1 else { throw ArgumentError("attention: wanted one layer, or none for the last") }
+    let chosen = try queries.map { Array(try array($0, [queryCount], "queries")) }
+    try encoder.attention(
+      encoder.normalized(given(pixels, "pixels").pointee.dataset(), for: "attention"), layer: layers?.first,
+      queries: chosen, scaling: tap.scaling, stride: given(tap.stride), precision: precision(precisionName),
+      into: given(weights, "weights"))
+  }
+}
+
+extension FeatureTap {
+  fileprivate init(_ tap: lm_tap) throws {
+    self.init(
+      layers: try tap.layers.map { try array($0, [tap.layer_count], "layers").map { Int($0) } },
+      part: try tap.part == nil ? .tokens : choice(tap.part, "part"), normed: tap.norm, projected: tap.projector)
+  }
+}
+
+extension lm_tap {
+  fileprivate var scaling: PositionScaling { extend_positions ? .extend : .span }
+}
+
+/// A number of pixels; 0 stands for none.
+private func given(_ pixels: Int64) -> Int? { pixels == 0 ? nil : Int(pixels) }
 
 @c @implementation public func lm_encoder_spread(
   _ handle: Handle, _ pixels: Pixels, _ precisionName: Text, _ effectiveRanks: NumberPlace,

@@ -19,6 +19,7 @@ public typealias ArrayList = UnsafePointer<lm_array>?
 public typealias Pixels = UnsafePointer<lm_pixels>?
 public typealias Metrics = UnsafePointer<lm_metrics>?
 public typealias MetricsPlace = UnsafeMutablePointer<lm_metrics>?
+public typealias Labels = UnsafePointer<Int32>?
 public typealias LabelPlace = UnsafeMutablePointer<Int32>?
 
 /// A value behind a handle, where it is no object itself.

@@ -4,6 +4,7 @@ import Files
 import Images
 
 typealias ImageBox = Box<Image>
+typealias LabelMapBox = Box<LabelMap>
 
 extension lm_pixels {
   /// The pixels as a data set, in place; labels are checked there.
@@ -68,4 +69,29 @@ func conversion(_ pointer: UnsafePointer<lm_conversion>?) throws -> PixelConvers
 @c @implementation public func lm_image_read(_ image: Handle, _ values: FloatPlace) {
   guard let decoded = (try? object(image, ImageBox.self))?.value, let values else { return }
   decoded.copyFloats(to: values)
+}
+
+@c @implementation public func lm_labels_load(_ path: Text, _ map: HandlePlace) -> lm_status {
+  attempt(handingOut: map) { try LabelMapBox(loadLabels(filePath(path, "path"))) }
+}
+
+@c @implementation public func lm_labels_size(_ map: Handle, _ height: IntegerPlace, _ width: IntegerPlace) {
+  let read = (try? object(map, LabelMapBox.self))?.value
+  height?.pointee = Int64(read?.height ?? 0)
+  width?.pointee = Int64(read?.width ?? 0)
+}
+
+@c @implementation public func lm_labels_read(_ map: Handle, _ labels: LabelPlace) {
+  guard let read = (try? object(map, LabelMapBox.self))?.value else { return }
+  try? write(read.labels, labels, "labels")
+}
+
+@c @implementation public func lm_labels_save(
+  _ path: Text, _ labels: UnsafePointer<Int32>?, _ height: Int64, _ width: Int64
+) -> lm_status {
+  attempt {
+    let given = try array(labels, [height, width], "labels")
+    try saveLabels(
+      LabelMap(height: Int(height), width: Int(width), labels: Array(given)), to: filePath(path, "path"))
+  }
 }

@@ -52,3 +52,46 @@ private func tree(_ merges: Numbers, _ count: Int64) throws -> MergeTree {
     try write(result.map { Int32($0) }, upsampled, "upsampled")
   }
 }
+
+@c @implementation public func lm_mask_scores(
+  _ predicted: Labels, _ truth: Labels, _ frames: Int64, _ height: Int64, _ width: Int64, _ objects: Labels,
+  _ objectCount: Int64, _ ignoresVoid: Bool, _ similarities: NumberPlace, _ accuracies: NumberPlace
+) -> lm_status {
+  attempt {
+    let shape = [frames, height, width]
+    let scores = try MaskScores(
+      predicted: array(predicted, shape, "predicted"), truth: array(truth, shape, "truth"), frames: Int(frames),
+      height: Int(height), width: Int(width), objects: Array(array(objects, [objectCount], "objects")),
+      void: ignoresVoid ? .ignore : .background, similarity: similarities != nil, accuracy: accuracies != nil)
+    if let similarities { try write(scores.regionSimilarity, similarities, "similarities") }
+    if let accuracies { try write(scores.boundaryAccuracy, accuracies, "accuracies") }
+  }
+}
+
+/// Scores that grow.
+private final class ScoresBox {
+  var scores: any LabelScores
+  init(_ scores: any LabelScores) { self.scores = scores }
+}
+
+@c @implementation public func lm_scores_create(_ kind: Text, _ optionsText: Text, _ scores: HandlePlace) -> lm_status {
+  attempt(handingOut: scores) {
+    try ScoresBox(labelScores(named: text(kind, "kind"), options: options(optionsText, "options")))
+  }
+}
+
+@c @implementation public func lm_scores_add(
+  _ handle: Handle, _ name: Text, _ predicted: Labels, _ truth: Labels, _ frames: Int64, _ height: Int64,
+  _ width: Int64
+) -> lm_status {
+  attempt {
+    let shape = [frames, height, width]
+    try object(handle, ScoresBox.self).scores.add(
+      text(name, "name"), predicted: array(predicted, shape, "predicted"), truth: array(truth, shape, "truth"),
+      frames: Int(frames), height: Int(height), width: Int(width))
+  }
+}
+
+@c @implementation public func lm_scores_report(_ handle: Handle, _ report: TextPlace) -> lm_status {
+  attempt(handingOut: report) { try object(handle, ScoresBox.self).scores.json().text() }
+}

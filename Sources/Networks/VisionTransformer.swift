@@ -148,6 +148,17 @@ public final class VisionTransformer: Layer {
     }
   }
 
+  /// What the attention of block number `block`, 1 … depth, reads of the tokens [B, N, C] behind the block before it.
+  ///
+  /// - Returns: [B, N, 3C]: queries, keys and values side by side, the heads of each side by side.
+  /// - Throws: `ShapeError`, `OutOfMemory`.
+  public func queriesKeysValues(_ tokens: Tensor, block: Int) throws -> Tensor {
+    guard (1...max(shape.depth, 1)).contains(block), block <= shape.depth else {
+      throw ShapeError("attention", "layer is \(block), wanted 1 … \(shape.depth)")
+    }
+    return try blocks.elements[block - 1].queriesKeysValues(tokens)
+  }
+
   private func embedded(_ patches: Tensor, masked: [Int32]) throws -> Tensor {
     let x = try embed(patches)
     guard !masked.isEmpty else { return x }

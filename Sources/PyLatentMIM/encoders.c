@@ -16,21 +16,62 @@ METHOD(encoder_has_class_token, "encoder, /", "-> bool") {
   return PyBool_FromLong(lm_encoder_has_class_token(encoder->raw));
 }
 
-METHOD(encoder_features, "encoder, images, layer, norm, projector, extend_positions, precision, features, /",
-       "features are written.") {
+METHOD(encoder_grid, "encoder, height, width, stride, /", "-> (rows, columns, tokens, attended tokens)") {
   struct handle *encoder;
-  int layer, norm, projector, extend_positions;
-  const char *precision;
-  ARRAY images = PIXELS("images"), features = WRITTEN("features", FLOAT32, 3);
-  PARSE("O&O&ipppsO&", encoder_handle, &encoder, array_argument, &images, &layer, &norm, &projector,
-        &extend_positions, &precision, array_argument, &features);
+  long long height, width, stride;
+  lm_grid grid;
+  PARSE("O&LLL", encoder_handle, &encoder, &height, &width, &stride);
+  CALL(NULL, lm_encoder_grid(encoder->raw, height, width, stride, &grid));
+  return Py_BuildValue("(LLLL)", (long long)grid.rows, (long long)grid.columns, (long long)grid.tokens,
+                       (long long)grid.attended_tokens);
+}
+
+METHOD(encoder_nearest_size, "encoder, height, width, short_side, stride, /", "-> (height, width)") {
+  struct handle *encoder;
+  long long height, width, short_side, stride;
+  int64_t nearest_height, nearest_width;
+  PARSE("O&LLLL", encoder_handle, &encoder, &height, &width, &short_side, &stride);
+  CALL(NULL, lm_encoder_nearest_size(encoder->raw, height, width, short_side, stride, &nearest_height, &nearest_width));
+  return Py_BuildValue("(LL)", (long long)nearest_height, (long long)nearest_width);
+}
+
+METHOD(encoder_features,
+       "encoder, images, layers, part, norm, projector, extend_positions, stride, precision, features, /",
+       "features [layers, B, tokens, C] are written.") {
+  struct handle *encoder;
+  int norm, projector, extend_positions;
+  long long stride;
+  const char *part, *precision;
+  ARRAY images = PIXELS("images"), layers = READ("layers", INT32, 1), features = WRITTEN("features", FLOAT32, 4);
+  PARSE("O&O&O&spppLsO&", encoder_handle, &encoder, array_argument, &images, array_argument, &layers, &part,
+        &norm, &projector, &extend_positions, &stride, &precision, array_argument, &features);
   lm_pixels pixels = pixels_of(&images);
-  // Sides that do not divide are refused below, with the nearest that do.
-  int64_t side = encoder->sizes.patch_size;
-  int64_t tokens = pixels.height / side * (pixels.width / side) + lm_encoder_has_class_token(encoder->raw);
-  SHAPED(features, pixels.count, tokens, encoder->sizes.width);
-  lm_tap tap = {.layer = layer, .norm = norm, .projector = projector, .extend_positions = extend_positions};
+  lm_grid grid;
+  CALL(NULL, lm_encoder_grid(encoder->raw, pixels.height, pixels.width, stride, &grid));
+  SHAPED(features, SIZE(layers, 0), pixels.count, grid.tokens, encoder->sizes.width);
+  lm_tap tap = {.layers = DATA(layers), .layer_count = SIZE(layers, 0), .part = part, .norm = norm,
+                .projector = projector, .extend_positions = extend_positions, .stride = stride};
   DO(encoder, lm_encoder_features(encoder->raw, &pixels, tap, precision, DATA(features)));
+}
+
+METHOD(encoder_attention, "encoder, images, layer, queries, extend_positions, stride, precision, weights, /",
+       "weights [B, heads, queries, tokens] are written; queries may be None: all.") {
+  struct handle *encoder;
+  int layer, extend_positions;
+  long long stride;
+  const char *precision;
+  ARRAY images = PIXELS("images"), queries = READ("queries", INT32, 1), weights = WRITTEN("weights", FLOAT32, 4);
+  PARSE("O&O&iO&pLsO&", encoder_handle, &encoder, array_argument, &images, &layer, optional_array, &queries,
+        &extend_positions, &stride, &precision, array_argument, &weights);
+  lm_pixels pixels = pixels_of(&images);
+  lm_grid grid;
+  CALL(NULL, lm_encoder_grid(encoder->raw, pixels.height, pixels.width, stride, &grid));
+  int64_t rows = queries.is_held ? SIZE(queries, 0) : grid.attended_tokens;
+  SHAPED(weights, pixels.count, encoder->sizes.heads, rows, grid.attended_tokens);
+  lm_tap tap = {.layers = &(int32_t){layer}, .layer_count = 1, .extend_positions = extend_positions,
+                .stride = stride};
+  DO(encoder, lm_encoder_attention(encoder->raw, &pixels, tap, DATA(queries), queries.is_held ? rows : 0, precision,
+                                   DATA(weights)));
 }
 
 METHOD(encoder_spread, "encoder, images, precision, ranks, similarities, /", "The last two [depth + 1] are written.") {

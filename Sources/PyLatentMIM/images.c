@@ -36,3 +36,23 @@ METHOD(image_load, "path, conversion, /", "-> ((height, width, channels), bytes 
   CALL(NULL, lm_image_load(path.text, &wanted, &image));
   return image_pixels(image);
 }
+
+METHOD(labels_load, "path, /", "-> ((height, width), bytes of int32)") {
+  PATH path = {0};
+  lm_label_map *map = NULL;
+  int64_t height, width;
+  PARSE("O&", path_argument, &path);
+  CALL(NULL, lm_labels_load(path.text, &map));
+  lm_labels_size(map, &height, &width);
+  PyObject *labels = PyByteArray_FromStringAndSize(NULL, height * width * (Py_ssize_t)sizeof(int32_t));
+  if (labels) WITHOUT_GIL(lm_labels_read(map, (int32_t *)PyByteArray_AsString(labels)));
+  lm_release(map);
+  return Py_BuildValue("((LL)N)", (long long)height, (long long)width, labels);
+}
+
+METHOD(labels_save, "path, labels, /", "") {
+  PATH path = {0};
+  ARRAY labels = READ("labels", INT32, 2);
+  PARSE("O&O&", path_argument, &path, array_argument, &labels);
+  DO(NULL, lm_labels_save(path.text, DATA(labels), SIZE(labels, 0), SIZE(labels, 1)));
+}

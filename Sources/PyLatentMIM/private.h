@@ -201,7 +201,7 @@ struct handle {
 
 /// Kinds of handles, and converters for "O&": the handle in a capsule of that kind.
 #define KINDS(apply) \
-  apply(model) apply(adamw) apply(trainer) apply(encoder) apply(dataset)
+  apply(model) apply(adamw) apply(trainer) apply(encoder) apply(dataset) apply(tracker) apply(scores)
 #define DECLARE_KIND(kind)        \
   extern const char kind##_kind[]; \
   int kind##_handle(PyObject *capsule, void *handle);

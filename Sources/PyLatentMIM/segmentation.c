@@ -39,3 +39,39 @@ METHOD(upsample_labels, "labels, method, upsampled, /", "upsampled [height, widt
   DO(NULL, lm_upsample_labels(DATA(labels), SIZE(labels, 0), SIZE(labels, 1), SIZE(upsampled, 0), SIZE(upsampled, 1),
                           method, DATA(upsampled)));
 }
+
+METHOD(mask_scores, "predicted, truth, objects, ignores_void, similarities, accuracies, /",
+       "similarities and accuracies [frames, objects] are written; each may be None") {
+  int ignores_void;
+  ARRAY predicted = READ("predicted", INT32, 3), truth = READ("truth", INT32, 3);
+  ARRAY objects = READ("objects", INT32, 1);
+  ARRAY similarities = WRITTEN("similarities", FLOAT64, 2), accuracies = WRITTEN("accuracies", FLOAT64, 2);
+  PARSE("O&O&O&pO&O&", array_argument, &predicted, array_argument, &truth, array_argument, &objects, &ignores_void,
+        optional_array, &similarities, optional_array, &accuracies);
+  int64_t frames = SIZE(predicted, 0), count = SIZE(objects, 0);
+  SHAPED(truth, frames, SIZE(predicted, 1), SIZE(predicted, 2));
+  if (similarities.is_held) SHAPED(similarities, frames, count);
+  if (accuracies.is_held) SHAPED(accuracies, frames, count);
+  DO(NULL, lm_mask_scores(DATA(predicted), DATA(truth), frames, SIZE(predicted, 1), SIZE(predicted, 2), DATA(objects),
+                          count, ignores_void, DATA(similarities), DATA(accuracies)));
+}
+
+METHOD(scores_create, "kind, options, /", "-> scores") {
+  const char *kind, *options;
+  lm_scores *scores = NULL;
+  PARSE("ss", &kind, &options);
+  CALL(NULL, lm_scores_create(kind, options, &scores));
+  return handle_new(scores_kind, scores, NULL, NULL);
+}
+
+METHOD(scores_add, "scores, name, predicted, truth, /", "") {
+  struct handle *scores;
+  const char *name;
+  ARRAY predicted = READ("predicted", INT32, 3), truth = READ("truth", INT32, 3);
+  PARSE("O&sO&O&", scores_handle, &scores, &name, array_argument, &predicted, array_argument, &truth);
+  SHAPED(truth, SIZE(predicted, 0), SIZE(predicted, 1), SIZE(predicted, 2));
+  DO(scores, lm_scores_add(scores->raw, name, DATA(predicted), DATA(truth), SIZE(predicted, 0), SIZE(predicted, 1),
+                           SIZE(predicted, 2)));
+}
+
+TEXT_OF(scores, scores, scores_report, "-> JSON")

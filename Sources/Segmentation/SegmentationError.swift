@@ -18,6 +18,18 @@ public enum SegmentationError: DescribedError, Equatable {
   case labelMap(found: Int, rows: Int, columns: Int, height: Int, width: Int)
   /// The distances of all pairs do not fit in memory.
   case memory(count: Int)
+  /// Labels that do not make pairs of frames.
+  case frames(predicted: Int, truth: Int, frames: Int, height: Int, width: Int)
+  /// A frame of another size than those before it; frames count from 0.
+  case frameSize(sequence: String, frame: Int, found: [Int], wanted: [Int])
+  /// The first frame has no object to be scored.
+  case noObjects(sequence: String)
+  /// Without first and last frame there is none.
+  case frameCount(sequence: String, Int)
+  /// The first frame says that 255 is the one object, and a later one has others.
+  case mixedForeground(sequence: String, frame: Int, Int32)
+  /// Every pixel of the truth is ignored, or there is none.
+  case nothingLabelled(ignored: [Int])
 
   public var kind: ErrorKind {
     if case .memory = self { .memory } else { .value }
@@ -39,6 +51,21 @@ public enum SegmentationError: DescribedError, Equatable {
     case .labelMap(let found, let rows, let columns, let height, let width):
       "upsample: \(found) labels do not make a map [\(rows), \(columns)] that can become [\(height), \(width)]; wanted sides "
         + "from 1, at most \(mostPixels) pixels"
+    case .frames(let predicted, let truth, let frames, let height, let width):
+      "\(predicted) labels predicted and \(truth) of the truth do not make \(frames) frames of \(height) × \(width) each; "
+        + "wanted sides from 1, at most \(mostPixels) pixels"
+    case .frameSize(let sequence, let frame, let found, let wanted):
+      "\(quoted([sequence])): frame \(frame) is \(found[0]) × \(found[1]), wanted \(wanted[0]) × \(wanted[1]) as the first"
+    case .noObjects(let sequence):
+      "\(quoted([sequence])): the truth of the first frame has no label but 0 and 255, wanted the objects to be scored"
+    case .frameCount(let sequence, let count):
+      "\(quoted([sequence])): has \(count) frames, and without the first and the last none is left; "
+        + "all_frames counts these too"
+    case .mixedForeground(let sequence, let frame, let label):
+      "\(quoted([sequence])): frame \(frame) has label \(label), but the first has none but 0 and 255: 255 is the object "
+        + "where it stands alone in all frames (DAVIS 2016), else void"
+    case .nothingLabelled(let ignored):
+      "no pixel of the truth has a label that counts; ignored are \(ignored.map(String.init).joined(separator: ", "))"
     case .memory(let count): "agglomerate: no memory for the distances of \(count) features to each other"
     }
   }

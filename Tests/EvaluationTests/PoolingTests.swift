@@ -51,6 +51,15 @@ import Testing
     }
   }
 
+  /// Sums of many tokens in float32 would be off by far more than a digit.
+  @Test(arguments: [784, 1369, 100_000]) func ofEqualTokensAreTheToken(_ count: Int) throws {
+    let token: [Float] = (0..<19).map { 0.1 + 0.37 * Float($0) }
+    let tokens = (0...count).flatMap { $0 == 0 ? [Float](repeating: 9, count: 19) : token }
+    for pooling in [Pooling.mean, .max, .topKMean(k: 10), .topKMean(k: count)] {
+      #expect(try pool(pooling, tokens, batch: 1, patches: count, width: 19) == token, "\(pooling)")
+    }
+  }
+
   @Test func hasNames() {
     for kind in PoolingKind.allCases { #expect(Pooling(kind).kind == kind) }
     #expect(Pooling(.topKMean, k: 3).description == "topk_mean 3")

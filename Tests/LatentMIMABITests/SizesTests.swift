@@ -36,6 +36,13 @@ import Testing
     return pixels
   }
 
+  private func tap(_ change: (inout lm_tap) -> Void = { _ in }) -> lm_tap {
+    var tap = lm_tap(
+      layers: nil, layer_count: 0, part: nil, norm: true, projector: false, extend_positions: false, stride: 0)
+    change(&tap)
+    return tap
+  }
+
   /// Pixels with one size changed, each in turn.
   private func pixelCases(_ size: Int64) -> [(String, lm_pixels)] {
     [
@@ -130,13 +137,33 @@ import Testing
       lm_release(UnsafeMutableRawPointer(model))
       lm_release(UnsafeMutableRawPointer(dataset))
     }
-    let last = lm_tap(layer: -1, norm: true, projector: false, extend_positions: false)
+    let last = tap()
     for (what, var pixels) in pixelCases(size) {
       refuses(lm_encoder_features(encoder, &pixels, last, nil, floats), "lm_encoder_features: \(what)")
       refuses(lm_encoder_spread(encoder, &pixels, nil, doubles, doubles), "lm_encoder_spread: \(what)")
+      refuses(lm_encoder_attention(encoder, &pixels, last, nil, 0, nil, floats), "lm_encoder_attention: \(what)")
     }
-    let far = lm_tap(layer: Int32(clamping: size) &- 2, norm: true, projector: false, extend_positions: false)
-    refuses(lm_encoder_features(encoder, &whole, far, nil, floats), "lm_encoder_features: layer")
+    let far = [Int32(clamping: size) &- 2]
+    far.withUnsafeBufferPointer { layers in
+      for (what, tap) in [
+        ("layer", tap { ($0.layers, $0.layer_count) = (layers.baseAddress, 1) }),
+        ("layers", tap { ($0.layers, $0.layer_count) = (layers.baseAddress, size) }),
+        ("stride", tap { $0.stride = size }),
+      ] {
+        refuses(lm_encoder_features(encoder, &whole, tap, nil, floats), "lm_encoder_features: \(what)")
+        refuses(lm_encoder_attention(encoder, &whole, tap, nil, 0, nil, floats), "lm_encoder_attention: \(what)")
+      }
+      let row = layers.baseAddress
+      refuses(lm_encoder_attention(encoder, &whole, last, row, 1, nil, floats), "lm_encoder_attention: query")
+      refuses(lm_encoder_attention(encoder, &whole, last, row, size, nil, floats), "lm_encoder_attention: queries")
+    }
+    var (grid, height, width) = (lm_grid(), Int64(0), Int64(0))
+    for (rows, columns, stride) in [(size, 16, 4), (16, size, 4), (16, 16, size)] {
+      refuses(lm_encoder_grid(encoder, rows, columns, stride, &grid), "lm_encoder_grid")
+      refuses(lm_encoder_nearest_size(encoder, rows, columns, 0, stride, &height, &width), "lm_encoder_nearest_size")
+    }
+    refuses(lm_encoder_nearest_size(encoder, 16, 16, size, 0, &height, &width), "lm_encoder_nearest_size: short side")
+    refuses(lm_encoder_grid(encoder, 16, 16, 0, nil), "lm_encoder_grid: nowhere to write")
     refuses(
       lm_encoder_dataset_features(encoder, dataset, indices, size, "{}", floats), "lm_encoder_dataset_features")
   }

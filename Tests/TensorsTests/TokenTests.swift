@@ -54,6 +54,22 @@ import Testing
       operation: { try tokenMeans($0[0]) })
   }
 
+  /// In either format, of as many tokens as large images have.
+  @Test(arguments: [784, 1369, 100_000]) func theMeanOfEqualTokensIsTheToken(_ count: Int) throws {
+    for element in [Element.float32, .bfloat16] {
+      let token = try Buffer((0..<19).map { 0.1 + 0.37 * Float($0) })
+      let stored = try Buffer(count: 19, element: element)
+      convert(token.raw, .float32, count: 19, to: stored.raw, element)
+      convert(stored.raw, element, count: 19, to: token.raw, .float32)
+      let tokens = try Buffer(count: 2 * count * 19, element: element)
+      for row in 0..<2 * count {
+        tokens.address(row * 19).copyMemory(from: stored.raw, byteCount: 19 * element.size)
+      }
+      let means = try tokenMeans(Tensor(shape: [2, count, 19], buffer: tokens))
+      #expect(means.values == Array(token.values) + Array(token.values))
+    }
+  }
+
   @Test func constantsAreNotRecorded() throws {
     let x = try Tensor.leaf(shape: [1, 1, 3], buffer: Buffer([1, 2, 3]))
     let (results, _) = try Tape.record { [try tokenMeans(x), try cueWeights(targets: x, visible: x, scale: 1)] }

@@ -61,7 +61,7 @@ int main(int argc, char **argv) {
   check(lm_encoder_load(path, NULL, &encoder, NULL));
   static float features[(grid * grid + 1) * width];
   pixels.count = 1;
-  check(lm_encoder_features(encoder, &pixels, (lm_tap){.layer = -1, .norm = true}, NULL, features));
+  check(lm_encoder_features(encoder, &pixels, (lm_tap){.norm = true}, NULL, features));
 
   double merges[(grid * grid - 1) * 4];
   check(lm_agglomerate(features + width, grid * grid, width, "ward", 0, 0, merges));

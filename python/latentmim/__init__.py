@@ -3,8 +3,9 @@
 >>> import latentmim as lm
 >>> lm.pretrain("photos/", out="runs/first")                            # doctest: +SKIP
 
-or in parts: `ImageFolder` and `Arrays` hold images, `LatentMIM` is the model, `Trainer` trains it, `Encoder.features`
-and `segment` use it, `evaluate` scores it, `plot` draws. NumPy arrays go in and come out.
+or in parts: `ImageFolder` and `Arrays` hold images, `LatentMIM` is the model, `Trainer` trains it, `Encoder.features`,
+`segment` and `track` use it, `evaluate` scores it, `plot` draws, `explore` shows it in a notebook. NumPy arrays go in
+and come out.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ from latentmim import _latentmim as _native
 from latentmim import config, data, diagnostics, evaluate, masking, plot, runtime
 from latentmim.config import ModelConfig, TrainingConfig
 from latentmim.data import Arrays, ImageFolder, load_image, resize
+from latentmim.dense import save_features
 from latentmim.diagnostics import CollapseError, diagnose, spread
 from latentmim.encoder import Encoder, load_encoder
+from latentmim.exploring import explore
 from latentmim.masking import Views
 from latentmim.model import AdamW, LatentMIM
 from latentmim.pretraining import pretrain
 from latentmim.runtime import set_thread_count, thread_count
 from latentmim.segmentation import Segments, segment
+from latentmim.tracking import Tracker, Tracks, track, track_each
 from latentmim.training import Trainer
 
 __version__: str = _native.version()
@@ -33,6 +37,8 @@ __all__ = [
     "LatentMIM",
     "ModelConfig",
     "Segments",
+    "Tracker",
+    "Tracks",
     "Trainer",
     "TrainingConfig",
     "Views",
@@ -41,6 +47,7 @@ __all__ = [
     "diagnose",
     "diagnostics",
     "evaluate",
+    "explore",
     "load_encoder",
     "load_image",
     "masking",
@@ -48,10 +55,13 @@ __all__ = [
     "pretrain",
     "resize",
     "runtime",
+    "save_features",
     "segment",
     "set_thread_count",
     "spread",
     "thread_count",
+    "track",
+    "track_each",
 ]
 
 

@@ -32,36 +32,50 @@ def shown(path: str) -> str:
     return path.encode("utf-8", "backslashreplace").decode()
 
 
-def pixels(images: ArrayLike, name: str = "images") -> NDArray[Any]:
-    """Uint8, uint16 or float32, contiguous, any shape; other floats are converted, anything else is a TypeError."""
+def array(values: Any, name: str) -> NDArray[Any]:
+    """What has values on the CPU (NumPy, PyTorch, JAX, anything with `__array__` or `__dlpack__`), where they lie.
+
+    Values of a tensor that collects gradients are taken; no gradient flows back.
+    """
+    if getattr(values, "requires_grad", False):
+        values = values.detach()
     try:
-        array = np.asarray(images)
+        if hasattr(values, "__dlpack__") and not hasattr(values, "__array__"):
+            return np.from_dlpack(values)
+        return np.asarray(values)
     except ValueError as error:
         raise ValueError(f"{name}: make no single array, their shapes may differ ({error})") from None
-    if array.dtype in (np.uint8, np.uint16):
-        return np.ascontiguousarray(array, array.dtype.newbyteorder("="))
-    if array.dtype.kind != "f":
-        raise TypeError(f"{name}: dtype is {array.dtype}, wanted uint8 (0 … 255), uint16 (0 … 65535) or float (0 … 1)")
-    return np.ascontiguousarray(array, np.float32)
+    except (TypeError, RuntimeError, BufferError) as error:
+        raise TypeError(f"{name}: a {type(values).__name__} that is no array on the CPU for NumPy ({error})") from None
+
+
+def pixels(images: ArrayLike, name: str = "images") -> NDArray[Any]:
+    """Uint8, uint16 or float32, contiguous, any shape; other floats are converted, anything else is a TypeError."""
+    given = array(images, name)
+    if given.dtype in (np.uint8, np.uint16):
+        return np.ascontiguousarray(given, given.dtype.newbyteorder("="))
+    if given.dtype.kind != "f":
+        raise TypeError(f"{name}: dtype is {given.dtype}, wanted uint8 (0 … 255), uint16 (0 … 65535) or float (0 … 1)")
+    return np.ascontiguousarray(given, np.float32)
 
 
 def batch(images: ArrayLike, name: str = "images") -> tuple[NDArray[Any], bool]:
     """Pixels [B, H, W, C], and whether they were one image [H, W, C]."""
-    array = pixels(images, name)
-    if array.ndim not in (3, 4):
-        raise ValueError(f"{name}: shape is {list(array.shape)}, wanted [B, H, W, C] or one image [H, W, C]")
-    images = array if array.ndim == 4 else array[np.newaxis]
+    given = pixels(images, name)
+    if given.ndim not in (3, 4):
+        raise ValueError(f"{name}: shape is {list(given.shape)}, wanted [B, H, W, C] or one image [H, W, C]")
+    images = given if given.ndim == 4 else given[np.newaxis]
     if images.size:
         _native.pixels_check(images)
-    return images, array.ndim == 3
+    return images, given.ndim == 3
 
 
 def floats(values: ArrayLike, name: str) -> FloatArray:
     """Float32, contiguous; only float types are taken."""
-    array = np.asarray(values)
-    if array.dtype.kind != "f":
-        raise TypeError(f"{name}: dtype is {array.dtype}, wanted float32")
-    return np.ascontiguousarray(array, np.float32)
+    given = array(values, name)
+    if given.dtype.kind != "f":
+        raise TypeError(f"{name}: dtype is {given.dtype}, wanted float32")
+    return np.ascontiguousarray(given, np.float32)
 
 
 def refuse_beyond_64_bits(value: Any, name: str) -> None:
@@ -92,6 +106,15 @@ def integers(values: ArrayLike, name: str, dtype: type = np.int64) -> NDArray[An
     if array.size and (array.min() < bounds.min or array.max() > bounds.max):
         raise ValueError(f"{name}: holds {array.min()} … {array.max()}, wanted {bounds.min} … {bounds.max}")
     return np.ascontiguousarray(array, dtype)
+
+
+def empty(shape: tuple[int, ...], what: str) -> FloatArray:
+    """Memory for a result. Raises MemoryError, before anything is computed."""
+    try:
+        return np.empty(shape, np.float32)
+    except (MemoryError, ValueError):
+        size = float(np.prod(np.array(shape, np.float64))) * 4
+        raise MemoryError(f"{what}: {list(shape)} numbers take {size / 2**30:.1f} GiB, which there are not") from None
 
 
 def sides(size: int | Sequence[int], name: str = "size") -> tuple[int, int]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from latentmim import _arrays
 from latentmim import _latentmim as _native
 
 if TYPE_CHECKING:
@@ -34,12 +35,18 @@ def features(
     options: str,
     is_dense: bool,
     *,
+    layers: int | None = None,
     out: PathLike | None = None,
     progress: bool = False,
 ) -> FloatArray:
-    """Features of images of a data set, options as the core reads them: [count, C], or [count, tokens, C]."""
+    """Features of images of a data set, options as the core reads them: [count, C], or [count, tokens, C].
+
+    Of a list of layers [count, layers · C], or [count, layers, tokens, C].
+    """
     width, channels = _native.encoder_features_width(encoder._handle, options), encoder.config.width
-    shape = (len(indices), width // channels, channels) if is_dense else (len(indices), width)
+    tokens = width // (layers or 1) // channels
+    dense = (tokens, channels) if layers is None else (layers, tokens, channels)
+    shape = (len(indices), *dense) if is_dense else (len(indices), width)
 
     def compute(part: NDArray[np.int64], place: FloatArray) -> None:
         _native.encoder_dataset_features(encoder._handle, data._handle, part, options, place)
@@ -54,7 +61,7 @@ def features(
 
 def in_memory(indices: NDArray[np.int64], width: int, compute: Compute, name: str, progress: bool) -> FloatArray:
     """[count, width], the rows of images with these indices."""
-    rows = np.empty((len(indices), width), np.float32)
+    rows = _arrays.empty((len(indices), width), name)
     with _bar(len(indices), name, progress) as bar:
         for first in range(0, len(indices), CHUNK):
             part = indices[first : first + CHUNK]
@@ -72,18 +79,31 @@ def in_file(
     progress: bool,
 ) -> FloatArray:
     """The same in an .npy file of an array [count, …], written whole or not at all; read from there as it is used."""
+    with written_whole(path) as file, _bar(len(indices), name, progress) as bar:
+        write_header(file, shape)
+        for first in range(0, len(indices), CHUNK):
+            part = indices[first : first + CHUNK]
+            rows = np.empty((len(part), int(np.prod(shape[1:]))), np.float32)
+            compute(part, rows)
+            file.write(rows.astype("<f4", copy=False).data)
+            bar.update(len(part))
+    written: FloatArray = np.load(os.fsdecode(path), mmap_mode="r" if np.prod(shape) else None)
+    return written
+
+
+def write_header(file: Any, shape: tuple[int, ...]) -> None:
+    """What stands before the numbers in an .npy file of float32."""
+    np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+
+
+@contextlib.contextmanager
+def written_whole(path: PathLike) -> Iterator[Any]:
+    """A file that appears under its name when it is complete, and not at all after an error."""
     place = os.path.abspath(os.fsdecode(path))
     number, beside = tempfile.mkstemp(prefix=os.path.basename(place) + ".", dir=os.path.dirname(place))
     try:
-        with os.fdopen(number, "wb") as file, _bar(len(indices), name, progress) as bar:
-            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            for first in range(0, len(indices), CHUNK):
-                part = indices[first : first + CHUNK]
-                rows = np.empty((len(part), int(np.prod(shape[1:]))), np.float32)
-                compute(part, rows)
-                file.write(rows.astype("<f4", copy=False).data)
-                bar.update(len(part))
+        with os.fdopen(number, "wb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(beside, 0o666 & ~_umask())
@@ -92,13 +112,13 @@ def in_file(
         with contextlib.suppress(OSError):
             os.unlink(beside)
         raise
-    written: FloatArray = np.load(place, mmap_mode="r" if np.prod(shape) else None)
-    return written
 
 
 def warn_of_unread(name: str, data: Dataset, indices: NDArray[np.int64], rows: FloatArray) -> None:
     """Say which images have rows of NaN: those that could not be read."""
-    first = rows[:, 0] if rows.ndim == 2 else rows[:, 0, 0]
+    first: FloatArray = rows
+    while first.ndim > 1:
+        first = first[:, 0]
     unread = indices[np.isnan(first)]
     if not len(unread):
         return

@@ -64,7 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, help=threads)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (command, purpose) in COMMANDS.items():
-        below = commands.add_parser(name, help=purpose)
+        below = commands.add_parser(
+            name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.", epilog=command.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
         command.add_options(below)
         # No default: what stands before the command must not be forgotten.
         below.add_argument("--threads", type=int, default=argparse.SUPPRESS, help=threads)

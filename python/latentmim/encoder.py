@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, Unpack
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from latentmim import _latentmim as _native
 from latentmim.config import ModelConfig, ModelOptions, Precision, to_json
 from latentmim.data import Arrays, Dataset, ImageFolder, load_image
 from latentmim.data import resize as resize_images
+from latentmim.data.each import each_image
 from latentmim.names import refuse_unknown
 
 if TYPE_CHECKING:
@@ -23,6 +24,23 @@ if TYPE_CHECKING:
 __all__ = ["Encoder", "load_encoder"]
 
 Pooling = Literal["mean", "cls", "max", "topk_mean"]
+Part = Literal["tokens", "queries", "keys", "values"]
+Layers: TypeAlias = "int | Sequence[int] | None"
+Resize: TypeAlias = "Literal['nearest'] | int | tuple[int, int] | None"
+
+
+class MapOptions(TypedDict, total=False):
+    """What `Encoder.each_features` takes as `Encoder.features` does."""
+
+    layer: int | Sequence[int] | None
+    part: Part
+    norm: bool
+    projector: bool
+    stride: int | None
+    extend_positions: bool
+    precision: Precision
+
+
 OF_WEIGHTS = ("family", "prefix", "antialias", "epsilon")
 
 
@@ -57,43 +75,54 @@ class Encoder:
         self,
         images: Dataset | PathLike | ArrayLike,
         *,
-        layer: int | None = None,
+        layer: int | Sequence[int] | None = None,
+        part: Part = "tokens",
         norm: bool = True,
         projector: bool = False,
         class_token: bool = False,
         resize: Literal["nearest"] | int | tuple[int, int] | None = None,
+        stride: int | None = None,
         extend_positions: bool = False,
         precision: Precision = "float32",
     ) -> FloatArray:
         """One vector for each patch.
 
-        The same call gives the same bits, whatever the number of threads. Computed together with more or fewer other
-        images, those of an image may differ in the last bits.
+        The same call gives the same bits, whatever the number of threads, and those of a layer do not depend on which
+        others are taken with it. Computed together with more or fewer other images, those of an image may differ in the
+        last bits.
 
         Args:
             images: [B, H, W, channels], or one image [H, W, channels]: uint8 in 0 … 255 or float in 0 … 1, not
-                normalised. Or a data set, or the path of a folder or of one image.
+                normalised; NumPy's or of any library whose arrays NumPy reads, on the CPU. Or a data set, or the path
+                of a folder or of one image.
             layer: behind which block they are taken: 0 (before the first) … depth, or counted from the end, −1 the
-                last; the last if not given.
-            norm: with the final norm.
-            projector: through the projector, behind the norm.
+                last; the last if not given. Several are computed in one pass.
+            part: the "tokens" behind that block, or what its attention reads: its "queries", "keys" or "values", heads
+                side by side.
+            norm: with the final norm; tokens only.
+            projector: through the projector, behind the norm; tokens only.
             class_token: with the class token, as the first of N + 1.
-            resize: how sides that the patch size does not divide are dealt with: None refuses them; "nearest" takes the
-                nearest that it does divide; a number or (height, width) is the size to compute at. The images of a
-                data set or folder, which may differ, are all brought to that size, or to the trained one for None;
-                `latentmim.evaluate.features` can cut them instead.
+            resize: how sides that patches do not fill are dealt with: None refuses them; "nearest" takes the
+                `nearest_size`; a number or (height, width) is the size to compute at. The images of a data set or
+                folder, which may differ, are all brought to that size, or to the trained one for None; see
+                `each_features` for each at its own, `latentmim.evaluate.features` for cutting them.
+            stride: pixels from a patch to the next, the patch size if not given. With less they overlap and give a
+                denser map (Amir et al. 2021), 1 + (H − patch size) / stride rows, whose positions span what those of
+                whole patches do. Time grows with the square of what the stride is divided by, and more.
             extend_positions: larger images reach further than the trained grid, instead of spanning its range.
             precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with
                 AVX512-BF16) or "auto", bf16 where there is.
 
         Returns:
-            [B, N, C] float32, patches row by row; [N, C] for one image. NaN for images that a data set skips because
-            they cannot be read.
+            [B, N, C] float32, patches row by row (`grid` says how many); [N, C] for one image; [layers, …] for a list
+            of layers. NaN for images that a data set skips because they cannot be read.
 
         Raises:
             ValueError: sides that do not divide (the nearest that do are named), wrong channels, NaN, no such layer, no
-                class token; positions of another project's encoder, which end with their table, are to be extended.
+                class token; positions of another project's encoder, which end with their table, are to be extended; a
+                stride for one with relative position bias.
             TypeError: pixels neither uint8 nor float.
+            MemoryError: there is not enough for the result.
 
         """
         if class_token and not self.has_class_token:
@@ -101,13 +130,14 @@ class Encoder:
         source = _source(images, self.config.channels)
         if isinstance(source, Dataset):
             return self._of_dataset(
-                source, resize, layer=layer, norm=norm, projector=projector, precision=precision,
-                pooling="tokens" if class_token else "patches", extend_positions=extend_positions,
+                source, resize, layer=layer, part=part, norm=norm, projector=projector, stride=stride,
+                precision=precision, pooling="tokens" if class_token else "patches", extend_positions=extend_positions,
             )  # fmt: skip
         pixels, is_single = _arrays.batch(source)
-        tokens = self._tokens(self._resized(pixels, resize), layer, norm, projector, extend_positions, precision)
-        tokens = tokens if class_token or not self.has_class_token else tokens[:, 1:]
-        return tokens[0] if is_single else tokens
+        pixels = self._resized(pixels, resize, stride)
+        tokens = self._tokens(pixels, layer, part, norm, projector, stride, extend_positions, precision)
+        tokens = tokens if class_token or not self.has_class_token else tokens[:, :, 1:]
+        return _unlisted(tokens[:, 0] if is_single else tokens, layer)
 
     def pool(
         self,
@@ -115,47 +145,174 @@ class Encoder:
         pooling: Pooling = "mean",
         *,
         k: int = 10,
-        layer: int | None = None,
+        layer: int | Sequence[int] | None = None,
+        part: Part = "tokens",
         norm: bool = True,
         projector: bool = False,
         resize: Literal["nearest"] | int | tuple[int, int] | None = None,
+        stride: int | None = None,
         precision: Precision = "float32",
     ) -> FloatArray:
-        """One vector for each image: [B, C] float32, [C] for one image.
+        """One vector for each image: [B, C] float32, [C] for one image, [layers, …] for a list of layers.
+
+        Means are taken in double precision.
 
         Args:
-            images: as in `features`, and so are `layer`, `norm`, `projector`, `resize` and `precision`.
+            images: as in `features`, and so are `layer`, `part`, `norm`, `projector`, `resize`, `stride` and
+                `precision`.
             pooling: "mean" or "max" of the patches, the class token "cls", or "topk_mean", per channel the mean of
                 its `k` largest values.
             k: of "topk_mean".
             layer: see `features`.
+            part: see `features`.
             norm: see `features`.
             projector: see `features`.
             resize: see `features`.
+            stride: see `features`.
             precision: see `features`.
 
         """
         source = _source(images, self.config.channels)
         if isinstance(source, Dataset):
             return self._of_dataset(
-                source, resize, layer=layer, norm=norm, projector=projector, precision=precision, pooling=pooling,
-                pooling_k=k,
+                source, resize, layer=layer, part=part, norm=norm, projector=projector, stride=stride,
+                precision=precision, pooling=pooling, pooling_k=k,
             )  # fmt: skip
         pixels, is_single = _arrays.batch(source)
-        tokens = self._tokens(self._resized(pixels, resize), layer, norm, projector, False, precision)
-        pooled = np.empty((len(tokens), tokens.shape[2]), np.float32)
-        _native.pool(tokens, self.has_class_token, pooling, k, pooled)
-        return pooled[0] if is_single else pooled
+        pixels = self._resized(pixels, resize, stride)
+        tokens = self._tokens(pixels, layer, part, norm, projector, stride, False, precision)
+        pooled = np.empty((len(tokens), len(pixels), tokens.shape[3]), np.float32)
+        for of_layer, place in zip(tokens, pooled, strict=True):
+            _native.pool(of_layer, self.has_class_token, pooling, k, place)
+        return _unlisted(pooled[:, 0] if is_single else pooled, layer)
 
-    def grid(self, images: ArrayLike) -> tuple[int, int]:
-        """Rows and columns of the patches of images [B, H, W, C] or [H, W, C] (or of an (H, W, C) shape's array)."""
-        height, width = np.shape(images)[-3:-1]
-        return height // self.config.patch_size, width // self.config.patch_size
+    def attention(
+        self,
+        images: PathLike | ArrayLike,
+        *,
+        layer: int = -1,
+        queries: int | Sequence[int] | None = None,
+        resize: Literal["nearest"] | int | tuple[int, int] | None = None,
+        stride: int | None = None,
+        extend_positions: bool = False,
+        precision: Precision = "float32",
+    ) -> FloatArray:
+        """The weights by which the attention of a block mixes tokens: what each token looks at.
 
-    def nearest_size(self, height: int, width: int) -> tuple[int, int]:
-        """The nearest height and width, in pixels, that the patch size divides."""
-        side = self.config.patch_size
-        return max(1, (2 * height + side) // (2 * side)) * side, max(1, (2 * width + side) // (2 * side)) * side
+        Args:
+            images: as in `features`, or the path of one image.
+            layer: which block's: 1 … depth, or counted from the end, −1 the last.
+            queries: the numbers of the tokens whose rows are wanted, or one number; all if not given. The class token,
+                where there is one, is 0, then come registers and patches: patch p is `leading_tokens` + p. Rows that
+                are not wanted cost neither time nor memory.
+            resize: see `features`.
+            stride: see `features`.
+            extend_positions: see `features`.
+            precision: see `features`.
+
+        Returns:
+            [B, heads, N, N] float32, N being all tokens: `leading_tokens` and those of patches; rows (the last axis)
+            have the sum 1. [B, heads, queries, N] for some rows, [B, heads, N] for one number. Without B for one image.
+
+        Raises:
+            ValueError: no such layer or token, and as `features`.
+            TypeError: a data set; its images are taken one by one.
+            MemoryError: there is not enough for the result: before anything is computed.
+
+        """
+        source = _source(images, self.config.channels)
+        if isinstance(source, Dataset):
+            raise TypeError("images: is a data set, wanted pixels or the path of one image: maps of many take too much")
+        pixels, is_single = _arrays.batch(source)
+        pixels = self._resized(pixels, resize, stride)
+        tokens = self._grid(pixels.shape[1:3], stride)[3]
+        rows = None if queries is None else np.atleast_1d(_arrays.integers(queries, "queries", np.int32))
+        shape = (len(pixels), self.config.heads, tokens if rows is None else len(rows), tokens)
+        weights = _arrays.empty(shape, "attention")
+        _native.encoder_attention(
+            self._handle, pixels, self._layer(layer), rows, extend_positions, _pixels(stride), precision, weights
+        )
+        weights = weights[:, :, 0] if isinstance(queries, int | np.integer) else weights
+        return weights[0] if is_single else weights
+
+    def each_features(
+        self,
+        images: Dataset | PathLike | Iterable[PathLike] | Iterable[ArrayLike],
+        *,
+        resize: Literal["nearest"] | int | tuple[int, int] | None = "nearest",
+        short_side: int | None = None,
+        **options: Unpack[MapOptions],
+    ) -> Iterator[FloatArray | None]:
+        """Maps of features of images of different sizes, one image after the other, each at its own.
+
+        >>> maps = [m for m in encoder.each_features("photos/", short_side=480)]          # doctest: +SKIP
+
+        Args:
+            images: a data set, a folder or a packed file, paths of files, or images [H, W, channels], perhaps as a
+                generator makes them.
+            resize: "nearest": each is brought to the `nearest_size` that patches fill; None refuses others; a number or
+                (height, width): the size of all.
+            short_side: the pixels that the shorter side of each is brought to, the longer in proportion, both to the
+                nearest that patches fill.
+            options: `layer`, `part`, `norm`, `projector`, `stride`, `extend_positions` and `precision` as in
+                `features`.
+
+        Yields:
+            [rows, columns, C] float32 for each image, [layers, rows, columns, C] for a list of layers; None for one
+            that a data set skips because it cannot be read.
+
+        Raises:
+            ValueError: `short_side` with a `resize` of its own, and as `features`, the image named where it has a name.
+
+        """
+        if short_side is not None and resize != "nearest":
+            raise ValueError(f"short_side: is {short_side}, resize {resize}; wanted one of the two")
+        for name, image in each_image(images, self.config.channels):
+            yield None if image is None else self._map(name, image, resize, short_side, options)
+
+    def grid(
+        self,
+        images: Dataset | PathLike | ArrayLike | Sequence[int],
+        *,
+        resize: Literal["nearest"] | int | tuple[int, int] | None = None,
+        stride: int | None = None,
+    ) -> tuple[int, int]:
+        """Rows and columns of the patches of images, as `features` computes them for the same arguments.
+
+        Args:
+            images: as in `features`; or a shape, (B, H, W, channels), (H, W, channels) or (H, W).
+            resize: see `features`.
+            stride: see `features`.
+
+        Raises:
+            ValueError: what `features` would refuse: a size that patches do not fill, other channels.
+
+        """
+        size = self._size(images)
+        rows, columns, *_ = self._grid(
+            self._common_size(resize) if size is None else self._computed(size, resize, stride), stride
+        )
+        return rows, columns
+
+    def nearest_size(
+        self, height: int, width: int, *, stride: int | None = None, short_side: int | None = None
+    ) -> tuple[int, int]:
+        """The nearest height and width, in pixels, that patches fill; of two equally near the larger.
+
+        Args:
+            height: at least 1.
+            width: at least 1.
+            stride: of patches, as in `features`.
+            short_side: the pixels that the shorter of the two is brought to first, the longer in proportion.
+
+        """
+        sides = (_arrays.whole(height, "height"), _arrays.whole(width, "width"))
+        return _native.encoder_nearest_size(self._handle, *sides, _pixels(short_side, "short_side"), _pixels(stride))
+
+    @property
+    def leading_tokens(self) -> int:
+        """Tokens in front of the patches in `attention`: the class token, where there is one, and registers."""
+        return self._grid((self.config.patch_size, self.config.patch_size), None)[3] - 1
 
     def save(self, path: PathLike) -> None:
         """Write the encoder and its configuration (safetensors), complete or not at all.
@@ -167,36 +324,94 @@ class Encoder:
         """
         _native.encoder_save(self._handle, _arrays.path(path))
 
-    def _resized(self, pixels: NDArray[Any], size: Literal["nearest"] | int | tuple[int, int] | None) -> NDArray[Any]:
-        if size is None:
-            return pixels
-        if isinstance(size, str):
-            if size != "nearest":
-                raise ValueError(f"resize: is '{size}', wanted 'nearest', a number of pixels, (height, width) or None")
-            size = self.nearest_size(*pixels.shape[1:3])
-        return pixels if _arrays.sides(size) == pixels.shape[1:3] else resize_images(pixels, size)
+    def _grid(self, size: tuple[int, ...], stride: int | None) -> tuple[int, int, int, int]:
+        """Rows, columns, tokens of features, tokens of attention."""
+        height, width = size
+        return _native.encoder_grid(self._handle, height, width, _pixels(stride))
 
-    def _of_dataset(
-        self, data: Dataset, resize: Literal["nearest"] | int | tuple[int, int] | None, **options: Any
-    ) -> FloatArray:
-        """Features of the images of a data set, whole images brought to one size."""
+    def _size(self, images: Any) -> tuple[int, int] | None:
+        """The size of images in pixels; None for those of a data set, which may differ."""
+        if _is_shape(images):
+            if len(images) > 2 and images[-1] != self.config.channels:
+                raise ValueError(f"images: shape is {list(images)}, wanted {self.config.channels} channels last")
+            height, width = images if len(images) == 2 else images[-3:-1]
+            return _arrays.whole(height, "height"), _arrays.whole(width, "width")
+        source = _source(images, self.config.channels)
+        if isinstance(source, Dataset):
+            return None
+        shape = _arrays.batch(source)[0].shape
+        return self._size(shape)
+
+    def _computed(self, size: tuple[int, int], resize: Resize, stride: int | None) -> tuple[int, int]:
+        """The size at which images of a size are computed."""
+        if resize is None:
+            return size
+        if not isinstance(resize, str):
+            return _arrays.sides(resize, "resize")
+        if resize != "nearest":
+            raise ValueError(f"resize: is '{resize}', wanted 'nearest', a number of pixels, (height, width) or None")
+        return self.nearest_size(*size, stride=stride)
+
+    def _common_size(self, resize: Resize) -> tuple[int, int]:
+        """The size to which the images of a data set are brought."""
         if isinstance(resize, str):
             raise ValueError(
                 f"resize: is '{resize}', but the images of a data set become one size: wanted a number of pixels, "
-                "(height, width), or None for the trained size"
+                "(height, width), or None for the trained size; each_features takes each at its own"
             )
-        size = self.config.image_size if resize is None else _arrays.sides(resize)
-        text = to_json(options | {"size": size, "short_side": 0, "layer": self._layer(options["layer"])})
+        return self.config.image_size if resize is None else _arrays.sides(resize, "resize")
+
+    def _resized(self, pixels: NDArray[Any], resize: Resize, stride: int | None = None) -> NDArray[Any]:
+        given: tuple[int, int] = pixels.shape[1:3]
+        size = self._computed(given, resize, stride)
+        return pixels if size == given else resize_images(pixels, size)
+
+    def _of_dataset(self, data: Dataset, resize: Resize, **options: Any) -> FloatArray:
+        """Features of the images of a data set, whole images brought to one size."""
+        layers, is_list = self._layers(options["layer"])
+        text = to_json(options | {"size": self._common_size(resize), "short_side": 0, "layer": layers})
         is_dense = options["pooling"] in ("patches", "tokens")
-        return _rows.features(self, data, data._indices(None), text, is_dense)
+        count = len(layers) if is_list else None
+        rows = _rows.features(self, data, data._indices(None), text, is_dense, layers=count)
+        if count is None:
+            return rows
+        return np.moveaxis(rows if is_dense else rows.reshape(len(rows), count, -1), 1, 0)
 
     def _tokens(
-        self, pixels: NDArray[Any], layer: int | None, norm: bool, projector: bool, extend: bool, precision: Precision
+        self, pixels: NDArray[Any], layer: Layers, part: Part, norm: bool, projector: bool, stride: int | None,
+        extend: bool, precision: Precision,
+    ) -> FloatArray:  # fmt: skip
+        """[layers, B, tokens, C], class token first."""
+        layers = np.array(self._layers(layer)[0], np.int32)
+        tokens = self._grid(pixels.shape[1:3], stride)[2]
+        found = _arrays.empty((len(layers), len(pixels), tokens, self.config.width), "features")
+        _native.encoder_features(
+            self._handle, pixels, layers, part, norm, projector, extend, _pixels(stride), precision, found
+        )
+        return found
+
+    def _map(
+        self, name: str, image: NDArray[Any], resize: Resize, short_side: int | None, options: MapOptions
     ) -> FloatArray:
-        rows, columns = self.grid(pixels)
-        tokens = np.empty((len(pixels), rows * columns + self.has_class_token, self.config.width), np.float32)
-        _native.encoder_features(self._handle, pixels, self._layer(layer), norm, projector, extend, precision, tokens)
-        return tokens
+        """[rows, columns, C], or [layers, …]."""
+        stride = options.get("stride")
+        try:
+            pixels, is_single = _arrays.batch(image)
+            if not is_single:
+                raise ValueError(f"shape is {list(pixels.shape)}, wanted one image [H, W, C]")
+            height, width = pixels.shape[1:3]
+            size = self.nearest_size(height, width, stride=stride, short_side=short_side) if short_side else resize
+            pixels = self._resized(pixels, size, stride)
+            found = self.features(pixels[0], **options)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+        return found.reshape(*found.shape[:-2], *self.grid(pixels, stride=stride), found.shape[-1])
+
+    def _layers(self, layer: Layers) -> tuple[list[int], bool]:
+        """Layers as the user names them, counted from the start, and whether they are a list."""
+        if isinstance(layer, Sequence | np.ndarray):
+            return [self._layer(number) for number in layer], True
+        return [self._layer(layer)], False
 
     def _layer(self, layer: int | None) -> int:
         """A layer as the user names it, counted from the start."""
@@ -221,6 +436,30 @@ def _source(images: Dataset | PathLike | ArrayLike, channels: int) -> Dataset | 
         read = ImageFolder if os.path.isdir(images) else load_image
         return read(images, channels=channels)
     return images.images if isinstance(images, Arrays) else images
+
+
+def _is_shape(images: Any) -> bool:
+    """Whether these are the sizes of images, not images."""
+    return (
+        isinstance(images, list | tuple)
+        and 2 <= len(images) <= 4
+        and all(isinstance(size, int | np.integer) for size in images)
+    )
+
+
+def _unlisted(features: FloatArray, layer: Layers) -> FloatArray:
+    """[layers, …] as they are for a list of layers, without that axis for one."""
+    return features if isinstance(layer, Sequence | np.ndarray) else features[0]
+
+
+def _pixels(number: int | None, name: str = "stride") -> int:
+    """A number of pixels as the core takes it, 0 for None."""
+    if number is None:
+        return 0
+    found = _arrays.whole(number, name)
+    if found < 1:
+        raise ValueError(f"{name}: is {found}, wanted at least 1 pixel")
+    return found
 
 
 def require_encoder(encoder: object) -> None:

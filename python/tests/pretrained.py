@@ -1,7 +1,7 @@
 """Vision transformers of other projects: random weights under their names, and a forward pass in double precision."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.interpolate import RectBivariateSpline
@@ -9,6 +9,16 @@ from scipy.special import erf, softmax
 
 WIDTH, HEADS, DEPTH, PATCH, GRID = 24, 3, 2, 4, 4
 Weights = dict[str, np.ndarray]
+
+
+class Attention(NamedTuple):
+    """What a block's attention is made of."""
+
+    queries: np.ndarray  # [B, N, C]
+    keys: np.ndarray
+    values: np.ndarray
+    weights: np.ndarray  # [B, heads, N, N]
+    mixed: np.ndarray  # [B, heads, N, C/heads]
 
 
 def plain(
@@ -141,14 +151,20 @@ def forward(
     mean: tuple[float, ...] = (0.485, 0.456, 0.406),
     std: tuple[float, ...] = (0.229, 0.224, 0.225),
     epsilon: float = 1e-6,
+    stride: int | None = None,
+    inside: list[Attention] | None = None,
 ) -> list[np.ndarray]:
-    """The tokens behind layers 0 … depth, before the final norm, and with it: class token, registers, patches."""
+    """The tokens behind layers 0 … depth, before the final norm, and with it: class token, registers, patches.
+
+    `inside` gets what every block's attention is made of.
+    """
     x = (images / 255.0 - mean) / std
     kernel = weights["patch_embed.proj.weight"]
     side = kernel.shape[-1]
-    count, rows, columns = len(x), x.shape[1] // side, x.shape[2] // side
-    cut = x.reshape(count, rows, side, columns, side, 3)
-    x = np.einsum("byixjc,kcij->byxk", cut, kernel).reshape(count, rows * columns, -1)
+    step = stride or side
+    cut = np.lib.stride_tricks.sliding_window_view(x, (side, side), axis=(1, 2))[:, ::step, ::step]
+    count, rows, columns = cut.shape[:3]
+    x = np.einsum("byxcij,kcij->byxk", cut, kernel).reshape(count, rows * columns, -1)
     x = x + weights.get("patch_embed.proj.bias", 0)
     leading = [weights[name] for name in ("cls_token", "reg_token", "register_tokens") if name in weights]
     front = np.concatenate(leading, 1)[0] if leading else np.zeros((0, x.shape[2]))
@@ -165,20 +181,27 @@ def forward(
         name = "rel_pos_bias.relative_position_bias_table"
         table = own.get("attn.relative_position_bias_table", weights.get(name))
         bias = 0 if table is None else relative_bias(table, old, (rows, columns), "cls_token" in weights)
-        x = one_block(x, own, heads, bias, epsilon)
+        seen = attention(x, own, heads, bias, epsilon)
+        if inside is not None:
+            inside.append(seen)
+        x = one_block(x, own, seen, epsilon)
         layers.append(x)
     return [*layers, layer_norm(x, weights, "norm" if "norm.weight" in weights else "fc_norm", epsilon)]
 
 
-def one_block(x: np.ndarray, own: Weights, heads: int, bias: Any, epsilon: float) -> np.ndarray:
+def attention(x: np.ndarray, own: Weights, heads: int, bias: Any, epsilon: float) -> Attention:
     count, tokens, width = x.shape
     shift = own.get("attn.qkv.bias", np.zeros(3 * width))
     if "attn.q_bias" in own:
         shift = np.concatenate([own["attn.q_bias"], np.zeros(width), own["attn.v_bias"]])
     qkv = layer_norm(x, own, "norm1", epsilon) @ own["attn.qkv.weight"].T.astype(float) + shift
     q, k, v = qkv.reshape(count, tokens, 3, heads, width // heads).transpose(2, 0, 3, 1, 4)
-    mixed = softmax(q @ k.swapaxes(-1, -2) / np.sqrt(width / heads) + bias, axis=-1) @ v
-    mixed = mixed.transpose(0, 2, 1, 3).reshape(count, tokens, width)
+    mixing = softmax(q @ k.swapaxes(-1, -2) / np.sqrt(width / heads) + bias, axis=-1)
+    return Attention(*np.moveaxis(qkv.reshape(count, tokens, 3, width), 2, 0), mixing, mixing @ v)
+
+
+def one_block(x: np.ndarray, own: Weights, seen: Attention, epsilon: float) -> np.ndarray:
+    mixed = seen.mixed.transpose(0, 2, 1, 3).reshape(x.shape)
     x = x + scaled(own, 1) * (mixed @ own["attn.proj.weight"].T + own["attn.proj.bias"])
     hidden = layer_norm(x, own, "norm2", epsilon) @ own["mlp.fc1.weight"].T + own["mlp.fc1.bias"]
     hidden = hidden * (1 + erf(hidden / np.sqrt(2))) / 2

@@ -137,13 +137,13 @@ def test_patches_are_drawn_where_they_lie(options: dict[str, Any], rule: str) ->
     """An outline for each cell, at its row and column of the training grid, shifted by its offset."""
     config = lm.ModelConfig.resolve(**options | {"crop_rule": rule})
     views = lm.masking.sample(config, batch=1, seed=3)
-    figure = lm.plot.views(np.zeros((*config.crop_size, 3), np.uint8), views)
-    drawn = {(box.get_y() + 0.5, box.get_x() + 0.5) for axes in figure.axes for box in axes.patches}
+    drawn_on = lm.plot.views(np.zeros((*config.crop_size, 3), np.uint8), views)
+    drawn = {(box.get_y() + 0.5, box.get_x() + 0.5) for axes in drawn_on for box in axes.patches}
     columns = 4 if rule == "fixed" else 5
     cells = np.concatenate([views.visible[0], views.target[0]])
     rows = np.stack([cells // columns, cells % columns], 1) * 10 + views.offsets[0, cells]
     assert drawn == {(row, column) for row, column in rows.tolist()}
-    assert [axes.get_title() for axes in figure.axes[1:]] == [
+    assert [axes.get_title() for axes in drawn_on[1:]] == [
         f"seen: {views.visible.shape[1]} patches",
         f"predicted: {views.target.shape[1]} latents",
     ]

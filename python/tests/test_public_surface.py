@@ -5,6 +5,7 @@ import doctest
 import importlib
 import inspect
 import json
+import pkgutil
 import re
 import subprocess
 import sys
@@ -21,16 +22,10 @@ from latentmim import _latentmim as native
 from latentmim import cli, config
 
 MODULES = [
-    importlib.import_module(f"latentmim.{name}")
-    for name in ("cli", "commands.bench", "commands.evaluate", "commands.inspect", "commands.pretrain",
-                 "commands.reproduce", "commands.segment", "commands.shared", "config", "data", "diagnostics",
-                 "encoder", "evaluate", "fitting", "history", "interrupts", "masking", "model", "names", "plot",
-                 "plot.canvas", "plot.curves", "plot.neighbor_rows", "plot.run_pictures", "plot.segment_maps",
-                 "plot.view_panels", "pretraining", "progress", "pth", "reproduce", "reproduce.claims",
-                 "reproduce.data", "reproduce.figures", "reproduce.planning", "reproduce.report", "reproduce.results",
-                 "reproduce.rows", "reproduce.running", "reproduce.scale", "reproduce.study", "reproduce.tables",
-                 "runs", "runs.folder", "runs.lock", "runs.log", "runs.saved", "runtime", "segmentation", "training")
-]  # fmt: skip
+    importlib.import_module(found.name)
+    for found in pkgutil.walk_packages(lm.__path__, "latentmim.")
+    if not found.name.rpartition(".")[2].startswith("_")
+]
 
 
 def public() -> Iterator[tuple[str, Any]]:
@@ -129,10 +124,10 @@ def test_repr(model: lm.LatentMIM) -> None:
 
 
 def test_import_is_quick_and_light() -> None:
-    """Beyond NumPy's own: no tqdm, no matplotlib, no pathlib."""
+    """Beyond NumPy's own: no tqdm, no matplotlib, no pathlib, no anywidget."""
     code = """
 import numpy, sys, time
-heavy = ("tqdm", "matplotlib", "zipfile", "pathlib")
+heavy = ("tqdm", "matplotlib", "zipfile", "pathlib", "anywidget", "traitlets")
 start = time.perf_counter()
 import latentmim
 print(time.perf_counter() - start, *(name for name in heavy if name in sys.modules))
@@ -192,10 +187,9 @@ def test_plots(model: lm.LatentMIM, tmp_path: Path) -> None:
     lm.plot.segments(data[0], lm.segment(model.encoder, data[0], 30))
     with pytest.raises(ValueError, match=r"\[3, 3\].*\[48, 56\]"):
         lm.plot.segments(data[0], np.zeros((3, 3), int))
-    figure = lm.plot.neighbors(model.encoder, data, [0, 5], 3, progress=False)
-    assert len(figure.axes) == 8
+    assert lm.plot.neighbors(model.encoder, data, [0, 5], 3, progress=False).shape == (2, 4)
     vectors = np.asfortranarray(lm.evaluate.features(model.encoder, data, progress=False))
-    assert len(lm.plot.neighbors(model.encoder, data, np.int64(2), 3, features=vectors).axes) == 8
+    assert lm.plot.neighbors(model.encoder, data, np.int64(2), 3, features=vectors).shape == (2, 4)
 
 
 def test_matplotlib_is_asked_for_in_words() -> None:

@@ -260,7 +260,7 @@ def test_an_objective_without_a_chance_level(tmp_path: Path, capsys: pytest.Capt
     written = json.loads((tmp_path / "config.json").read_text(), parse_constant=pytest.fail)
     assert (written["chance_loss"], written["floor_loss"]) == (None, 0)
     for run in (made, tmp_path):
-        labels = lm.plot.history(run).axes[0].get_legend_handles_labels()[1]
+        labels = lm.plot.history(run)[0, 0].get_legend_handles_labels()[1]
         assert labels == ["loss", "floor 0.000, below"]
 
 

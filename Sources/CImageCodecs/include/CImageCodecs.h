@@ -1,4 +1,4 @@
-// Decoders of image files, each behind an error trap: bytes in, pixels out, never a jump or an exit past the caller.
+// Decoders of image files, and the encoder of label maps, each behind an error trap: bytes in, pixels out, never a jump or an exit past the caller.
 // What the libraries behind them allocate is freed before a function returns.
 #ifndef CIMAGECODECS_H
 #define CIMAGECODECS_H
@@ -38,6 +38,8 @@ struct lmc_header {
   int alpha;
   /// TIFF's tag 274, where the format's own header has it; else 0.
   int orientation;
+  /// Whether pixels are the file's own numbers: not looked up in a palette, not scaled, not turned.
+  int is_raw;
 };
 
 /// Which pixels are wanted: rows top … top + height - 1, columns left … left + width - 1.
@@ -62,6 +64,11 @@ int lmc_png_header(const uint8_t *bytes, size_t count, struct lmc_header *header
 int lmc_png_decode(
     const uint8_t *bytes, size_t count, const struct lmc_header *header, struct lmc_region region, void *pixels,
     char *message);
+/// The header of a file's own numbers, which lmc_png_decode then gives: indices of a palette, grey of any bits.
+int lmc_png_label_header(const uint8_t *bytes, size_t count, struct lmc_header *header, char *message);
+/// A file with a palette of 256 colours and 8 bits, `labels` [height, width] their indices. `*file` is freed with free.
+int lmc_png_encode_labels(
+    const uint8_t *labels, uint32_t height, uint32_t width, uint8_t **file, size_t *size, char *message);
 
 /// RGB, or RGBA with alpha. Of a moving picture, the first frame on its canvas.
 int lmc_webp_header(const uint8_t *bytes, size_t count, struct lmc_header *header, char *message);

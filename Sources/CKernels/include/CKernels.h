@@ -84,6 +84,8 @@ void lmk_dropout(
 void lmk_fill_rows(long rows, long width, const float *bias, const float *residual, float *y);
 /// sums[i] += Σ_r x[r, i]
 void lmk_add_column_sums(long rows, long width, const void *x, float *sums, int type);
+/// means[i] = Σ_r x[r, i] / rows, summed in double precision: in float32 the mean of 10⁵ equal numbers is another one.
+void lmk_column_means(long rows, long width, const void *x, float *means, int type);
 void lmk_layer_norm(
     long rows, long width, const void *x, int x_type, const float *weight, const float *bias, float epsilon, void *y,
     int y_type, float *mean, float *rstd);

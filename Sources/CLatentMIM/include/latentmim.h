@@ -96,8 +96,8 @@ lm_status lm_model_options_difference(const char *options, const char *preset, c
 
 /// What options there are: {"name": {"type": "integer" | "number" | "flag" | "text" | "choice" | "sides", "least",
 /// "largest" or "choices", "optional": null is taken, "list": several are, "default"}, …}. `name` of the list: "model",
-/// "training", "features" (how images become vectors), "pretrained" (what is said about weights of other projects), or
-/// a protocol of lm_evaluate.
+/// "training", "features" (how images become vectors), "pretrained" (what is said about weights of other projects),
+/// "tracking" (its defaults are those of the preset "dino"), or a protocol of lm_evaluate.
 lm_status lm_options(const char *name, char **list);
 
 /// The sizes of what a model sees, predicts and gives.
@@ -109,7 +109,7 @@ typedef struct lm_sizes {
   int64_t crop_height, crop_width;    ///< training crops, gaps included, in pixels
   int64_t image_height, image_width;  ///< images that inference sees by default, without gaps
   int64_t patch_size, channels;
-  int64_t width, depth;  ///< C, and the blocks of the encoder
+  int64_t width, depth, heads;  ///< C, the blocks of the encoder, the heads of their attention
 } lm_sizes;
 lm_status lm_model_sizes(const char *options, lm_sizes *sizes);
 
@@ -176,6 +176,18 @@ lm_status lm_image_load(const char *path, const lm_conversion *conversion, lm_im
 void lm_image_size(const lm_image *image, int64_t *height, int64_t *width, int64_t *channels);
 /// Writes [height, width, channels] float32 in 0 … 1.
 void lm_image_read(const lm_image *image, float *values);
+
+/// A label for each pixel of a picture.
+typedef struct lm_label_map lm_label_map;
+/// The labels in a file, as they are stored: indices of a palette, grey of 1 to 16 bits, integers of an NPY file; never
+/// by way of colours. LM_VALUE where the file holds colours or floats, or its format changes numbers.
+lm_status lm_labels_load(const char *path, lm_label_map **map);
+void lm_labels_size(const lm_label_map *map, int64_t *height, int64_t *width);
+/// Writes [height, width].
+void lm_labels_read(const lm_label_map *map, int32_t *labels);
+/// Writes labels [height, width], each 0 … 255, as a PNG file of 8 bits with a palette of 256 colours, whole or not at
+/// all. The path ends in .png.
+lm_status lm_labels_save(const char *path, const int32_t *labels, int64_t height, int64_t width);
 
 // ---- Datasets ------------------------------------------------------------------------------------------------------
 
@@ -388,18 +400,44 @@ lm_status lm_encoder_family(const lm_encoder *encoder, char **family);
 /// Whether a class token is the first of an image's features.
 bool lm_encoder_has_class_token(const lm_encoder *encoder);
 
+/// The patches of an image.
+typedef struct lm_grid {
+  int64_t rows, columns;
+  int64_t tokens;           ///< of its features: its patches, and the class token where there is one
+  int64_t attended_tokens;  ///< of attention: the class token, where there is one, registers, and its patches
+} lm_grid;
+/// The grid of images of height × width pixels, as every function here computes it. `stride`: pixels from a patch to
+/// the next, 1 … the patch size, where they overlap; 0: the patch size. LM_VALUE where patches do not fill the size.
+lm_status lm_encoder_grid(
+    const lm_encoder *encoder, int64_t height, int64_t width, int64_t stride, lm_grid *grid);
+/// The nearest size that patches fill. `short_side`: what the shorter side is brought to first, the other in
+/// proportion; 0: the size as it is.
+lm_status lm_encoder_nearest_size(
+    const lm_encoder *encoder, int64_t height, int64_t width, int64_t short_side, int64_t stride,
+    int64_t *nearest_height, int64_t *nearest_width);
+
 /// Where features are taken.
 typedef struct lm_tap {
-  int32_t layer;          ///< behind which block, 0 … depth; −1: the last
-  bool norm;              ///< with the final norm
-  bool projector;         ///< through the projector, behind the norm
+  const int32_t *layers;  ///< [layer_count] behind which blocks, 0 … depth; NULL: the last
+  int64_t layer_count;
+  const char *part;       ///< "tokens" (also NULL), or the "queries", "keys" or "values" of a block's attention
+  bool norm;              ///< with the final norm; of tokens
+  bool projector;         ///< through the projector, behind the norm; of tokens
   bool extend_positions;  ///< larger images reach further, instead of spanning the trained range
+  int64_t stride;         ///< as in lm_encoder_grid
 } lm_tap;
 
-/// Features of images, [count, N + 1, C], class token first, patches row by row; [count, N, C] without class token.
-/// Sides must be divisible by the patch size. `precision`: as for lm_model_loss.
+/// Features of images, [count, N + 1, C], class token first, patches row by row; [count, N, C] without class token; of
+/// `layers` [layer_count, count, …]. Sides must fit lm_encoder_grid, which says how many tokens there are. `precision`:
+/// as for lm_model_loss.
 lm_status lm_encoder_features(
     const lm_encoder *encoder, const lm_pixels *pixels, lm_tap tap, const char *precision, float *features);
+/// The weights by which the attention of a block mixes tokens, [count, heads, queries, attended tokens]; rows have the
+/// sum 1. `tap`: its layers are one at most, 1 … depth; of the rest, extend_positions and stride count. `queries`:
+/// [query_count] numbers of tokens whose rows are wanted, the class token's is 0; NULL: all.
+lm_status lm_encoder_attention(
+    const lm_encoder *encoder, const lm_pixels *pixels, lm_tap tap, const int32_t *queries, int64_t query_count,
+    const char *precision, float *weights);
 /// How far apart images lie behind every layer, 0 … depth: the effective rank of their mean patch tokens and their mean
 /// cosine, [depth + 1] each. At least two images.
 lm_status lm_encoder_spread(
@@ -407,7 +445,7 @@ lm_status lm_encoder_spread(
     double *similarities);
 
 /// Numbers in the vector of an image: C, and N·C or (N + 1)·C for the poolings "patches" and "tokens", which leave
-/// tokens as they are. `options`: as below.
+/// tokens as they are; as many times as there are layers. `options`: as below.
 lm_status lm_encoder_features_width(const lm_encoder *encoder, const char *options, int64_t *width);
 /// One vector per image of a data set, [count, width], in the order of `indices`. NaN in the row of an image that the
 /// data set skips because it cannot be read. `options`: lm_options("features"); defaults are those of `nn`: short side
@@ -485,6 +523,53 @@ lm_status lm_cut_at(const double *merges, int64_t count, double distance, int32_
 lm_status lm_upsample_labels(
     const int32_t *labels, int64_t rows, int64_t columns, int64_t height, int64_t width, const char *method,
     int32_t *upsampled);
+
+/// J (region similarity) and F (boundary accuracy) of objects, as DAVIS defines them, each [frames, object_count]; the
+/// place of what is not wanted may be NULL. `predicted` and `truth`: [frames, height, width]; the pixels with an object's
+/// label are its mask. `ignores_void`: pixels with label 255 in the truth are in no mask.
+lm_status lm_mask_scores(
+    const int32_t *predicted, const int32_t *truth, int64_t frames, int64_t height, int64_t width,
+    const int32_t *objects, int64_t object_count, bool ignores_void, double *similarities, double *accuracies);
+
+/// Scores of label maps, added one after another.
+typedef struct lm_scores lm_scores;
+/// `kind`: "davis": J and F of the objects in a sequence's first frame, its first and last frame left out;
+/// "segmentation": mean IoU and pixel accuracy of segments that are matched with classes (Hungarian method).
+/// `options`: lm_options(kind).
+lm_status lm_scores_create(const char *kind, const char *options, lm_scores **scores);
+/// `name`: of the sequence whose next `frames` these are; of no meaning for "segmentation", where they are images.
+/// `predicted` and `truth`: [frames, height, width].
+lm_status lm_scores_add(
+    lm_scores *scores, const char *name, const int32_t *predicted, const int32_t *truth, int64_t frames, int64_t height,
+    int64_t width);
+/// What was found so far. "davis": {"overall": S, "sequences": [S and "sequence", …], "objects": [S and "sequence",
+/// "object", "similarities", "accuracies", …], "left_out": [[sequence, label, frame], …], "markdown"}, where S is
+/// "region_similarity" and "boundary_accuracy", {"mean", "recall", "decay"} each, and their "mean". "segmentation":
+/// {"mean_iou", "accuracy", "images": [{"mean_iou", "accuracy", "classes": [[label, segment or null, IoU], …]}, …],
+/// "options", "markdown"}; one image stands for all where they are matched together.
+lm_status lm_scores_report(const lm_scores *scores, char **report);
+
+// ---- Tracking ------------------------------------------------------------------------------------------------------
+
+/// Follows objects through the frames of a clip: video object segmentation by label propagation. Labels are [height,
+/// width] of the clip's frames: 0 background, 1 … 254 objects, 255 void, which counts as background.
+typedef struct lm_tracker lm_tracker;
+
+/// Checks options of tracking and completes them: `*resolved` holds every option of lm_options("tracking") with its
+/// value. Besides these, `options` take "preset": "dino" (also where none is given), "videowalk", "cropmae", "dinov3".
+/// `encoder`: whose normalisation the preset takes over; may be NULL, for one that has ImageNet's.
+lm_status lm_tracking_options(const lm_encoder *encoder, const char *options, char **resolved);
+lm_status lm_tracker_create(const lm_encoder *encoder, const char *options, lm_tracker **tracker);
+/// Begins a clip: its first frame (count 1), with the labels of its objects.
+lm_status lm_tracker_start(lm_tracker *tracker, const lm_pixels *frame, const uint8_t *labels);
+/// Goes on with the next frame, of the first one's size. `labels` may be NULL; else they are those of objects that are
+/// given with this frame, such as new ones: they replace what is propagated where they are not 0 or 255, and the frame
+/// stays in the context, like the first. `tracked`: the labels of the frame's pixels. What fails says which frame it
+/// is about, and leaves the tracker as it was.
+lm_status lm_tracker_add(lm_tracker *tracker, const lm_pixels *frame, const uint8_t *labels, uint8_t *tracked);
+/// {"options": {…}, "frames": of the clip so far, "objects": [labels, in the order they appeared], "size": [height,
+/// width] that features are computed at, null before a clip has begun}.
+lm_status lm_tracker_description(const lm_tracker *tracker, char **description);
 
 #ifdef __cplusplus
 }

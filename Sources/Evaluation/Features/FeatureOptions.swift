@@ -10,7 +10,11 @@ public struct FeatureOptions: Configurable {
   public var size: [Int]?
   /// The pixels of the short side before the centre is cut out; 0: the whole image is seen.
   public var shortSide: Int?
-  public var layer: Int?
+  /// Behind which blocks; vectors of several lie one behind the other.
+  public var layer: [Int]?
+  public var part: TokenPart?
+  /// Pixels from a patch to the next.
+  public var stride: Int?
   public var norm: Bool?
   public var projector: Bool?
   public var pooling: PoolingKind?
@@ -22,7 +26,9 @@ public struct FeatureOptions: Configurable {
   public static let options: [Option<Self>] = [
     Option("size", \.size, .optional(.sides(1...65536))),
     Option("short_side", \.shortSide, .optional(.integer(0...65536))),
-    Option("layer", \.layer, .optional(.integer(0...128))),
+    Option("layer", \.layer, .optional(.oneOrMore(.integer(0...128)))),
+    Option("part", \.part, .optional(.choice)),
+    Option("stride", \.stride, .optional(.integer(1...65536))),
     Option("norm", \.norm, .optional(.flag)),
     Option("projector", \.projector, .optional(.flag)),
     Option("pooling", \.pooling, .optional(.choice)),
@@ -45,8 +51,9 @@ extension FeatureProtocol {
   public init(_ options: FeatureOptions, for model: ModelConfiguration, over defaults: FeatureProtocol) throws {
     self = defaults
     tap = FeatureTap(
-      layer: options.layer ?? tap.layer, normed: options.norm ?? tap.normed,
+      layers: options.layer ?? tap.layers, part: options.part ?? tap.part, normed: options.norm ?? tap.normed,
       projected: options.projector ?? tap.projected)
+    if let stride = options.stride { self.stride = stride }
     if let kind = options.pooling { pooling = Pooling(kind, k: options.poolingK) }
     // "auto" depends on the machine: results say what it stands for.
     if let given = options.precision { precision = try .named(given.arithmetic()) }

@@ -10,9 +10,21 @@ struct FeaturePass: Equatable {
   var tap: FeatureTap
   var precision: Precision
   var scaling: PositionScaling
+  var stride: Int?
 
   /// Decoded images are large: a few at a time.
   private static let imagesAtOnce = 64
+
+  /// Numbers in the vector of an image.
+  ///
+  /// - Throws: `ShapeError`, `ImageError` where the framing does not go with the encoder.
+  func width(_ encoder: Encoder, _ pooling: Pooling) throws -> Int {
+    let seen = try EvaluationTransform(framing, normalization: encoder.configuration.normalization())
+    let patches = try encoder.grid(height: seen.height, width: seen.width, stride: stride).cells
+    let ofLayer = pooling.width(
+      patches: patches, channels: encoder.configuration.width, hasClassToken: encoder.hasClassToken)
+    return tap.layerCount * ofLayer
+  }
 
   /// Features of images of a data set, in inference mode.
   ///
@@ -24,19 +36,15 @@ struct FeaturePass: Equatable {
     progress: (Int) throws -> Void = { _ in }
   ) throws -> (vectors: [Buffer], widths: [Int], images: [Int]) {
     let transform = try EvaluationTransform(framing, normalization: encoder.configuration.normalization())
-    let side = encoder.configuration.patchSize
-    let widths = poolings.map {
-      $0.width(
-        patches: (transform.height / side) * (transform.width / side), channels: encoder.configuration.width,
-        hasClassToken: encoder.hasClassToken)
-    }
+    let widths = try poolings.map { try width(encoder, $0) }
     let vectors = try widths.map { try Buffer(count: indices.count * $0) }
     var images: [Int] = []
-    for first in stride(from: 0, to: indices.count, by: Self.imagesAtOnce) {
+    for first in Swift.stride(from: 0, to: indices.count, by: Self.imagesAtOnce) {
       let part = Array(indices[first..<min(first + Self.imagesAtOnce, indices.count)])
       let batch = try loadBatch(dataset, indices: part, transform: .evaluate(transform))
       let tokens = try encoder.features(
-        Tensor(shape: batch.shape, buffer: batch.pixels), tap: tap, scaling: scaling, precision: precision)
+        Tensor(shape: batch.shape, buffer: batch.pixels), tap: tap, scaling: scaling, stride: stride,
+        precision: precision)
       for (place, pooling) in poolings.enumerated() {
         let pooled = try pooling(tokens, of: encoder)
         (vectors[place].pointer + first * widths[place]).update(from: pooled.pointer, count: pooled.count)

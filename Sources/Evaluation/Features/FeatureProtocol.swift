@@ -11,6 +11,8 @@ public struct FeatureProtocol: Sendable, Equatable {
   public var pooling: Pooling
   public var precision = Precision.float32
   public var scaling = PositionScaling.span
+  /// Pixels from a patch to the next; nil: the patch size.
+  public var stride: Int?
 
   /// The paper's nearest-neighbour protocol (`nn`): short side to g·P/.875, centre crop g·P (the whole image brought to
   /// the grid's size where the grid is not square), mean of the patch tokens before the final norm.
@@ -23,17 +25,15 @@ public struct FeatureProtocol: Sendable, Equatable {
     return FeatureProtocol(framing: framing, tap: FeatureTap(normed: false), pooling: .mean)
   }
 
-  var pass: FeaturePass { FeaturePass(framing: framing, tap: tap, precision: precision, scaling: scaling) }
+  var pass: FeaturePass {
+    FeaturePass(framing: framing, tap: tap, precision: precision, scaling: scaling, stride: stride)
+  }
 
   /// Numbers in the vector of an image.
   ///
   /// - Throws: `ShapeError`, `ImageError` where the framing does not go with the encoder.
   public func width(of encoder: Encoder) throws -> Int {
-    let seen = try EvaluationTransform(framing, normalization: encoder.configuration.normalization())
-    let side = encoder.configuration.patchSize
-    return pooling.width(
-      patches: (seen.height / side) * (seen.width / side), channels: encoder.configuration.width,
-      hasClassToken: encoder.hasClassToken)
+    try pass.width(encoder, pooling)
   }
 
   /// Features of images of a data set, in inference mode.
@@ -53,14 +53,20 @@ public struct FeatureProtocol: Sendable, Equatable {
 
   /// What a table says of it: "last block, after norm, cls", and what is not as usual.
   public func description(for model: ModelConfiguration) -> String {
-    let layer = tap.layer ?? model.depth
-    let place = layer == model.depth ? "last block" : "block \(layer)"
     let norm = tap.projected ? "projector" : tap.normed ? "after norm" : "before norm"
+    let what = tap.part == .tokens ? norm : tap.part.rawValue
     let usual = framing == FeatureProtocol.nearestNeighbor(for: model).framing
     return [
-      place, norm, pooling.description, usual ? nil : framingDescription,
+      layerDescription(for: model), what, pooling.description, usual ? nil : framingDescription,
+      stride.flatMap { $0 == model.patchSize ? nil : "stride \($0)" },
       scaling == .span ? nil : "positions extended", precision == .float32 ? nil : precision.rawValue,
     ].compactMap { $0 }.joined(separator: ", ")
+  }
+
+  private func layerDescription(for model: ModelConfiguration) -> String {
+    let layers = tap.layers ?? [model.depth]
+    if layers == [model.depth] { return "last block" }
+    return "block\(layers.count > 1 ? "s" : "") \(layers.map(String.init).joined(separator: " + "))"
   }
 
   private var framingDescription: String {

@@ -113,21 +113,13 @@ public enum Pooling: Equatable, Sendable, CustomStringConvertible {
       switch self {
       case .cls, .tokens: image.pooled.update(from: image.tokens, count: size)
       case .patches: image.pooled.update(from: first, count: size)
-      case .mean:
-        for channel in 0..<width { image.pooled[channel] = average(first + channel, patches, width) }
+      case .mean: columnMeans(first, rows: patches, width: width, into: image.pooled)
       case .max: largestMeans(first, patches, width, 1, into: image.pooled)
       case .topKMean(let k): largestMeans(first, patches, width, k, into: image.pooled)
       }
     }
     return pooled
   }
-}
-
-/// The mean of `count` values, `stride` apart.
-private func average(_ values: UnsafePointer<Float>, _ count: Int, _ stride: Int) -> Float {
-  var sum = 0.0
-  for index in 0..<count { sum += Double(values[index * stride]) }
-  return Float(sum / Double(count))
 }
 
 /// The mean of each channel's k largest values; NaN where one of its values is.

@@ -60,8 +60,9 @@ extension FineTuning {
   ///   classifier.
   private func refuseFeatures(_ features: FeatureProtocol, of encoder: Encoder) throws {
     let usual = Self.features(for: encoder.configuration)
-    guard features.tap == usual.tap, features.scaling == usual.scaling else {
-      throw Self.refused("features", "are another layer's, wanted those of the last block before the final norm")
+    guard features.tap == usual.tap, features.scaling == usual.scaling, features.stride == nil else {
+      throw Self.refused(
+        "features", "are another layer's or stride's, wanted those of the last block before the final norm")
     }
     guard features.precision == usual.precision else {
       throw Self.refused("features", "have a precision of their own, wanted the option 'precision' of fine_tune")

@@ -92,7 +92,7 @@ struct AugmentedBatches: ProbeBatches {
       guard let batch = try loader.next() else { throw LoaderError.closed }
       let tokens = try images.encoder.features(
         Tensor(shape: batch.shape, buffer: batch.pixels), tap: images.features.tap, scaling: images.features.scaling,
-        precision: images.features.precision)
+        stride: images.features.stride, precision: images.features.precision)
       let pooled = try images.features.pooling(tokens, of: images.encoder)
       (place + targets.count * width).update(from: pooled.pointer, count: pooled.count)
       targets += batch.indices.map { classes.number(ofTraining: labels[$0]) }

@@ -1,3 +1,4 @@
+import Compute
 import Files
 
 /// How many images were told their class.

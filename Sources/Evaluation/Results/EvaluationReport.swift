@@ -1,3 +1,4 @@
+import Compute
 import Files
 
 /// What several protocols found, what did not apply, and why.

@@ -1,3 +1,4 @@
+import Compute
 import Files
 
 /// What one protocol found, and everything that must be said with the number.
@@ -43,6 +44,3 @@ public struct EvaluationResult: Sendable, CustomStringConvertible {
     return .object(common.merging(score.json) { common, _ in common })
   }
 }
-
-/// The lines of a table in Markdown: a row with its bars.
-func markdownRow(_ cells: [String]) -> String { "| \(cells.joined(separator: " | ")) |" }

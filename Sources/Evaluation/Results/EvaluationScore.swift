@@ -18,8 +18,5 @@ public struct ScoreColumn: Sendable, Equatable {
   public init(_ name: String, _ text: String) { (self.name, self.text) = (name, text) }
 }
 
-/// "84.1" of 0.841.
-func percent(_ share: Double) -> String { "\((1000 * share).rounded() / 10)" }
-
 /// Whole numbers as JSON.
 func json(_ numbers: [Int]) -> JSONValue { .array(numbers.map { .integer($0) }) }

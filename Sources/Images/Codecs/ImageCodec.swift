@@ -17,6 +17,9 @@ public struct ImageCodec: Sendable {
   let header: @Sendable ([UInt8]) throws -> ImageHeader
   /// Writes the pixels of a part of a file, as its header says. Throws `ImageFileError`, `ImageError.memory`.
   let decode: @Sendable ([UInt8], ImageHeader, ImagePart, UnsafeMutableRawBufferPointer) throws -> Void
+  /// The file's own numbers as labels; nil where the format loses them or always has colours. Throws
+  /// `ImageFileError`, `OutOfMemory`.
+  var labels: (@Sendable ([UInt8]) throws -> LabelMap)?
 
   /// The formats that are read.
   public static let all: [ImageCodec] = [.jpeg, .png, .webp, .tiff, .bmp, .pnm, .npy]
@@ -28,6 +31,9 @@ public struct ImageCodec: Sendable {
   public static var namesAndEndings: String {
     listed(all.map { "\($0.name) (\($0.endings.map { "." + $0 }.joined(separator: ", ")))" })
   }
+
+  /// The names of the formats that label maps are read from.
+  public static var labelNames: String { listed(all.filter { $0.labels != nil }.map(\.name)) }
 
   /// The format of a file that begins with `bytes`: its name is not asked, its content is.
   static func of(_ bytes: [UInt8]) -> ImageCodec? {

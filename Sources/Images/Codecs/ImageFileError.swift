@@ -14,6 +14,8 @@ public enum ImageFileError: DescribedError, Equatable {
   case tooManyValues(width: Int, height: Int, channels: Int, most: Int)
   /// No rule of `PixelConversion` leads from its channels to those wanted.
   case channels(Int, hasAlpha: Bool, wanted: Int)
+  /// The file is an image, but holds no labels: not one whole number for each pixel.
+  case noLabels(format: String, String)
 
   public var kind: ErrorKind { .value }
 
@@ -26,6 +28,8 @@ public enum ImageFileError: DescribedError, Equatable {
       "its header says \(width)×\(height) pixels, wanted 1 … \(most)"
     case .tooManyValues(let width, let height, let channels, let most):
       "its header says \(width)×\(height) pixels of \(channels) channels, wanted 1 … \(most) values"
+    case .noLabels(let format, let problem):
+      "as \(format) it holds no labels: \(problem), wanted one whole number a pixel in \(ImageCodec.labelNames)"
     case .channels(let found, let hasAlpha, let wanted):
       "it has \(found) channels\(hasAlpha ? ", alpha among them" : ""), wanted \(wanted): channels=\(found) reads them all"
     }

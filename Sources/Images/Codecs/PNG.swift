@@ -11,7 +11,8 @@ extension ImageCodec {
       try throwing("PNG") {
         lmc_png_decode(file, file.count, &header, lmc_region(part.rectangle), pixels.baseAddress, $0)
       }
-    })
+    },
+    labels: { try labelMap("PNG", $0, header: lmc_png_label_header, decode: lmc_png_decode) })
 }
 
 /// The content of the chunk `eXIf`: a TIFF structure.

@@ -5,7 +5,8 @@ extension ImageCodec {
     name: "PGM or PPM", endings: ["ppm", "pgm", "pnm"],
     signatures: [text("P5"), text("P6")].flatMap { mark in [0x0A, 0x0D, 0x20, 0x09].map { mark + [$0] } },
     header: { try PNMFile($0).header },
-    decode: { file, _, part, pixels in try PNMFile(file).read(part.rectangle, into: pixels) })
+    decode: { file, _, part, pixels in try PNMFile(file).read(part.rectangle, into: pixels) },
+    labels: { try PNMFile($0).labels($0) })
 }
 
 private struct PNMFile {
@@ -61,6 +62,18 @@ private struct PNMFile {
       let target = pixels.bindMemory(to: UInt8.self)
       rows.forEachRow(of: part) { row, y in
         for index in 0..<count { target[y * count + index] = UInt8(scaled(Int(row[first + index]), to: 255)) }
+      }
+    }
+  }
+
+  /// The numbers as they stand in the file.
+  func labels(_ file: [UInt8]) throws -> LabelMap {
+    guard header.channels == 1 else { throw ImageFileError.noLabels(format: "PGM or PPM", "its pixels are colours") }
+    let bytes = header.element.stride
+    return try LabelMap(height: header.height, width: header.width) { labels in
+      for index in labels.indices {
+        let place = rows.start + index * bytes
+        labels[index] = bytes == 1 ? Int32(file[place]) : Int32(file[place]) << 8 | Int32(file[place + 1])
       }
     }
   }

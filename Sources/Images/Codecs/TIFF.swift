@@ -15,5 +15,6 @@ extension ImageCodec {
       try throwing("TIFF") {
         lmc_tiff_decode(file, file.count, &header, lmc_region(part.rectangle), pixels.baseAddress, $0)
       }
-    })
+    },
+    labels: { try labelMap("TIFF", $0, header: lmc_tiff_header, decode: lmc_tiff_decode) })
 }

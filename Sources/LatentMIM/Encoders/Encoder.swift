@@ -2,22 +2,6 @@ import Compute
 import Networks
 import Tensors
 
-/// Where in the encoder features are taken.
-public struct FeatureTap: Sendable, Equatable {
-  /// Behind which block: 0 … depth; nil: the last.
-  public var layer: Int?
-  /// Whether the final norm is applied.
-  public var normed: Bool
-  /// Whether the projector is applied, behind the norm.
-  public var projected: Bool
-
-  public init(layer: Int? = nil, normed: Bool = true, projected: Bool = false) {
-    self.layer = layer
-    self.normed = normed
-    self.projected = projected
-  }
-}
-
 /// An encoder ready for use: dense features of whole images of any size.
 public final class Encoder: @unchecked Sendable {
   public let configuration: ModelConfiguration
@@ -25,8 +9,9 @@ public final class Encoder: @unchecked Sendable {
   /// What another project's encoder has in place of this project's positions; nil for this project's own.
   public let pretrained: PretrainedParts?
 
-  /// Images of one pass: enough to keep all threads busy, little enough to answer an interruption soon.
-  private static let imagesPerPass = 16
+  /// Images of one pass: enough to keep all threads busy, little enough to answer an interruption soon; fewer where they
+  /// have many patches, for memory.
+  private static func imagesPerPass(_ grid: PatchGrid) -> Int { max(1, min(16, (1 << 16) / grid.cells)) }
 
   init(_ configuration: ModelConfiguration, _ network: VisionTransformer, pretrained: PretrainedParts? = nil) {
     self.configuration = configuration
@@ -42,36 +27,54 @@ public final class Encoder: @unchecked Sendable {
   /// The features of images, in inference mode.
   ///
   /// - Parameters:
-  ///   - images: [B, H, W, channels], normalised (see `normalized`); H and W divisible by the patch size. Positions of
-  ///     a grid other than the trained one are evaluated as `scaling` says; those of another project's encoder, which
-  ///     are a table, are interpolated.
-  ///   - tap: where they are taken.
+  ///   - images: [B, H, W, channels], normalised (see `normalized`); H and W fit `grid`. Positions of a grid other than
+  ///     the trained one are evaluated as `scaling` says; those of another project's encoder, which are a table, are
+  ///     interpolated.
+  ///   - tap: where they are taken; several layers are taken in one pass.
+  ///   - stride: pixels from a patch to the next, 1 … P; nil: P. Overlapping patches make a denser grid, whose positions
+  ///     span what those of whole patches do (Amir et al. 2021).
   ///   - precision: what the operands of products are rounded to.
-  /// - Returns: [B, N + 1, C], class token first, patches row by row; [B, N, C] where `hasClassToken` is false.
+  /// - Returns: [B, N + 1, C], class token first, patches row by row; [B, N, C] where `hasClassToken` is false. Of
+  ///   several layers [layers, B, …].
   /// - Throws: `ShapeError` where sizes do not fit (nearest sizes named) or the tap does not exist, `PrecisionError`,
   ///   `NonFiniteError`, `OutOfMemory`, `Interrupted`.
   public func features(
-    _ images: Tensor, tap: FeatureTap = FeatureTap(), scaling: PositionScaling = .span,
+    _ images: Tensor, tap: FeatureTap = FeatureTap(), scaling: PositionScaling = .span, stride: Int? = nil,
     precision: Precision = .float32
   ) throws -> Tensor {
-    let grid = try patchGrid(of: images)
-    try check(tap)
+    let grid = try grid(of: images, stride: stride)
+    let layers = try layers(tap)
     try requireFinite(images, name: "images")
-    let (batch, width) = (images.shape[0], configuration.width)
-    let tokens = grid.cells + (hasClassToken ? 1 : 0)
-    let places = try places(rows: grid.rows, columns: grid.columns, scaling: scaling)
-    let result = try Buffer(count: batch * tokens * width)
+    let places = try places(grid, scaling: scaling)
+    let shape = [images.shape[0], featureTokens(grid), configuration.width]
+    let result = try Buffer(count: layers.count * shape.reduce(1, *))
+    // Attention of a block reads what is in front of it.
+    let ahead = tap.part == .tokens ? 0 : 1
     try inParts(images, grid: grid, places: places, precision: precision) { first, patches, positions in
-      var found = try network.tokens(patches, positions: positions, layer: tap.layer, bias: places.bias)
-      if tap.normed { found = try network.normed(found) }
-      if tap.projected { found = try network.project(found) }
-      copyWithoutRegisters(found, to: result.pointer + first * tokens * width)
+      let through = (layers.max() ?? 0) - ahead
+      try network.eachLayer(patches, positions: positions, through: through, bias: places.bias) { layer, tokens in
+        for (index, wanted) in layers.enumerated() where wanted == layer + ahead {
+          let place = result.pointer + (index * shape[0] + first) * shape[1] * shape[2]
+          copyWithoutRegisters(try taken(tap, of: tokens, layer: wanted), to: place)
+        }
+      }
     }
-    let features = try Tensor(shape: [batch, tokens, width], buffer: result)
     guard sumOfSquares(result.pointer, count: result.count).isFinite else {
       throw NonFiniteError(what: "features", problem: "weights are not finite, or too large")
     }
-    return features
+    return try Tensor(shape: (layers.count == 1 ? [] : [layers.count]) + shape, buffer: result)
+  }
+
+  /// Tokens of an image's features: those of patches, and the class token where there is one.
+  public func featureTokens(_ grid: PatchGrid) -> Int { grid.cells + (hasClassToken ? 1 : 0) }
+
+  /// What a tap makes of the tokens that stand at a layer, [B, leading + N, C].
+  private func taken(_ tap: FeatureTap, of tokens: Tensor, layer: Int) throws -> Tensor {
+    if let part = tap.part.ofAttention {
+      return try attentionPart(part, of: network.queriesKeysValues(tokens, block: layer))
+    }
+    let found = tap.normed ? try network.normed(tokens) : tokens
+    return tap.projected ? try network.project(found) : found
   }
 
   /// Calls `visit(layer, tokens)` with what every layer gives, 0 … depth, for some images after the others. [B, leading
@@ -79,23 +82,25 @@ public final class Encoder: @unchecked Sendable {
   ///
   /// - Throws: as `features`, and what `visit` throws.
   func eachLayer(of images: Tensor, precision: Precision, visit: (Int, Tensor) throws -> Void) throws {
-    let grid = try patchGrid(of: images)
+    let grid = try grid(of: images)
     try requireFinite(images, name: "images")
-    let places = try places(rows: grid.rows, columns: grid.columns, scaling: .span)
+    let places = try places(grid, scaling: .span)
     try inParts(images, grid: grid, places: places, precision: precision) { _, patches, positions in
       try network.eachLayer(patches, positions: positions, bias: places.bias, visit: visit)
     }
   }
 
   /// Calls `body(first image, patches, positions)` for some images after the others, in inference mode.
-  private func inParts(
+  func inParts(
     _ images: Tensor, grid: PatchGrid, places: PatchPositions, precision: Precision,
     body: (Int, Tensor, Tensor) throws -> Void
   ) throws {
     let (batch, size) = (images.shape[0], images.count / max(images.shape[0], 1))
-    for first in stride(from: 0, to: batch, by: Self.imagesPerPass) {
+    let together = Self.imagesPerPass(grid)
+    try OutOfMemory.check(for: together * grid.cells, of: Int32.self)
+    for first in Swift.stride(from: 0, to: batch, by: together) {
       try Interruption.check()
-      let count = min(Self.imagesPerPass, batch - first)
+      let count = min(together, batch - first)
       let part = try Tensor(
         shape: [count] + images.shape.dropFirst(),
         values: UnsafeBufferPointer(start: images.pointer + first * size, count: count * size))
@@ -121,35 +126,6 @@ public final class Encoder: @unchecked Sendable {
       target.update(from: source, count: first)
       (target + first).update(from: source + first + registers * width, count: rest)
     }
-  }
-
-  /// - Throws: `ShapeError` where the tap asks for what this encoder does not have.
-  private func check(_ tap: FeatureTap) throws {
-    if let layer = tap.layer, !(0...configuration.depth).contains(layer) {
-      throw ShapeError("features", "layer is \(layer), wanted 0 … \(configuration.depth)")
-    }
-    if tap.projected, network.projector == nil {
-      throw ShapeError("features", "the projector's output was asked for, this encoder has none")
-    }
-    if tap.projected, !tap.normed {
-      throw ShapeError("features", "the projector reads normed tokens; norm: false does not go with it")
-    }
-  }
-
-  func patchGrid(of images: Tensor) throws -> PatchGrid {
-    guard images.shape.count == 4, images.shape[3] == configuration.channels else {
-      throw ShapeError("features", "images have shape \(images.shape), wanted [B, H, W, \(configuration.channels)]")
-    }
-    let side = configuration.patchSize
-    for (name, length) in [("height", images.shape[1]), ("width", images.shape[2])] {
-      guard length >= side, length % side == 0 else {
-        let below = max(side, length / side * side)
-        throw ShapeError(
-          "features",
-          "\(name) is \(length), not divisible by the patch size \(side): nearest are \(below) and \(below + side)")
-      }
-    }
-    return PatchGrid(rows: images.shape[1] / side, columns: images.shape[2] / side, side: side, gap: 0)
   }
 }
 

@@ -32,8 +32,8 @@ extension Encoder {
   ///   `leadingTokens`.
   /// - Throws: `ShapeError`, `OutOfMemory`, `Interrupted`.
   public func trainingTokens(_ images: Tensor) throws -> Tensor {
-    let grid = try patchGrid(of: images)
-    let places = try places(rows: grid.rows, columns: grid.columns, scaling: .span)
+    let grid = try grid(of: images)
+    let places = try places(grid, scaling: .span)
     let cells = grid.allCells(images: images.shape[0])
     let patches = try extractPatches(images, grid: grid, cells: cells, offsets: nil)
     return try network.tokens(

@@ -13,9 +13,13 @@ struct PatchPositions {
 extension Encoder {
   /// Where the patches of a grid are.
   ///
-  /// - Throws: `ShapeError` where positions of another project's encoder are to be extended, `OutOfMemory`.
-  func places(rows: Int, columns: Int, scaling: PositionScaling) throws -> PatchPositions {
-    let width = configuration.width
+  /// - Throws: `ShapeError` where positions of overlapping patches, or those of another project's encoder, are to be
+  ///   extended, `OutOfMemory`.
+  func places(_ grid: PatchGrid, scaling: PositionScaling) throws -> PatchPositions {
+    let (rows, columns, width) = (grid.rows, grid.columns, configuration.width)
+    guard grid.gap == 0 || scaling == .span else {
+      throw ShapeError("features", "positions cannot be extended where patches overlap; wanted one of the two")
+    }
     if let learned = network.positions?.learned {
       return PatchPositions(table: try table(learned.tensor, rows: rows, columns: columns, scaling: scaling))
     }

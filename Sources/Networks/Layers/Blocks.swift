@@ -51,6 +51,9 @@ public final class Block: Layer {
     let attended = try attn(norm1.activation(x), residual: x, bias: bias, dropout: dropout?(place, branch: 0))
     return try mlp(norm2.activation(attended), residual: attended, dropout: dropout?(place, branch: 1))
   }
+
+  /// What its attention reads of [B, N, C]: queries, keys and values side by side, [B, N, 3C].
+  func queriesKeysValues(_ x: Tensor) throws -> Tensor { try attn.qkv.activation(norm1.activation(x)) }
 }
 
 /// Decoder block: q += SelfAttn(LN q); q += CrossAttn(LN q, LN memory); q += MLP(LN q).

@@ -50,7 +50,7 @@ public func upsample(
 }
 
 /// Where a pixel's centre falls on a coarser (or finer) axis. Weights are whole numbers, so that ties are exact.
-private struct AxisSample {
+struct AxisSample {
   let nearest: Int
   let low: Int
   let high: Int

@@ -1,7 +1,7 @@
 import Compute
 
 /// The grid of patches of an image: square cells of (side + gap) pixels, each with a patch of side × side pixels at its
-/// own offset within the cell. The image may extend beyond the last cells.
+/// own offset within the cell. The image may extend beyond the last cells. A negative gap makes patches overlap.
 public struct PatchGrid: Sendable, Equatable {
   public let rows: Int
   public let columns: Int

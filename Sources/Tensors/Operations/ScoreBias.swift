@@ -35,6 +35,19 @@ public struct ScoreBias: Sendable {
 
   var operand: AttentionBias { AttentionBias(buffer.pointer) }
 
+  /// The biases of some queries, [heads, queries, stride].
+  func rows(of queries: [Int32]) throws -> Buffer {
+    let stride = AttentionBias.stride(keys: tokens)
+    let chosen = try Buffer(count: heads * queries.count * stride)
+    for head in 0..<heads {
+      for (place, query) in queries.enumerated() {
+        (chosen.pointer + (head * queries.count + place) * stride).update(
+          from: buffer.pointer + (head * tokens + Int(query)) * stride, count: stride)
+      }
+    }
+    return chosen
+  }
+
   /// - Throws: `ShapeError` if it does not fit the attention.
   func check(_ shape: AttentionShape) throws {
     guard (heads, tokens, headWidth) == (shape.heads, shape.queries, shape.headWidth) else {

@@ -28,7 +28,7 @@ public func meanCosine(_ x: Tensor) throws -> Tensor {
   }
 }
 
-/// The mean token of each image. No gradient flows through it.
+/// The mean token of each image, summed in double precision. No gradient flows through it.
 ///
 /// - Parameter x: [B, N, C], N ≥ 1.
 /// - Returns: [B, C].
@@ -37,12 +37,12 @@ public func tokenMeans(_ x: Tensor) throws -> Tensor {
   try expect(3, x, "tokenMeans", "x")
   let (images, tokens, width) = (x.shape[0], x.shape[1], x.width)
   guard tokens > 0 else { throw ShapeError("tokenMeans", "x has shape \(x.shape), wanted at least one token") }
-  let means = try Buffer(count: images * width, repeating: 0)
+  let (input, means) = (x.buffer, try Buffer(count: images * width))
   parallelRows(images, cost: tokens * width) { range in
     for image in range {
-      let mean = means.pointer + image * width
-      lmk_add_column_sums(tokens, width, x.pointer + image * tokens * width, mean, x.element.code)
-      lmk_scale(width, 1 / Float(tokens), mean, mean)
+      columnMeans(
+        input.address(image * tokens * width), input.element, rows: tokens, width: width,
+        into: means.pointer + image * width)
     }
   }
   return try Tensor(shape: [images, width], buffer: means)

@@ -10,7 +10,11 @@ from latentmim import _arrays, runtime
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["add_options", "run"]
+__all__ = ["EXAMPLES", "add_options", "run"]
+
+EXAMPLES = """examples:
+  latentmim bench                                                     this machine: limit, products, features, a step
+  latentmim bench --parts '' --data photos/                           reading files alone"""
 
 PARTS = ("products", "features", "step")
 

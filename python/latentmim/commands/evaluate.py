@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import inspect
-import json
 from typing import TYPE_CHECKING, Any, cast
 
-from latentmim import _arrays
-from latentmim.commands.shared import add_encoder_options, add_precision, add_settings, read_encoder, settings, sides
+from latentmim.commands.davis import davis_options, refuse_davis_options, run_davis
+from latentmim.commands.shared import (
+    add_encoder_options,
+    add_precision,
+    add_settings,
+    read_encoder,
+    settings,
+    sides,
+    write,
+)
 from latentmim.data import as_dataset
 from latentmim.evaluate import protocols
 from latentmim.evaluate.features import FeatureOptions
@@ -22,15 +29,20 @@ if TYPE_CHECKING:
 
     from latentmim.evaluate.results import Report, Result
 
-__all__ = ["add_options", "run"]
+__all__ = ["EXAMPLES", "add_options", "run"]
+
+EXAMPLES = """examples:
+  latentmim evaluate encoder.safetensors test/                        nearest neighbours, leave-one-out
+  latentmim evaluate encoder.safetensors test/ --train train/ --protocol suite
+  latentmim evaluate dinov2_vits14.pth test/ --train train/ --protocol linear --pooling cls --set epochs=50"""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to its parser."""
     parser.add_argument("weights", help="encoder.safetensors, a checkpoint, or the authors' .pth")
-    parser.add_argument("folder", help="images scored: a sub-folder for each class")
+    parser.add_argument("folder", help="images scored: a sub-folder for each class; of davis, the folder of DAVIS")
     parser.add_argument("--train", metavar="FOLDER", help="images that protocols learn from; all but nn need it")
-    parser.add_argument("--protocol", choices=[*PROTOCOLS, "suite"], default="nn", help="(default: nn)")
+    parser.add_argument("--protocol", choices=[*PROTOCOLS, "suite", "davis"], default="nn", help="(default: nn)")
     parser.add_argument("--k", type=int, nargs="+", help="numbers of neighbours of knn and knn_uniform")
     parser.add_argument("--seed", type=int, nargs="+", help="of linear and fine_tune; of few_shot one for each run")
     parser.add_argument("--pooling", choices=["cls", "mean", "max", "topk_mean"], help="(default: the protocol's)")
@@ -40,14 +52,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add_precision(parser)
     add_settings(parser, "epochs=50")
-    parser.add_argument("--out", metavar="FILE", help="where fine_tune leaves the trained encoder (safetensors)")
+    parser.add_argument(
+        "--out",
+        metavar="PATH",
+        help="file where fine_tune leaves the trained encoder (safetensors); folder where davis leaves masks",
+    )
     parser.add_argument("--json", metavar="FILE", help="write everything that was found")
     parser.add_argument("--pixels", action="store_true", help="score raw pixels too (nn)")
+    davis_options(parser)
     add_encoder_options(parser)
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Evaluate as the command line says. Prints rows of a table."""
+    refuse_davis_options(chosen)
+    if chosen.protocol == "davis":
+        write(run_davis(chosen), chosen.json)
+        return
     if chosen.train is None and chosen.protocol not in ("nn", "suite"):
         raise ValueError(f"--protocol {chosen.protocol} learns from a training set: --train FOLDER is wanted")
     if chosen.out is not None and chosen.protocol != "fine_tune":
@@ -72,10 +93,7 @@ def run(chosen: argparse.Namespace) -> None:
         found = tuned.result
     else:
         found = score(chosen.protocol, options, encoder, train, images, True, cast("FeatureOptions", features))
-    print(found)
-    if chosen.json:
-        with open(_arrays.path(chosen.json), "w", encoding="utf-8") as file:
-            json.dump(found.to_dict(), file)
+    write(found, chosen.json)
 
 
 def _options(chosen: argparse.Namespace) -> dict[str, Any]:

@@ -14,7 +14,11 @@ from latentmim.runs import RunFolder
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["add_options", "run"]
+__all__ = ["EXAMPLES", "add_options", "run"]
+
+EXAMPLES = """examples:
+  latentmim inspect runs/first
+  latentmim inspect mae_pretrain_vit_base.pth --preset mae"""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

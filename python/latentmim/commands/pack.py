@@ -10,7 +10,10 @@ from latentmim.data import pack
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["add_options", "run"]
+__all__ = ["EXAMPLES", "add_options", "run"]
+
+EXAMPLES = """examples:
+  latentmim pack photos/ photos.safetensors --size 256                one file that trains the same"""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

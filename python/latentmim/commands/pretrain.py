@@ -12,7 +12,13 @@ from latentmim.pretraining import pretrain
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["add_options", "run"]
+__all__ = ["EXAMPLES", "add_options", "run"]
+
+EXAMPLES = """examples:
+  latentmim pretrain photos/ --out runs/first                         sizes and schedule by the number of images
+  latentmim pretrain photos/ --out runs/second --size vit_small --epochs 100 --set patch_gap=2
+  latentmim pretrain photos/ --out runs/mae --preset mae              a baseline
+Ctrl-C saves; the same command goes on from there."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

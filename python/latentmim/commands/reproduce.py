@@ -15,7 +15,11 @@ from latentmim.reproduce.tables import EXPERIMENTS
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["add_options", "run"]
+__all__ = ["EXAMPLES", "add_options", "run"]
+
+EXAMPLES = """examples:
+  latentmim reproduce table1 table2 --hours 1
+  latentmim reproduce all --data photos/ --out runs/study"""
 
 DEFAULTS = Request()
 SCORING = Scoring()

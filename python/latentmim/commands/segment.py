@@ -12,7 +12,11 @@ from latentmim.segmentation import segment
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["add_options", "run"]
+__all__ = ["EXAMPLES", "add_options", "run"]
+
+EXAMPLES = """examples:
+  latentmim segment encoder.safetensors photo.png                     segments.png
+  latentmim segment dinov2_vits14.pth photo.png --segments 4 --out parts.png"""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -36,5 +40,5 @@ def run(chosen: argparse.Namespace) -> None:
         encoder, image, chosen.segments, linkage=chosen.linkage,
         connectivity=chosen.connectivity, size=sides(chosen.size) or "nearest", precision=chosen.precision or "float32",
     )  # fmt: skip
-    plot.segments(image, found).savefig(_arrays.path(chosen.out), dpi=150)
+    plot.segments(image, found).figure.savefig(_arrays.path(chosen.out), dpi=150)
     print(chosen.out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, get_args
 
+from latentmim import _arrays
 from latentmim.config import Precision
 from latentmim.encoder import load_encoder
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from latentmim.encoder import Encoder
 
-__all__ = ["add_encoder_options", "add_precision", "add_settings", "read_encoder", "settings", "sides"]
+__all__ = ["add_encoder_options", "add_precision", "add_settings", "read_encoder", "settings", "sides", "write"]
 
 
 def add_encoder_options(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +69,19 @@ def sides(size: list[int] | None) -> int | tuple[int, int] | None:
     if size is not None and len(size) > 2:
         raise ValueError(f"--size: has {len(size)} numbers, wanted HEIGHT WIDTH or one for both")
     return None if size is None else size[0] if len(size) == 1 else (size[0], size[1])
+
+
+def write(found: Any, path: str | None) -> None:
+    """Print a result, and write everything in it to a file, as JSON, where there is a path.
+
+    Raises:
+        OSError: the file cannot be written.
+
+    """
+    print(found)
+    if path:
+        with open(_arrays.path(path), "w", encoding="utf-8") as file:
+            json.dump(found.to_dict(), file)
 
 
 def _setting(text: str) -> tuple[str, Any]:

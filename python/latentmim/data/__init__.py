@@ -1,4 +1,4 @@
-"""Images, clips and data sets: folders, lists and packed files, videos, NumPy arrays, published sets by name."""
+"""Images, clips, label maps and data sets: folders, lists and packed files, videos, arrays, published sets by name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from latentmim.data.datasets import Arrays, Dataset, Subset
 from latentmim.data.files import ImageFolder, ImageList, Packed
 from latentmim.data.frames import Frames, frames
 from latentmim.data.images import formats, load_image, resize
+from latentmim.data.label_maps import read_labels, resize_labels, write_labels
 from latentmim.data.named import load
 from latentmim.data.opening import as_dataset, few_shot
 from latentmim.data.packing import PackReport, pack
@@ -32,5 +33,8 @@ __all__ = [
     "load",
     "load_image",
     "pack",
+    "read_labels",
     "resize",
+    "resize_labels",
+    "write_labels",
 ]

@@ -25,13 +25,13 @@ def as_dataset(data: Dataset | PathLike | ArrayLike, channels: int = 3, on_error
     if isinstance(data, Dataset):
         return data
     if isinstance(data, str | os.PathLike):
-        kind = Packed if _is_safetensors(_arrays.path(data)) else ImageFolder
+        kind = Packed if is_packed(_arrays.path(data)) else ImageFolder
         return kind(data, on_error, channels=channels)
     return Arrays(data)
 
 
-def _is_safetensors(path: str) -> bool:
-    """Whether a file is one, by how it begins."""
+def is_packed(path: str) -> bool:
+    """Whether a file is one that `pack` wrote, by how it begins."""
     if not os.path.isfile(path):
         return False
     with open(path, "rb") as file:

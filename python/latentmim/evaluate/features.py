@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+import numpy as np
 
 from latentmim import _arrays, _rows
 from latentmim.config import to_json
 from latentmim.data import as_dataset
-from latentmim.encoder import require_encoder
+from latentmim.encoder import Part, require_encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
     from latentmim._arrays import FloatArray, PathLike
@@ -41,7 +41,9 @@ class ImageOptions(TypedDict, total=False):
 class FeatureOptions(ImageOptions, total=False):
     """How images become vectors; what is not given is the protocol's own. All as in `features`."""
 
-    layer: int
+    layer: int | Sequence[int]
+    part: Part
+    stride: int
     norm: bool
     projector: bool
     precision: Precision
@@ -72,7 +74,7 @@ def feature_options(encoder: Encoder, **options: Any) -> str:
     if options.get("size") is not None:
         options["size"] = list(_arrays.sides(options["size"]))
     if options.get("layer") is not None:
-        options["layer"] = encoder._layer(options["layer"])
+        options["layer"] = encoder._layers(options["layer"])[0]
     return to_json(options)
 
 
@@ -83,7 +85,9 @@ def features(
     *,
     size: int | tuple[int, int] | None = None,
     short_side: int | None = None,
-    layer: int | None = None,
+    layer: int | Sequence[int] | None = None,
+    part: Part | None = None,
+    stride: int | None = None,
     norm: bool | None = None,
     projector: bool | None = None,
     pooling: VectorPooling | None = None,
@@ -105,7 +109,10 @@ def features(
         size: (height, width) of what the encoder sees, or one number; the trained grid's if not given.
         short_side: images are brought to this short side, and the centre of `size` is cut out; 0: no cutting, the
             whole image is brought to `size`. If neither this nor `size` is given, size/.875.
-        layer: behind which block, as in `Encoder.features`; the last if not given.
+        layer: behind which block, as in `Encoder.features`; the last if not given. Vectors of several lie one
+            behind the other.
+        part: "tokens" if not given, "queries", "keys" or "values" of the block's attention.
+        stride: pixels from a patch to the next, as in `Encoder.features`; the patch size if not given.
         norm: with the final norm.
         projector: through the projector.
         pooling: "mean" (if not given) or "max" of the patches, the class token "cls", or "topk_mean". "patches" leaves
@@ -118,7 +125,8 @@ def features(
         progress: whether a bar is shown.
 
     Returns:
-        [count, C] float32; [count, N, C] for "patches", [count, N + 1, C] for "tokens".
+        [count, C] float32; [count, N, C] for "patches", [count, N + 1, C] for "tokens". For a list of layers [count,
+        layers · C], [count, layers, N, C] and [count, layers, N + 1, C].
 
     Raises:
         ValueError: a size that the patch size does not divide, no such image, layer or pooling.
@@ -129,8 +137,14 @@ def features(
     require_encoder(encoder)
     data = as_dataset(dataset, encoder.config.channels)
     text = feature_options(
-        encoder, size=size, short_side=short_side, layer=layer, norm=norm, projector=projector, pooling=pooling,
-        pooling_k=pooling_k, precision=precision, extend_positions=extend_positions,
+        encoder, size=size, short_side=short_side, layer=layer, part=part, stride=stride, norm=norm,
+        projector=projector, pooling=pooling, pooling_k=pooling_k, precision=precision,
+        extend_positions=extend_positions,
     )  # fmt: skip
-    is_dense = pooling in ("patches", "tokens")
-    return _rows.features(encoder, data, data._indices(indices), text, is_dense, out=out, progress=progress)
+    is_dense, layers = (
+        pooling in ("patches", "tokens"),
+        len(layer) if isinstance(layer, Sequence | np.ndarray) else None,
+    )
+    return _rows.features(
+        encoder, data, data._indices(indices), text, is_dense, layers=layers, out=out, progress=progress
+    )

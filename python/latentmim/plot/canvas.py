@@ -1,6 +1,7 @@
-"""What all pictures share: figures that notebooks show, colours, axes, images of any number of channels.
+"""What all pictures share: axes of a figure that notebooks show, colours, images of any number of channels.
 
-Colours are Okabe and Ito's, which colour-blind people can tell apart.
+Colours are Okabe and Ito's, which colour-blind people can tell apart, with a dark grey for their black: a lighter one
+looks like the green to some.
 """
 
 from __future__ import annotations
@@ -11,63 +12,138 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from latentmim import _arrays
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["panels", "picture", "show", "style"]
+__all__ = ["Panels", "displayed", "grey", "panels", "picture", "show", "style"]
 
 ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE, GREY = (
-    "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#7F7F7F"
+    "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#444444"
 )  # fmt: skip
 INK = "#222222"
 
 
+class Panels(np.ndarray):
+    """An array of Axes. Notebooks show its figure, unless that is one of pyplot's, which shows itself."""
+
+    @property
+    def figure(self) -> Figure:
+        """The figure they lie on."""
+        return self.flat[0].figure  # type: ignore[no-any-return]
+
+    def _repr_png_(self) -> bytes | None:
+        return _png(self.figure) if isinstance(self.figure, picture()[0]) else None
+
+
 @functools.cache
-def picture() -> type[Figure]:
-    """A figure that notebooks show although pyplot knows nothing of it (and so never twice)."""
+def picture() -> tuple[type[Figure], type[Axes]]:
+    """A figure and axes that notebooks show although pyplot knows nothing of them (and so never twice)."""
     try:
         # Loaded with the first picture: it takes its time, and need not be there before.
+        from matplotlib.axes import Axes
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("latentmim.plot needs matplotlib: pip install 'latentmim[plot]'") from error
 
     class Picture(Figure):
         def _repr_png_(self) -> bytes:
-            file = io.BytesIO()
-            self.savefig(file, format="png", dpi=110)
-            return file.getvalue()
+            return _png(self)
 
-    return Picture
+    class Panel(Axes):
+        def _repr_png_(self) -> bytes:
+            return _png(self.figure)
+
+    return Picture, Panel
 
 
-def panels(rows: int, columns: int, width: float, height: float) -> tuple[Figure, NDArray[Any]]:
-    """A figure of so many inches, and its axes [rows, columns]."""
-    figure = picture()(figsize=(width, height), layout="constrained", facecolor="white")
-    return figure, figure.subplots(rows, columns, squeeze=False)
+def _png(figure: Any) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=110)
+    return file.getvalue()
+
+
+def panels(function: str, rows: int, columns: int, width: float, height: float, ax: Any = None) -> Panels:
+    """Axes [rows, columns]: of a new figure of so many inches, or those given.
+
+    Args:
+        function: as the user calls it, for messages.
+        rows: of panels.
+        columns: of panels.
+        width: of the figure, in inches.
+        height: of the figure, in inches.
+        ax: one Axes, or an array or list of as many as there are panels.
+
+    Raises:
+        ImportError: there is no matplotlib.
+        TypeError: what is given are no Axes.
+        ValueError: their number is another.
+
+    """
+    figure_class, axes_class = picture()
+    from matplotlib.axes import Axes
+
+    if ax is None:
+        figure = figure_class(figsize=(width, height), layout="constrained", facecolor="white")
+        return figure.subplots(rows, columns, squeeze=False, subplot_kw={"axes_class": axes_class}).view(Panels)
+    given = np.array(ax, object).ravel()
+    if strange := [type(one).__name__ for one in given if not isinstance(one, Axes)]:
+        raise TypeError(f"{function}: ax holds a {strange[0]}, wanted matplotlib Axes")
+    if given.size != rows * columns:
+        shape = f", {rows} rows of {columns}" if rows > 1 else ""
+        raise ValueError(f"{function}: ax holds {given.size} Axes, wanted {rows * columns}{shape}")
+    return given.reshape(rows, columns).view(Panels)
+
+
+def displayed(image: ArrayLike, function: str, name: str = "image") -> NDArray[Any]:
+    """One image [H, W, C] as it is drawn: uint8, or float32 in 0 … 1.
+
+    Args:
+        image: uint8, uint16, or float in 0 … 1, which is cut off beyond.
+        function: as the user calls it, for messages.
+        name: of the argument.
+
+    Raises:
+        TypeError: other numbers.
+        ValueError: another shape, no pixels, or numbers that are not finite.
+
+    """
+    array = _arrays.pixels(image, f"{function}: {name}")
+    if array.ndim != 3 or not array.size:
+        raise ValueError(f"{function}: {name} has shape {list(array.shape)}, wanted [H, W, C] with some pixels")
+    if array.dtype == np.uint8:
+        return array
+    scaled = array / np.float32(65535) if array.dtype == np.uint16 else array
+    if not np.isfinite(scaled).all():
+        raise ValueError(f"{function}: {name} holds numbers that are not finite")
+    return scaled.clip(0, 1)
+
+
+def grey(image: NDArray[Any]) -> NDArray[Any]:
+    """A displayed image [H, W, C] without its colours: [H, W, 3] float32 in 0 … 1."""
+    values: NDArray[Any] = image / np.float32(255) if image.dtype == np.uint8 else image
+    return np.repeat(values.mean(axis=2, keepdims=True), 3, axis=2)
 
 
 def show(axes: Axes, image: NDArray[Any], title: str = "") -> None:
-    """An image [H, W, C] of any number of channels."""
-    shown = as_colours(image)
+    """A displayed image [H, W, C] of any number of channels: one is grey, two are red and cyan, of more the first three
+    count.
+    """
+    channels = image.shape[2]
+    shown = image[..., 0] if channels == 1 else image[..., [0, 1, 1]] if channels == 2 else image[..., :3]
     axes.imshow(shown, cmap="gray" if shown.ndim == 2 else None, vmin=0, vmax=255 if shown.dtype == np.uint8 else 1,
-                interpolation="nearest")  # fmt: skip
+                interpolation="antialiased")  # fmt: skip
     axes.set_title(title, fontsize=10, color=INK)
     axes.set_axis_off()
 
 
-def as_colours(image: NDArray[Any]) -> NDArray[Any]:
-    """[H, W] grey or [H, W, 3] colours: one channel is grey, two are red and cyan, of more the first three count."""
-    if image.ndim == 2 or image.shape[2] == 1:
-        return image.reshape(image.shape[:2])
-    return image[..., [0, 1, 1]] if image.shape[2] == 2 else image[..., :3]
-
-
-def style(axes: Axes, title: str) -> Axes:
-    """Axes over steps, with a title and a grid."""
+def style(axes: Axes, title: str, xlabel: str = "step") -> Axes:
+    """Axes over steps or the like, with a title and a grid."""
     axes.set_title(title, fontsize=10, loc="left", color=INK, fontweight="bold")
-    axes.set_xlabel("step", fontsize=9)
+    axes.set_xlabel(xlabel, fontsize=9)
     axes.grid(color="#E6E6E6", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -15,18 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from latentmim._arrays import PathLike
+    from latentmim.plot.canvas import Panels
 
 __all__ = ["history"]
 
 
-def history(run: Trainer | PathLike | Sequence[dict[str, Any]]) -> Figure:
+def history(run: Trainer | PathLike | Sequence[dict[str, Any]], *, ax: Any = None) -> Panels:
     """The course of a run: loss between its chance level and its floor, similarities, effective rank, learning rate.
 
     Args:
         run: a trainer, the folder of a run, a metrics.jsonl, or a list of metrics (without the loss's bounds).
+        ax: where to draw, see `latentmim.plot`: four Axes, six where there are scores.
+
+    Returns:
+        Axes [2, 2], or [2, 3] where images were scored during training.
 
     Raises:
         ValueError: there are no steps yet.
@@ -36,7 +40,7 @@ def history(run: Trainer | PathLike | Sequence[dict[str, Any]]) -> Figure:
     if not lines:
         raise ValueError("history: there are no steps to draw")
     scores = [(line["step"], line["nn_accuracy"]) for line in lines if "nn_accuracy" in line]
-    figure, grid = panels(2, 3 if scores else 2, 15 if scores else 10.5, 6.2)
+    grid = panels("history", 2, 3 if scores else 2, 15 if scores else 10.5, 6.2, ax)
     step = [line["step"] for line in lines]
     place = grid.flat
 
@@ -60,7 +64,7 @@ def history(run: Trainer | PathLike | Sequence[dict[str, Any]]) -> Figure:
         axes = style(next(place), "nearest-neighbour accuracy")
         axes.plot(*zip(*scores, strict=True), "o-", color=GREEN, markersize=4, linewidth=1.5)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.1%}")
-    return figure
+    return grid
 
 
 def _draw_bounds(axes: Axes, losses: list[float], bounds: dict[str, float]) -> None:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from numpy.typing import ArrayLike, NDArray
 
     from latentmim._arrays import FloatArray, PathLike
     from latentmim.data import Dataset
     from latentmim.encoder import Encoder
+    from latentmim.plot.canvas import Panels
 
 __all__ = ["neighbors"]
 
@@ -35,8 +35,9 @@ def neighbors(
     *,
     features: FloatArray | None = None,
     seed: int = 0,
+    ax: Any = None,
     **options: Any,
-) -> Figure:
+) -> Panels:
     """The images nearest to some, by the cosine of their features. Classes, where known, are framed: green the same,
     orange another.
 
@@ -47,7 +48,15 @@ def neighbors(
         count: neighbours of each.
         features: [N, C] of all images, if they are at hand; computed otherwise.
         seed: of the drawing.
+        ax: where to draw, see `latentmim.plot`.
         options: how images become vectors, as in `latentmim.evaluate.features`.
+
+    Returns:
+        Axes [queries, 1 + count].
+
+    Raises:
+        TypeError: no encoder.
+        ValueError: features of another number of images, no such query, fewer than one neighbour, unknown options.
 
     """
     known = inspect.signature(evaluate.features).parameters.keys() - {"encoder", "dataset", "indices"}
@@ -64,10 +73,16 @@ def neighbors(
     _native.normalize_rows(vectors)
     if isinstance(queries, int | np.integer):
         # Images that cannot be read have rows of NaN.
+        if queries < 1:
+            raise ValueError(f"neighbors: queries is {queries}, wanted at least 1, or indices of images")
         there = np.flatnonzero(np.isfinite(vectors[:, 0]))
         queries = sorted(np.random.default_rng(seed).choice(there, min(queries, len(there)), replace=False))
+    if strange := [query for query in queries if not 0 <= query < len(data)]:
+        raise ValueError(f"neighbors: queries hold {strange[0]}, wanted indices of the {len(data)} images")
+    if count < 1:
+        raise ValueError(f"neighbors: count is {count}, wanted at least 1")
     count = min(count, int(np.isfinite(vectors[:, 0]).sum()) - 1)
-    figure, grid = panels(len(queries), count + 1, 1.45 * (count + 1), 1.62 * len(queries))
+    grid = panels("neighbors", len(queries), count + 1, 1.45 * (count + 1), 1.62 * len(queries), ax)
     for row, query in zip(grid, queries, strict=True):
         cosines = vectors @ vectors[query]
         cosines[query] = -np.inf
@@ -76,7 +91,7 @@ def neighbors(
         for axes, other in zip(row[1:], nearest, strict=True):
             show(axes, _thumbnail(data, other), f"{cosines[other]:.3f}")
             _frame(axes, data.labels, query, other)
-    return figure
+    return grid
 
 
 def _thumbnail(data: Dataset, index: int) -> NDArray[Any]:

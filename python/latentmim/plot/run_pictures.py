@@ -18,11 +18,10 @@ from latentmim.segmentation import segment
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from matplotlib.figure import Figure
-
     from latentmim._arrays import FloatArray
     from latentmim.config import ModelConfig
     from latentmim.data import Dataset
+    from latentmim.plot.canvas import Panels
     from latentmim.training import Trainer
 
 __all__ = ["run"]
@@ -57,7 +56,7 @@ def run(trainer: Trainer, images: Dataset | None = None, segment_count: int = 5)
     for name, draw in _drawings(trainer, trainer.dataset if images is None else images, segment_count).items():
         path = os.path.join(trainer._run.pictures, f"{name}.png")
         try:
-            draw().savefig(path, dpi=120)
+            draw().figure.savefig(path, dpi=120)
         except Exception as error:
             warnings.warn(f"{path}: not drawn: {type(error).__name__}: {error}", RuntimeWarning, stacklevel=2)
         else:
@@ -65,22 +64,22 @@ def run(trainer: Trainer, images: Dataset | None = None, segment_count: int = 5)
     return paths
 
 
-def _drawings(trainer: Trainer, shown: Dataset, segment_count: int) -> dict[str, Callable[[], Figure]]:
+def _drawings(trainer: Trainer, shown: Dataset, segment_count: int) -> dict[str, Callable[[], Panels]]:
     """What is drawn, by name."""
     encoder, config = trainer.model.encoder, trainer.model.config
 
-    def draw_views() -> Figure:
+    def draw_views() -> Panels:
         crops = trainer.dataset.crops(config, [0], training=trainer.config)
         return views(crops[0], sample(config, images=[0], seed=trainer.config.seed))
 
-    def draw_segments(index: int) -> Figure:
+    def draw_segments(index: int) -> Panels:
         image = _enlarged(shown[index], config)
         return segments(image, segment(encoder, image, segment_count))
 
-    def draw_neighbors() -> Figure:
+    def draw_neighbors() -> Panels:
         return neighbors(encoder, shown, size=config.image_size, short_side=0, progress=trainer.progress)
 
-    drawn: dict[str, Callable[[], Figure]] = {"history": lambda: history(trainer)} if trainer.history else {}
+    drawn: dict[str, Callable[[], Panels]] = {"history": lambda: history(trainer)} if trainer.history else {}
     drawn["views"] = draw_views
     for number, index in enumerate(range(0, len(shown), max(1, -(-len(shown) // 3))), 1):
         drawn[f"segments-{number}"] = lambda index=index: draw_segments(index)  # type: ignore[misc]

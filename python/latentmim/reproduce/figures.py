@@ -43,7 +43,8 @@ def curves(experiment: Experiment, out: str, results: Results) -> Figure | None:
         None if no row left a log.
 
     """
-    figure, panels = canvas.panels(2, 1, 9.5, 7.6)
+    panels = canvas.panels("curves", 2, 1, 9.5, 7.6)
+    figure = panels.figure
     scores = canvas.style(panels[0, 0], "nearest-neighbour accuracy of held-out images during training")
     losses = canvas.style(panels[1, 0], "training loss, of each row's own objective")
     drawn = [
@@ -105,7 +106,8 @@ def progression(results: Results) -> Figure | None:
     measures = [name for name in MEASURES if sum(bool(results.values(key, name)) for key, _ in STAGES) > 1]
     if not measures:
         return None
-    figure, panels = canvas.panels(1, len(measures), 1 + 4.3 * len(measures), 4.4)
+    panels = canvas.panels("progression", 1, len(measures), 1 + 4.3 * len(measures), 4.4)
+    figure = panels.figure
     for axes, measure in zip(panels[0], measures, strict=True):
         canvas.style(axes, MEASURES[measure])
         _draw_ours(axes, measure, results)

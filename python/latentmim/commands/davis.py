@@ -1,0 +1,66 @@
+"""`latentmim evaluate --protocol davis`: masks of videos, tracked and scored, or scored alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from latentmim.commands.shared import read_encoder, settings
+from latentmim.evaluate.davis import davis, davis_scores
+
+if TYPE_CHECKING:
+    import argparse
+
+    from latentmim.evaluate.video import VideoScores
+
+__all__ = ["davis_options", "refuse_davis_options", "run_davis"]
+
+# What only davis takes, and what it does not take.
+OWN = ("predicted", "sequences", "preset", "resolution", "void", "all_frames")
+OTHERS = ("train", "k", "seed", "pooling", "layer", "size", "pixels")
+
+
+def davis_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `--protocol davis`."""
+    group = parser.add_argument_group(
+        "--protocol davis", "example: latentmim evaluate encoder.safetensors DAVIS/ --protocol davis --out masks/"
+    )
+    group.add_argument(
+        "--predicted", action="store_true", help="WEIGHTS is a folder of masks, SEQUENCE/FRAME.png, to be scored alone"
+    )
+    group.add_argument("--sequences", nargs="+", metavar="NAME", help="(default: ImageSets/2017/val.txt, or all)")
+    group.add_argument("--preset", help="dino, videowalk, cropmae or dinov3 (default: dino)")
+    group.add_argument("--resolution", metavar="FOLDER", help="(default: 480p, or the only one)")
+    group.add_argument("--void", choices=["background", "ignore"], help="what label 255 is (default: background)")
+    group.add_argument("--all-frames", action="store_true", help="the first and the last frame count too")
+
+
+def refuse_davis_options(chosen: argparse.Namespace) -> None:
+    """Refuse options of other protocols.
+
+    Raises:
+        ValueError: names the first.
+
+    """
+    is_davis = chosen.protocol == "davis"
+    for name in OTHERS if is_davis else OWN:
+        if getattr(chosen, name):
+            option = f"--{name.replace('_', '-')}"
+            problem = "is no option of --protocol davis" if is_davis else "only --protocol davis takes it"
+            raise ValueError(f"{option}: {problem}")
+
+
+def run_davis(chosen: argparse.Namespace) -> VideoScores:
+    """Track and score, or score alone, as the command line says."""
+    common: dict[str, Any] = {
+        "sequences": chosen.sequences, "resolution": chosen.resolution, "void": chosen.void,
+        "all_frames": chosen.all_frames or None,
+    }  # fmt: skip
+    if chosen.predicted:
+        if chosen.out or chosen.preset or chosen.precision or chosen.set:
+            raise ValueError("--predicted: masks are scored as they are, no options of tracking go with it")
+        return davis_scores(chosen.weights, chosen.folder, **common)
+    tracking = settings(chosen)
+    if chosen.precision is not None:
+        tracking["precision"] = chosen.precision
+    encoder = read_encoder(chosen.weights, chosen)
+    return davis(encoder, chosen.folder, preset=chosen.preset or "dino", out=chosen.out, **common, **tracking)

@@ -1,0 +1,54 @@
+"""What is shown of the features of patches: similarities, a merge tree and its cuts, principal components."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from latentmim import _latentmim as _native
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from latentmim._arrays import FloatArray, IntArray
+    from latentmim.segmentation import Linkage
+
+__all__ = ["components", "cut", "merge_tree", "similarities"]
+
+
+def similarities(features: FloatArray, query: int) -> FloatArray:
+    """[N], the cosine similarity of every row of [N, C] normalised features with row `query`."""
+    found: FloatArray = np.clip(features @ features[query], -1, 1)
+    return found
+
+
+def merge_tree(features: FloatArray, linkage: Linkage) -> NDArray[np.float64]:
+    """[N − 1, 4], the merges of the rows of [N, C] features, as `Segments.tree`."""
+    merges = np.empty((len(features) - 1, 4))
+    _native.agglomerate(features, linkage, 0, 0, merges)
+    return merges
+
+
+def cut(tree: NDArray[np.float64], segments: int) -> IntArray:
+    """[N], the segment of each of the N rows, numbered in the order in which they first occur."""
+    labels = np.empty(len(tree) + 1, np.int32)
+    _native.cut(tree, segments, labels)
+    return labels
+
+
+def components(features: FloatArray) -> NDArray[np.uint8]:
+    """[N, 3] colours: the first three principal components of the rows of [N, C] features.
+
+    Each spans from its 1st to its 99th percentile; its sign is such that its largest weight is positive.
+    """
+    centred = features - features.mean(axis=0, dtype=np.float64)
+    weights = np.linalg.eigh(centred.T @ centred)[1][:, :-4:-1]
+    largest = np.abs(weights).argmax(axis=0)
+    weights = weights * np.where(weights[largest, np.arange(weights.shape[1])] < 0, -1, 1)
+    found = np.zeros((len(features), 3))
+    found[:, : weights.shape[1]] = centred @ weights
+    low, high = np.percentile(found, (1, 99), axis=0)
+    scaled = (found - low) / np.where(high > low, high - low, 1)
+    colours: NDArray[np.uint8] = (255 * np.clip(scaled, 0, 1) + 0.5).astype(np.uint8)
+    return colours
