@@ -54,7 +54,7 @@ extension Encoder {
     var digest = Digest()
     let tables = [pretrained?.positions].compactMap { $0 } + (pretrained?.relative?.tables ?? [])
     for tensor in try network.mergedParameters().map(\.tensor) + tables {
-      digest.add(UnsafeRawBufferPointer(start: tensor.pointer, count: tensor.count * MemoryLayout<Float>.stride))
+      digest.add(UnsafeBufferPointer(start: UnsafePointer(tensor.pointer), count: tensor.count))
     }
     return digest.text
   }

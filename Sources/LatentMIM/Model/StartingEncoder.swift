@@ -46,7 +46,7 @@ extension ModelConfiguration {
     (shape.projector, shape.hasMaskToken, shape.loraRank) = (nil, false, 0)
     var own = encoderShape(projects: false)
     own.loraRank = 0
-    guard shape == own, start.pretrained?.relative == nil else {
+    guard shape == own, start.pretrained.map({ $0.relative == nil && $0.positions != nil }) ?? true else {
       throw ConfigurationError(
         "init",
         "is an encoder of the family '\(start.family)' with parts that are not trained here, such as relative position "
