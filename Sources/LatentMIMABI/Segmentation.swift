@@ -95,3 +95,65 @@ private final class ScoresBox {
 @c @implementation public func lm_scores_report(_ handle: Handle, _ report: TextPlace) -> lm_status {
   attempt(handingOut: report) { try object(handle, ScoresBox.self).scores.json().text() }
 }
+
+@c @implementation public func lm_cut_levels(
+  _ merges: Numbers, _ count: Int64, _ segments: Integers, _ depths: Int64, _ labels: LabelPlace
+) -> lm_status {
+  attempt {
+    let wanted = depths == 0 ? [] : try integers(segments, depths, "segments")
+    let levels = try tree(merges, count).levels(wanted)
+    try write(levels.flatMap { $0.map { Int32($0) } }, labels, "labels")
+  }
+}
+
+@c @implementation public func lm_working_grid(
+  _ height: Int64, _ width: Int64, _ patchSize: Int64, _ most: Int64, _ rows: UnsafeMutablePointer<Int64>?,
+  _ columns: UnsafeMutablePointer<Int64>?
+) -> lm_status {
+  attempt {
+    let grid = try WorkingGrid.grid(
+      height: Int(height), width: Int(width), patchSize: Int(patchSize),
+      most: most == 0 ? WorkingGrid.mostPatches : Int(most))
+    try given(rows, "rows").pointee = Int64(grid.rows)
+    try given(columns, "columns").pointee = Int64(grid.columns)
+  }
+}
+
+@c @implementation public func lm_segment_means(
+  _ features: Floats, _ labels: UnsafePointer<Int32>?, _ count: Int64, _ channels: Int64, _ segments: Int64,
+  _ means: FloatPlace
+) -> lm_status {
+  attempt {
+    let written = try array(UnsafePointer(means), [segments, channels], "means")
+    try segmentMeans(
+      features: array(features, [count, channels], "features"), labels: array(labels, [count], "labels"),
+      channels: Int(channels), into: UnsafeMutableBufferPointer(mutating: written))
+  }
+}
+
+@c @implementation public func lm_upsample_features(
+  _ labels: UnsafePointer<Int32>?, _ features: Floats, _ rows: Int64, _ columns: Int64, _ means: Floats,
+  _ segments: Int64, _ channels: Int64, _ height: Int64, _ width: Int64, _ upsampled: LabelPlace
+) -> lm_status {
+  attempt {
+    let pixels = try array(UnsafePointer(upsampled), [height, width], "upsampled")
+    try upsample(
+      labels: array(labels, [rows, columns], "labels"),
+      features: array(features, [rows, columns, channels], "features"),
+      means: array(means, [segments, channels], "means"), channels: Int(channels), rows: Int(rows),
+      columns: Int(columns), into: UnsafeMutableBufferPointer(mutating: pixels), height: Int(height), width: Int(width))
+  }
+}
+
+@c @implementation public func lm_refine_labels(
+  _ labels: UnsafePointer<Int32>?, _ image: Floats, _ height: Int64, _ width: Int64, _ channels: Int64,
+  _ radius: Int64, _ epsilon: Double, _ refined: LabelPlace
+) -> lm_status {
+  attempt {
+    let pixels = try array(UnsafePointer(refined), [height, width], "refined")
+    try refine(
+      labels: array(labels, [height, width], "labels"), image: array(image, [height, width, channels], "image"),
+      height: Int(height), width: Int(width), channels: Int(channels), radius: Int(radius), epsilon: epsilon,
+      into: UnsafeMutableBufferPointer(mutating: pixels))
+  }
+}

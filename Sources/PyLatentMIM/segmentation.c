@@ -75,3 +75,49 @@ METHOD(scores_add, "scores, name, predicted, truth, /", "") {
 }
 
 TEXT_OF(scores, scores, scores_report, "-> JSON")
+
+METHOD(cut_levels, "merges, segments, labels, /", "labels [depths, N] are written.") {
+  ARRAY merges = READ("merges", FLOAT64, 2), segments = READ("segments", INT64, 1);
+  ARRAY labels = WRITTEN("labels", INT32, 2);
+  PARSE("O&O&O&", array_argument, &merges, array_argument, &segments, array_argument, &labels);
+  SHAPED(labels, SIZE(segments, 0), -1);
+  SHAPED(merges, SIZE(labels, 1) - 1, 4);
+  DO(NULL, lm_cut_levels(DATA(merges), SIZE(labels, 1), DATA(segments), SIZE(segments, 0), DATA(labels)));
+}
+
+METHOD(working_grid, "height, width, patch_size, most, /", "-> (rows, columns)") {
+  long long height, width, patch_size, most;
+  PARSE("LLLL", &height, &width, &patch_size, &most);
+  int64_t rows = 0, columns = 0;
+  CALL(NULL, lm_working_grid(height, width, patch_size, most, &rows, &columns));
+  return Py_BuildValue("LL", (long long)rows, (long long)columns);
+}
+
+METHOD(segment_means, "features, labels, means, /", "means [segments, channels] are written.") {
+  ARRAY features = READ("features", FLOAT32, 2), labels = READ("labels", INT32, 1);
+  ARRAY means = WRITTEN("means", FLOAT32, 2);
+  PARSE("O&O&O&", array_argument, &features, array_argument, &labels, array_argument, &means);
+  SHAPED(features, SIZE(labels, 0), SIZE(means, 1));
+  DO(NULL, lm_segment_means(DATA(features), DATA(labels), SIZE(labels, 0), SIZE(means, 1), SIZE(means, 0), DATA(means)));
+}
+
+METHOD(upsample_features, "labels, features, means, upsampled, /", "upsampled [height, width] is written.") {
+  ARRAY labels = READ("labels", INT32, 2), features = READ("features", FLOAT32, 3);
+  ARRAY means = READ("means", FLOAT32, 2), upsampled = WRITTEN("upsampled", INT32, 2);
+  PARSE("O&O&O&O&", array_argument, &labels, array_argument, &features, array_argument, &means, array_argument,
+        &upsampled);
+  SHAPED(features, SIZE(labels, 0), SIZE(labels, 1), SIZE(means, 1));
+  DO(NULL, lm_upsample_features(DATA(labels), DATA(features), SIZE(labels, 0), SIZE(labels, 1), DATA(means),
+                          SIZE(means, 0), SIZE(means, 1), SIZE(upsampled, 0), SIZE(upsampled, 1), DATA(upsampled)));
+}
+
+METHOD(refine_labels, "labels, image, radius, epsilon, refined, /", "refined [height, width] is written.") {
+  long long radius;
+  double epsilon;
+  ARRAY labels = READ("labels", INT32, 2), image = READ("image", FLOAT32, 3), refined = WRITTEN("refined", INT32, 2);
+  PARSE("O&O&LdO&", array_argument, &labels, array_argument, &image, &radius, &epsilon, array_argument, &refined);
+  SHAPED(image, SIZE(labels, 0), SIZE(labels, 1), -1);
+  SHAPED(refined, SIZE(labels, 0), SIZE(labels, 1));
+  DO(NULL, lm_refine_labels(DATA(labels), DATA(image), SIZE(labels, 0), SIZE(labels, 1), SIZE(image, 2), radius, epsilon,
+                          DATA(refined)));
+}

@@ -12,12 +12,14 @@ public enum SegmentationError: DescribedError, Equatable {
   case segments(Int, count: Int)
   /// A merge of something that is no cluster, or was merged before.
   case merge(Int, cluster: Double)
+  /// A label that is none of so many segments'.
+  case label(Int, place: Int, segments: Int)
+  /// A label map and a picture of other sizes than said, or no radius or ε to refine with.
+  case refinement(labels: Int, values: Int, shape: [Int], radius: Int, epsilon: Double)
   /// NaN is no distance.
   case distance
   /// A label map that is not [rows, columns], or an image size that it cannot be brought to.
   case labelMap(found: Int, rows: Int, columns: Int, height: Int, width: Int)
-  /// The distances of all pairs do not fit in memory.
-  case memory(count: Int)
   /// Labels that do not make pairs of frames.
   case frames(predicted: Int, truth: Int, frames: Int, height: Int, width: Int)
   /// A frame of another size than those before it; frames count from 0.
@@ -30,6 +32,8 @@ public enum SegmentationError: DescribedError, Equatable {
   case mixedForeground(sequence: String, frame: Int, Int32)
   /// Every pixel of the truth is ignored, or there is none.
   case nothingLabelled(ignored: [Int])
+  /// The distances of all pairs do not fit in memory.
+  case memory(count: Int, bytes: Int?)
 
   public var kind: ErrorKind {
     if case .memory = self { .memory } else { .value }
@@ -47,6 +51,11 @@ public enum SegmentationError: DescribedError, Equatable {
       "labels: \(segments) segments were asked for, wanted 1 to \(count)"
     case .merge(let merge, let cluster):
       "merges: row \(merge) merges \(cluster), wanted the number of a cluster that is there and not yet merged"
+    case .label(let label, let place, let segments):
+      "labels: number \(place) is \(label), wanted 0 to \(segments - 1)"
+    case .refinement(let labels, let values, let shape, let radius, let epsilon):
+      "refine: \(labels) labels and \(values) values do not make a picture \(shape) with labels from 0, or radius "
+        + "\(radius) is not at least 1, or epsilon \(epsilon) not above 0"
     case .distance: "labels: the distance is NaN"
     case .labelMap(let found, let rows, let columns, let height, let width):
       "upsample: \(found) labels do not make a map [\(rows), \(columns)] that can become [\(height), \(width)]; wanted sides "
@@ -66,7 +75,12 @@ public enum SegmentationError: DescribedError, Equatable {
         + "where it stands alone in all frames (DAVIS 2016), else void"
     case .nothingLabelled(let ignored):
       "no pixel of the truth has a label that counts; ignored are \(ignored.map(String.init).joined(separator: ", "))"
-    case .memory(let count): "agglomerate: no memory for the distances of \(count) features to each other"
+    case .memory(let count, let bytes):
+      "agglomerate: the distances of \(count) features to each other take \(bytes.map(gigabytes) ?? "too many bytes"), more than "
+        + "there is; wanted fewer patches (a smaller `size`, fewer images), or `connectivity`"
     }
   }
 }
+
+/// "2.0 GB".
+private func gigabytes(_ bytes: Int) -> String { "\((Double(bytes) / 1e8).rounded(.up) / 10) GB" }

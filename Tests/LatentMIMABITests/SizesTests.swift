@@ -184,6 +184,7 @@ import Testing
   }
 
   @Test(arguments: absurd) func segmentation(size: Int64) {
+    cells.update(repeating: 0, count: 1 << 12)
     for (count, width) in [(size, 4), (4, size)] {
       refuses(lm_normalize_rows(floats, count, width), "lm_normalize_rows")
       refuses(lm_agglomerate(floats, count, width, "ward", 0, 0, doubles), "lm_agglomerate")
@@ -200,6 +201,17 @@ import Testing
       refuses(
         lm_upsample_labels(cells, sizes[0], sizes[1], sizes[2], sizes[3], "nearest", cells),
         "lm_upsample_labels \(sizes)")
+      let step = lm_refine_labels(cells, floats, sizes[0], sizes[1], sizes[2], sizes[3], 0.1, cells)
+      if place < 3 || size < 1 { refuses(step, "lm_refine_labels \(sizes)") }
+      refuses(
+        lm_upsample_features(cells, floats, sizes[0], sizes[1], floats, 1, sizes[2], sizes[3], 2, cells),
+        "lm_upsample_features \(sizes)")
+      if place < 3 {
+        refuses(
+          lm_segment_means(floats, cells, sizes[0], sizes[1], sizes[2], floats + 16), "lm_segment_means \(sizes)")
+      }
     }
+    refuses(lm_cut_levels(doubles, 4, indices, size, cells), "lm_cut_levels: depths")
+    refuses(lm_cut_levels(doubles, size, indices, 1, cells), "lm_cut_levels: count")
   }
 }

@@ -28,10 +28,10 @@ lm.plot.segments(image, segments)
 lm.plot.merge_tree(image, segments)
 # %% [markdown]
 # ## Finer borders
-# Features are computed for patches of 14 pixels. `refine="guided"` lets the image's own edges move the borders.
+# Features are computed for patches of 14 pixels. `refine=True` lets the image's own edges move the borders.
 
 # %%
-lm.plot.segments(image, lm.segment(dinov2, image, 5, refine="guided"))
+lm.plot.segments(image, lm.segment(dinov2, image, 5, refine=True))
 # %% [markdown]
 # ## With a model of one's own
 # The encoder of the first notebook learned from 675 photographs in two minutes:

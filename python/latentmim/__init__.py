@@ -22,7 +22,7 @@ from latentmim.masking import Views
 from latentmim.model import AdamW, LatentMIM
 from latentmim.pretraining import pretrain
 from latentmim.runtime import set_thread_count, thread_count
-from latentmim.segmentation import Segments, segment
+from latentmim.segmentation import JointSegments, Segments, segment
 from latentmim.tracking import Tracker, Tracks, track, track_each
 from latentmim.training import Trainer
 
@@ -34,6 +34,7 @@ __all__ = [
     "CollapseError",
     "Encoder",
     "ImageFolder",
+    "JointSegments",
     "LatentMIM",
     "ModelConfig",
     "Segments",

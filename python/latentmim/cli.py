@@ -1,4 +1,4 @@
-"""The command line: `latentmim pretrain | evaluate | segment | pack | reproduce | inspect | bench`."""
+"""The command line: `latentmim pretrain | evaluate | features | segment | track | …`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from latentmim import _latentmim as _native
 from latentmim import runtime
-from latentmim.commands import bench, evaluate, inspect, pack, pretrain, reproduce, segment
+from latentmim.commands import bench, evaluate, explore, features, inspect, pack, pretrain, reproduce, segment, track
 from latentmim.diagnostics import CollapseError
 from latentmim.names import nearest
 
@@ -21,7 +21,10 @@ __all__ = ["main"]
 COMMANDS = {
     "pretrain": (pretrain, "train on a folder of images"),
     "evaluate": (evaluate, "score features on a folder with a sub-folder for each class"),
+    "features": (features, "compute features of images and write them to a file"),
     "segment": (segment, "divide an image into segments and draw them"),
+    "track": (track, "follow the objects of a mask through a clip"),
+    "explore": (explore, "click patches of images in a notebook, and see which are alike"),
     "pack": (pack, "put a folder of images into one file"),
     "reproduce": (reproduce, "the paper's tables again, at a scale that fits the time given"),
     "inspect": (inspect, "what a checkpoint or a run holds"),

@@ -136,7 +136,8 @@ class Encoder:
         pixels, is_single = _arrays.batch(source)
         pixels = self._resized(pixels, resize, stride)
         tokens = self._tokens(pixels, layer, part, norm, projector, stride, extend_positions, precision)
-        tokens = tokens if class_token or not self.has_class_token else tokens[:, :, 1:]
+        # Contiguous: JAX takes no others by DLPack.
+        tokens = tokens if class_token or not self.has_class_token else np.ascontiguousarray(tokens[:, :, 1:])
         return _unlisted(tokens[:, 0] if is_single else tokens, layer)
 
     def pool(
@@ -375,7 +376,7 @@ class Encoder:
         rows = _rows.features(self, data, data._indices(None), text, is_dense, layers=count)
         if count is None:
             return rows
-        return np.moveaxis(rows if is_dense else rows.reshape(len(rows), count, -1), 1, 0)
+        return np.ascontiguousarray(np.moveaxis(rows if is_dense else rows.reshape(len(rows), count, -1), 1, 0))
 
     def _tokens(
         self, pixels: NDArray[Any], layer: Layers, part: Part, norm: bool, projector: bool, stride: int | None,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 __all__ = ["nearest", "refuse_unknown"]
 
 # As many names are read at a glance; of more, only near ones are listed.
-FEW = 12
+FEW = 16
 
 
 def nearest(unknown: Iterable[str], known: Iterable[str]) -> str:

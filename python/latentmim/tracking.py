@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from latentmim import _arrays
 from latentmim import _latentmim as _native
 from latentmim.config import to_json
 from latentmim.data.frames import frames as frames_of
+from latentmim.data.label_maps import read_labels, write_labels
 from latentmim.encoder import require_encoder
 from latentmim.names import refuse_unknown
 from latentmim.progress import bar
@@ -34,6 +34,7 @@ __all__ = ["Tracker", "TrackingOptions", "Tracks", "track", "track_each"]
 LabelArray: TypeAlias = "NDArray[np.uint8]"
 Mask: TypeAlias = "ArrayLike | PathLike"
 Preset = Literal["dino", "videowalk", "cropmae", "dinov3"]
+VOID = 255
 
 
 class TrackingOptions(TypedDict, total=False):
@@ -113,11 +114,10 @@ class Tracks:
             OSError: they cannot be written.
 
         """
-        data = importlib.import_module("latentmim.data")
         place = _arrays.path(folder)
         os.makedirs(place, exist_ok=True)
         for name, labels in zip(self.names, self.labels, strict=True):
-            data.write_labels(os.path.join(place, name + ".png"), labels)
+            write_labels(os.path.join(place, name + ".png"), labels)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -194,8 +194,8 @@ class Tracker:
 
         Args:
             frame: its first, [H, W, C], uint8 in 0 … 255 or float in 0 … 1, of any size.
-            labels: [H, W] whole numbers: 0 background, 1 … 254 objects, 255 void, which counts as background; truth
-                values stand for one object; or the path of a mask file.
+            labels: [H, W] whole numbers: 0 background, 1 … 254 objects, 255 void, which counts as background; where
+                there are 0 and 255 alone, black and white, 255 is object 1, and so is True; or the path of a mask file.
 
         Returns:
             [H, W] uint8, the labels without void.
@@ -232,9 +232,6 @@ class Tracker:
         return tracked
 
 
-VOID = 255
-
-
 def track(
     encoder: Encoder,
     frames: Clip,
@@ -251,9 +248,9 @@ def track(
         encoder: whose features.
         frames: a folder of images, a video file, an array [T, H, W, C], a list of paths or arrays, or anything that
             gives frames one by one: see `latentmim.data.frames`.
-        first_mask: labels of the first frame, [H, W] whole numbers: 0 background, 1 … 254 objects, 255 void; truth
-            values stand for one object; or a mask file. Where objects appear later: {number of the frame: mask}, with
-            one for frame 0; see `Tracker.add`.
+        first_mask: labels of the first frame, [H, W] whole numbers: 0 background, 1 … 254 objects, 255 void (alone
+            with 0, as in black-and-white masks: object 1); or truth values; or a mask file. Where objects appear later:
+            {number of the frame: mask}, with one for frame 0; see `Tracker.add`.
         preset: "dino", "videowalk", "cropmae" or "dinov3"; `docs/tracking.md` has their numbers.
         precision: see `Tracker`.
         progress: show a bar.
@@ -345,9 +342,11 @@ def _labels(labels: Mask, frame: ArrayLike, index: int) -> LabelArray:
     name = f"frame {index}: labels"
     if isinstance(labels, str | os.PathLike):
         name = f"frame {index}: labels of {_arrays.shown(_arrays.path(labels))}"
-        labels = importlib.import_module("latentmim.data").read_labels(labels)
+        labels = read_labels(labels)
     array = np.asarray(labels)
     given = array.astype(np.uint8) if array.dtype == np.bool_ else _arrays.integers(array, name, np.uint8)
+    if given.any() and np.isin(given, (0, VOID)).all():
+        given = (given == VOID).astype(np.uint8)
     wanted = np.shape(frame)[:2]
     if given.shape != wanted:
         raise ValueError(f"{name} have shape {list(given.shape)}, wanted the frame's, {list(wanted)}")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import SMALL, pixels
+from PIL import Image
 
 import latentmim as lm
 from latentmim import cli
@@ -138,3 +139,88 @@ def test_what_is_refused_is_said_in_the_commands_words(
     assert "wanted another --out, or --restart to set that run aside" in capsys.readouterr().err
     assert cli.main(["inspect", str(folder)]) == 1
     assert "config.json: there is no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_help_teaches_by_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([name, "--help"])
+    assert ended.value.code == 0
+    assert f"examples:\n  latentmim {name} " in capsys.readouterr().out
+
+
+def test_vectors_and_maps_go_where_they_are_said_to(
+    model: lm.LatentMIM, weights: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["features", weights, str(folder), "--size", "32", "--pooling", "max"]) == 0
+    assert capsys.readouterr().out == f"{folder.name}.npy: 12 × {model.config.width} float32\n"
+    vectors = np.load(tmp_path / f"{folder.name}.npy")
+    photos = lm.ImageFolder(folder)
+    np.testing.assert_array_equal(
+        vectors, lm.evaluate.features(model.encoder, photos, size=32, pooling="max", progress=False)
+    )
+    options = ["--maps", "--layer", "-1", "0", "--part", "tokens", "--no-norm", "--size", "32", "48", "--out", "m.npz"]
+    assert cli.main(["features", weights, str(folder), *options]) == 0
+    assert capsys.readouterr().out == "m.npz: 12 maps\n"
+    with np.load(tmp_path / "m.npz") as maps:
+        first = model.encoder.features(photos[0], layer=[-1, 0], norm=False, resize=(32, 48))
+        found = maps[next(iter(maps))]
+        np.testing.assert_array_equal(found.reshape(first.shape), first)
+    assert cli.main(["features", weights, photos.paths[0], "--maps", "--out", "one.npy"]) == 0
+    assert np.load(tmp_path / "one.npy").shape[0] == 1
+    capsys.readouterr()
+    assert cli.main(["features", weights, str(folder), "--out", "x.csv"]) == 1
+    assert "--out x.csv: vectors are written as .npy" in capsys.readouterr().err
+    assert cli.main(["features", weights, str(folder), "--maps", "--pooling", "max"]) == 1
+    assert "wanted one of the two" in capsys.readouterr().err
+
+
+def test_tracking_leaves_a_mask_for_each_frame(
+    model: lm.LatentMIM, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clip, mask = pixels(4, 40, 52), np.zeros((40, 52), np.int32)
+    mask[8:24, 10:30] = 7
+    (tmp_path / "clip").mkdir()
+    for index, frame in enumerate(clip):
+        Image.fromarray(frame).save(tmp_path / "clip" / f"shot{index}.png")
+    lm.data.write_labels(tmp_path / "first.png", mask)
+    options = ["--set", "side=64", "--set", "k=3", "--strip", "strip.png", "--video", "clip.gif"]
+    assert cli.main(["track", weights, "clip", "first.png", *options]) == 0
+    assert capsys.readouterr().out.split() == ["clip-masks", "strip.png", "clip.gif"]
+    tracks = lm.track(model.encoder, clip, mask, side=64, k=3, progress=False)
+    for index in range(4):
+        found = lm.data.read_labels(tmp_path / "clip-masks" / f"shot{index}.png")
+        np.testing.assert_array_equal(found, tracks.labels[index])
+    with Image.open("clip.gif") as moving, Image.open("strip.png") as strip:
+        assert moving.n_frames == 4 and strip.width > 300
+
+    (tmp_path / "clip" / "shot2.png").write_bytes(b"\x89PNG\r\n\x1a\ncut")
+    assert cli.main(["track", weights, "clip", "first.png", "--set", "side=64", "--out", "some"]) == 1
+    assert "shot2.png" in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / "some").iterdir()) == ["shot0.png", "shot1.png"]
+    lm.data.write_labels(tmp_path / "empty.png", 0 * mask)
+    assert cli.main(["track", weights, "clip", "empty.png", "--out", "none"]) == 1
+    assert not (tmp_path / "none").exists()
+    assert cli.main(["track", weights, "clip", "first.png", "--set", "window_size=3"]) == 1
+    assert "unknown option 'window_size'; did you mean" in capsys.readouterr().err
+
+
+def test_exploring_writes_a_notebook(
+    weights: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["explore", weights, str(folder), "--no-launch", "--first", "2", "--out", "look.ipynb"]) == 0
+    (cell,) = json.loads(Path("look.ipynb").read_text())["cells"]
+    names: dict[str, Any] = {}
+    *lines, last = "".join(cell["source"]).splitlines()
+    exec("\n".join(lines), names)
+    assert repr(eval(last, names)).startswith("Explorer(2 images")
+    capsys.readouterr()
+    assert cli.main(["explore", weights, str(folder), "--no-launch", "--out", "look.ipynb"]) == 1
+    assert "File exists: 'look.ipynb'" in capsys.readouterr().err
+    assert cli.main(["explore", weights, "none.png", "--no-launch"]) == 1
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert cli.main(["explore", weights, str(folder), "--no-launch"]) == 1
+    assert "pip install 'latentmim[explore]'" in capsys.readouterr().err

@@ -1,7 +1,7 @@
 """DAVIS' folders: both years' layouts, masks from anywhere, what is missing, the command line."""
 
 import json
-import types
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -150,11 +150,7 @@ def still(
 
 @pytest.fixture
 def tracker(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
-    module = types.ModuleType("latentmim.tracking")
-    module.track_each = still  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "latentmim.tracking", module)
+    monkeypatch.setattr(sys.modules["latentmim.evaluate.davis"], "track_each", still)
 
 
 @pytest.mark.usefixtures("tracker")
@@ -170,6 +166,16 @@ def test_what_is_tracked_is_written_and_scored(videos: Path, model: lm.LatentMIM
     with pytest.raises(ValueError, match="frame 3 is damaged"):
         lm.evaluate.davis(model, videos, out=tmp_path / "part", breaks=3, progress=False)
     assert len(list((tmp_path / "part/bear").iterdir())) == 3, "what was done is there"
+
+
+def test_the_tracker_itself(videos: Path, model: lm.LatentMIM, tmp_path: Path) -> None:
+    """The same masks as `track`, of what the first mask's void leaves."""
+    scores = lm.evaluate.davis(model, videos, out=tmp_path, sequences=["judo"], progress=False, size=(40, 48))
+    assert [one.object for one in scores.objects] == [1, 2]
+    first = videos / "Annotations/480p/judo/00000.png"
+    tracks = lm.track(model.encoder, videos / "JPEGImages/480p/judo", first, size=(40, 48), progress=False)
+    for frame in range(FRAMES):
+        assert np.array_equal(lm.data.read_labels(tmp_path / f"judo/{frame:05}.png"), tracks.labels[frame])
 
 
 @pytest.mark.usefixtures("tracker")

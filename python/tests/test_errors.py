@@ -215,7 +215,7 @@ def test_images_of_several_sizes_are_no_array(model: lm.LatentMIM) -> None:
 def test_segments_that_do_not_exist(model: lm.LatentMIM) -> None:
     image = pixels(1, 32, 40)[0]
     with refused(ValueError, "21", "20"):
-        lm.segment(model.encoder, image, 21)
+        lm.segment(model.encoder, image, 21, size="nearest")
     with refused(ValueError, "0"):
         lm.segment(model.encoder, image, 0)
     with refused(ValueError, "centroid", "ward"):

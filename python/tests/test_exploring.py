@@ -3,6 +3,8 @@
 `make test-browser` clicks it in a real one.
 """
 
+import base64
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +18,7 @@ from traitlets import TraitError
 
 import latentmim as lm
 from latentmim.exploring import features as exploring_features
-from latentmim.exploring import findings, pictures
+from latentmim.exploring import findings, pictures, preview
 from latentmim.exploring.features import Features
 from latentmim.exploring.widget import Explorer
 
@@ -75,15 +77,16 @@ def test_components() -> None:
     centred = features.astype(float) - features.mean(axis=0, dtype=float)
     vectors = np.linalg.svd(centred)[2][:3]
     vectors *= np.sign([vector[np.abs(vector).argmax()] for vector in vectors])[:, None]
-    wanted = centred @ vectors.T
+    # As in plot.pca: the first is green, the second blue, the third red.
+    wanted = centred @ vectors[[2, 0, 1]].T
     low, high = np.percentile(wanted, 1, axis=0), np.percentile(wanted, 99, axis=0)
     assert found.dtype == np.uint8
     np.testing.assert_allclose(found, 255 * np.clip((wanted - low) / (high - low), 0, 1), atol=0.51)
     assert (findings.components(np.ones((7, 4), np.float32)) == 0).all()
     assert findings.components(features[:1]).shape == (1, 3)
     two = findings.components(features[:, :2])
-    assert (two[:, 2] == 0).all()
-    assert (two[:, :2].max(axis=0) == 255).all()
+    assert (two[:, 0] == 0).all()
+    assert (two[:, 1:].max(axis=0) == 255).all()
 
 
 @pytest.mark.parametrize(
@@ -175,17 +178,29 @@ def test_only_what_is_shown_is_computed(
     assert explorer._shown["number"] == 3
 
 
-def test_layers_are_kept_within_a_bound(encoder: lm.Encoder, photos: list[np.ndarray]) -> None:
+def test_layers_are_kept_within_a_bound(
+    encoder: lm.Encoder, photos: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is computed alone, then all together where there is room; else those used last are kept."""
     features = Features(encoder, photos, cache=0)
     first = features.of_layer(2)
     assert features.of_layer(2) is first
     features.of_layer(1)
     assert list(features._kept) == [1]
-    features = Features(encoder, photos, cache=1)
-    features._room = 2 * first.nbytes
+    features = Features(encoder, photos)
+    monkeypatch.setattr(features, "_room", 2 * first.nbytes)
     for layer in (0, 1, 0, 2):
         features.of_layer(layer)
     assert list(features._kept) == [0, 2]
+    features = Features(encoder, photos)
+    monkeypatch.setattr(features, "_room", 3 * first.nbytes)
+    alone = features.of_layer(1)
+    assert list(features._kept) == [1]
+    np.testing.assert_array_equal(features.of_layer(2), first)
+    assert features.of_layer(1) is alone
+    monkeypatch.delattr(lm.Encoder, "features")
+    features.of_layer(0)
+    assert sorted(features._kept) == [0, 1, 2]
     with pytest.raises(ValueError, match=r"cache: is -1"):
         lm.explore(encoder, photos, cache=-1)
 
@@ -262,16 +277,37 @@ def test_thumbnails(tmp_path: Path) -> None:
 
 
 def test_what_a_notebook_keeps(encoder: lm.Encoder, photos: list[np.ndarray]) -> None:
-    """Text, where the kernel is gone; the browser's files are there."""
+    """Text and a picture, where the kernel is gone; the browser's files are there."""
     explorer = lm.explore(encoder, photos)
     wanted = "Explorer(3 images, similarity, layer 2 of 2, patch (0, 3, 3))"
     assert repr(explorer) == wanted
     bundle = explorer._repr_mimebundle_()[0]
     assert bundle["text/plain"] == wanted
+    still = np.asarray(Image.open(io.BytesIO(base64.b64decode(bundle["image/png"]))))
+    np.testing.assert_array_equal(still, explorer._still())
+    assert still.shape == (240, 280 + 8 + 960 + 8 + 218, 3)
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert "export default { render }" in explorer._esm
     assert "://" not in explorer._css + explorer._esm.replace("https://anywidget.dev", "")
     assert set(Explorer.class_trait_names(sync=True)) >= {"patch", "threshold", "segments", "layer", "view", "opacity"}
+
+
+@pytest.mark.parametrize("view", ["similarity", "segments", "pca"])
+def test_stills(view: str) -> None:
+    """Where colours are opaque, the middle of each patch has its colour; elsewhere the image is grey."""
+    values = {"similarity": np.float32([[1, 0.2], [0.6, -1]]), "segments": np.int32([[0, 1], [25, 3]]),
+              "pca": np.uint8([[[1, 2, 3], [4, 5, 6]], [[7, 8, 9], [255, 0, 255]]])}[view]  # fmt: skip
+    wanted = {"similarity": [[253, 231, 37], None, [33, 145, 140], None],
+              "segments": [[0, 114, 178], [230, 159, 0], [230, 159, 0], [204, 121, 167]],
+              "pca": [[1, 2, 3], [4, 5, 6], [7, 8, 9], [255, 0, 255]]}[view]  # fmt: skip
+    image = np.full((120, 60, 3), (30, 60, 90), np.uint8)
+    still = preview.side_by_side([image], [preview.coloured(view, values, 0.2 + 1e-7)], 1)
+    assert still.shape == (240, 120, 3)
+    for (row, column), colour in zip([(60, 30), (60, 90), (180, 30), (180, 90)], wanted, strict=True):
+        assert still[row, column].tolist() == (colour or [60, 60, 60])
+    half = preview.side_by_side([image] * 9, [preview.coloured(view, values, 0.2)] * 9, 0.5)
+    assert half.shape == (240, 5 * 120 + 4 * 8, 3)
+    np.testing.assert_allclose(half[60, 30], (60 + np.array(wanted[0])) / 2, atol=0.5)
 
 
 def test_anywidget_is_asked_for_in_words() -> None:

@@ -257,6 +257,12 @@ def test_an_encoder_divides_images(model: lm.LatentMIM, images: np.ndarray, tmp_
     scores = lm.evaluate.segmentation(model, tmp_path / "masks", tmp_path / "images", progress=False)
     segments = [lm.segment(model.encoder, image, 3) for image in images[:3]]
     assert scores.to_dict() == lm.evaluate.segmentation(segments, masks, progress=False).to_dict()
+    files = [sorted((tmp_path / name).iterdir()) for name in ("masks", "images")]
+    assert float(lm.evaluate.segmentation(model, *files, progress=False)) == float(scores)
+    rows = [mask.tolist() for mask in masks]
+    assert float(lm.evaluate.segmentation(segments, rows, progress=False)) == float(scores)
+    assert float(lm.evaluate.segmentation(segments[0], rows[0], progress=False)) == scores.images[0]
+    assert float(lm.evaluate.segmentation(segments, np.stack(masks), progress=False)) == float(scores)
     assert len(scores.images) == 3 and "3 images, each for itself" in scores.markdown()
     five = lm.evaluate.segmentation(model, masks[0], images[0], segments=5, linkage="average", progress=False)
     assert float(five) == float(

@@ -151,6 +151,16 @@ def test_kinds_of_frames_and_masks(encoder: lm.Encoder, tmp_path: Path) -> None:
     assert of_files.names == ("8", "9", "10", "11")
     for clip_of in (of_files, lm.track(encoder, (frame for frame in frames), first, progress=False, **SIDE["dino"])):
         assert np.array_equal(clip_of.labels, wanted.labels)
+    wanted.save(tmp_path / "masks" / "of clip")
+    for name, labels in zip(wanted.names, wanted.labels, strict=True):
+        assert np.array_equal(lm.data.read_labels(tmp_path / "masks" / "of clip" / f"{name}.png"), labels)
+    # Black and white, as DAVIS 2016 has them.
+    Image.fromarray(np.where(first, 255, 0).astype(np.uint8)).save(tmp_path / "mask.png")
+    for same in (tmp_path / "mask.png", str(tmp_path / "mask.png"), np.where(first, 255, 0)):
+        assert np.array_equal(lm.track(encoder, frames, same, progress=False, **SIDE["dino"]).labels, wanted.labels)
+    (tmp_path / "mask.png").write_bytes(b"no mask")
+    with pytest.raises(ValueError, match=r"mask\.png"):
+        lm.track(encoder, frames, tmp_path / "mask.png", progress=False, **SIDE["dino"])
     floats = lm.track(encoder, frames.astype(np.float64) / 255, first, progress=False, **SIDE["dino"])
     assert (floats.labels == wanted.labels).mean() > 0.99
 
@@ -196,7 +206,7 @@ def test_what_is_refused_leaves_the_tracker_as_it_was(encoder: lm.Encoder) -> No
         tracker.add(frames[0])
     tracker.start(frames[0], first)
     with pytest.raises(ValueError, match="frame 0: its labels name no object"):
-        tracker.start(frames[0], np.where(first == 255, 255, 0))
+        tracker.start(frames[0], first * 0)
     assert tracker.size == (48, 80)
     found = [tracker.add(frames[1])]
     broken = frames[2].astype(np.float32) / 255

@@ -519,6 +519,27 @@ lm_status lm_cut(const double *merges, int64_t count, int64_t segments, int32_t 
 /// The same where they are cut at a distance.
 lm_status lm_cut_at(const double *merges, int64_t count, double distance, int32_t *labels);
 
+/// Labels at several depths [depths, count]: `segments` [depths] says how many. Where a segment falls in two, the larger
+/// part keeps its label and the other gets the next: labels are 0 … segments − 1, and depend on tree and depth alone.
+lm_status lm_cut_levels(
+    const double *merges, int64_t count, const int64_t *segments, int64_t depths, int32_t *labels);
+
+/// The grid of patches that a picture is segmented on by default, of `most` patches at most; 0: 8192.
+lm_status lm_working_grid(
+    int64_t height, int64_t width, int64_t patch_size, int64_t most, int64_t *rows, int64_t *columns);
+/// The mean features [segments, channels] of the patches of each label; zeros where a label does not occur.
+lm_status lm_segment_means(
+    const float *features, const int32_t *labels, int64_t count, int64_t channels, int64_t segments, float *means);
+/// Labels of pixels [height, width]: of the labels of the four patches around it, a pixel gets the one whose mean
+/// ([segments, channels]) is nearest to the features ([rows, columns, channels]) interpolated there.
+lm_status lm_upsample_features(
+    const int32_t *labels, const float *features, int64_t rows, int64_t columns, const float *means, int64_t segments,
+    int64_t channels, int64_t height, int64_t width, int32_t *upsampled);
+/// Brings borders of labels [height, width] to the edges of a picture [height, width, channels] in 0 … 1 (guided filter).
+lm_status lm_refine_labels(
+    const int32_t *labels, const float *image, int64_t height, int64_t width, int64_t channels, int64_t radius,
+    double epsilon, int32_t *refined);
+
 /// Brings a label map [rows, columns] to [height, width]. `method`: "nearest", or "bilinear" on one-hot maps.
 lm_status lm_upsample_labels(
     const int32_t *labels, int64_t rows, int64_t columns, int64_t height, int64_t width, const char *method,

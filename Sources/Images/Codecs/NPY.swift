@@ -120,10 +120,10 @@ private struct NPYLabels {
       throw ImageFileError.noLabels(format: "NPY", "its shape is \(header.shape)")
     }
     let numbers = ByteReader(bytes: file[header.start...], isLittleEndian: header.type.first != ">")
+    guard header.shape[1] <= numbers.bytes.count / bytes / header.shape[0] else {
+      throw damaged("it ends early: its header says \(header.shape)")
+    }
     map = try LabelMap(height: header.shape[0], width: header.shape[1]) { labels in
-      guard labels.count <= numbers.bytes.count / bytes else {
-        throw damaged("it ends early: its header says \(header.shape)")
-      }
       let unused = 64 - 8 * bytes
       for index in labels.indices {
         let bits = numbers.number(at: index * bytes, bytes: bytes) ?? 0

@@ -4,6 +4,9 @@ import Compute
 func agglomerateOnGrid(
   features: UnsafeBufferPointer<Float>, width: Int, linkage: Linkage, grid: FeatureGrid
 ) throws -> MergeTree {
+  let count = grid.rows * grid.columns
+  // Sums or borders, sets of neighbours and the queue, all Swift's.
+  try OutOfMemory.check(for: elementCount([count, 8 * width + 1024]) ?? .max, of: UInt8.self)
   if linkage == .ward {
     return try mergeNeighbors(grid, WardBorders(features: features, width: width, grid: grid))
   }
@@ -114,7 +117,7 @@ private struct LinkBorders: ClusterBorders {
     sizes = [Int](repeating: 1, count: 2 * count - 1)
     borders = [[Int: Double]](repeating: [:], count: 2 * count - 1)
     for (first, second) in grid.edges {
-      let distance = rows.squaredDistance(first, second).squareRoot()
+      let distance = rows.distance(first, second)
       borders[first][second] = distance
       borders[second][first] = distance
     }
@@ -127,7 +130,7 @@ private struct LinkBorders: ClusterBorders {
     sizes[new] = n + m
     // A cluster that touches only one of the two keeps its distance to that one.
     borders[new] = borders[first].merging(borders[second]) {
-      linkage.mergedDistance($0, $1, between: 0, n, m, 1)
+      linkage.mergedDistance($0, $1, n, m)
     }
     borders[new][first] = nil
     borders[new][second] = nil
@@ -138,6 +141,18 @@ private struct LinkBorders: ClusterBorders {
       borders[neighbor][new] = distance
     }
     return borders[new].map { ($0.key, $0.value) }
+  }
+}
+
+extension Linkage {
+  /// The distance of a third cluster to two of `firstSize` and `secondSize` that merge, from its distances to both.
+  fileprivate func mergedDistance(_ first: Double, _ second: Double, _ firstSize: Int, _ secondSize: Int) -> Double {
+    switch self {
+    case .ward: preconditionFailure("Ward's distance on a grid comes from means")
+    case .average: (Double(firstSize) * first + Double(secondSize) * second) / Double(firstSize + secondSize)
+    case .complete: max(first, second)
+    case .single: min(first, second)
+    }
   }
 }
 

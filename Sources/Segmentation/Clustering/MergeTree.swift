@@ -1,3 +1,5 @@
+import Compute
+
 /// The history of an agglomerative clustering.
 public struct MergeTree: Equatable, Sendable {
   /// Two clusters become one.
@@ -14,7 +16,7 @@ public struct MergeTree: Equatable, Sendable {
   /// How many patches, N.
   public let count: Int
   /// The N−1 merges in their order. Without a grid distances ascend; a grid can make a merge cheaper than one before
-  /// it.
+  /// it, and than one under it.
   public let merges: [Merge]
 
   /// Labels of the patches when the tree is cut into so many segments: the first N − `segments` merges are done.
@@ -29,7 +31,9 @@ public struct MergeTree: Equatable, Sendable {
   }
 
   /// Labels of the patches when clusters farther apart than `distance` stay apart: a merge is done when it and all
-  /// merges under it lie at or below `distance` (SciPy's `fcluster(criterion="distance")`).
+  /// merges under it lie at or below `distance` (SciPy's `fcluster(criterion="distance")`). Where a grid makes heights
+  /// fall, a cluster's height is thus the highest merge in it, and a cut may do merges that come after one it leaves
+  /// out.
   ///
   /// - Returns: [N], labels 0, 1, … in order of first appearance.
   /// - Throws: `SegmentationError.distance` when it is NaN.
@@ -41,6 +45,40 @@ public struct MergeTree: Equatable, Sendable {
     }
     return labels { isDone[count + $0] }
   }
+
+  /// Labels at several depths, the same number for the same segment and for what is left of it: where a segment falls
+  /// in two, the part with more patches (of equal ones, the one with the first patch) keeps its label, the other gets
+  /// the next.
+  ///
+  /// - Parameter depths: how many segments there are at each.
+  /// - Returns: for each depth [N], labels 0 ..< segments. They depend on the tree and the depth alone.
+  /// - Throws: `SegmentationError.segments` unless each is 1 to N; `OutOfMemory`.
+  public func levels(_ depths: [Int]) throws -> [[Int]] {
+    if let wrong = depths.first(where: { $0 < 1 || $0 > count }) {
+      throw SegmentationError.segments(wrong, count: count)
+    }
+    try OutOfMemory.check(for: elementCount([depths.count, count]) ?? .max, of: Int.self)
+    var (label, first) = ([Int](repeating: 0, count: count + merges.count), Array(0..<(count + merges.count)))
+    for (index, merge) in merges.enumerated() { first[count + index] = min(first[merge.left], first[merge.right]) }
+    // From the root down: what merge N − 1 − k made falls into the segments that k + 1 have.
+    for index in merges.indices.reversed() {
+      let merge = merges[index]
+      let (left, right) = (size(of: merge.left), size(of: merge.right))
+      let isLeft = left != right ? left > right : first[merge.left] < first[merge.right]
+      label[isLeft ? merge.left : merge.right] = label[count + index]
+      label[isLeft ? merge.right : merge.left] = merges.count - index
+    }
+    return depths.map { depth in
+      var segment = label
+      for index in (0..<(count - depth)).reversed() {
+        segment[merges[index].left] = segment[count + index]
+        segment[merges[index].right] = segment[count + index]
+      }
+      return Array(segment.prefix(count))
+    }
+  }
+
+  private func size(of cluster: Int) -> Int { cluster < count ? 1 : merges[cluster - count].size }
 
   /// Cuts every merge that is not done. A done merge has only done merges under it.
   private func labels(isDone: (Int) -> Bool) -> [Int] {

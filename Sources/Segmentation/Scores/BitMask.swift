@@ -16,23 +16,22 @@ struct BitMask {
 
   func clear() { words.update(repeating: 0, count: wordCount) }
 
-  /// The pixels with `label`, without those that `void` has in `truth`.
-  ///
-  /// - Parameters:
-  ///   - labels: and `truth`: [height, width].
-  ///   - void: a label; nil: none is left out.
-  func fill(_ labels: UnsafePointer<Int32>, label: Int32, without void: Int32?, in truth: UnsafePointer<Int32>) {
+  /// The pixels with `label` of `labels` [height, width].
+  func fill(_ labels: UnsafePointer<Int32>, label: Int32) {
     for y in 0..<height {
-      let (row, labels, truth) = (row(y), labels + y * width, truth + y * width)
+      let row = row(y)
       for k in 0..<rowWords {
+        let pixels = labels + y * width + 64 * k
         var word: UInt64 = 0
-        for x in 64 * k..<min(64 * k + 64, width) {
-          let isIn = labels[x] == label && truth[x] != void
-          word |= (isIn ? 1 : 0) << UInt64(x & 63)
-        }
+        for bit in 0..<min(64, width - 64 * k) { word |= (pixels[bit] == label ? 1 : 0) &<< UInt64(bit) }
         row[k] = word
       }
     }
+  }
+
+  /// Takes away the pixels of another mask.
+  func subtract(_ other: BitMask) {
+    for k in 0..<wordCount { words[k] &= ~other.words[k] }
   }
 
   /// The pixels that differ from their neighbour in the east, the south or the south-east; beyond the last row and

@@ -37,25 +37,31 @@ public struct MaskScores: Sendable, Equatable {
     if similarity { regionSimilarity = [Double](repeating: 0, count: count) }
     if accuracy { boundaryAccuracy = [Double](repeating: 0, count: count) }
     guard count > 0, let predicted = predicted.baseAddress, let truth = truth.baseAddress else { return }
-    try Interruption.check()
     let void = void == .ignore ? voidLabel : nil
+    let words = MaskComparison.words(height: height, width: width)
     try objects.withUnsafeBufferPointer { objects in
       try regionSimilarity.withUnsafeMutableBufferPointer { similarities in
         try boundaryAccuracy.withUnsafeMutableBufferPointer { accuracies in
           let (similarities, accuracies) = (similarities.baseAddress, accuracies.baseAddress)
-          let words = MaskComparison.words(height: height, width: width)
-          try parallelWithScratch(count, scratchCount: 2 * words) { index, scratch in
-            let frame = index / objects.count * size
-            let memory = UnsafeMutableRawPointer(scratch).bindMemory(to: UInt64.self, capacity: words)
-            let masks = MaskComparison(memory, height: height, width: width)
-            masks.fill(predicted + frame, truth + frame, label: objects[index % objects.count], void: void)
-            if similarity { similarities?[index] = masks.regionSimilarity }
-            if accuracy { accuracies?[index] = masks.boundaryAccuracy }
+          for first in stride(from: 0, to: count, by: Self.atATime) {
+            try Interruption.check()
+            try parallelWithScratch(min(Self.atATime, count - first), scratchCount: 2 * words) { offset, scratch in
+              let index = first + offset
+              let frame = index / objects.count * size
+              let memory = UnsafeMutableRawPointer(scratch).bindMemory(to: UInt64.self, capacity: words)
+              let masks = MaskComparison(memory, height: height, width: width)
+              masks.fill(predicted + frame, truth + frame, label: objects[index % objects.count], void: void)
+              if similarity { similarities?[index] = masks.regionSimilarity }
+              if accuracy { accuracies?[index] = masks.boundaryAccuracy }
+            }
           }
         }
       }
     }
   }
+
+  /// Masks between two looks at whether to go on.
+  private static let atATime = 256
 }
 
 /// Pixels of a frame.
@@ -94,8 +100,13 @@ private struct MaskComparison {
   }
 
   func fill(_ predictedLabels: UnsafePointer<Int32>, _ truthLabels: UnsafePointer<Int32>, label: Int32, void: Int32?) {
-    predicted.fill(predictedLabels, label: label, without: void, in: truthLabels)
-    truth.fill(truthLabels, label: label, without: void, in: truthLabels)
+    predicted.fill(predictedLabels, label: label)
+    truth.fill(truthLabels, label: label)
+    guard let void else { return }
+    let voidPixels = predictedBoundary
+    voidPixels.fill(truthLabels, label: void)
+    predicted.subtract(voidPixels)
+    truth.subtract(voidPixels)
   }
 
   var regionSimilarity: Double {

@@ -27,6 +27,7 @@ private func runFuzzer(
 private func decodeInput(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let file = Array(UnsafeBufferPointer(start: bytes, count: count))
   let choice = hash(file)
+  if file.count <= mostValues { _ = try? decodeLabels(file) }
   for channels in [3, 1, 4, 2, 8] {
     guard let conversion = try? PixelConversion(channels: channels, background: [0.25]),
       let encoded = try? EncodedImage(file, conversion)

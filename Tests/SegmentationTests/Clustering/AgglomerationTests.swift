@@ -59,7 +59,7 @@ import Testing
   @Test func refusesMoreThanMemoryHolds() {
     let count = 1 << 26
     let features = [Float](repeating: 0, count: count)
-    #expect(throws: SegmentationError.memory(count: count)) {
+    #expect(throws: SegmentationError.memory(count: count, bytes: (1 << 55) + (1 << 33) + 256)) {
       try agglomerate(features: features, count: count, width: 1)
     }
   }

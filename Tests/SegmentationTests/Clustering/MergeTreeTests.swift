@@ -32,6 +32,16 @@ import Testing
     }
   }
 
+  @Test func levelsKeepTheLabelOfTheLargerPart() throws {
+    let tree = try tree()
+    #expect(try tree.levels([1, 2, 3, 4]) == [[0, 0, 0, 0], [0, 0, 0, 1], [2, 0, 0, 1], [2, 0, 3, 1]])
+    #expect(try tree.levels([3]) == [[2, 0, 0, 1]])
+    #expect(try tree.levels([]) == [])
+    for segments in [0, 5, .min, .max] {
+      #expect(throws: SegmentationError.segments(segments, count: 4)) { try tree.levels([1, segments]) }
+    }
+  }
+
   @Test func cutsByDistance() throws {
     let tree = try tree()
     #expect(try tree.labels(distance: 0.999) == [0, 1, 2, 3])

@@ -125,4 +125,15 @@ private func naive(
     }
     #expect(found[0] == found[1] && found[1] == found[2])
   }
+
+  /// 350,000 patches: their affinities would take 490 GB for each frame of the context.
+  @Test func memoryGrowsWithThePatches() throws {
+    let grid = LineGrid(rows: 500, columns: 700)
+    let features = try Buffer(count: grid.count * 4)
+    let frame = TrackedFrame(features: features, maps: try Buffer(count: grid.count * 2), channels: 2)
+    let context = (0..<8).map { ContextEntry(frame: frame, isWindowed: $0 > 0, copies: 1) }
+    let propagation = LabelPropagation(grid: grid, width: 4, TrackingOptions())
+    let peak = try DryRun.peakBytes { _ = try propagation(features, context, channels: 2) }
+    #expect(peak < 100 * grid.count)
+  }
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from latentmim.commands.shared import read_encoder, settings
+from latentmim.commands.shared import read_encoder, settings, sides
 from latentmim.evaluate.davis import davis, davis_scores
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ __all__ = ["davis_options", "refuse_davis_options", "run_davis"]
 
 # What only davis takes, and what it does not take.
 OWN = ("predicted", "sequences", "preset", "resolution", "void", "all_frames")
-OTHERS = ("train", "k", "seed", "pooling", "layer", "size", "pixels")
+OTHERS = ("train", "k", "seed", "pooling", "pixels")
 
 
 def davis_options(parser: argparse.ArgumentParser) -> None:
@@ -55,12 +55,16 @@ def run_davis(chosen: argparse.Namespace) -> VideoScores:
         "sequences": chosen.sequences, "resolution": chosen.resolution, "void": chosen.void,
         "all_frames": chosen.all_frames or None,
     }  # fmt: skip
+    tracking = _tracking(chosen)
     if chosen.predicted:
-        if chosen.out or chosen.preset or chosen.precision or chosen.set:
+        if chosen.out or chosen.preset or tracking:
             raise ValueError("--predicted: masks are scored as they are, no options of tracking go with it")
         return davis_scores(chosen.weights, chosen.folder, **common)
-    tracking = settings(chosen)
-    if chosen.precision is not None:
-        tracking["precision"] = chosen.precision
     encoder = read_encoder(chosen.weights, chosen)
     return davis(encoder, chosen.folder, preset=chosen.preset or "dino", out=chosen.out, **common, **tracking)
+
+
+def _tracking(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Options of `track`; `--set` may name any."""
+    own = {"precision": chosen.precision, "layer": chosen.layer, "size": sides(chosen.size)}
+    return settings(chosen) | {name: value for name, value in own.items() if value is not None}

@@ -27,7 +27,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--segments", type=int, default=6)
     parser.add_argument("--linkage", choices=["ward", "average", "complete", "single"], default="ward")
     parser.add_argument("--connectivity", action="store_true", help="segments hang together")
-    parser.add_argument("--size", type=int, nargs="+", metavar="PIXELS", help="compute at this HEIGHT WIDTH, or square")
+    parser.add_argument("--refine", action="store_true", help="bring borders to the image's edges")
+    parser.add_argument(
+        "--size", type=int, nargs="+", metavar="PIXELS",
+        help="compute at this HEIGHT WIDTH, or square (default: 48 patches on the short side)",
+    )  # fmt: skip
     add_precision(parser)
     add_encoder_options(parser)
 
@@ -38,7 +42,8 @@ def run(chosen: argparse.Namespace) -> None:
     image = load_image(chosen.image, channels=encoder.config.channels)
     found = segment(
         encoder, image, chosen.segments, linkage=chosen.linkage,
-        connectivity=chosen.connectivity, size=sides(chosen.size) or "nearest", precision=chosen.precision or "float32",
+        connectivity=chosen.connectivity, size=sides(chosen.size) or "auto", refine=chosen.refine,
+        precision=chosen.precision or "float32",
     )  # fmt: skip
     plot.segments(image, found).figure.savefig(_arrays.path(chosen.out), dpi=150)
     print(chosen.out)

@@ -29,8 +29,13 @@ def add_encoder_options(parser: argparse.ArgumentParser) -> None:
 
 def read_encoder(path: str, chosen: argparse.Namespace) -> Encoder:
     """The encoder of a file, read as the options of `add_encoder_options` say."""
-    options: dict[str, Any] = {name: getattr(chosen, name) for name in ("heads", "mean", "std", "prefix", "family")}
-    return load_encoder(path, **{name: value for name, value in options.items() if value is not None})
+    return load_encoder(path, **encoder_options(chosen))
+
+
+def encoder_options(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Those of `add_encoder_options` that were given, as `load_encoder` takes them."""
+    options = {name: getattr(chosen, name) for name in ("heads", "mean", "std", "prefix", "family")}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def add_precision(parser: argparse.ArgumentParser) -> None:

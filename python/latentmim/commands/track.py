@@ -49,12 +49,12 @@ def run(chosen: argparse.Namespace) -> None:
     name = os.path.splitext(os.path.basename(os.path.abspath(_arrays.path(chosen.clip))))[0]
     folder = _arrays.path(chosen.out or f"{name}-masks")
     found = []
-    os.makedirs(folder, exist_ok=True)
-    with bar(clip.count, "tracking", "frame") as shown:
-        tracked = track_each(
-            encoder, clip, chosen.mask, chosen.preset, precision=chosen.precision or "float32", **settings(chosen)
-        )
+    tracked = track_each(
+        encoder, clip, chosen.mask, chosen.preset, precision=chosen.precision or "float32", **settings(chosen)
+    )
+    with bar(clip.count, "tracking", "frame", delay=0.5) as shown:
         for index, labels in enumerate(tracked):
+            os.makedirs(folder, exist_ok=True)
             write_labels(os.path.join(folder, f"{clip.stem(index)}.png"), labels)
             if chosen.strip or chosen.video:
                 found.append(labels)

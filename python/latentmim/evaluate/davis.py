@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +12,9 @@ from latentmim import _arrays
 from latentmim.data.label_maps import read_labels, write_labels
 from latentmim.evaluate.running import encoder_of
 from latentmim.evaluate.video import Scoring, VideoScores, Void
+from latentmim.names import nearest
 from latentmim.progress import bar
+from latentmim.tracking import track_each
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from latentmim._arrays import IntArray, PathLike
     from latentmim.encoder import Encoder
     from latentmim.model import LatentMIM
+    from latentmim.tracking import Preset
 
 __all__ = ["davis", "davis_scores"]
 
@@ -35,7 +36,7 @@ def davis(
     model: LatentMIM | Encoder,
     path: PathLike,
     *,
-    preset: str = "dino",
+    preset: Preset = "dino",
     sequences: Sequence[str] | PathLike | None = None,
     resolution: str | None = None,
     out: PathLike | None = None,
@@ -149,9 +150,7 @@ def _sequences(
     found = []
     for name in _names(path, names, there):
         if name not in there:
-            near = difflib.get_close_matches(name, there, 3)
-            hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-            raise ValueError(f"sequences: {masks} holds no '{name}'{hint}")
+            raise ValueError(f"sequences: {_arrays.shown(masks)} holds no '{name}'{nearest([name], there)}")
         truth = {_stem(file): os.path.join(masks, name, file) for file in _entries(os.path.join(masks, name))}
         frames: list[str] = []
         if has_frames:
@@ -221,13 +220,12 @@ def _add(scores: Scoring, name: str, predicted: list[tuple[str, IntArray]], trut
     scores.add(name, np.stack([found for _, found in predicted]), np.stack(wanted))
 
 
-def _tracked(encoder: Encoder, sequence: _Sequence, preset: str, options: dict[str, Any]) -> Iterator[IntArray]:
+def _tracked(encoder: Encoder, sequence: _Sequence, preset: Preset, options: dict[str, Any]) -> Iterator[IntArray]:
     """Labels of each frame, the first mask's own included."""
-    tracking = importlib.import_module("latentmim.tracking")
     first = read_labels(next(iter(sequence.truth.values())))
     if np.isin(first, (0, 255)).all():
         first = np.minimum(first, 1)
-    for labels in tracking.track_each(encoder, sequence.frames, first, preset=preset, **options):
+    for labels in track_each(encoder, sequence.frames, first, preset=preset, **options):
         yield np.ascontiguousarray(labels, np.int32)
 
 

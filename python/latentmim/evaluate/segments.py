@@ -186,7 +186,7 @@ class _Maps:
             self.is_folder = os.path.isdir(path)
             files = sorted(name for name in os.listdir(path) if name[0] != ".") if self.is_folder else [""]
             self.items = [_named(os.path.join(path, file) if file else path) for file in files]
-        elif isinstance(given, Sequence) and len(given) and not np.isscalar(given[0]) and not _is_rows(given):
+        elif isinstance(given, Sequence) and len(given) and not _is_rows(given):
             self.items = [
                 _named(_arrays.path(one)) if isinstance(one, str | os.PathLike) else _Map(one, f"{name}[{index}]")
                 for index, one in enumerate(given)
@@ -223,4 +223,4 @@ def _stem(path: str) -> str:
 
 def _is_rows(given: Sequence[Any]) -> bool:
     """Whether a list is one label map, row by row."""
-    return isinstance(given[0], Sequence) and not isinstance(given[0], str) and np.ndim(given[0]) == 1
+    return isinstance(given[0], Sequence | np.ndarray) and not isinstance(given[0], str) and np.ndim(given[0]) == 1

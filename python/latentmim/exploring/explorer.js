@@ -1,20 +1,13 @@
 // The browser's side of latentmim.explore: an anywidget module (https://anywidget.dev), used as it stands.
 // It draws what Python computed (`_shown`) over the images (`_pictures`) and sets the traits that a user moves.
 
-// Viridis, which colour-blind people read too and which darkens evenly in print.
-const VIRIDIS = [[68, 1, 84], [72, 36, 117], [65, 68, 135], [53, 95, 141], [42, 120, 142], [33, 145, 140],
-  [34, 168, 132], [68, 191, 112], [122, 209, 81], [189, 223, 38], [253, 231, 37]];
-// Okabe and Ito's colours; beyond eight the same lightened, then darkened.
-const OKABE_ITO = [[0, 114, 178], [230, 159, 0], [0, 158, 115], [204, 121, 167], [213, 94, 0], [86, 180, 233],
-  [240, 228, 66], [127, 127, 127]];
-const SEGMENT_COLOURS = [...OKABE_ITO, ...OKABE_ITO.map(c => c.map(v => (v + 255) / 2)),
-  ...OKABE_ITO.map(c => c.map(v => v / 2))];
 const VIEWS = { similarity: "Similarity", segments: "Segments", pca: "PCA" };
 
-function viridis(share) {
-  const at = Math.min(Math.max(share, 0), 1) * (VIRIDIS.length - 1);
-  const low = Math.min(Math.floor(at), VIRIDIS.length - 2);
-  return VIRIDIS[low].map((value, i) => value + (at - low) * (VIRIDIS[low + 1][i] - value));
+// The colour at a share, 0 … 1, of the way through a list of colours.
+function between(colours, share) {
+  const at = Math.min(Math.max(share, 0), 1) * (colours.length - 1);
+  const low = Math.min(Math.floor(at), colours.length - 2);
+  return colours[low].map((value, i) => value + (at - low) * (colours[low + 1][i] - value));
 }
 
 function element(tag, properties = {}, ...children) {
@@ -60,11 +53,11 @@ function readMap(shown, index) {
 }
 
 // The colour of patch i, [red, green, blue, 0 … 255 opaque].
-function colouring(view, map, threshold) {
+function colouring(view, map, threshold, colours) {
   if (view === "pca") return i => [map[3 * i], map[3 * i + 1], map[3 * i + 2], 255];
-  if (view === "segments") return i => [...SEGMENT_COLOURS[map[i] % SEGMENT_COLOURS.length], 255];
+  if (view === "segments") return i => [...colours[map[i] % colours.length], 255];
   const span = Math.max(1 - threshold, 1e-6);
-  return i => map[i] < threshold ? [0, 0, 0, 0] : [...viridis((map[i] - threshold) / span), 255];
+  return i => map[i] < threshold ? [0, 0, 0, 0] : [...between(colours, (map[i] - threshold) / span), 255];
 }
 
 // The first of the greatest.
@@ -104,6 +97,7 @@ class View {
   constructor(model, el) {
     this.model = model;
     this.scale = window.devicePixelRatio || 1;
+    this.colours = model.get("_colours");
     this.pictures = model.get("_pictures").map(readPicture);
     // JupyterLab would take arrow keys for moving between cells.
     this.root = element("div", { className: "lm-explore", "data-lm-suppress-shortcuts": "true" });
@@ -259,7 +253,7 @@ class View {
     const opacity = this.model.get("opacity");
     context.imageSmoothingEnabled = true;
     context.drawImage(opacity ? picture.grey : picture.colours, 0, 0, width, height);
-    const colour = colouring(view, this.maps[index], this.model.get("threshold"));
+    const colour = colouring(view, this.maps[index], this.model.get("threshold"), this.colours[view]);
     context.globalAlpha = opacity;
     context.imageSmoothingEnabled = false;
     context.drawImage(bitmap(picture.columns, picture.rows, colour), 0, 0, width, height);
@@ -292,7 +286,7 @@ class View {
     }[view]();
     this.status.textContent = `${name}, row ${row}, column ${column}: ${value}`;
     this.legend.hidden = view !== "similarity";
-    const stops = VIRIDIS.map(colour => `rgb(${colour})`).join(", ");
+    const stops = this.colours.similarity.map(colour => `rgb(${colour})`).join(", ");
     this.legend.replaceChildren(element("span", { textContent: this.model.get("threshold").toFixed(2) }),
       element("span", { className: "lm-bar", style: `background: linear-gradient(to right, ${stops})` }),
       element("span", { textContent: "1" }));

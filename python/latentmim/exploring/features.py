@@ -57,10 +57,16 @@ class Features:
         return int(self.starts[-1])
 
     def of_layer(self, layer: int) -> FloatArray:
-        """[N, C], the patches of each image row by row, one image after the other, behind block `layer`, 0 … depth."""
+        """[N, C], the patches of each image row by row, one image after the other, behind block `layer`, 0 … depth.
+
+        Who asks for a second layer will ask for more: then all are computed in one pass, where there is room for them.
+        """
         if layer not in self._kept:
-            self._kept[layer] = self._computed(layer)
-            while len(self._kept) > 1 and sum(rows.nbytes for rows in self._kept.values()) > self._room:
+            missing = [number for number in range(self.depth + 1) if number not in self._kept]
+            size = 4 * self.count * self._encoder.config.width
+            has_room = self._kept and (self.depth + 1) * size <= self._room
+            self._kept |= self._computed(missing if has_room else [layer])
+            while len(self._kept) > 1 and len(self._kept) * size > self._room:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(layer)
         return self._kept[layer]
@@ -74,14 +80,15 @@ class Features:
         parts = np.split(values, self.starts[1:-1])
         return [part.reshape(*grid, *values.shape[1:]) for part, grid in zip(parts, self.grids, strict=True)]
 
-    def _computed(self, layer: int) -> FloatArray:
-        rows = np.empty((self.count, self._encoder.config.width), np.float32)
-        for index, image in enumerate(self._resized):
-            rows[self.starts[index] : self.starts[index + 1]] = self._encoder.features(
-                image, layer=layer, norm=self._norm, precision=self._precision
-            )
-        _native.normalize_rows(rows)
-        return rows
+    def _computed(self, layers: list[int]) -> dict[int, FloatArray]:
+        found = {layer: np.empty((self.count, self._encoder.config.width), np.float32) for layer in layers}
+        for image, start, end in zip(self._resized, self.starts, self.starts[1:], strict=False):
+            tokens = self._encoder.features(image, layer=layers, norm=self._norm, precision=self._precision)
+            for layer, of_layer in zip(layers, tokens, strict=True):
+                found[layer][start:end] = of_layer
+        for rows in found.values():
+            _native.normalize_rows(rows)
+        return found
 
     def _at_size(self, image: NDArray[Any], size: Literal["nearest"] | int | tuple[int, int] | None) -> NDArray[Any]:
         """An image at what it is computed at, sides that the patch size divides."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latentmim import _latentmim as _native
+from latentmim.plot.pca_maps import CHANNELS, PERCENTILES, principal_components
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,17 +39,9 @@ def cut(tree: NDArray[np.float64], segments: int) -> IntArray:
 
 
 def components(features: FloatArray) -> NDArray[np.uint8]:
-    """[N, 3] colours: the first three principal components of the rows of [N, C] features.
-
-    Each spans from its 1st to its 99th percentile; its sign is such that its largest weight is positive.
-    """
-    centred = features - features.mean(axis=0, dtype=np.float64)
-    weights = np.linalg.eigh(centred.T @ centred)[1][:, :-4:-1]
-    largest = np.abs(weights).argmax(axis=0)
-    weights = weights * np.where(weights[largest, np.arange(weights.shape[1])] < 0, -1, 1)
-    found = np.zeros((len(features), 3))
-    found[:, : weights.shape[1]] = centred @ weights
-    low, high = np.percentile(found, (1, 99), axis=0)
+    """[N, 3] colours: the first three principal components of the rows of [N, C] features, as in `plot.pca`."""
+    found = principal_components(features)[:, CHANNELS]
+    low, high = np.percentile(found, PERCENTILES, axis=0)
     scaled = (found - low) / np.where(high > low, high - low, 1)
     colours: NDArray[np.uint8] = (255 * np.clip(scaled, 0, 1) + 0.5).astype(np.uint8)
     return colours

@@ -9,7 +9,6 @@ import numpy as np
 
 from latentmim import _arrays
 from latentmim.data import Dataset, ImageFolder, ImageList, load_image, resize
-from latentmim.plot.canvas import as_colours
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -67,12 +66,14 @@ def _pixels(image: Any, index: int, channels: int) -> NDArray[Any]:
 
 
 def thumbnail(image: ArrayLike, count: int) -> NDArray[np.uint8]:
-    """[height, width, 3] colours of an image that is one of `count`, no larger than a browser needs."""
+    """[height, width, 3] colours of an image that is one of `count`, no larger than a browser needs.
+
+    As in `latentmim.plot`, one channel is grey, two are red and cyan, of more the first three count.
+    """
     pixels = np.asarray(image)
-    height, width = pixels.shape[:2]
+    height, width, channels = pixels.shape
     scale = min(1, LONGEST / max(height, width), (ALL_PIXELS / (count * height * width)) ** 0.5)
-    size = max(1, round(height * scale)), max(1, round(width * scale))
-    colours = as_colours(resize(pixels, size))
-    colours = colours if colours.ndim == 3 else np.repeat(colours[..., np.newaxis], 3, axis=2)
+    scaled = resize(pixels, (max(1, round(height * scale)), max(1, round(width * scale))))
+    colours = scaled[..., [0, min(1, channels - 1), min(2, channels - 1)]]
     levels: NDArray[np.uint8] = (255 * np.clip(colours, 0, 1) + 0.5).astype(np.uint8)
     return levels

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anywidget
+import numpy as np
 import traitlets
 from traitlets import TraitError
 
 from latentmim import _arrays
-from latentmim.exploring import findings
+from latentmim.exploring import findings, preview
 from latentmim.exploring.pictures import thumbnail
 from latentmim.names import refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from latentmim._arrays import FloatArray, IntArray
@@ -62,6 +63,7 @@ class Explorer(anywidget.AnyWidget):
     # What the browser shows and does not change: all images; what the traits above led to; what went wrong.
     _pictures: Any = traitlets.List().tag(sync=True)
     _depth: Any = traitlets.Int().tag(sync=True)
+    _colours: Any = traitlets.Dict(preview.COLOURS).tag(sync=True)
     _shown: Any = traitlets.Dict().tag(sync=True)
     _error: Any = traitlets.Unicode().tag(sync=True)
 
@@ -121,6 +123,14 @@ class Explorer(anywidget.AnyWidget):
             return [labels.astype("<u4") for labels in self.patch_labels]
         return self.similarities if self.view == "similarity" else self.components
 
+    def _still(self) -> NDArray[np.uint8]:
+        """What is shown, as a picture."""
+        shapes = [(*(picture[side] for side in ("height", "width")), 3) for picture in self._pictures]
+        images = [np.frombuffer(picture["pixels"], np.uint8).reshape(shape)
+                  for picture, shape in zip(self._pictures, shapes, strict=True)]  # fmt: skip
+        maps = [preview.coloured(self.view, values, self.threshold) for values in self._maps()]
+        return preview.side_by_side(images, maps, self.opacity)
+
     def _picture(self, index: int) -> dict[str, Any]:
         rows, columns = self._features.grids[index]
         pixels = thumbnail(self._features.images[index], len(self._names))
@@ -166,6 +176,13 @@ class Explorer(anywidget.AnyWidget):
         if not lowest <= proposal.value <= 1:
             raise TraitError(f"{proposal.trait.name}: is {proposal.value}, wanted {lowest} … 1")
         return float(proposal.value)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """With a picture for where the notebook is read without running it."""
+        bundle: tuple[dict[str, Any], dict[str, Any]] | None = super()._repr_mimebundle_(**kwargs)
+        if bundle is not None:
+            bundle[0]["image/png"] = base64.b64encode(preview.png(self._still())).decode()
+        return bundle
 
     def __repr__(self) -> str:
         count = len(self._names)

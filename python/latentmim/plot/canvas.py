@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Panels", "displayed", "grey", "panels", "picture", "show", "style"]
+__all__ = ["Panels", "as_colours", "displayed", "grey", "panels", "picture", "show", "style"]
 
 ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE, GREY = (
     "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#444444"
@@ -129,15 +129,18 @@ def grey(image: NDArray[Any]) -> NDArray[Any]:
 
 
 def show(axes: Axes, image: NDArray[Any], title: str = "") -> None:
-    """A displayed image [H, W, C] of any number of channels: one is grey, two are red and cyan, of more the first three
-    count.
-    """
-    channels = image.shape[2]
-    shown = image[..., 0] if channels == 1 else image[..., [0, 1, 1]] if channels == 2 else image[..., :3]
+    """A displayed image [H, W, C] of any number of channels, see `as_colours`."""
+    shown = as_colours(image)
     axes.imshow(shown, cmap="gray" if shown.ndim == 2 else None, vmin=0, vmax=255 if shown.dtype == np.uint8 else 1,
                 interpolation="antialiased")  # fmt: skip
     axes.set_title(title, fontsize=10, color=INK)
     axes.set_axis_off()
+
+
+def as_colours(image: NDArray[Any]) -> NDArray[Any]:
+    """[H, W] grey or [H, W, 3] colours: one channel is grey, two are red and cyan, of more the first three count."""
+    channels = image.shape[2]
+    return image[..., 0] if channels == 1 else image[..., [0, 1, 1]] if channels == 2 else image[..., :3]
 
 
 def style(axes: Axes, title: str, xlabel: str = "step") -> Axes:

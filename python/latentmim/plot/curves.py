@@ -83,7 +83,10 @@ def _draw_bounds(axes: Axes, losses: list[float], bounds: dict[str, float]) -> N
 
 
 def _legend(axes: Axes) -> None:
-    axes.legend(fontsize=8, framealpha=0.85, edgecolor="none")
+    """Above the curves, which get room for it."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.3 * (high - low))
+    axes.legend(fontsize=8, framealpha=0.85, edgecolor="none", loc="upper right", ncols=2)
 
 
 def _read_run(run: Trainer | PathLike | Sequence[dict[str, Any]]) -> tuple[Sequence[dict[str, Any]], dict[str, float]]:

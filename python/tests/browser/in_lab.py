@@ -41,9 +41,9 @@ def lab(folder: Path, runtime: Path) -> Iterator[str]:
 class Kernel:
     """The kernel that the open notebook runs in, asked from here."""
 
-    def __init__(self, runtime: Path) -> None:
-        newest = max(runtime.glob("kernel-*.json"), key=lambda path: path.stat().st_mtime)
-        self.client = jupyter_client.BlockingKernelClient(connection_file=str(newest))
+    def __init__(self, browser: Browser, runtime: Path) -> None:
+        identity = browser.script("return window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.id")
+        self.client = jupyter_client.BlockingKernelClient(connection_file=str(runtime / f"kernel-{identity}.json"))
         self.client.load_connection_file()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=30)
@@ -173,6 +173,26 @@ def check_several(browser: Browser, kernel: Kernel, count: int) -> None:
     wait("its frame", lambda: "lm-current" in browser.all(".lm-explore figure")[1].get_attribute("class"))
     kernel.run("explorer.view = 'segments'")
     wait("segments", lambda: "segment " in browser.one(".lm-status").text)
+
+
+def check_twice_and_another(browser: Browser, kernel: Kernel) -> None:
+    """Two displays of a widget follow each other; another widget stays as it is."""
+    wait("three displays", lambda: len(browser.all(".lm-explore canvas")) == 3)
+    before = [browser.canvas(index) for index in range(3)]
+    browser.click(browser.one(".lm-explore canvas", 1), 0.1, 0.9)
+    wait("the first display", lambda: browser.canvas(0) != before[0])
+    assert browser.canvas(2) == before[2], "another widget followed"
+    assert kernel.value("other.patch != explorer.patch")
+
+
+def check_restart(browser: Browser, picture: Path) -> None:
+    """A notebook whose kernel is new, and one that is opened again, shows the widget or a text in its place."""
+    browser.script("return window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    browser.script("return window.jupyterapp.commands.execute('docmanager:save')")
+    browser.driver.refresh()
+    wait("the notebook", lambda: len(browser.all(".jp-CodeCell")) == 4)
+    wait("something in the widget's place", lambda: browser.one(".jp-OutputArea-output").text)
+    browser.picture(picture)
 
 
 def set_theme(browser: Browser, name: str) -> None:

@@ -53,7 +53,7 @@ def cells(chosen: argparse.Namespace, several: bool) -> list[str]:
 def check_one(browser: Browser, url: str, runtime: Path, out: Path) -> None:
     in_lab.open_notebook(browser, url, "one.ipynb")
     in_lab.run_all(browser)
-    kernel = in_lab.Kernel(runtime)
+    kernel = in_lab.Kernel(browser, runtime)
     grid, depth = tuple(kernel.value("explorer._features.grids[0]")), kernel.value("explorer._depth")
     browser.picture(out / "lab_first.png")
     in_lab.check_clicking(browser, kernel, grid)
@@ -69,12 +69,19 @@ def check_one(browser: Browser, url: str, runtime: Path, out: Path) -> None:
         browser.picture(out / f"lab_{view}.png", browser.one(".lm-explore"))
 
 
+def check_two(browser: Browser, url: str, runtime: Path, out: Path) -> None:
+    in_lab.open_notebook(browser, url, "two.ipynb")
+    in_lab.run_all(browser)
+    in_lab.check_twice_and_another(browser, in_lab.Kernel(browser, runtime))
+    in_lab.check_restart(browser, out / "lab_restarted.png")
+
+
 def take_picture(browser: Browser, url: str, runtime: Path, chosen: argparse.Namespace) -> None:
     """One for the documents: in 256 colours, which makes it small."""
     browser.driver.set_window_size(1230, 900)
     in_lab.open_notebook(browser, url, "several.ipynb")
     in_lab.run_all(browser)
-    kernel = in_lab.Kernel(runtime)
+    kernel = in_lab.Kernel(browser, runtime)
     kernel.run(f"explorer.threshold = {chosen.threshold}")
     browser.click(browser.one(".lm-explore canvas"), *chosen.patch)
     wait("the patch", lambda: kernel.value("explorer._shown['number']") == 2)
@@ -89,7 +96,7 @@ def take_picture(browser: Browser, url: str, runtime: Path, chosen: argparse.Nam
 def check_several(browser: Browser, url: str, runtime: Path, out: Path) -> None:
     in_lab.open_notebook(browser, url, "several.ipynb")
     in_lab.run_all(browser)
-    kernel = in_lab.Kernel(runtime)
+    kernel = in_lab.Kernel(browser, runtime)
     in_lab.set_theme(browser, "JupyterLab Dark")
     in_lab.check_several(browser, kernel, kernel.value("len(explorer._names)"))
     browser.picture(out / "lab_several_segments_dark.png")
@@ -117,10 +124,12 @@ def main() -> None:
                        "JUPYTER_DATA_DIR": str(runtime / "data"), "HOME": scratch}  # fmt: skip
         for name, several in (("one", False), ("several", True)):
             (folder / f"{name}.ipynb").write_text(in_lab.notebook(cells(chosen, several)))
+        twice = [*cells(chosen, False), "explorer", "other = lm.explore(encoder, explorer._features.images)\nother"]
+        (folder / "two.ipynb").write_text(in_lab.notebook(twice))
         with Browser(1280, 900) as browser:
             try:
                 with in_lab.lab(folder, runtime) as url:
-                    for check in (check_one, check_several):
+                    for check in (check_one, check_several, check_two):
                         check(browser, url, runtime, out)
                         print(f"JupyterLab: {check.__name__} passed", flush=True)
                     if chosen.picture:

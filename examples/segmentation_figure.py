@@ -1,0 +1,64 @@
+"""The pictures of docs/segmentation.md: photographs in blocks of patches, and as `lm.segment` divides them now.
+
+    python examples/segmentation_figure.py ENCODER OUT.png PHOTOGRAPH... [--segments 6] [--width 300]
+
+A row for each photograph: itself; one label a patch at its own size; the default; the default, refined by its edges.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import latentmim as lm
+
+WAYS = {
+    "one label a patch": {"size": "nearest", "upsample": "nearest"},
+    "default": {},
+    "refine=True": {"refine": True},
+}
+COLOURS = ("0072B2", "E69F00", "009E73", "CC79A7", "D55E00", "56B4E9", "F0E442", "777777")
+
+
+def main() -> None:
+    """Draw what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("encoder")
+    parser.add_argument("out")
+    parser.add_argument("photographs", nargs="+")
+    parser.add_argument("--segments", type=int, default=6)
+    parser.add_argument("--width", type=int, default=250, help="of a photograph in the picture, in pixels")
+    chosen = parser.parse_args()
+    encoder = lm.load_encoder(chosen.encoder)
+    images = [lm.load_image(path, channels=3) for path in chosen.photographs]
+    ratios = [image.shape[0] / image.shape[1] for image in images]
+    columns, title = len(WAYS) + 1, 22
+    size = (columns * chosen.width / 100, (sum(ratios) * chosen.width + title) / 100)
+    figure, rows = plt.subplots(
+        len(images), columns, figsize=size, dpi=100, squeeze=False, height_ratios=ratios, layout="constrained"
+    )
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    for row, image in zip(rows, images, strict=True):
+        row[0].imshow(image)
+        for axes, options in zip(row[1:], WAYS.values(), strict=True):
+            axes.imshow(coloured(image, lm.segment(encoder, image, chosen.segments, **options).labels))
+    for axes, name in zip(rows[0], ("photograph", *WAYS), strict=True):
+        axes.set_title(name, fontsize=9)
+    for axes in rows.flat:
+        axes.axis("off")
+    figure.savefig(chosen.out, pil_kwargs={"optimize": True})
+
+
+def coloured(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The image in grey under the colours of its segments, with white borders."""
+    palette = np.array([[int(colour[i : i + 2], 16) for i in (0, 2, 4)] for colour in COLOURS], np.float32)
+    picture = 0.4 * image.mean(axis=2, keepdims=True) + 0.6 * palette[labels % len(palette)]
+    picture[:, 1:][labels[:, 1:] != labels[:, :-1]] = 255
+    picture[1:][labels[1:] != labels[:-1]] = 255
+    return picture.astype(np.uint8)
+
+
+if __name__ == "__main__":
+    main()
