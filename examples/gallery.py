@@ -86,7 +86,7 @@ def _save(axes: Any, path: Path, dpi: int = 72) -> None:
     """In 256 colours, for a document."""
     file = io.BytesIO()
     axes.figure.savefig(file, format="png", dpi=dpi)
-    Image.open(file).convert("RGB").quantize(96).save(path, optimize=True)
+    Image.open(file).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
     print(f"{path}: {path.stat().st_size // 1000} kB")
 
 

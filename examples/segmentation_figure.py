@@ -11,6 +11,7 @@ import argparse
 
 import matplotlib.pyplot as plt
 import numpy as np
+from PIL import Image
 
 import latentmim as lm
 
@@ -29,7 +30,7 @@ def main() -> None:
     parser.add_argument("out")
     parser.add_argument("photographs", nargs="+")
     parser.add_argument("--segments", type=int, default=6)
-    parser.add_argument("--width", type=int, default=250, help="of a photograph in the picture, in pixels")
+    parser.add_argument("--width", type=int, default=200, help="of a photograph in the picture, in pixels")
     chosen = parser.parse_args()
     encoder = lm.load_encoder(chosen.encoder)
     images = [lm.load_image(path, channels=3) for path in chosen.photographs]
@@ -48,13 +49,16 @@ def main() -> None:
         axes.set_title(name, fontsize=9)
     for axes in rows.flat:
         axes.axis("off")
-    figure.savefig(chosen.out, pil_kwargs={"optimize": True})
+    figure.canvas.draw()
+    drawn = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
+    drawn.quantize(128, dither=Image.Dither.NONE).save(chosen.out, optimize=True)
 
 
 def coloured(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The image in grey under the colours of its segments, with white borders."""
     palette = np.array([[int(colour[i : i + 2], 16) for i in (0, 2, 4)] for colour in COLOURS], np.float32)
-    picture = 0.4 * image.mean(axis=2, keepdims=True) + 0.6 * palette[labels % len(palette)]
+    white = 255 if image.dtype == np.uint8 else 1
+    picture = 0.4 * 255 / white * image.mean(axis=2, keepdims=True) + 0.6 * palette[labels % len(palette)]
     picture[:, 1:][labels[:, 1:] != labels[:, :-1]] = 255
     picture[1:][labels[1:] != labels[:-1]] = 255
     return picture.astype(np.uint8)

@@ -168,7 +168,8 @@ def segment(
             patches of all images were more than 8192. "nearest": the image's own size, brought to the nearest that the
             patch size divides. Or (height, width), or one number. Larger gives finer segments.
         upsample: patches become pixels: "bilinear", each pixel gets the label whose mean is nearest to the features
-            interpolated there, of those of the four patches around it; or "nearest", that of its patch.
+            interpolated there, of those of the four patches around it (at a patch's centre its own); or "nearest", that
+            of its patch.
         refine: bring borders to the image's edges, by a guided filter whose windows reach a patch far.
         precision: what the operands of products are rounded to, as in `Encoder.features`.
 

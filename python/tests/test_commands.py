@@ -82,7 +82,7 @@ def test_encoders_are_read_as_options_say(bare: str, folder: Path, tmp_path: Pat
     assert cli.main(["inspect", bare, *options]) == 0
     assert cli.main(["evaluate", bare, str(folder), "--size", "32", "--json", written, *options]) == 0
     assert json.loads(Path(written).read_text())["test"] == 12
-    out = ["--out", str(tmp_path / "segments.png")]
+    out = ["--out", str(tmp_path)]
     assert cli.main(["segment", bare, photo, "--size", "48", "--precision", "float32", *out, *options]) == 0
     assert cli.main(["segment", bare, photo, "--size", "1", "2", "3", *out, *options]) == 1
 
@@ -224,3 +224,24 @@ def test_exploring_writes_a_notebook(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert cli.main(["explore", weights, str(folder), "--no-launch"]) == 1
     assert "pip install 'latentmim[explore]'" in capsys.readouterr().err
+
+
+def test_segments_are_drawn_and_written(
+    model: lm.LatentMIM, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photos = pixels(2, 40, 52)
+    for name, photo in zip("ab", photos, strict=True):
+        Image.fromarray(photo).save(f"{name}.png")
+    assert cli.main(["segment", weights, "a.png", "b.png", "--joint", "--segments", "3", "--out", "x/y"]) == 0
+    written = [f"x/y/{name}-{what}.png" for name in "ab" for what in ("segments", "labels")]
+    assert capsys.readouterr().out.split() == written
+    for name, found in zip("ab", lm.segment(model.encoder, list(photos), 3), strict=True):
+        np.testing.assert_array_equal(lm.data.read_labels(f"x/y/{name}-labels.png"), found.labels)
+    assert cli.main(["segment", weights, "a.png", "--depths", "2", "4", "--refine", "--layer", "1"]) == 0
+    found = lm.segment(model.encoder, photos[0], 6, refine=True, layer=1)
+    np.testing.assert_array_equal(lm.data.read_labels("a-labels.png"), found.labels)
+    with Image.open("a-segments.png") as picture:
+        assert picture.width > 900
+    assert cli.main(["segment", weights, "a.png", "x/../a.png"]) == 1
+    assert "two images are called a: what is written of one would replace the other" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pretrained
 import pytest
 from conftest import SMALL, pixels
 from PIL import Image
@@ -254,6 +255,19 @@ def test_any_number_of_channels(channels: int) -> None:
     assert len(explorer._pictures[0]["pixels"]) == 48 * 56 * 3
 
 
+@pytest.mark.parametrize("class_token", [False, True])
+def test_wide_and_tall_images(class_token: bool) -> None:
+    """Of an encoder with a class token in front of the patches, or without."""
+    weights = pretrained.plain(np.random.default_rng(0), class_token=class_token, position_rows=int(class_token))
+    encoder = lm.load_encoder(weights, heads=pretrained.HEADS)
+    assert encoder.has_class_token == class_token
+    wide = pixels(1, 16, 64)[0]
+    explorer = lm.explore(encoder, [wide, wide.transpose(1, 0, 2)], patch=(1, 13, 2))
+    across, down = explorer.similarities
+    assert (across.shape, down.shape) == ((4, 16), (16, 4))
+    assert np.unravel_index(down.argmax(), down.shape) == (13, 2)
+
+
 def test_a_single_patch(encoder: lm.Encoder) -> None:
     explorer = lm.explore(encoder, pixels(1, 8, 8)[0])
     for view in ("segments", "pca", "similarity"):
@@ -305,6 +319,7 @@ def test_stills(view: str) -> None:
     assert still.shape == (240, 120, 3)
     for (row, column), colour in zip([(60, 30), (60, 90), (180, 30), (180, 90)], wanted, strict=True):
         assert still[row, column].tolist() == (colour or [60, 60, 60])
+    assert preview.coloured("similarity", np.float32([[0.5]]), 0.5)[1].all()
     half = preview.side_by_side([image] * 9, [preview.coloured(view, values, 0.2)] * 9, 0.5)
     assert half.shape == (240, 5 * 120 + 4 * 8, 3)
     np.testing.assert_allclose(half[60, 30], (60 + np.array(wanted[0])) / 2, atol=0.5)

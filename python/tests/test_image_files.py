@@ -129,7 +129,7 @@ def test_many_channels_from_file_to_encoder(tmp_path: Path) -> None:
     options = {"channels": 8, "grid": 2, "patch_size": 4, "width": 16, "depth": 1, "heads": 2, "decoder_depth": 1}
     model = lm.pretrain(folder, tmp_path / "run", epochs=1, batch_size=2, progress=False, **options)
     assert model.encoder.features(folder).shape[0] == 6
-    out = str(tmp_path / "segments.png")
+    out = str(tmp_path / "segments")
     assert main(["segment", str(tmp_path / "run"), str(folder / "a" / "0.npy"), "--segments", "2", "--out", out]) == 0
     assert main(["evaluate", str(tmp_path / "run"), str(folder), "--protocol", "nn"]) == 0
 

@@ -20,7 +20,7 @@ PHOTO = pixels(1, 8, 12)[0]
 
 @pytest.fixture
 def found(model: lm.LatentMIM) -> lm.Segments:
-    return lm.segment(model.encoder, pixels(1, 32, 40)[0], 4)
+    return lm.segment(model.encoder, pixels(1, 32, 40)[0], 4, size="nearest", upsample="nearest")
 
 
 def test_axes_are_returned_and_notebooks_show_their_figure(found: lm.Segments) -> None:

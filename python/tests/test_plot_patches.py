@@ -113,7 +113,7 @@ def test_constant_images_have_components_too(model: lm.LatentMIM) -> None:
 def test_tsne_is_scikit_learns_in_the_segments_colours(model: lm.LatentMIM) -> None:
     found = model.encoder.features(PHOTO, resize="nearest")
     native.normalize_rows(found)
-    segments = lm.segment(model.encoder, PHOTO, 3)
+    segments = lm.segment(model.encoder, PHOTO, 3, size="nearest")
     maps, points = lm.plot.tsne(model.encoder, PHOTO, segments, perplexity=8)
     drawn = points.collections[0]
     # The optimisation is chaotic: the last bit of a vector moves every point.
@@ -124,7 +124,7 @@ def test_tsne_is_scikit_learns_in_the_segments_colours(model: lm.LatentMIM) -> N
     assert np.array_equal(maps.images[1].get_array()[..., :3], shades[segments.labels])
     assert lm.plot.tsne(model.encoder, PHOTO, 5, perplexity=8)[0].get_title() == "5 segments"
     with pytest.raises(ValueError, match=r"segments have \[4, 5\] patches, wanted the \[6, 9\] of size 'nearest'"):
-        lm.plot.tsne(model.encoder, PHOTO, lm.segment(model.encoder, PHOTO, 3, size=(32, 40)))
+        lm.plot.tsne(model.encoder, PHOTO, lm.segment(model.encoder, PHOTO, 3, size=(32, 40)), size="nearest")
     with pytest.raises(ValueError, match=r"tsne: perplexity is 54, wanted more than 0, less than 54 patches"):
         lm.plot.tsne(model.encoder, PHOTO, segments, perplexity=54)
 

@@ -106,6 +106,8 @@ def test_width(tmp_path: Path) -> None:
     lm.plot.save_tracks(tmp_path / "small.gif", FRAMES, LABELS, width=20)
     with Image.open(tmp_path / "small.gif") as file:
         assert file.size == (20, 14)
+        mean = np.asarray(file.convert("RGB")).mean(axis=(0, 1))
+        assert np.abs(mean - painted(0).mean(axis=(0, 1))).max() < 12
     with pytest.raises(ValueError, match="save_tracks: width is 0, wanted at least 1"):
         lm.plot.save_tracks(tmp_path / "small.gif", FRAMES, LABELS, width=0)
 

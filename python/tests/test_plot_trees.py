@@ -17,7 +17,7 @@ PHOTO = pixels(1, 32, 40)[0]
 
 @pytest.fixture
 def found(model: lm.LatentMIM) -> lm.Segments:
-    return lm.segment(model.encoder, PHOTO, 4)
+    return lm.segment(model.encoder, PHOTO, 4, size="nearest", upsample="nearest")
 
 
 def test_depths_keep_the_colour_of_the_largest_part(found: lm.Segments) -> None:
@@ -56,9 +56,20 @@ def test_the_merge_tree_is_scipys(found: lm.Segments) -> None:
     for position, region in enumerate(clear):
         (stem,) = [line for line in axes.lines if line.get_ydata()[0] == 0 and line.get_xdata()[0] == position]
         assert to_hex(stem.get_color()) == to_hex(shades[found.labels[region][0]])
-    # No branches cross: the leaves under a bar are neighbours, so that bars lie above the middle of their children.
+    # Three merges put the four segments together.
     tops = [line for line in axes.lines if np.ptp(line.get_ydata()) == 0]
-    assert all(0 <= min(line.get_xdata()) < max(line.get_xdata()) <= 6 for line in tops)
+    assert sum(to_hex(line.get_color()) == canvas.INK for line in tops) == 3
+
+
+def test_segments_of_several_images(model: lm.LatentMIM) -> None:
+    """Not every segment is in each image; the tree is of all and not for one picture."""
+    together = lm.segment(model.encoder, [PHOTO, pixels(1, 32, 40, seed=8)[0]], 4, size="nearest")
+    for image, found in zip((PHOTO, pixels(1, 32, 40, seed=8)[0]), together, strict=True):
+        axes = lm.plot.depths(image, found, (2, 9, 30))
+        assert [one.get_title() for one in axes] == ["2 segments", "9 segments", "30 segments"]
+        lm.plot.segments(image, found)
+        with pytest.raises(ValueError, match="merge_tree: segments are of several images in one tree"):
+            lm.plot.merge_tree(image, found)
 
 
 def outlines(axes: object, colour: str) -> set[tuple[float, float]]:

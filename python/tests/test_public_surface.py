@@ -147,10 +147,9 @@ def test_command_line(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
         assert "projector_width: 64, published 4096" in capsys.readouterr().out
     assert cli.main(["evaluate", f"{out}/encoder.safetensors", str(folder), "--pixels"]) == 0
     assert capsys.readouterr().out.count("12 images") == 2
-    picture = tmp_path / "segments.png"
     photo = str(next(folder.rglob("*.jpg")))
-    assert cli.main(["segment", f"{out}/encoder.safetensors", photo, "--segments", "3", "--out", str(picture)]) == 0
-    assert picture.stat().st_size > 1000
+    assert cli.main(["segment", f"{out}/encoder.safetensors", photo, "--segments", "3", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / f"{Path(photo).stem}-segments.png").stat().st_size > 1000
     assert cli.main(["inspect", str(tmp_path / "nothing.safetensors")]) == 1
     assert "nothing.safetensors" in capsys.readouterr().err
     assert cli.main([*arguments, "--set", "nonsense=1"]) == 1

@@ -113,20 +113,26 @@ def test_working_size(model: lm.LatentMIM) -> None:
 
 
 def test_soft_borders(model: lm.LatentMIM) -> None:
-    """Each pixel has the label, of its four patches', whose mean is nearest to the features interpolated there."""
-    image = pixels(1, 48, 64)[0]
+    """Each pixel has the label, of its four patches', whose mean is nearest; at a patch's centre its own."""
+    image = pixels(1, 56, 72)[0]
     found = lm.segment(model.encoder, image, 5, size="nearest")
-    features = tokens(model, image).reshape(6, 8, -1)
-    means = np.stack([features[found.patch_labels == label].mean(0) for label in range(5)])
-    for y, x in np.random.default_rng(0).integers((0, 0), (48, 64), (300, 2)):
-        row, column = np.clip((y + 0.5) / 8 - 0.5, 0, 5), np.clip((x + 0.5) / 8 - 0.5, 0, 7)
-        top, left = min(int(row), 4), min(int(column), 6)
+    features = tokens(model, image).reshape(7, 9, -1)
+    grid = found.patch_labels
+    means = np.stack([features[grid == label].mean(0) for label in range(5)])
+    distances = ((features[:, :, None] - means) ** 2).sum(3)
+    for row, column in np.ndindex(7, 9):
+        around = np.unique(grid[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2])
+        distances[row, column, grid[row, column]] = distances[row, column, around].min()
+    for y, x in np.random.default_rng(0).integers((0, 0), (56, 72), (300, 2)):
+        row, column = np.clip((y + 0.5) / 8 - 0.5, 0, 6), np.clip((x + 0.5) / 8 - 0.5, 0, 8)
+        top, left = min(int(row), 5), min(int(column), 7)
         v, u = row - top, column - left
-        corners = features[top : top + 2, left : left + 2]
-        feature = np.einsum("i,j,ijc->c", [1 - v, v], [1 - u, u], corners)
-        candidates = np.unique(found.patch_labels[top : top + 2, left : left + 2])
-        distances = ((means[candidates] - feature) ** 2).sum(1)
-        assert distances[candidates == found.labels[y, x]].min() <= distances.min() + 1e-5
+        corners = distances[top : top + 2, left : left + 2]
+        here = np.einsum("i,j,ijl->l", [1 - v, v], [1 - u, u], corners)
+        candidates = np.unique(grid[top : top + 2, left : left + 2][np.ix_([1 - v > 0, v > 0], [1 - u > 0, u > 0])])
+        assert here[found.labels[y, x]] <= here[candidates].min() + 1e-5
+    odd = lm.segment(model.encoder, pixels(1, 9, 15)[0], 3, size=(24, 40))
+    assert np.array_equal(odd.labels[1::3, 1::3], odd.patch_labels)
 
 
 def test_refined_borders(model: lm.LatentMIM) -> None:

@@ -4,6 +4,9 @@ import Compute
 /// and each pixel gets, of the labels of the four patches around it, the one whose segment's mean is nearest to its
 /// features; the lower one on ties.
 ///
+/// A patch itself fits its own segment no worse than those of its neighbours: its centre keeps its label, even where another
+/// mean is nearer than the tree's choice, and borders do not jump where other patches come into question.
+///
 /// Twice the product of features with a mean, less the mean's square, orders means by their distance and is linear in
 /// the features: it is interpolated in their place.
 ///
@@ -51,18 +54,32 @@ private struct CornerScores {
     _ labels: UnsafeBufferPointer<Int32>, _ features: UnsafeBufferPointer<Float>, _ means: UnsafeBufferPointer<Float>,
     channels: Int, rows: Int, columns: Int
   ) throws {
-    let scores = try Buffer(count: 16 * labels.count)
+    let (scores, own) = (try Buffer(count: 16 * labels.count), try Buffer(count: labels.count))
     (self.scores, self.labels, self.columns) = (scores, labels, columns)
     let (patches, centres) = (features.baseAddress!, means.baseAddress!)
+    func fit(_ patch: Int, _ other: Int) -> Float {
+      score(patches + patch * channels, centres + Int(labels[other]) * channels, channels)
+    }
+    parallelRows(labels.count, cost: 18 * channels) { range in
+      for patch in range {
+        own.pointer[patch] = fit(patch, patch)
+        let (row, column) = (patch / columns, patch % columns)
+        for y in max(row - 1, 0)...min(row + 1, rows - 1) {
+          for x in max(column - 1, 0)...min(column + 1, columns - 1) {
+            own.pointer[patch] = max(own.pointer[patch], fit(patch, y * columns + x))
+          }
+        }
+      }
+    }
     parallelRows(labels.count, cost: 32 * channels) { range in
       for patch in range {
         let (row, column) = (patch / columns, patch % columns)
         for candidate in 0..<4 {
-          let at = Self.corner(candidate, row, column, rows, columns)
-          let mean = centres + Int(labels[at]) * channels
+          let other = Self.corner(candidate, row, column, rows, columns)
           for corner in 0..<4 {
             let place = Self.corner(corner, row, column, rows, columns)
-            scores.pointer[16 * patch + 4 * candidate + corner] = score(patches + place * channels, mean, channels)
+            scores.pointer[16 * patch + 4 * candidate + corner] =
+              labels[place] == labels[other] ? own.pointer[place] : fit(place, other)
           }
         }
       }

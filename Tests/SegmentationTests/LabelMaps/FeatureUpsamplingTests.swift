@@ -1,11 +1,12 @@
 import Compute
 import Segmentation
+import TestSupport
 import Testing
 
 @Suite struct FeatureUpsamplingTests {
   /// Features interpolated one by one in double precision, and all four means compared.
   @Test(arguments: [(3, 5, 17, 11), (1, 1, 3, 2), (2, 7, 16, 56), (7, 3, 4, 2), (4, 4, 4, 4)])
-  func isTheNearestMeanOfInterpolatedFeatures(_ size: (Int, Int, Int, Int)) throws {
+  func isTheNearestMeanAtInterpolatedFeatures(_ size: (Int, Int, Int, Int)) throws {
     let (rows, columns, height, width) = size
     let (channels, segments) = (11, 4)
     let random = RandomStream(seed: 3, purpose: .shuffle)
@@ -31,11 +32,22 @@ import Testing
       for x in 0..<width {
         let corners = corners(y, x, size)
         let candidates = Set(corners.map { Int(labels[$0.patch]) })
-        let distances = candidates.map { label in
+        func fit(_ patch: Int, _ label: Int) -> Double {
           (0..<channels).reduce(0.0) { sum, channel in
-            let value = corners.reduce(0.0) { $0 + $1.weight * Double(features[$1.patch * channels + channel]) }
-            let difference = value - Double(means[label * channels + channel])
+            let difference = Double(features[patch * channels + channel] - means[label * channels + channel])
             return sum + difference * difference
+          }
+        }
+        // The distance to a mean, up to what is the same for all: interpolated, a patch's own label no worse than others.
+        let distances = candidates.map { label in
+          corners.reduce(0.0) { sum, corner in
+            let (row, column) = (corner.patch / columns, corner.patch % columns)
+            let around = (max(row - 1, 0)...min(row + 1, rows - 1)).flatMap { y in
+              (max(column - 1, 0)...min(column + 1, columns - 1)).map { Int(labels[y * columns + $0]) }
+            }
+            let isOwn = Int(labels[corner.patch]) == label
+            let distance = isOwn ? around.map { fit(corner.patch, $0) }.min() ?? 0 : fit(corner.patch, label)
+            return sum + corner.weight * distance
           }
         }
         let least = distances.min() ?? 0

@@ -11,7 +11,7 @@ import numpy as np
 
 from latentmim import _arrays
 from latentmim.data.datasets import Dataset
-from latentmim.data.images import formats, load_image
+from latentmim.data.images import formats, load_levels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,7 +134,7 @@ class _Iterated(Frames):
 
     def _frame(self, index: int, given: Any) -> NDArray[Any]:
         if isinstance(given, str | os.PathLike):
-            return _levels(load_image(given, channels=self._channels))
+            return load_levels(given, channels=self._channels)
         pixels = _arrays.pixels(given, self.name(index))
         if pixels.ndim != 3 or pixels.shape[2] != self._channels:
             raise ValueError(f"{self.name(index)}: shape is {list(pixels.shape)}, wanted [H, W, {self._channels}]")
@@ -145,10 +145,3 @@ class _Iterated(Frames):
 
     def stem(self, index: int) -> str:
         return os.path.splitext(os.path.basename(self._paths[index]))[0] if self._paths else super().stem(index)
-
-
-def _levels(image: NDArray[np.float32]) -> NDArray[Any]:
-    """An image of 8 bits as uint8, which is resized as Pillow does and takes a quarter of the memory; others as is."""
-    levels = np.rint(image * np.float32(255))
-    # The step of 16 bits is 1.5e-5.
-    return levels.astype(np.uint8) if np.abs(levels / np.float32(255) - image).max() < 1e-6 else image

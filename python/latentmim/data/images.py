@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import reprlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,11 +14,11 @@ from latentmim import _latentmim as _native
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from latentmim._arrays import FloatArray, PathLike
 
-__all__ = ["conversion", "formats", "load_image", "pixels", "resize"]
+__all__ = ["conversion", "formats", "load_image", "load_levels", "pixels", "resize"]
 
 
 def formats() -> dict[str, list[str]]:
@@ -46,6 +46,14 @@ def load_image(path: PathLike, *, channels: int = 3, background: float | Sequenc
 
     """
     return pixels(*_native.image_load(_arrays.path(path), conversion(channels, background)))
+
+
+def load_levels(path: PathLike, *, channels: int = 3) -> NDArray[Any]:
+    """The same as uint8 where the file has 8 bits: resized as Pillow does it, and a quarter of the memory."""
+    image = load_image(path, channels=channels)
+    levels = np.rint(image * np.float32(255))
+    # The step of 16 bits is 1.5e-5.
+    return levels.astype(np.uint8) if np.abs(levels / np.float32(255) - image).max() < 1e-6 else image
 
 
 def conversion(channels: int, background: float | Sequence[float]) -> tuple[int, tuple[float, float, float]]:

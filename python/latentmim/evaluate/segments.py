@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from latentmim import _arrays
-from latentmim.data.images import load_image
+from latentmim.data.images import load_levels
 from latentmim.data.label_maps import label_map, read_labels
 from latentmim.encoder import Encoder
 from latentmim.evaluate.running import encoder_of
@@ -159,7 +159,7 @@ def _scores(found: dict[str, Any]) -> SegmentationScores:
 def _divided(encoder: Encoder, item: _Map, count: int, options: dict[str, Any]) -> IntArray:
     pixels = item.value
     if isinstance(pixels, str | os.PathLike):
-        pixels = load_image(pixels, channels=encoder.config.channels)
+        pixels = load_levels(pixels, channels=encoder.config.channels)
     return np.ascontiguousarray(segment(encoder, pixels, count, **options).labels, np.int32)
 
 

@@ -33,12 +33,14 @@ def merge_tree(image: ArrayLike, segments: Segments, leaves: int = 10, *, ax: An
 
     Raises:
         TypeError: `segments` are none of `latentmim.segment`.
-        ValueError: an image of another size, a number of leaves out of range.
+        ValueError: an image of another size, a number of leaves out of range, segments of several images.
 
     """
     picture = displayed(image, "merge_tree")
     if not hasattr(segments, "tree"):
         raise TypeError(f"merge_tree: segments is a {type(segments).__name__}, wanted what `latentmim.segment` returns")
+    if len(segments.tree) + 1 != segments.patch_labels.size:
+        raise ValueError("merge_tree: segments are of several images in one tree, wanted those of one image alone")
     least, most = max(2, segments.count), segments.patch_labels.size
     if not least <= leaves <= most:
         raise ValueError(f"merge_tree: leaves is {leaves}, wanted {least} (segments) … {most} (patches)")

@@ -76,20 +76,20 @@ def depths(
     picture = displayed(image, "depths")
     if not hasattr(segments, "tree"):
         raise TypeError(f"depths: segments is a {type(segments).__name__}, wanted what `latentmim.segment` returns")
-    most = segments.patch_labels.size
+    most = len(segments.tree) + 1
     if not len(counts) or list(counts) != sorted(set(counts)) or not 1 <= counts[0] <= counts[-1] <= most:
         raise ValueError(f"depths: counts is {list(counts)}, wanted ascending numbers within 1 … {most}")
     check_opacity(opacity, "depths")
     height, width = picture.shape[:2]
     axes: Panels = panels("depths", 1, len(counts), 3.4 * len(counts), 3.4 * height / width + 0.35, ax)[0]
-    shades, previous, faded = colours(counts[-1]), None, grey(picture)
+    previous, faded = None, grey(picture)
     for one, count in zip(axes, counts, strict=True):
         cut = segments.cut(count)
         labels = label_map(cut, picture.shape[:2], "depths", "segments")
         patches = cut.patch_labels.ravel()
         order = np.arange(count) if previous is None else _inherited(previous, patches, count)
         show(one, faded, f"{count} segment{'s' if count > 1 else ''}")
-        overlay(one, order[labels], shades, opacity)
+        overlay(one, order[labels], colours(int(order.max()) + 1), opacity)
         previous = order[patches]
     return axes
 

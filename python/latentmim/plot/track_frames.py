@@ -135,4 +135,5 @@ def _resized(picture: NDArray[np.uint8], width: int | None) -> NDArray[np.uint8]
     if width is None:
         return picture
     height = max(1, round(width * picture.shape[0] / picture.shape[1]))
-    return np.asarray(resize(picture, (height, width)), np.uint8)
+    resized: NDArray[np.uint8] = np.rint(255 * resize(picture, (height, width)).clip(0, 1)).astype(np.uint8)
+    return resized

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from latentmim.encoder import require_encoder
 from latentmim.plot.canvas import INK, displayed, grey, panels, picture, show
 from latentmim.plot.label_colours import colours, label_map, overlay
 from latentmim.plot.patches import patches
@@ -25,7 +26,7 @@ def tsne(
     *,
     perplexity: float = 30,
     seed: int = 0,
-    size: Any = "nearest",
+    size: Any = None,
     ax: Any = None,
     **options: Any,
 ) -> Panels:
@@ -35,10 +36,11 @@ def tsne(
     Args:
         encoder: whose features.
         image: [H, W, C], uint8, uint16 or float in 0 … 1.
-        segments: how many, or what `latentmim.segment` returned for the same `size` and `options`.
+        segments: how many, or what `latentmim.segment` returned.
         perplexity: about how many neighbours count, below the number of patches.
         seed: of scikit-learn's optimisation.
-        size: what features are computed at, as `resize` of `Encoder.features`.
+        size: what features are computed at, as `resize` of `Encoder.features`; if not given, so that there are the
+            patches of the segments, or "nearest".
         ax: where to draw, see `latentmim.plot`.
         options: `layer` and others of `Encoder.features`.
 
@@ -57,6 +59,10 @@ def tsne(
     except ImportError as error:
         raise ImportError("latentmim.plot.tsne needs scikit-learn: pip install 'latentmim[tsne]'") from error
     photo = displayed(image, "tsne")
+    require_encoder(encoder)
+    if size is None and isinstance(segments, Segments):
+        size = tuple(encoder.config.patch_size * count for count in segments.patch_labels.shape)
+    size = "nearest" if size is None else size
     found = patches("tsne", encoder, image, size, options)
     if not isinstance(segments, Segments):
         shared = {name: value for name, value in options.items() if name in ("layer", "norm", "precision")}

@@ -1,5 +1,6 @@
 """The widget in JupyterLab: clicked, slid, driven by keys and from Python."""
 
+import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from typing import Any
 
 import jupyter_client
 from machinery import Browser, free_port, server, wait
+from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
 TOKEN = "browser-test"
@@ -193,6 +195,11 @@ def check_restart(browser: Browser, picture: Path) -> None:
     wait("the notebook", lambda: len(browser.all(".jp-CodeCell")) == 4)
     wait("something in the widget's place", lambda: browser.one(".jp-OutputArea-output").text)
     browser.picture(picture)
+
+
+def shown(browser: Browser) -> Image.Image:
+    """The widget as it looks."""
+    return Image.open(io.BytesIO(browser.one(".lm-explore").screenshot_as_png)).convert("RGB")
 
 
 def set_theme(browser: Browser, name: str) -> None:
