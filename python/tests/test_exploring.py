@@ -57,15 +57,19 @@ def test_segments_are_those_of_segment(encoder: lm.Encoder, photos: list[np.ndar
     for layer in (-1, 0):
         for count in (4, 1, 42):
             explorer.layer, explorer.segments = layer, count
-            wanted = lm.segment(encoder, photos[0], count, linkage="average", layer=layer).patch_labels
+            wanted = lm.segment(encoder, photos[0], count, linkage="average", layer=layer, size="nearest").patch_labels
             np.testing.assert_array_equal(explorer.patch_labels[0], wanted)
             sent = np.frombuffer(explorer._shown["maps"][0], np.uint32).reshape(6, 7)
             np.testing.assert_array_equal(sent, wanted)
 
 
 def test_one_tree_over_all_images(encoder: lm.Encoder, photos: list[np.ndarray]) -> None:
-    explorer = lm.explore(encoder, [photos[0], photos[1], photos[0]], segments=5)
+    images = [photos[0], photos[1], photos[0]]
+    explorer = lm.explore(encoder, images, segments=5, precision="float32")
+    wanted = lm.segment(encoder, images, 5, size="nearest")
     first, second, again = explorer.patch_labels
+    for found, of_image in zip(explorer.patch_labels, wanted, strict=True):
+        np.testing.assert_array_equal(found, of_image.patch_labels)
     np.testing.assert_array_equal(first, again)
     assert set(np.unique(np.concatenate([first.ravel(), second.ravel()]))) == set(range(5))
 
@@ -227,6 +231,7 @@ def test_what_may_be_explored(encoder: lm.Encoder, folder: Path, tmp_path: Path)
         (path, [path.name]),
         ([str(path), images[0]], [path.name, "image 1"]),
         (str(folder), sorted(f"{i:02}.jpg" for i in range(12))),
+        (lm.ImageFolder(folder)[:2], [f"{i:02}.jpg" for i in (1, 3)]),
     ):
         explorer = lm.explore(encoder, given)
         assert sorted(explorer._names) == names

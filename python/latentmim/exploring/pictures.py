@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentmim import _arrays
-from latentmim.data import Dataset, ImageFolder, ImageList, load_image, resize
+from latentmim.data import Dataset, ImageFolder, load_image, resize
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -44,9 +44,7 @@ def gather(images: Any, channels: int) -> tuple[list[str], list[NDArray[Any]]]:
 
 def _names(images: Any) -> list[str]:
     """Those of files, without their folders; numbers otherwise."""
-    paths = images.paths if isinstance(images, ImageFolder | ImageList) else images
-    if isinstance(paths, Dataset | np.ndarray):
-        paths = [None] * len(paths)
+    paths = images.paths or range(len(images)) if isinstance(images, Dataset) else images
     return [
         _arrays.shown(os.path.basename(_arrays.path(path))) if isinstance(path, str | os.PathLike) else f"image {index}"
         for index, path in enumerate(paths)
