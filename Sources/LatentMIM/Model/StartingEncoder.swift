@@ -114,11 +114,11 @@ extension LatentMIMModel {
 extension Encoder {
   /// The positions of a model's grid, [L + 1, C], the class token's first.
   fileprivate func learnedTable(_ model: ModelConfiguration) throws -> Tensor {
-    let (rows, columns) = (model.trainingRows, model.trainingColumns)
-    let patches = try places(rows: rows, columns: columns, scaling: .span).table
+    let grid = PatchGrid(rows: model.trainingRows, columns: model.trainingColumns, side: model.patchSize, gap: 0)
+    let patches = try places(grid, scaling: .span).table
     let ofToken = network.positions?.learned?.tensor.values.prefix(model.width)
     return try Tensor(
-      shape: [rows * columns + 1, model.width],
+      shape: [grid.cells + 1, model.width],
       values: Array(ofToken ?? ArraySlice(repeating: 0, count: model.width)) + patches.values)
   }
 }
