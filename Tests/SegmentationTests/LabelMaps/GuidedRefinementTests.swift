@@ -22,10 +22,10 @@ import Testing
   }
 
   @Test func bordersMoveToEdges() throws {
-    // The picture's edge lies two pixels right of the labels'.
+    // The picture's edge lies a pixel right of the labels'.
     let (height, width) = (20, 30)
     let image = (0..<(height * width)).map { $0 % width < 15 ? Float(0.1) : 0.9 }
-    let labels = (0..<(height * width)).map { Int32($0 % width < 13 ? 4 : 9) }
+    let labels = (0..<(height * width)).map { Int32($0 % width < 14 ? 4 : 9) }
     let found = try refined(labels, image, (height, width, 1, 4))
     #expect(found == (0..<(height * width)).map { $0 % width < 15 ? 4 : 9 })
   }

@@ -1,5 +1,5 @@
 import Files
-import Segmentation
+@testable import Segmentation
 import Testing
 
 @Suite struct VideoScoresTests {
