@@ -3,8 +3,8 @@ import Networks
 import Tensors
 
 extension Encoder {
-  /// A copy with weights of its own and without the projector, to be trained further; what adapters add is taken in. Stored positions and biases of
-  /// attention that another project's encoder came with stay as they are.
+  /// A copy with weights of its own and without the projector, to be trained further; what adapters add to weights is
+  /// taken in. Stored positions and biases of attention that another project's encoder came with stay as they are.
   ///
   /// - Throws: `ShapeError`, `OutOfMemory`.
   public func trainableCopy() throws -> Encoder {
