@@ -36,8 +36,7 @@ class LatentMIM:
             too, unless a preset is named. Other projects' bring no projector and no decoder; their positions become
             learned ones, interpolated to `grid`, their registers stay, LayerScale is multiplied into weights.
         teacher: the encoder whose latents are predicted (`target_encoder="frozen"`), given like `init`; its width and
-            patch size are its own, its weights must not change. Unless said otherwise, `objective` is then
-            "normalized_mse" and there is no similarity constraint: what patches of an image have in common counts.
+            patch size are its own, its weights must not change.
         options: anything else, by name: `ModelConfig` lists and explains them.
 
     Raises:

@@ -199,8 +199,8 @@ def resized(crops: np.ndarray, rows: int, columns: int) -> np.ndarray:
     "options",
     [
         {},
-        {"objective": "patch_discrimination", "similarity_coefficient": 0.1},
-        {"negatives": "all", "target_norm": "layer", "projector": "online", "objective": "patch_discrimination"},
+        {"negatives": "all", "target_norm": "layer", "projector": "online"},
+        {"objective": "normalized_mse", "similarity_coefficient": 0.0},
         {"objective": "mse", "patch_gap": 0, "patch_size": 4, "mean": (0.4, 0.5, 0.6), "std": (0.2, 0.25, 0.3)},
         {"objective": "smooth_l1", "patch_gap": 0, "patch_size": 4, "grid": (3, 5)},
         {"crop_rule": "fixed", "grid": (5, 6), "num_visible": 4},
@@ -214,8 +214,7 @@ def test_a_teachers_targets_against_the_reference(name: str, options: dict[str, 
     chosen = SMALL | {"grid": (4, 4)} | options
     model = lm.LatentMIM(teacher=teacher, seed=2, **chosen)
     ours = {key: value for key, value in chosen.items() if key not in ("mean", "std")}
-    usual = {"projector": "none", "objective": "normalized_mse", "similarity_coefficient": 0.0}
-    config = reference.configuration(**usual | ours, target_encoder="frozen", teacher_width=WIDTH)
+    config = reference.configuration(**{"projector": "none"} | ours, target_encoder="frozen", teacher_width=WIDTH)
     crops = random_images(config, 5)
     views = lm.masking.sample(model.config, batch=len(crops), seed=1)
     rows, columns = config.training_grid

@@ -75,8 +75,7 @@ extension ModelConfiguration: Configurable {
   /// Reads options over a preset. Besides the options: `preset`; `size`, a named encoder such as `vit_small`;
   /// `mask_ratio`, the share of patches that are targets, in place of `num_visible`. What others decide unless it is
   /// given: cues go with the cross-attention decoder, low-level targets with `normalized_mse`, targets that are never
-  /// trained with no projector, a teacher's besides with `normalized_mse` and no constraint: what its patches have in
-  /// common tells images apart.
+  /// trained with no projector, and a teacher's with `target_sees` = 'all'.
   ///
   /// - Parameters:
   ///   - start: the encoder that weights begin as: says what it is like. One of this project's says everything that
@@ -125,9 +124,6 @@ extension ModelConfiguration: Configurable {
     }
     if targetEncoder == .frozen {
       if try !isGiven("target_sees") { targetSees = .all }
-      let contrasts = objective == .patchDiscrimination && negatives == .target && falseNegativeThreshold >= 1
-      if try contrasts && !isGiven("objective") { objective = .normalizedMSE }
-      if try !isGiven("similarity_coefficient") { similarityCoefficient = 0 }
     }
   }
 
