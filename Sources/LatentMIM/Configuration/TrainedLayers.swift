@@ -46,7 +46,7 @@ extension ModelConfiguration {
     switch trainLayers {
     case .all: return true
     case .normsAndBiases: return name.contains("norm") || name.hasSuffix(".bias")
-    case .last(let count): return name.hasPrefix("norm.") || (blockNumber(name) ?? -1) >= depth - count
+    case .last(let count): return name.hasPrefix("norm.") || (starred(name).number ?? -1) >= depth - count
     }
   }
 }
