@@ -60,22 +60,3 @@ extension ImageSubset {
     (base as? ImageFiles)?.store.fingerprint(of: indices) ?? fingerprint(sampling: evenlySpread(count))
   }
 }
-
-/// FNV-1a, 64 bits: tells data apart that nobody made to look alike.
-struct Digest {
-  private var state: UInt64 = 0xCBF2_9CE4_8422_2325
-
-  mutating func add(_ bytes: UnsafeRawBufferPointer) {
-    for byte in bytes { state = (state ^ UInt64(byte)) &* 0x100_0000_01B3 }
-  }
-
-  mutating func add(_ bytes: [UInt8]) { bytes.withUnsafeBytes { add($0) } }
-
-  mutating func add(number: Int) { withUnsafeBytes(of: Int64(number).littleEndian) { add($0) } }
-
-  /// 16 hexadecimal digits.
-  var text: String {
-    let digits = String(state, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
-  }
-}

@@ -36,6 +36,21 @@ func model(_ handle: Handle) throws -> LatentMIMModel { try object(handle, Model
   attempt(handingOut: model) { try ModelBox(LatentMIMModel(modelConfiguration(options), seed: seed)) }
 }
 
+@c @implementation public func lm_model_begin(
+  _ optionsText: Text, _ start: Handle, _ teacher: Handle, _ seed: UInt64, _ model: HandlePlace
+) -> lm_status {
+  attempt(handingOut: model) {
+    let (start, teacher) = (try start.map { try encoder($0) }, try teacher.map { try encoder($0) })
+    let configuration = try ModelConfiguration(
+      json: options(optionsText, "model options"), start: start, teacher: teacher)
+    return ModelBox(try LatentMIMModel(configuration, seed: seed, start: start, teacher: teacher))
+  }
+}
+
+@c @implementation public func lm_model_set_teacher(_ handle: Handle, _ teacher: Handle) -> lm_status {
+  attempt { try model(handle).setTeacher(encoder(teacher)) }
+}
+
 @c @implementation public func lm_model_load(
   _ path: Text, _ optionsText: Text, _ model: HandlePlace, _ remarks: TextPlace
 ) -> lm_status {

@@ -72,6 +72,6 @@ private func trainer(_ handle: Handle) throws -> Trainer { try object(handle, Tr
   attempt { try trainer(handle).save(to: filePath(path, "path")) }
 }
 
-@c @implementation public func lm_trainer_restore(_ handle: Handle, _ path: Text) -> lm_status {
-  attempt { try trainer(handle).restore(from: filePath(path, "path")) }
+@c @implementation public func lm_trainer_restore(_ handle: Handle, _ path: Text, _ remarks: TextPlace) -> lm_status {
+  attempt { handOut(try trainer(handle).restore(from: filePath(path, "path")), remarks) }
 }

@@ -15,7 +15,8 @@ public enum Initialization: Sendable {
 
 /// A tensor that training changes in place. Its gradient collects in `tensor.gradient`.
 public final class Parameter: @unchecked Sendable {
-  public let tensor: Tensor
+  /// A constant where it is not trained.
+  public private(set) var tensor: Tensor
   let initialization: Initialization
 
   /// A parameter of zeros, until `initialize` fills it.
@@ -30,6 +31,19 @@ public final class Parameter: @unchecked Sendable {
   }
 
   public var shape: [Int] { tensor.shape }
+  public var isTrained: Bool { tensor.gradient != nil }
+
+  /// Takes over values.
+  ///
+  /// - Parameter values: as many.
+  public func fill(_ values: Tensor) {
+    precondition(values.count == tensor.count, "values of another shape")
+    tensor.packing?.forget()
+    tensor.pointer.update(from: values.pointer, count: values.count)
+  }
+
+  /// Makes it a constant, for which no gradient is computed.
+  public func freeze() { tensor = tensor.detached }
 
   /// Fills the parameter from random numbers that depend on the seed and its name alone.
   func initialize(name: String, seed: UInt64) {

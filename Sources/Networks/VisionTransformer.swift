@@ -24,6 +24,8 @@ public struct EncoderShape: Sendable, Equatable {
   /// Whether a norm stands in front of the first block.
   public var hasPreNorm = false
   public var finalNorm = FinalNorm.tokens
+  /// Rank of what is added to the weights of blocks; 0: nothing is.
+  public var loraRank = 0
 
   public init(
     patchCount: Int, width: Int, depth: Int, heads: Int, mlpRatio: Double = 4, projector: ProjectorShape? = nil
@@ -92,18 +94,18 @@ public final class VisionTransformer: Layer {
       (0..<shape.depth).map {
         try Block(
           shape.width, heads: shape.heads, hidden: shape.hidden, activation: shape.activation, epsilon: shape.epsilon,
-          place: BlockIndex($0, of: shape.depth))
+          place: BlockIndex($0, of: shape.depth), loraRank: shape.loraRank)
       })
     norm = shape.finalNorm == .none ? nil : try LayerNorm(shape.width, epsilon: shape.epsilon)
     projector = try shape.projector.map { try Projector(shape.width, hidden: $0.width, depth: $0.depth) }
   }
 
-  /// A network of this one's sizes with weights of its own, not yet filled, and without projector.
+  /// A network of this one's sizes with weights of its own, not yet filled, and without projector and adapters.
   ///
   /// - Throws: `OutOfMemory`.
   public func emptyCopyWithoutProjector() throws -> VisionTransformer {
     var shape = shape
-    shape.projector = nil
+    (shape.projector, shape.loraRank) = (nil, 0)
     let positions = try positions.map { try PositionEmbedding($0.fixed, isLearned: $0.learned != nil) }
     return try VisionTransformer(shape, positions: positions)
   }
@@ -187,7 +189,8 @@ public final class VisionTransformer: Layer {
   /// Positions added, and the leading tokens in front.
   private func placed(_ x: Tensor, positions: Tensor) throws -> Tensor {
     if let registers = registerTokens?.tensor {
-      return try prependTokens(classToken?.tensor, registers, to: add(x, positions))
+      let token = try classToken.map { try self.positions?.placed($0.tensor) ?? $0.tensor }
+      return try prependTokens(token, registers, to: add(x, positions))
     }
     guard let token = classToken?.tensor else { return try add(x, positions) }
     return try prependToken(self.positions?.placed(token) ?? token, to: x, positions: positions)
@@ -221,6 +224,31 @@ public final class VisionTransformer: Layer {
     _ patches: Tensor, positions: Tensor, masked: [Int32] = [], layer: Int? = nil
   ) throws -> Tensor {
     try normed(tokens(patches, positions: positions, masked: masked, layer: layer))
+  }
+
+  /// Tokens without those in front of the patches'.
+  ///
+  /// - Parameter tokens: [B, leading + N, C].
+  /// - Returns: [B, N, C].
+  public func patchTokens(_ tokens: Tensor) throws -> Tensor {
+    if leadingTokens <= 1 { return leadingTokens == 0 ? tokens : try dropFirstToken(tokens) }
+    return try withoutTokens(leadingTokens, behind: 0, of: tokens)
+  }
+
+  /// Tokens without those of registers.
+  ///
+  /// - Parameter tokens: [B, leading + N, C].
+  public func withoutRegisters(_ tokens: Tensor) throws -> Tensor {
+    guard shape.registers > 0 else { return tokens }
+    return try withoutTokens(shape.registers, behind: leadingTokens - shape.registers, of: tokens)
+  }
+
+  private func withoutTokens(_ count: Int, behind first: Int, of tokens: Tensor) throws -> Tensor {
+    guard tokens.shape.count == 3, tokens.shape[1] >= first + count else {
+      throw ShapeError("tokens", "have shape \(tokens.shape), wanted at least \(first + count) of each image")
+    }
+    let kept = (0..<first).map { Int32($0) } + (first + count..<tokens.shape[1]).map { Int32($0) }
+    return try selectTokens(tokens, indices: (0..<tokens.shape[0]).flatMap { _ in kept })
   }
 
   /// Every token through the projector; the tokens themselves where there is none.

@@ -11,6 +11,26 @@ METHOD(model_create, "options, seed, /", "-> model") {
   return model_new(model, NULL, NULL);
 }
 
+static int optional_encoder(PyObject *capsule, void *handle) {
+  return capsule == Py_None || encoder_handle(capsule, handle);
+}
+
+METHOD(model_begin, "options, start, teacher, seed, /", "-> model; start and teacher may be None") {
+  const char *options;
+  struct handle *start = NULL, *teacher = NULL;
+  uint64_t seed;
+  lm_model *model = NULL;
+  PARSE("sO&O&O&", &options, optional_encoder, &start, optional_encoder, &teacher, seed_argument, &seed);
+  CALL(start, lm_model_begin(options, start ? start->raw : NULL, teacher ? teacher->raw : NULL, seed, &model));
+  return model_new(model, NULL, NULL);
+}
+
+METHOD(model_set_teacher, "model, teacher, /", "") {
+  struct handle *model, *teacher;
+  PARSE("O&O&", model_handle, &model, encoder_handle, &teacher);
+  DO(model, lm_model_set_teacher(model->raw, teacher->raw));
+}
+
 METHOD(model_set_parameters, "model, arrays, title, /", "-> remarks or None") {
   struct handle *model;
   NAMED_ARRAYS arrays = {0};

@@ -55,4 +55,10 @@ METHOD(trainer_step, "trainer, /", "-> dict of metrics, or None at the end") {
 }
 
 WITH_PATH(trainer, trainer_save)
-WITH_PATH(trainer, trainer_restore)
+
+METHOD(trainer_restore, "trainer, path, /", "-> remarks or None") {
+  struct handle *trainer;
+  PATH path = {0};
+  PARSE("O&O&", trainer_handle, &trainer, path_argument, &path);
+  TEXT(trainer, lm_trainer_restore(trainer->raw, path.text, &text));
+}

@@ -41,18 +41,24 @@ class ModelOptions(TypedDict, total=False):
     heads: int
     mlp_ratio: float
     class_token: bool
+    registers: int
+    norm_epsilon: float
+    train_layers: int | Literal["all", "norms_and_biases"]
+    lora_rank: int
     dropout: float
     drop_path: float
     projector: Literal["both", "online", "none"]
     projector_width: int
     projector_depth: int
-    target_encoder: Literal["momentum", "siamese", "independent", "joint"]
+    target_encoder: Literal["momentum", "siamese", "independent", "joint", "frozen", "random_projection"]
     target_depth: int | None
     low_level_target: Literal["pixels", "hog"]
     target_sees: Literal["target", "all"]
     target_layers: int
     target_norm: Literal["none", "layer"]
     target_view: Literal["same", "recolored"]
+    teacher_width: int | None
+    teacher_digest: str | None
     decoder: Literal["cross_attention", "self_attention", "linear"]
     decoder_width: int
     decoder_depth: int
@@ -175,19 +181,29 @@ class ModelConfig(_Config):
         heads: attention heads of the encoder; they divide the width.
         mlp_ratio: hidden width of its MLPs as a multiple of C.
         class_token: whether encoder and decoder have one.
+        registers: tokens of the encoder that hold nothing of the image (DINOv2's); the decoder does not see them.
+        norm_epsilon: ε of the encoder's layer norms.
+        train_layers: what of the encoder is trained: "all", the last N blocks and the final norm, or
+            "norms_and_biases" alone. Projector and decoder always are.
+        lora_rank: rank of what is trained in place of the encoder's weights, added to those of its blocks (LoRA); 0:
+            the weights themselves. Saved encoders have it added.
         dropout: share of elements that training drops behind attention, MLP and GELU of the online branch.
         drop_path: share of images for which it drops a residual branch.
         projector: "both" encoders have one, the "online" one alone, or "none".
         projector_width: hidden width of the projector.
         projector_depth: linear layers of the projector.
         target_encoder: whose latents are predicted (Table 1): those of a "momentum" average of the online encoder, of
-            itself without gradient ("siamese") or with ("joint"), or of an "independent" one that is trained, too.
+            itself without gradient ("siamese") or with ("joint"), of an "independent" one that is trained, too, or of a
+            "frozen" one, the `teacher` of `LatentMIM`, which sees whole crops, each cell as one of its patches; or a
+            "random_projection" of pixels.
         target_depth: its first blocks that are used; None: all. 0: no latents, but what `low_level_target` says.
         low_level_target: "pixels", or "hog", histograms of oriented gradients.
         target_sees: the target encoder sees "target" patches alone, or "all" of the crop.
         target_layers: 0: targets are the encoder's output; K: the mean of its last K blocks' normed outputs.
         target_norm: "layer": targets are normed, token by token.
         target_view: the target encoder sees the "same" crop, or it "recolored".
+        teacher_width: of a frozen target encoder; set from it.
+        teacher_digest: of its weights; set from it. A run goes on with no other.
         decoder: "cross_attention", "self_attention" (MAE's), or one "linear" layer on mask tokens' outputs.
         decoder_width: D.
         decoder_depth: blocks of the decoder.
@@ -231,6 +247,10 @@ class ModelConfig(_Config):
     heads: int
     mlp_ratio: float
     class_token: bool
+    registers: int
+    norm_epsilon: float
+    train_layers: int | str
+    lora_rank: int
     dropout: float
     drop_path: float
     projector: str
@@ -243,6 +263,8 @@ class ModelConfig(_Config):
     target_layers: int
     target_norm: str
     target_view: str
+    teacher_width: int | None
+    teacher_digest: str | None
     decoder: str
     decoder_width: int
     decoder_depth: int

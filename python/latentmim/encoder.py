@@ -29,7 +29,7 @@ Interpolation = Literal["antialiased", "bicubic", "offset"]
 Activation = Literal["gelu", "quick_gelu", "gelu_tanh"]
 Part = Literal["tokens", "queries", "keys", "values"]
 Layers: TypeAlias = "int | Sequence[int] | None"
-Resize: TypeAlias = "Literal['nearest'] | int | tuple[int, int] | None"
+Resize: TypeAlias = "Literal['nearest', 'auto'] | int | tuple[int, int] | None"
 
 
 class MapOptions(TypedDict, total=False):
@@ -83,7 +83,7 @@ class Encoder:
         norm: bool = True,
         projector: bool = False,
         class_token: bool = False,
-        resize: Literal["nearest"] | int | tuple[int, int] | None = None,
+        resize: Resize = None,
         stride: int | None = None,
         extend_positions: bool = False,
         precision: Precision = "float32",
@@ -106,9 +106,10 @@ class Encoder:
             projector: through the projector, behind the norm; tokens only.
             class_token: with the class token, as the first of N + 1.
             resize: how sides that patches do not fill are dealt with: None refuses them; "nearest" takes the
-                `nearest_size`; a number or (height, width) is the size to compute at. The images of a data set or
-                folder, which may differ, are all brought to that size, or to the trained one for None; see
-                `each_features` for each at its own, `latentmim.evaluate.features` for cutting them.
+                `nearest_size`; "auto" the size of 48 patches on the short side, as `segment` does; a number or (height,
+                width) is the size to compute at. The images of a data set or folder, which may differ, are all brought
+                to that size, or to the trained one for None; see `each_features` for each at its own,
+                `latentmim.evaluate.features` for cutting them.
             stride: pixels from a patch to the next, the patch size if not given. With less they overlap and give a
                 denser map (Amir et al. 2021), 1 + (H − patch size) / stride rows, whose positions span what those of
                 whole patches do. Time grows with the square of what the stride is divided by, and more.
@@ -153,7 +154,7 @@ class Encoder:
         part: Part = "tokens",
         norm: bool = True,
         projector: bool = False,
-        resize: Literal["nearest"] | int | tuple[int, int] | None = None,
+        resize: Resize = None,
         stride: int | None = None,
         precision: Precision = "float32",
     ) -> FloatArray:
@@ -198,7 +199,7 @@ class Encoder:
         *,
         layer: int = -1,
         queries: int | Sequence[int] | None = None,
-        resize: Literal["nearest"] | int | tuple[int, int] | None = None,
+        resize: Resize = None,
         stride: int | None = None,
         extend_positions: bool = False,
         precision: Precision = "float32",
@@ -245,7 +246,7 @@ class Encoder:
         self,
         images: Dataset | PathLike | Iterable[PathLike] | Iterable[ArrayLike],
         *,
-        resize: Literal["nearest"] | int | tuple[int, int] | None = "nearest",
+        resize: Resize = "nearest",
         short_side: int | None = None,
         **options: Unpack[MapOptions],
     ) -> Iterator[FloatArray | None]:
@@ -280,7 +281,7 @@ class Encoder:
         self,
         images: Dataset | PathLike | ArrayLike | Sequence[int],
         *,
-        resize: Literal["nearest"] | int | tuple[int, int] | None = None,
+        resize: Resize = None,
         stride: int | None = None,
     ) -> tuple[int, int]:
         """Rows and columns of the patches of images, as `features` computes them for the same arguments.
@@ -354,8 +355,14 @@ class Encoder:
             return size
         if not isinstance(resize, str):
             return _arrays.sides(resize, "resize")
+        if resize == "auto":
+            side = self.config.patch_size
+            rows, columns = _native.working_grid(*size, side, 0)
+            return rows * side, columns * side
         if resize != "nearest":
-            raise ValueError(f"resize: is '{resize}', wanted 'nearest', a number of pixels, (height, width) or None")
+            raise ValueError(
+                f"resize: is '{resize}', wanted 'nearest', 'auto', a number of pixels, (height, width) or None"
+            )
         return self.nearest_size(*size, stride=stride)
 
     def _common_size(self, resize: Resize) -> tuple[int, int]:

@@ -8,8 +8,8 @@ import numpy as np
 
 from latentmim import _arrays
 from latentmim import _latentmim as _native
-from latentmim.config import ModelConfig, ModelOptions, Precision, Preset, TrainingConfig
-from latentmim.encoder import Encoder
+from latentmim.config import ModelConfig, ModelOptions, Precision, Preset, TrainingConfig, to_json
+from latentmim.encoder import Encoder, load_encoder
 from latentmim.names import refuse_unknown
 
 if TYPE_CHECKING:
@@ -28,13 +28,21 @@ class LatentMIM:
 
     Args:
         size: a named encoder, "vit_tiny", "vit_small", "vit_base" (the default), "vit_large", "vit_huge".
-        preset: "official", the authors' code with their published command; "paper", the text taken literally; or a
-            method it is compared with: "mae", "simmim", "maskfeat", "data2vec", "conmim", "ijepa".
+        preset: "official" (the default), the authors' code with their published command; "paper", the text taken
+            literally; or a method it is compared with: "mae", "simmim", "maskfeat", "data2vec", "conmim", "ijepa".
         seed: of the fresh weights, 0 … 2⁶⁴ − 1.
+        init: the encoder that online and target encoder begin as: an `Encoder`, or whatever `load_encoder` reads: a
+            file, a run's folder, arrays. Its sizes need not be given again. From this project's come all other options,
+            too, unless a preset is named. Other projects' bring no projector and no decoder; their positions become
+            learned ones, interpolated to `grid`, their registers stay, LayerScale is multiplied into weights.
+        teacher: the encoder whose latents are predicted (`target_encoder="frozen"`), given like `init`; its width and
+            patch size are its own, its weights must not change.
         options: anything else, by name: `ModelConfig` lists and explains them.
 
     Raises:
-        ValueError: an unknown option, a value out of its range, options that do not go together.
+        ValueError: an unknown option, a value out of its range, options that do not go together or are not what `init`
+            has; an `init` with parts that are not trained here, such as relative position bias.
+        OSError: a file cannot be read.
 
     Example:
         >>> import latentmim as lm
@@ -45,35 +53,48 @@ class LatentMIM:
     """
 
     def __init__(
-        self, size: str | None = None, *, preset: Preset = "official", seed: int = 0, **options: Unpack[ModelOptions]
+        self,
+        size: str | None = None,
+        *,
+        preset: Preset | None = None,
+        seed: int = 0,
+        init: Encoder | PathLike | Mapping[str, Any] | None = None,
+        teacher: Encoder | PathLike | Mapping[str, Any] | None = None,
+        **options: Unpack[ModelOptions],
     ) -> None:
-        refuse_unknown("LatentMIM", options, ModelOptions.__annotations__)
-        self._adopt(ModelConfig.resolve(size, preset=preset, **options), seed)
-
-    def _adopt(self, config: ModelConfig, seed: int) -> None:
-        self._handle = _native.model_create(config.to_json(), seed)
+        refuse_unknown("LatentMIM", options, [*ModelOptions.__annotations__, "init", "teacher"])
+        given = to_json({"size": size, "preset": preset, **options})
+        self._handle = _native.model_begin(given, _encoder_handle(init), _encoder_handle(teacher), seed)
 
     @classmethod
     def from_config(cls, config: ModelConfig, *, seed: int = 0) -> Self:
         """A model with fresh weights from a configuration."""
         model = cls.__new__(cls)
-        model._adopt(config, seed)
+        model._handle = _native.model_create(config.to_json(), seed)
         return model
 
     @classmethod
-    def load(cls, path: PathLike, **options: Unpack[ModelOptions]) -> Self:
+    def load(
+        cls,
+        path: PathLike,
+        *,
+        teacher: Encoder | PathLike | Mapping[str, Any] | None = None,
+        **options: Unpack[ModelOptions],
+    ) -> Self:
         """A model from a file: this project's checkpoints and weights (safetensors), or the authors' `.pth`.
 
         Warns of what was noticed and put right, such as position tables that differ from the computed ones.
 
         Args:
             path: of the file, or of a run's folder, whose last checkpoint it is then.
+            teacher: of a model with frozen targets, which files do not hold; to train on, it must be given again.
             options: for weights without a configuration (the authors' are), what shapes do not tell: all but sizes is
                 taken from the published model.
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: it is damaged, something else, an encoder alone, or lacks tensors; the first are named.
+            ValueError: it is damaged, something else, an encoder alone, or lacks tensors; the first are named. Another
+                teacher than it had.
 
         """
         refuse_unknown("LatentMIM.load", options, ModelOptions.__annotations__)
@@ -87,6 +108,8 @@ class LatentMIM:
         else:
             model._handle, remarks = _native.model_load(path, _options(options))
         _arrays.warn(remarks)
+        if teacher is not None:
+            _native.model_set_teacher(model._handle, _encoder_handle(teacher))
         return model
 
     @property
@@ -248,6 +271,10 @@ class AdamW:
 
 
 def _options(options: ModelOptions) -> str:
-    from latentmim.config import to_json
-
     return to_json(dict(options))
+
+
+def _encoder_handle(source: Encoder | PathLike | Mapping[str, Any] | None) -> Any:
+    if source is None:
+        return None
+    return source._handle if isinstance(source, Encoder) else load_encoder(source)._handle

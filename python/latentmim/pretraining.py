@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from latentmim import plot
 from latentmim.config import ModelOptions, Preset, TrainingOptions
 from latentmim.data import Arrays, Dataset, as_dataset
+from latentmim.encoder import Encoder, load_encoder
 from latentmim.model import LatentMIM
 from latentmim.names import refuse_unknown
 from latentmim.training import Trainer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import ArrayLike
 
     from latentmim._arrays import PathLike
@@ -37,6 +40,9 @@ RECIPES = (
     (200_000, MEDIUM, 1_000_000, 1e-3, 0.2),
     (sys.maxsize, LARGE, 100_000_000, 1.5e-4, 0.2),
 )
+
+# Of encoders that others trained: ten times as much undoes within 25 steps what they know.
+PUBLISHED_RATE = 1e-5
 
 
 def recipe(data: Dataset, size: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -80,7 +86,9 @@ def pretrain(
     out: PathLike,
     *,
     size: str | None = None,
-    preset: Preset = "official",
+    preset: Preset | None = None,
+    init: Encoder | PathLike | Mapping[str, Any] | None = None,
+    teacher: Encoder | PathLike | Mapping[str, Any] | None = None,
     validation: Dataset | PathLike | None = None,
     validate_every: float | None = None,
     resume: Literal["auto"] | bool | PathLike = "auto",
@@ -98,8 +106,11 @@ def pretrain(
         out: the folder of the run: config.json, metrics.jsonl, checkpoints/, encoder.safetensors, and pictures/ where
             matplotlib is installed.
         size: a named encoder, "vit_tiny" … "vit_huge"; if not given, `recipe` chooses by the number of images.
-        preset: "official" or "paper", for what neither `recipe` nor you choose; or a baseline ("mae", "simmim" …), of
-            which `recipe` chooses only sizes and rates.
+        preset: "official" (the default) or "paper", for what neither `recipe` nor you choose; or a baseline ("mae",
+            "simmim" …), of which `recipe` chooses only sizes and rates.
+        init: the encoder to begin as, a file of this or another project's: see `LatentMIM`. What it is like goes before
+            what `recipe` chooses, and other projects' are trained at a rate of 1e-5.
+        teacher: the encoder whose latents are predicted, given like `init`: see `LatentMIM`.
         validation: a labelled data set (or folder) for the nearest-neighbour score.
         validate_every: epochs between scores; ten scores a run if not given.
         resume: see `Trainer.fit`.
@@ -122,8 +133,14 @@ def pretrain(
         raise TypeError("out: is None, wanted a folder; a Trainer trains without one")
     dataset = as_dataset(data, options.get("channels") or 3)
     chosen_model, chosen_training = recipe(dataset, size)
-    if preset not in ("official", "paper"):
+    if preset not in (None, "official", "paper"):
         chosen_model, chosen_training = _sizes_alone(chosen_model, chosen_training)
+    if init is not None:
+        init = init if isinstance(init, Encoder) else load_encoder(init)
+        is_continued = init.family == "latentmim" and preset is None
+        chosen_model = {} if is_continued else _beside(chosen_model)
+        if init.family != "latentmim":
+            chosen_training["base_learning_rate"] = PUBLISHED_RATE
     for_model = {name: options.pop(name) for name in list(options) if name in ModelOptions.__annotations__}
     if "mask_ratio" in for_model or "grid" in for_model:
         chosen_model.pop("num_visible", None)
@@ -132,12 +149,12 @@ def pretrain(
     if unknown := [name for name in options if name not in known]:
         refuse_unknown("pretrain", unknown, [*known, *ModelOptions.__annotations__, *OF_TRAINER])
     training = chosen_training | {name: value for name, value in options.items() if value is not None}
-    model = LatentMIM(**{"preset": preset, "seed": seed, **chosen_model, **for_model})
+    model = LatentMIM(init=init, teacher=teacher, **{"preset": preset, "seed": seed, **chosen_model, **for_model})
     print(f"{dataset!r}\n{model!r}\n{training['epochs']} epochs, batches of {training['batch_size']}", file=sys.stderr)
     every = training["epochs"] / 10 if validate_every is None else validate_every
     trainer = Trainer(
         model, dataset, out=out, validation=validation, validate_every=every,
-        progress=progress, seed=seed, preset=preset, **for_trainer, **training,
+        progress=progress, seed=seed, preset=preset or "official", **for_trainer, **training,
     )  # fmt: skip
     ending = trainer._fitting.run(resume, tells_pace=True)
     _tell_skipped(dataset)
@@ -147,6 +164,12 @@ def pretrain(
     if ending != "finished before" or not os.path.isdir(trainer._run.pictures):
         _draw(trainer)
     return model
+
+
+def _beside(model: dict[str, Any]) -> dict[str, Any]:
+    """What of a recipe an encoder to begin as does not say."""
+    of_encoder = ("size", "width", "depth", "heads", "channels", "patch_size", "patch_gap")
+    return {name: value for name, value in model.items() if name not in of_encoder}
 
 
 def _tell_skipped(dataset: Dataset, shown: int = 10) -> None:

@@ -61,7 +61,8 @@ class Trainer:
         model: whose weights are moved.
         data: a data set, the path of a folder of image files, or an array of images. A run knows its images, by number,
             file names, and the content of some: it is not resumed on others.
-        epochs: passes over the data; the schedules span them.
+        epochs: passes over the data; the schedules span them. A run that is resumed with more is extended: it goes on
+            where it stands in the schedules of the longer one.
         batch_size: images of one step. Half-filled last batches are left out.
         out: the folder of the run, made if need be: config.json, metrics.jsonl, checkpoints/, encoder.safetensors.
             Without it nothing is written. While `fit` runs, no other run can write there.
@@ -186,13 +187,17 @@ class Trainer:
     def restore(self, path: PathLike) -> None:
         """Go back to a saved state, weights included.
 
+        Where this trainer has more `epochs` than were saved, the run goes on as one of so many; how is said on stderr.
+
         Raises:
             OSError: the file cannot be read.
             ValueError: it is damaged, or of a run with other options (which are named), on other images, or with a
                 precision that this machine does not have.
 
         """
-        _native.trainer_restore(self._handle, _arrays.path(path))
+        remarks = _native.trainer_restore(self._handle, _arrays.path(path))
+        if remarks is not None:
+            print(remarks, file=sys.stderr)
         self.history = self.history.until(self.state.step)
 
     def fit(self, resume: Resume = "auto") -> History:

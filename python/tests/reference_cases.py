@@ -127,6 +127,26 @@ VARIANTS: dict[str, Case] = {
     "learned positions, self-attention": Case("paper", SELF_ATTENTION | {"learn_positions": True}),
     "learned positions, joint, linear": Case("official", LINEAR | {"learn_positions": True, "target_encoder": "joint"}),
     "learned positions, no class token": Case("official", EVEN | {"learn_positions": True, "class_token": False}),
+    # encoders that begin as others, and what of them is trained
+    "registers": Case("official", EVEN | {"registers": 3, "norm_epsilon": 1e-3}),
+    "registers, no class token, joint": Case(
+        "official", EVEN | {"registers": 2, "class_token": False, "target_encoder": "joint", "target_sees": "all"}
+    ),
+    "registers, layers, mask tokens": Case(
+        "official", LINEAR | {"registers": 2, "target_layers": 1, "learn_positions": True}
+    ),
+    "last block": Case("official", EVEN | {"depth": 2, "train_layers": 1}),
+    "norms and biases": Case("official", EVEN | {"train_layers": "norms_and_biases", "target_encoder": "siamese"}),
+    "lora": Case("official", EVEN | {"lora_rank": 3}),
+    "lora, independent": Case("official", EVEN | {"lora_rank": 2, "target_encoder": "independent"}),
+    # targets that nothing trains
+    "random projection": Case(
+        "official", EVEN | {"target_encoder": "random_projection", "projector": "none", "target_norm": "layer"}
+    ),
+    "random projection, all negatives": Case(
+        "paper",
+        EVEN | {"target_encoder": "random_projection", "target_sees": "all", "negatives": "all"},
+    ),
     # Table 4
     "self-attention": Case("official", SELF_ATTENTION | {"decoder_depth": 2}),
     "self-attention, no projector": Case("paper", SELF_ATTENTION | {"projector": "none"}),

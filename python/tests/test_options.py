@@ -46,10 +46,11 @@ def check_type(name: str, annotation: Any, option: dict[str, Any]) -> None:
     parts = list(get_args(annotation)) if get_origin(annotation) in (Union, types.UnionType) else [annotation]
     parts = [part for part in parts if part is not type(None)]
     choices = {word for part in parts if get_origin(part) is Literal for word in get_args(part)}
+    assert choices == set(option.get("choices", [])), name
     if option["type"] == "choice":
-        assert choices == set(option["choices"]), name
         return
     kinds = {"integer": int, "number": float, "flag": bool, "text": str, "sides": int}
+    parts = [part for part in parts if get_origin(part) is not Literal]
     inner = {leaf for part in parts for leaf in (get_args(part) or [part])} - {Ellipsis}
     assert inner == {kinds[option["type"]]}, f"{name}: {annotation}"
     assert not option["list"] or any(get_args(part) for part in parts), name

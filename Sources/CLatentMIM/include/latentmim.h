@@ -250,9 +250,20 @@ lm_status lm_dataset_resized(
 // ---- Models --------------------------------------------------------------------------------------------------------
 
 typedef struct lm_model lm_model;
+typedef struct lm_encoder lm_encoder;
 
 /// A model with fresh weights. The target encoder starts as a copy of the online one.
 lm_status lm_model_create(const char *options, uint64_t seed, lm_model **model);
+/// A model with encoders to begin with; either may be NULL.
+///
+/// - `start`: both encoders of the model begin as this one, and what it is like stands where `options` say nothing;
+///   they must not say otherwise. One of this project's says everything that `options` do not, unless they name a
+///   preset. Stored positions become learned ones.
+/// - `teacher`: targets are what it says of whole crops (`target_encoder` "frozen"); its weights must not change.
+lm_status lm_model_begin(
+    const char *options, const lm_encoder *start, const lm_encoder *teacher, uint64_t seed, lm_model **model);
+/// Gives a model with frozen targets its teacher, where it was loaded without. LM_VALUE for another than it had.
+lm_status lm_model_set_teacher(lm_model *model, const lm_encoder *teacher);
 /// A model from a checkpoint or weights file (safetensors). `options` are for files without a configuration: what
 /// shapes do not tell. `remarks` (may be NULL): what was noticed, one line each, or NULL.
 lm_status lm_model_load(const char *path, const char *options, lm_model **model, char **remarks);
@@ -363,12 +374,11 @@ lm_status lm_trainer_step(lm_trainer *trainer, lm_metrics *metrics, bool *done);
 /// Writes everything needed to go on exactly: beside the path, synced, renamed.
 lm_status lm_trainer_save(const lm_trainer *trainer, const char *path);
 /// Goes back to a saved state. Configurations (workers may differ) and images must be the saved ones; a precision of
-/// "auto" becomes the saved one.
-lm_status lm_trainer_restore(lm_trainer *trainer, const char *path);
+/// "auto" becomes the saved one. There may be more epochs than were saved: `remarks` (may be NULL) says then how the
+/// schedules go on; else NULL.
+lm_status lm_trainer_restore(lm_trainer *trainer, const char *path, char **remarks);
 
 // ---- Encoders ------------------------------------------------------------------------------------------------------
-
-typedef struct lm_encoder lm_encoder;
 
 /// The online encoder of a model, sharing its weights.
 lm_status lm_encoder_of_model(const lm_model *model, lm_encoder **encoder);

@@ -43,3 +43,28 @@ extension OptionKind<[Int]> {
     }
   }
 }
+
+/// A whole number, or a name.
+public enum NumberOrName: Sendable, Equatable {
+  case number(Int)
+  case name(String)
+}
+
+extension OptionKind<NumberOrName> {
+  /// A whole number, or one of some names.
+  public static func integer(_ range: ClosedRange<Int>, orOneOf names: [String]) -> OptionKind {
+    let values = OptionValues(
+      type: "integer", least: .integer(range.lowerBound), largest: .integer(range.upperBound), choices: names,
+      wanted: "\(range.lowerBound) … \(range.upperBound), or \(oneOf(names))")
+    return OptionKind(values: values) { place in
+      if case .string(let name) = place.value { return names.contains(name) ? .name(name) : nil }
+      let value = try place.int()
+      return range.contains(value) ? .number(value) : nil
+    } json: {
+      switch $0 {
+      case .number(let value): .integer(value)
+      case .name(let name): .string(name)
+      }
+    }
+  }
+}

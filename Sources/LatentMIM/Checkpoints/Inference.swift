@@ -49,7 +49,7 @@ extension ModelConfiguration {
     }
     try apply(options, also: ["preset", "mask_ratio"])
     try setRelated(options)
-    try setVisible(options, preset: preset)
+    try setVisible(options, ratio: preset.maskRatio)
     try setNormalization(
       isMeanGiven: options.optionalMember("mean") != nil, isStdGiven: options.optionalMember("std") != nil)
     try check(patch: shape("encoder.embed.proj.weight", 2)[1], weights)

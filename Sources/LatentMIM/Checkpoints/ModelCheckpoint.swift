@@ -71,15 +71,17 @@ extension LatentMIMModel {
 }
 
 extension Encoder {
-  /// Writes the encoder alone, with the configuration of its model.
+  /// Writes the encoder alone, with the configuration of its model; what adapters add to weights is taken in.
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
   public func save(to path: some FilePathConvertible) throws {
+    var configuration = configuration
+    (configuration.loraRank, configuration.trainLayers) = (0, .all)
     var metadata = try configuration.fileMetadata(format: FileFormat.encoder)
     if let pretrained { metadata[FileKey.pretrained] = try pretrained.json(network.shape).text() }
     var writer = SafetensorsWriter(metadata: metadata)
-    for named in network.namedParameters(prefix: "encoder") {
-      try writer.add(named.name, shape: named.parameter.shape, values: named.parameter.tensor.buffer.values)
+    for (name, tensor) in try network.mergedParameters(prefix: "encoder") {
+      try writer.add(name, shape: tensor.shape, values: tensor.buffer.values)
     }
     if let pretrained {
       try pretrained.addTables(to: &writer)

@@ -1,5 +1,6 @@
 import Compute
 import Files
+import Glibc
 import Images
 import Networks
 
@@ -20,15 +21,18 @@ extension Trainer {
     try writer.write(to: path)
   }
 
-  /// Goes back to a saved state. The run then keeps the precision it was saved with.
+  /// Goes back to a saved state. The run then keeps the precision it was saved with. Where it has more epochs than were
+  /// saved, it goes on as a run of so many: its schedules are those of the whole, from where it stands.
   ///
+  /// - Returns: what changes where there are more epochs.
   /// - Throws: `CheckpointError` where the file was written with other configurations (`workers`, `recompute`, a
   ///   `precision` of "auto" and what stops a collapsed run aside) or on other images, `FileError`, `SafetensorsError`,
   ///   `WeightsError`. The trainer is unchanged then.
-  public func restore(from location: some FilePathConvertible) throws {
+  @discardableResult
+  public func restore(from location: some FilePathConvertible) throws -> String? {
     let file = try SafetensorsFile(path: location)
     let path = location.filePath.text
-    let (saved, precision) = try savedState(of: file, path: path)
+    let (saved, training, precision) = try savedState(of: file, path: path)
     let places = model.parameters.map(\.place) + optimizer.places
     let reader = WeightReader(file, title: path)
     try reader.fill(places, allowing: isPositionTable)
@@ -36,14 +40,30 @@ extension Trainer {
     configuration.precision = precision
     model.clearGradients()
     rewindLoader()
+    return training.epochs < configuration.epochs ? remarkOnExtension(of: training) : nil
+  }
+
+  /// How the schedules of a run go on that has become longer.
+  private func remarkOnExtension(of saved: TrainingConfiguration) -> String {
+    func rate(_ schedule: Schedule, _ epochs: Int) -> String {
+      let progress = min(Double(step) / Double(stepsPerEpoch * epochs), 1)
+      return rounded(schedule.values(at: progress).learningRate)
+    }
+    return
+      "the run is extended from \(saved.epochs) to \(configuration.epochs) epochs: from step \(step) on, schedules are "
+      + "those of a run of \(configuration.epochs), and the learning rate goes on at "
+      + "\(rate(schedule, configuration.epochs)), from \(rate(Schedule(saved), saved.epochs))"
   }
 
   private var state: TrainerState {
     TrainerState(step: step, averagedSteps: averagedSteps, data: dataFingerprint)
   }
 
-  /// The state a checkpoint was written in and the precision it was trained at, once it is known to be one of this run.
-  private func savedState(of file: SafetensorsFile, path: String) throws -> (TrainerState, Precision) {
+  /// The state a checkpoint was written in, how the run was to be trained then, and the precision it was trained at, once
+  /// it is known to be one of this run, or of one with fewer epochs.
+  private func savedState(
+    of file: SafetensorsFile, path: String
+  ) throws -> (TrainerState, TrainingConfiguration, Precision) {
     guard let training = file.metadata[FileKey.training], let stateText = file.metadata[FileKey.state],
       let savedModel = try file.modelConfiguration(path: path)
     else { throw CheckpointError(path: path, problem: "holds weights, but no state of a training run to resume") }
@@ -51,7 +71,9 @@ extension Trainer {
       let source = "\(path), metadata '\(key)'"
       return JSONCursor(try JSONValue(parsing: text, source: source), source: source)
     }
-    var savedTraining = try TrainingConfiguration(json: place(training, FileKey.training))
+    let asSaved = try TrainingConfiguration(json: place(training, FileKey.training))
+    var savedTraining = asSaved
+    if asSaved.epochs < configuration.epochs { savedTraining.extend(to: configuration) }
     let precision = try precision(of: savedTraining, path: path)
     savedTraining.takeWhatChangesNothing(from: configuration)
     if choosesPrecision { savedTraining.precision = configuration.precision }
@@ -66,7 +88,7 @@ extension Trainer {
     guard (0...totalSteps).contains(saved.step), (saved.step...saved.step + 1).contains(saved.averagedSteps) else {
       throw CheckpointError(path: path, problem: "is at step \(saved.step), the run has \(totalSteps)")
     }
-    return (saved, precision)
+    return (saved, asSaved, precision)
   }
 
   /// What a saved run goes on computing with, whatever this machine would have chosen.
@@ -80,6 +102,13 @@ extension Trainer {
     }
     return .named(arithmetic)
   }
+}
+
+/// A number with three digits.
+private func rounded(_ number: Double) -> String {
+  guard number > 0 else { return "\(number)" }
+  let unit = pow(10, log10(number).rounded(.down) - 2)
+  return "\(Float((number / unit).rounded() * unit))"
 }
 
 /// Where a run is, beside its weights and moments. Random numbers follow from the seed and the step.

@@ -41,6 +41,10 @@ public enum TargetOptimization: String, Sendable, CaseIterable {
   case independent
   /// The online encoder's own, gradient through both branches.
   case joint
+  /// Those of another encoder, the teacher, which stays as it is and sees whole crops.
+  case frozen
+  /// A random projection of a patch's pixels, which stays as it is.
+  case randomProjection = "random_projection"
 }
 
 /// Which patches the target encoder sees.

@@ -28,6 +28,14 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var heads = 12
   public var mlpRatio = 4.0
   public var classToken = true
+  /// R, tokens between the class token and the patches that hold nothing of the image; the decoder does not see them.
+  public var registers = 0
+  /// ε of the encoder's layer norms.
+  public var normEpsilon = 1e-6
+  /// What of the encoder is trained.
+  public var trainLayers = TrainedLayers.all
+  /// Rank of what is added to the weights of its blocks and trained in their place (Hu et al. 2022); 0: nothing is.
+  public var loraRank = 0
   /// Shares of what the online branch drops in training: elements, and residual branches.
   public var dropout = 0.0
   public var dropPath = 0.0
@@ -43,6 +51,9 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var targetLayers = 0
   public var targetNorm = TargetNorm.none
   public var targetView = TargetView.same
+  /// Of the teacher, where targets are a frozen encoder's: its width, and a digest of its weights. Set from it.
+  public var teacherWidth: Int?
+  public var teacherDigest: String?
   /// The decoder: D, blocks, heads.
   public var decoder = DecoderKind.crossAttention
   public var decoderWidth = 512

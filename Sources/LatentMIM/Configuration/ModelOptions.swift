@@ -24,6 +24,12 @@ extension ModelConfiguration: Configurable {
     Option("heads", \.heads, .integer(1...256)),
     Option("mlp_ratio", \.mlpRatio, .number(0.25...16)),
     Option("class_token", \.classToken, .flag),
+    Option("registers", \.registers, .integer(0...256)),
+    Option("norm_epsilon", \.normEpsilon, .number(1e-30...1)),
+    Option(
+      "train_layers", .integer(1...128, orOneOf: TrainedLayers.names), get: { $0.trainLayers.value },
+      set: { $0.trainLayers = TrainedLayers($1) }),
+    Option("lora_rank", \.loraRank, .integer(0...1024)),
     Option("dropout", \.dropout, .number(0...0.95)),
     Option("drop_path", \.dropPath, .number(0...0.95)),
     Option("projector", \.projector, .choice),
@@ -36,6 +42,8 @@ extension ModelConfiguration: Configurable {
     Option("target_layers", \.targetLayers, .integer(0...128)),
     Option("target_norm", \.targetNorm, .choice),
     Option("target_view", \.targetView, .choice),
+    Option("teacher_width", \.teacherWidth, .optional(.integer(1...65536))),
+    Option("teacher_digest", \.teacherDigest, .optional(.text)),
     Option("decoder", \.decoder, .choice),
     Option("decoder_width", \.decoderWidth, .integer(4...8192)),
     Option("decoder_depth", \.decoderDepth, .integer(1...128)),
@@ -66,18 +74,31 @@ extension ModelConfiguration: Configurable {
 
   /// Reads options over a preset. Besides the options: `preset`; `size`, a named encoder such as `vit_small`;
   /// `mask_ratio`, the share of patches that are targets, in place of `num_visible`. What others decide unless it is
-  /// given: cues go with the cross-attention decoder, low-level targets with `normalized_mse`.
+  /// given: cues go with the cross-attention decoder, low-level targets with `normalized_mse`, targets that are never
+  /// trained with no projector, and a teacher's with `target_sees` = 'all'.
   ///
+  /// - Parameters:
+  ///   - start: the encoder that weights begin as: says what it is like. One of this project's says everything that
+  ///     options do not, unless they name a preset.
+  ///   - teacher: of frozen targets, which it asks for.
   /// - Throws: `ConfigurationError`, `JSONError`.
-  public init(json: JSONCursor) throws {
+  public init(json: JSONCursor, start: Encoder? = nil, teacher: Encoder? = nil) throws {
     let preset = try json.preset()
     self.init(preset: preset)
+    let isContinued = try start?.pretrained == nil && start != nil && json.optionalMember("preset") == nil
+    if let start { takeOver(start, isContinued: isContinued) }
+    if let teacher { try setTeacher(teacher) }
     if let size = try json.optionalMember("size") { try setSize(size.string()) }
+    let ratio = Double(numTarget) / Double(numPatches)
     try apply(json, also: ["preset", "size", "mask_ratio"])
+    try start.map { try check(start: $0) }
+    try teacher.map { try check(teacher: $0) }
     try setRelated(json)
-    try setVisible(json, preset: preset)
-    setNormalization(
-      isMeanGiven: try json.optionalMember("mean") != nil, isStdGiven: try json.optionalMember("std") != nil)
+    try setVisible(json, ratio: isContinued ? (try json.optionalMember("grid") == nil ? nil : ratio) : preset.maskRatio)
+    if start == nil {
+      setNormalization(
+        isMeanGiven: try json.optionalMember("mean") != nil, isStdGiven: try json.optionalMember("std") != nil)
+    }
     try validate()
   }
 
@@ -98,19 +119,25 @@ extension ModelConfiguration: Configurable {
     if try isGiven("target_depth") || isGiven("low_level_target"), targetDepth == 0, try !isGiven("objective") {
       objective = .normalizedMSE
     }
+    if [.frozen, .randomProjection].contains(targetEncoder) {
+      if try !isGiven("projector"), projector == .both { projector = .none }
+    }
+    if targetEncoder == .frozen {
+      if try !isGiven("target_sees") { targetSees = .all }
+    }
   }
 
-  /// Sets the number of visible patches from `mask_ratio`, the preset's where neither it nor `num_visible` is given.
+  /// Sets the number of visible patches from `mask_ratio`; where neither it nor `num_visible` is given, from `ratio`, if
+  /// there is one.
   ///
   /// - Throws: `ConfigurationError`, `JSONError`.
-  mutating func setVisible(_ json: JSONCursor, preset: Preset) throws {
+  mutating func setVisible(_ json: JSONCursor, ratio usual: Double?) throws {
     let ratio = try json.optionalMember("mask_ratio")?.double()
     let isNumberGiven = try json.optionalMember("num_visible").map { $0.value != .null } ?? false
     if isNumberGiven, ratio != nil {
       throw ConfigurationError("mask_ratio", "and num_visible are both given, wanted one of them")
     }
-    guard !isNumberGiven else { return }
-    let share = ratio ?? preset.maskRatio
+    guard !isNumberGiven, let share = ratio ?? usual else { return }
     guard (0..<1).contains(share) else { throw ConfigurationError("mask_ratio", "is \(share), wanted 0 ≤ ratio < 1") }
     setVisible(maskRatio: share)
   }

@@ -7,6 +7,8 @@ extension ModelConfiguration {
     try checkSizes()
     try checkMask()
     try checkTargets()
+    try checkFixedTargets()
+    try checkTrainedParts()
     try checkDecoder()
     try checkObjective()
   }
@@ -83,6 +85,38 @@ extension ModelConfiguration {
     try require(
       contrastCoefficient == 0 || targetView == .same, "contrast_coefficient",
       "is \(contrastCoefficient) with target_view = 'recolored', wanted 0 or 'same'")
+  }
+
+  /// Targets of what is not trained and follows nothing.
+  private func checkFixedTargets() throws {
+    let isFrozen = targetEncoder == .frozen
+    try require(
+      !isFrozen || (teacherWidth != nil && teacherDigest != nil), "target_encoder",
+      "is 'frozen' without a teacher: wanted one, an encoder or its file")
+    for (name, isGiven) in [("teacher_width", teacherWidth != nil), ("teacher_digest", teacherDigest != nil)] {
+      try require(
+        isFrozen || !isGiven, name, "is given with target_encoder = '\(targetEncoder.rawValue)', wanted 'frozen'")
+    }
+    guard isFrozen || targetEncoder == .randomProjection else { return }
+    let fixed = "with target_encoder = '\(targetEncoder.rawValue)'"
+    try require(targetDepth == nil, "target_depth", "is \(targetDepth ?? 0) \(fixed), wanted none")
+    try require(targetLayers == 0, "target_layers", "is \(targetLayers) \(fixed), wanted 0")
+    try require(
+      projector != .both, "projector", "is 'both' \(fixed), which has none: wanted 'none', or 'online' for predictions")
+    try require(
+      !isFrozen || targetSees == .all, "target_sees", "is 'target' \(fixed), which sees whole crops: wanted 'all'")
+  }
+
+  private func checkTrainedParts() throws {
+    if case .last(let blocks) = trainLayers {
+      try require(blocks <= depth, "train_layers", "is \(blocks), the encoder has \(depth) blocks")
+    }
+    try require(
+      loraRank == 0 || trainLayers == .all, "train_layers",
+      "is \(trainLayers.text) with lora_rank = \(loraRank), which trains what it adds and nothing else of the encoder; "
+        + "wanted 'all'")
+    try require(
+      loraRank <= width, "lora_rank", "is \(loraRank), the encoder is \(width) wide: wanted at most that")
   }
 
   private func checkDecoder() throws {

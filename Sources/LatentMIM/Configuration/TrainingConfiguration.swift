@@ -94,7 +94,7 @@ extension TrainingConfiguration: Configurable {
   public init(json: JSONCursor) throws {
     self.init(preset: try json.preset())
     try apply(json, also: ["preset"])
-    if try json.optionalMember("warmup_epochs") == nil { warmupEpochs = min(40, Double(epochs) / 10) }
+    if try json.optionalMember("warmup_epochs") == nil { warmupEpochs = Self.usualWarmup(epochs) }
     try validate()
   }
 
@@ -104,6 +104,16 @@ extension TrainingConfiguration: Configurable {
     (collapseSimilarity, collapseRank) = (other.collapseSimilarity, other.collapseRank)
     collapsePatience = other.collapsePatience
   }
+
+  /// Takes over the epochs of a longer run, and the warm-up that follows from them unless it was chosen.
+  mutating func extend(to longer: TrainingConfiguration) {
+    let followsFromEpochs = warmupEpochs == Self.usualWarmup(epochs)
+    epochs = longer.epochs
+    if followsFromEpochs { warmupEpochs = Self.usualWarmup(epochs) }
+  }
+
+  /// A tenth of the epochs, 40 at most.
+  private static func usualWarmup(_ epochs: Int) -> Double { min(40, Double(epochs) / 10) }
 
   /// - Throws: `ConfigurationError` where an option is out of its range or options do not go together.
   public func validate() throws {

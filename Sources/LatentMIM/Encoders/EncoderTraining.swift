@@ -3,15 +3,15 @@ import Networks
 import Tensors
 
 extension Encoder {
-  /// A copy with weights of its own and without the projector, to be trained further. Stored positions and biases of
-  /// attention that another project's encoder came with stay as they are.
+  /// A copy with weights of its own and without the projector, to be trained further; what adapters add to weights is
+  /// taken in. Stored positions and biases of attention that another project's encoder came with stay as they are.
   ///
   /// - Throws: `ShapeError`, `OutOfMemory`.
   public func trainableCopy() throws -> Encoder {
     var configuration = configuration
-    configuration.projector = .none
+    (configuration.projector, configuration.loraRank) = (.none, 0)
     let copy = try network.emptyCopyWithoutProjector()
-    let own = Dictionary(uniqueKeysWithValues: network.namedParameters().map { ($0.name, $0.parameter.tensor) })
+    let own = Dictionary(uniqueKeysWithValues: try network.mergedParameters())
     for named in copy.namedParameters() {
       guard let tensor = own[named.name], tensor.count == named.parameter.tensor.count else {
         throw ShapeError("copy", "\(named.name) is no parameter of this encoder")
@@ -39,6 +39,32 @@ extension Encoder {
     return try network.tokens(
       patches, positions: gatherRows(places.table, indices: cells, images: images.shape[0]), bias: places.bias,
       rotary: places.rotary)
+  }
+
+  /// The tokens of patches behind the final norm, computed as `Computation.current` says.
+  ///
+  /// - Parameter images: as for `trainingTokens`.
+  /// - Returns: [B, N, C].
+  /// - Throws: as `trainingTokens`.
+  func patchTokens(_ images: Tensor) throws -> Tensor {
+    try network.patchTokens(network.normed(trainingTokens(images)))
+  }
+
+  /// A digest of the weights, stored positions and biases included.
+  func digest() throws -> String {
+    var digest = Digest()
+    let tables = [pretrained?.positions].compactMap { $0 } + (pretrained?.relative?.tables ?? [])
+    for tensor in try network.mergedParameters().map(\.tensor) + tables {
+      digest.add(UnsafeBufferPointer(start: UnsafePointer(tensor.pointer), count: tensor.count))
+    }
+    return digest.text
+  }
+
+  /// Bytes that the weights take, stored positions and biases included.
+  var bytes: Int {
+    let tables = [pretrained?.positions].compactMap { $0 } + (pretrained?.relative?.tables ?? [])
+    return tables.reduce(0) { $0 + $1.buffer.bytes }
+      + network.namedParameters().reduce(0) { $0 + $1.parameter.tensor.buffer.bytes }
   }
 
   /// Tokens in front of the patches' in `trainingTokens`.

@@ -11,15 +11,22 @@ public final class LatentMIMModel: @unchecked Sendable {
   public let targetEncoder: VisionTransformer?
   public let decoder: any Decoder
 
-  let parts: ModelParts
+  private(set) var parts: ModelParts
+  /// What targets are taken from where they are a frozen encoder's; nil elsewhere, and until it is given.
+  public private(set) var teacher: Encoder?
   /// What makes the target encoder follow the online one; nil where it does not.
   let average: MovingAverage?
 
   /// A model with fresh weights; a momentum target encoder starts as a copy of the online one.
   ///
-  /// - Parameter seed: weights depend on it and on their names.
+  /// - Parameters:
+  ///   - seed: weights depend on it and on their names.
+  ///   - start: the encoder that both encoders begin as; see `takeWeights`.
+  ///   - teacher: of frozen targets.
   /// - Throws: `ConfigurationError`, `OutOfMemory`.
-  public init(_ configuration: ModelConfiguration, seed: UInt64 = 0) throws {
+  public init(
+    _ configuration: ModelConfiguration, seed: UInt64 = 0, start: Encoder? = nil, teacher: Encoder? = nil
+  ) throws {
     try configuration.validate()
     self.configuration = configuration
     let parts = try ModelParts(configuration)
@@ -33,19 +40,40 @@ public final class LatentMIMModel: @unchecked Sendable {
     decoder.initialize(prefix: "decoder", seed: seed)
     targetEncoder?.initialize(prefix: "target_encoder", seed: seed)
     parts.predictor?.initialize(prefix: "predictor", seed: seed)
+    parts.projection?.initialize(prefix: "target_projection", seed: seed)
+    if let start { try takeWeights(of: start) }
     average?.update(momentum: 0)
+    for network in [encoder, targetEncoder].compactMap({ $0 }) {
+      for named in network.namedParameters() where !configuration.trains(named.name) { named.parameter.freeze() }
+    }
+    if let teacher { try setTeacher(teacher) }
+  }
+
+  /// Takes frozen targets from an encoder, whose weights must not change any more.
+  ///
+  /// - Throws: `ConfigurationError` where targets are not a frozen encoder's, or were another's.
+  public func setTeacher(_ teacher: Encoder) throws {
+    try configuration.check(teacher: teacher)
+    self.teacher = teacher
+    parts.setTeacher(teacher)
   }
 
   /// The parameters that are trained: `encoder.*`, `decoder.*`, and `target_encoder.*` where it is trained for itself.
-  public var onlineParameters: [NamedParameter] {
+  public var onlineParameters: [NamedParameter] { ownParameters.filter { $0.parameter.isTrained } }
+
+  /// All parameters, those that are trained first, `target_encoder.*` included.
+  public var parameters: [NamedParameter] {
+    onlineParameters + ownParameters.filter { !$0.parameter.isTrained } + (average == nil ? [] : targetParameters)
+      + (parts.projection?.namedParameters(prefix: "target_projection") ?? [])
+  }
+
+  /// Those that follow no others.
+  private var ownParameters: [NamedParameter] {
     let own =
       encoder.namedParameters(prefix: "encoder") + decoder.namedParameters(prefix: "decoder")
       + (parts.predictor?.namedParameters(prefix: "predictor") ?? [])
     return average == nil ? own + targetParameters : own
   }
-
-  /// All parameters, `target_encoder.*` included.
-  public var parameters: [NamedParameter] { average == nil ? onlineParameters : onlineParameters + targetParameters }
 
   private var targetParameters: [NamedParameter] {
     targetEncoder?.namedParameters(prefix: "target_encoder") ?? []

@@ -9,7 +9,9 @@ struct ModelParts {
   let decoder: any Decoder
   /// What contrasts crops; nil where they are not.
   let predictor: ContrastPredictor?
-  private let targets: any TargetSource
+  /// What makes targets of patches where a random projection does.
+  let projection: TargetProjection?
+  private var targets: any TargetSource
   private let latents: LatentTargets?
   private let objective: any Objective
   private let constraint: SimilarityConstraint
@@ -28,18 +30,25 @@ struct ModelParts {
       configuration.hasTargetEncoder
       ? try VisionTransformer(configuration.targetEncoderShape, positions: targetPositions) : nil
     decoder = try configuration.makeDecoder()
+    projection =
+      configuration.targetEncoder == .randomProjection
+      ? try TargetProjection(configuration.encoderShape.patchCount, configuration.width) : nil
     latents =
-      configuration.targetDepth == 0
-      ? nil
-      : LatentTargets(
-        configuration, targetEncoder ?? encoder, targetEncoder == nil ? positions : targetPositions)
-    targets = latents ?? configuration.lowLevelTargets
+      configuration.hasLatentTargets
+      ? LatentTargets(configuration, targetEncoder ?? encoder, targetEncoder == nil ? positions : targetPositions)
+      : nil
+    targets =
+      latents ?? projection.map { ProjectionTargets(configuration, $0) }
+      ?? (configuration.targetEncoder == .frozen ? MissingTeacher() : configuration.lowLevelTargets)
     predictor =
       configuration.contrastCoefficient > 0
       ? try ContrastPredictor(configuration.width, hidden: configuration.projectorWidth) : nil
     objective = configuration.objectiveFunction
     constraint = SimilarityConstraint(configuration)
   }
+
+  /// Takes targets from an encoder that stays as it is.
+  mutating func setTeacher(_ teacher: Encoder) { targets = TeacherTargets(configuration, teacher) }
 
   /// Whether the loss of a batch is more than the mean of its images' losses.
   var mixesImages: Bool { predictor != nil || (constraint.coefficient > 0 && constraint.form == .batch) }
@@ -129,8 +138,9 @@ struct ModelParts {
   private func see(_ images: Tensor, _ views: Views) throws -> Seen {
     switch configuration.maskedInput {
     case .removed:
-      let tokens = try encoder(
+      let all = try encoder(
         patches(images, cells: views.visible, views: views), positions: positions(views.visible, images: views.batch))
+      let tokens = try encoder.withoutRegisters(all)
       return Seen(unprojected: tokens, projected: try encoder.project(tokens), atTargets: nil)
     case .token:
       let cells = configuration.patchGrid.allCells(images: views.batch)
@@ -152,7 +162,8 @@ struct ModelParts {
   private func rowsSeen(_ views: Views) -> [Int32] {
     let lead = Int32(encoder.leadingTokens)
     return (0..<views.batch).flatMap { image in
-      (0..<lead) + views.visible[image * views.numVisible..<(image + 1) * views.numVisible].map { $0 + lead }
+      (0..<(configuration.classToken ? 1 : 0))
+        + views.visible[image * views.numVisible..<(image + 1) * views.numVisible].map { $0 + lead }
     }
   }
 
@@ -172,7 +183,7 @@ struct ModelParts {
   }
 
   private func patchTokens(_ tokens: Tensor) throws -> Tensor {
-    encoder.leadingTokens == 0 ? tokens : try dropFirstToken(tokens)
+    configuration.classToken ? try dropFirstToken(tokens) : tokens
   }
 
   private func patches(_ images: Tensor, cells: [Int32], views: Views) throws -> Tensor {

@@ -23,11 +23,15 @@ extension ModelConfiguration {
   /// Whether there is one.
   var hasTargetEncoder: Bool { targetDepth != 0 && [.momentum, .independent].contains(targetEncoder) }
 
+  /// Whether targets are what the encoder, or another of its shape, makes of patches.
+  var hasLatentTargets: Bool { targetDepth != 0 && ![.frozen, .randomProjection].contains(targetEncoder) }
+
   func encoderShape(projects: Bool) -> EncoderShape {
     var shape = EncoderShape(
       patchCount: patchSize * patchSize * channels, width: width, depth: depth, heads: heads, mlpRatio: mlpRatio,
       projector: projects ? ProjectorShape(width: projectorWidth, depth: projectorDepth) : nil)
-    shape.hasClassToken = classToken
+    (shape.hasClassToken, shape.registers) = (classToken, registers)
+    (shape.epsilon, shape.loraRank) = (Float(normEpsilon), loraRank)
     return shape
   }
 

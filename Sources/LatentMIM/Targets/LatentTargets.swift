@@ -57,7 +57,7 @@ struct LatentTargets: TargetSource {
       layers > 0
       ? try meanOfLayers(patches, positions: placed)
       : try output(patches, positions: placed)
-    let latents = network.leadingTokens == 0 ? tokens : try dropFirstToken(tokens)
+    let latents = try network.patchTokens(tokens)
     return norm == .layer ? try plainNorm(latents) : latents
   }
 
@@ -83,7 +83,7 @@ struct LatentTargets: TargetSource {
 private let plainNormEpsilon: Float = 1e-5
 
 /// LayerNorm without parameters, token by token.
-private func plainNorm(_ x: Tensor, epsilon: Float = plainNormEpsilon) throws -> Tensor {
+func plainNorm(_ x: Tensor, epsilon: Float = plainNormEpsilon) throws -> Tensor {
   try layerNorm(x, scale: 1, epsilon: epsilon)
 }
 

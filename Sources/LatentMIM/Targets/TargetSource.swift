@@ -27,9 +27,9 @@ struct PixelTargets: TargetSource {
 }
 
 extension ModelConfiguration {
-  /// The width of a target: C, or the numbers of a patch's low-level target.
+  /// The width of a target: C, the teacher's, or the numbers of a patch's low-level target.
   var targetWidth: Int {
-    guard targetDepth == 0 else { return width }
+    guard targetDepth == 0 else { return teacherWidth ?? width }
     return switch lowLevelTarget {
     case .pixels: patchSize * patchSize * channels
     case .hog: GradientHistogramTargets.width(patchSize: patchSize, channels: channels)

@@ -2,7 +2,7 @@ import Compute
 
 /// How much memory a training step takes, in bytes, known before the first one.
 public struct MemoryEstimate: Sendable {
-  /// All weights, the target encoder's included, and the optimiser's two moments.
+  /// All weights, the target encoder's and a teacher's included, and the optimiser's two moments.
   public let weights: Int
   public let moments: Int
   /// What a step takes besides at its fullest: the batch, activations, gradients, working memory.
@@ -25,7 +25,7 @@ extension Trainer {
     }
     let pixels = model.configuration.cropHeight * model.configuration.cropWidth * model.configuration.channels
     return MemoryEstimate(
-      weights: model.parameters.reduce(0) { $0 + $1.parameter.tensor.buffer.bytes },
+      weights: model.parameters.reduce(model.teacher?.bytes ?? 0) { $0 + $1.parameter.tensor.buffer.bytes },
       moments: optimizer.slots.reduce(0) { $0 + $1.mean.bytes + $1.square.bytes }, step: step,
       loader: batches.imagesOfEach * batches.ahead * batch * pixels * Element.float32.size)
   }

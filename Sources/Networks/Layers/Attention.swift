@@ -6,9 +6,9 @@ public final class SelfAttention: Layer {
   let proj: Linear
   let heads: Int
 
-  init(_ width: Int, heads: Int) throws {
-    qkv = try Linear(width, 3 * width)
-    proj = try Linear(width, width)
+  init(_ width: Int, heads: Int, loraRank: Int = 0) throws {
+    qkv = try Linear(width, 3 * width, loraRank: loraRank)
+    proj = try Linear(width, width, loraRank: loraRank)
     self.heads = heads
   }
 

@@ -31,9 +31,9 @@ public final class MLP: Layer {
   let fc2: Linear
   let activation: Activation
 
-  init(_ width: Int, hidden: Int, activation: Activation = .gelu) throws {
-    fc1 = try Linear(width, activation.widening * hidden)
-    fc2 = try Linear(hidden, width)
+  init(_ width: Int, hidden: Int, activation: Activation = .gelu, loraRank: Int = 0) throws {
+    fc1 = try Linear(width, activation.widening * hidden, loraRank: loraRank)
+    fc2 = try Linear(hidden, width, loraRank: loraRank)
     self.activation = activation
   }
 
@@ -43,7 +43,7 @@ public final class MLP: Layer {
   func callAsFunction(_ x: Tensor, residual: Tensor, dropout: BranchDropout? = nil) throws -> Tensor {
     guard dropout != nil || activation != .gelu else {
       return try mlp(
-        x, weight1: fc1.weight.tensor, bias1: fc1.bias?.tensor, weight2: fc2.weight.tensor, bias2: fc2.bias?.tensor,
+        x, weight1: fc1.matrix(), bias1: fc1.bias?.tensor, weight2: fc2.matrix(), bias2: fc2.bias?.tensor,
         residual: residual)
     }
     let hidden = try activation(fc1.activation(x))
@@ -61,12 +61,13 @@ public final class Block: Layer {
   let place: BlockIndex
 
   init(
-    _ width: Int, heads: Int, hidden: Int, activation: Activation = .gelu, epsilon: Float = 1e-6, place: BlockIndex
+    _ width: Int, heads: Int, hidden: Int, activation: Activation = .gelu, epsilon: Float = 1e-6, place: BlockIndex,
+    loraRank: Int = 0
   ) throws {
     norm1 = try LayerNorm(width, epsilon: epsilon)
-    attn = try SelfAttention(width, heads: heads)
+    attn = try SelfAttention(width, heads: heads, loraRank: loraRank)
     norm2 = try LayerNorm(width, epsilon: epsilon)
-    mlp = try MLP(width, hidden: hidden, activation: activation)
+    mlp = try MLP(width, hidden: hidden, activation: activation, loraRank: loraRank)
     self.place = place
   }
 

@@ -4,27 +4,37 @@ import Tensors
 public final class Linear: Layer {
   let weight: Parameter
   let bias: Parameter?
+  /// What is added to the weight; nil: nothing is.
+  let adapter: Adapter?
 
+  /// - Parameter loraRank: rank of what is added to the weight; 0: nothing is.
   /// - Throws: `OutOfMemory`.
   init(
-    _ inWidth: Int, _ outWidth: Int, bias: Bool = true, initialization: Initialization = .xavierUniform
+    _ inWidth: Int, _ outWidth: Int, bias: Bool = true, initialization: Initialization = .xavierUniform,
+    loraRank: Int = 0
   ) throws {
     weight = try Parameter([outWidth, inWidth], initialization)
     self.bias = bias ? try Parameter([outWidth], .zeros) : nil
+    adapter = loraRank > 0 ? try Adapter(inWidth, outWidth, rank: loraRank) : nil
   }
 
   public var members: [Member] {
-    [.parameter("weight", weight)] + (bias.map { [.parameter("bias", $0)] } ?? [])
+    [.parameter("weight", weight)] + (bias.map { [.parameter("bias", $0)] } ?? []) + (adapter?.members ?? [])
   }
+
+  /// W, with what an adapter adds to it.
+  ///
+  /// - Throws: `OutOfMemory`.
+  func matrix() throws -> Tensor { try adapter?.added(to: weight.tensor) ?? weight.tensor }
 
   /// [..., in] → [..., out] in float32, plus `residual` of the result's shape.
   func callAsFunction(_ x: Tensor, residual: Tensor? = nil) throws -> Tensor {
-    try linear(x, weight: weight.tensor, bias: bias?.tensor, residual: residual)
+    try linear(x, weight: matrix(), bias: bias?.tensor, residual: residual)
   }
 
   /// [..., in] → [..., out] for what reads it at the precision of products.
   func activation(_ x: Tensor) throws -> Tensor {
-    try linear(x, weight: weight.tensor, bias: bias?.tensor, element: Computation.current.activation)
+    try linear(x, weight: matrix(), bias: bias?.tensor, element: Computation.current.activation)
   }
 }
 

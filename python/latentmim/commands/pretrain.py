@@ -26,7 +26,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", help="of images, or a packed file")
     parser.add_argument("--out", required=True, help="folder of the run; run again to go on")
     parser.add_argument("--size", help="vit_tiny … vit_huge (default: by the number of images)")
-    parser.add_argument("--preset", choices=PRESETS, default="official")
+    parser.add_argument("--preset", choices=PRESETS, help="(default: official)")
+    parser.add_argument("--init", help="weights of the encoder to begin as, this or another project's")
+    parser.add_argument(
+        "--teacher", help="weights of the encoder whose latents are predicted, in place of its average's"
+    )
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--validation", help="folder with a sub-folder for each class")
@@ -46,8 +50,8 @@ def run(chosen: argparse.Namespace) -> None:
     photos = as_dataset(chosen.folder, options.get("channels", 3), "skip" if chosen.skip_unreadable else "raise")
     try:
         pretrain(
-            photos, chosen.out, size=chosen.size, preset=chosen.preset, validation=chosen.validation, seed=chosen.seed,
-            resume=False if chosen.restart else "auto", **options,
+            photos, chosen.out, size=chosen.size, preset=chosen.preset, init=chosen.init, teacher=chosen.teacher,
+            validation=chosen.validation, seed=chosen.seed, resume=False if chosen.restart else "auto", **options,
         )  # fmt: skip
     except ValueError as error:
         # What Python's users write, as it is called here.

@@ -27,6 +27,10 @@ class Config:
     mask_block: int = 1  # likewise
     masked_input: str = "removed"  # or "token"
     class_token: bool = True
+    registers: int = 0
+    norm_epsilon: float = 1e-6  # of the encoder's norms
+    train_layers: str | int = "all"  # or so many last blocks and the final norm, or "norms_and_biases"
+    lora_rank: int = 0  # of the matrices that are added to the weights of blocks and trained in their place
     learn_positions: bool = False
     width: int = 768
     depth: int = 12
@@ -42,7 +46,9 @@ class Config:
     positions: str = "linspace"  # or "index"
     projector: str = "both"  # or "online", "none"
     cue_scale: str = "sqrt"  # or "none"
-    target_encoder: str = "momentum"  # or "siamese", "independent", "joint"
+    # or "siamese", "independent", "joint", "random_projection", "frozen": tokens of a teacher, which are given
+    target_encoder: str = "momentum"
+    teacher_width: int | None = None
     target_depth: int | None = None  # blocks of the target encoder, None for all; 0 for a low-level target
     low_level_target: str = "pixels"  # or "hog"
     target_sees: str = "target"  # or "all"
@@ -83,8 +89,13 @@ class Config:
 
     @property
     def has_latent_targets(self) -> bool:
-        """Whether an encoder makes the targets."""
+        """Whether targets are latents, not pixels or histograms."""
         return self.target_blocks > 0
+
+    @property
+    def has_fixed_targets(self) -> bool:
+        """Whether nothing that is trained or follows makes the targets."""
+        return self.target_encoder in ("random_projection", "frozen")
 
     @property
     def target_prefix(self) -> str:
@@ -175,6 +186,8 @@ def configuration(preset: str = "official", **options: Any) -> Config:
     low_level = chosen.get("target_depth") == 0
     chosen.setdefault("objective", "normalized_mse" if low_level else "patch_discrimination")
     chosen.setdefault("visual_cues", chosen.get("decoder", Config.decoder) == "cross_attention")
+    if chosen.get("target_encoder") == "frozen":
+        chosen.setdefault("target_sees", "all")
     return Config(**chosen)
 
 

@@ -13,8 +13,10 @@ NORMALISE_EPSILON = 1e-12
 
 
 def linear(params: Parameters, name: str, x: Array) -> Array:
-    """x Wᵀ + b; without b where there is none."""
+    """x (W + B Aᵀ)ᵀ + b; without b or B Aᵀ where there is none."""
     y = x @ params[f"{name}.weight"].T
+    if f"{name}.lora_up" in params:
+        y = y + (x @ params[f"{name}.lora_down"]) @ params[f"{name}.lora_up"].T
     bias = params.get(f"{name}.bias")
     return y if bias is None else y + bias
 
@@ -78,10 +80,10 @@ def mlp(params: Parameters, name: str, x: Array) -> Array:
     return linear(params, f"{name}.fc2", gelu(linear(params, f"{name}.fc1", x)))
 
 
-def block(params: Parameters, name: str, x: Array, heads: int) -> Array:
+def block(params: Parameters, name: str, x: Array, heads: int, epsilon: float = NORM_EPSILON) -> Array:
     """A pre-norm block: x += Attn(LN x); x += MLP(LN x)."""
-    x = x + self_attention(params, f"{name}.attn", layer_norm(params, f"{name}.norm1", x), heads)
-    return x + mlp(params, f"{name}.mlp", layer_norm(params, f"{name}.norm2", x))
+    x = x + self_attention(params, f"{name}.attn", layer_norm(params, f"{name}.norm1", x, epsilon), heads)
+    return x + mlp(params, f"{name}.mlp", layer_norm(params, f"{name}.norm2", x, epsilon))
 
 
 def cross_block(params: Parameters, name: str, x: Array, memory: Array, heads: int) -> Array:

@@ -59,12 +59,18 @@ class Crop(NamedTuple):
 
 
 def crop_loss(
-    params: Parameters, images: Array, target_images: Array, views: Views, gamma: float | Array, config: Config
+    params: Parameters,
+    images: Array,
+    target_images: Array,
+    views: Views,
+    gamma: float | Array,
+    config: Config,
+    teacher_tokens: Array | None = None,
 ) -> Crop:
     """The Latent MIM loss: the objective, and the constraint where the targets are latents."""
     online = online_tokens(params, images, views, config)
     predicted = predictions(params, online.projected, views, config)
-    wanted = targets(params, target_images, views, config)
+    wanted = targets(params, target_images, views, config, teacher_tokens)
     total = objective(predicted, wanted, config)
     if config.has_latent_targets:
         tokens = online.projected if config.similarity_tokens == "projected" else online.unprojected
@@ -99,12 +105,14 @@ def loss(
     target_images: Array | None = None,
     second_images: Array | None = None,
     second_views: Views | None = None,
+    teacher_tokens: Array | None = None,
 ) -> tuple[Array, dict[str, Array]]:
     """The training loss and the logged metrics of images [B,H,W,c].
 
     `params` are trained, `target_params` (of a momentum target, else empty) constants. `target_images`: the recoloured
     crops of target_view "recolored". `second_images`, `second_views`: the other crops, where crops are contrasted; the
     two losses and their metrics are averaged, but what is measured between images, which is the first crops'.
+    `teacher_tokens` [B,L,W]: what a frozen teacher says of all cells.
     """
     if (target_images is not None) != (config.target_view == "recolored"):
         raise ValueError("loss: target_images go with target_view 'recolored', and only with it")
@@ -114,7 +122,7 @@ def loss(
         raise ValueError("loss: second images and views go with a contrast_coefficient, and only with it")
     everything = params | jax.lax.stop_gradient(target_params)
     seen = images if target_images is None else target_images
-    first = crop_loss(everything, images, seen, views, gamma, config)
+    first = crop_loss(everything, images, seen, views, gamma, config, teacher_tokens)
     if second_images is None or second_views is None:
         return first.loss, first.logged
     second = crop_loss(everything, second_images, second_images, second_views, gamma, config)

@@ -19,8 +19,14 @@ from reference.patches import position_table
 
 
 def patch_tokens(tokens: Array, config: Config) -> Array:
-    """The tokens without the class token."""
+    """The tokens without the class token, once registers are gone."""
     return tokens[:, 1:] if config.class_token else tokens
+
+
+def without_registers(tokens: Array, config: Config) -> Array:
+    """Tokens [B,(1+)R+K,C] without those of registers, which stand behind the class token."""
+    first = int(config.class_token)
+    return jnp.concatenate([tokens[:, :first], tokens[:, first + config.registers :]], axis=1)
 
 
 def _class_row(token: Array, batch: int) -> Array:
@@ -36,7 +42,7 @@ def block_outputs(
     depth: int | None = None,
     hidden: Array | None = None,
 ) -> list[Array]:
-    """Outputs [B,K(+1),C] of the first `depth` blocks for patches [B,K,P·P·c] at cells [B,K].
+    """Outputs [B,(1+R+)K,C] of the first `depth` blocks for patches [B,K,P·P·c] at cells [B,K].
 
     Where `hidden` [B,K] is true, the mask token stands in place of the embedded patch.
     """
@@ -47,9 +53,13 @@ def block_outputs(
     x = tokens + table[cells + 1]
     if config.class_token:
         x = jnp.concatenate([_class_row(params[f"{prefix}.cls_token"] + table[0], len(x)), x], axis=1)
+    if config.registers:
+        registers = jnp.broadcast_to(params[f"{prefix}.register_tokens"], (len(x), config.registers, x.shape[-1]))
+        first = int(config.class_token)
+        x = jnp.concatenate([x[:, :first], registers, x[:, first:]], axis=1)
     outputs = []
     for i in range(config.depth if depth is None else depth):
-        x = block(params, f"{prefix}.blocks.{i}", x, config.heads)
+        x = block(params, f"{prefix}.blocks.{i}", x, config.heads, config.norm_epsilon)
         outputs.append(x)
     return outputs
 
@@ -64,9 +74,8 @@ def encoder(
     hidden: Array | None = None,
 ) -> Array:
     """Tokens [B,K(+1),C] behind the final norm, un-projected; arguments as of `block_outputs`."""
-    return layer_norm(
-        params, f"{prefix}.norm", block_outputs(params, prefix, patches, cells, config, depth, hidden)[-1]
-    )
+    last = block_outputs(params, prefix, patches, cells, config, depth, hidden)[-1]
+    return layer_norm(params, f"{prefix}.norm", without_registers(last, config), config.norm_epsilon)
 
 
 def projector(params: Parameters, prefix: str, x: Array, config: Config) -> Array:

@@ -45,7 +45,7 @@ def projector_widths(config: Config) -> list[tuple[int, int]]:
 def output_width(config: Config) -> int:
     """O: how many numbers are predicted per patch."""
     if config.has_latent_targets:
-        return config.width
+        return config.teacher_width or config.width
     if config.low_level_target == "hog":
         return config.channels * HOG_BINS * (config.patch_size // HOG_CELL) ** 2
     return config.patch_size**2 * config.channels
@@ -59,11 +59,18 @@ def _table_shapes(prefix: str, width: int, config: Config) -> Shapes:
 def _encoder_shapes(prefix: str, config: Config, depth: int, normed: bool, projected: bool) -> Shapes:
     width = config.width
     shapes: Shapes = {f"{prefix}.cls_token": (1, 1, width)} if config.class_token else {}
+    if config.registers:
+        shapes[f"{prefix}.register_tokens"] = (1, config.registers, width)
     shapes |= _linear_shapes(f"{prefix}.embed.proj", config.patch_size**2 * config.channels, width)
     if config.learn_positions:
         shapes |= _table_shapes(prefix, width, config)
     for i in range(depth):
         shapes |= _block_shapes(f"{prefix}.blocks.{i}", width, config.mlp_ratio)
+    if config.lora_rank:
+        weights = [(name, shape) for name, shape in shapes.items() if ".blocks." in name and len(shape) == 2]
+        for name, (outputs, inputs) in weights:
+            layer = name.removesuffix("weight")
+            shapes |= {f"{layer}lora_down": (inputs, config.lora_rank), f"{layer}lora_up": (outputs, config.lora_rank)}
     if normed:
         shapes |= _norm_shapes(f"{prefix}.norm", width)
     if projected:
@@ -82,6 +89,8 @@ def _online_shapes(config: Config) -> Shapes:
 
 def _target_shapes(config: Config) -> Shapes:
     """Only the blocks that are used; no mask token; no projector where block outputs are averaged."""
+    if config.target_encoder == "random_projection":
+        return {"target_projection.proj.weight": (config.width, config.patch_size**2 * config.channels)}
     if not config.has_latent_targets or config.target_prefix == "encoder":
         return {}
     projected = config.target_layers == 0 and config.projector == "both"
@@ -137,7 +146,7 @@ def buffer_shapes(config: Config) -> Shapes:
     if config.learn_positions:
         return {}
     shapes = _table_shapes("encoder", config.width, config)
-    if _target_shapes(config):
+    if _target_shapes(config) and not config.has_fixed_targets:
         shapes |= _table_shapes("target_encoder", config.width, config)
     if config.decoder != "linear":
         shapes |= _table_shapes("decoder", config.decoder_width, config)
@@ -145,5 +154,19 @@ def buffer_shapes(config: Config) -> Shapes:
 
 
 def is_trained(name: str, config: Config) -> bool:
-    """Whether the optimiser trains this parameter: all but a target encoder that is an average."""
-    return not name.startswith("target_encoder.") or config.target_encoder == "independent"
+    """Whether the optimiser trains this parameter: all but a target encoder that is an average, what projects targets,
+    and what of the encoder is left as it is.
+    """
+    part, _, rest = name.partition(".")
+    if part == "target_projection" or (part == "target_encoder" and config.target_encoder != "independent"):
+        return False
+    if part not in ("encoder", "target_encoder") or rest.startswith("head.") or rest == "mask_token":
+        return True
+    if config.lora_rank:
+        return "lora" in rest
+    if config.train_layers == "norms_and_biases":
+        return "norm" in rest or rest.endswith(".bias")
+    if config.train_layers == "all":
+        return True
+    blocks = [f"blocks.{i}." for i in range(config.depth - int(config.train_layers), config.depth)]
+    return rest.startswith(("norm.", *blocks))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from reference.configuration import Array, Config, Parameters, Views
 from reference.layers import plain_layer_norm
-from reference.networks import block_outputs, encoder, patch_tokens, projector
+from reference.networks import block_outputs, encoder, patch_tokens, projector, without_registers
 from reference.patches import extract_patches, hog
 
 
@@ -42,7 +42,7 @@ def target_latents(params: Parameters, images: Array, cells: Array, offsets: Arr
     patches = extract_patches(images, cells, offsets, config)
     if config.target_layers:
         outputs = block_outputs(params, prefix, patches, cells, config, depth)[-config.target_layers :]
-        latents = plain_layer_norm(sum(plain_layer_norm(x) for x in outputs) / len(outputs))
+        latents = plain_layer_norm(sum(plain_layer_norm(without_registers(x, config)) for x in outputs) / len(outputs))
     else:
         latents = encoder(params, prefix, patches, cells, config, depth)
         if config.projector == "both":
@@ -56,12 +56,23 @@ def _low_level(images: Array, views: Views, config: Config) -> Array:
     return describe(jnp.asarray(images), views.target, views.offsets, config)
 
 
-def targets(params: Parameters, images: Array, views: Views, config: Config) -> Targets:
-    """The targets of images [B,H,W,c], as the target encoder sees them, and the keys they are among."""
+def targets(
+    params: Parameters, images: Array, views: Views, config: Config, teacher_tokens: Array | None = None
+) -> Targets:
+    """The targets of images [B,H,W,c], as the target encoder sees them, and the keys they are among. A frozen teacher's
+    tokens of all cells [B,L,W] are given.
+    """
     sees_all = config.target_sees == "all" and config.has_latent_targets
     if config.negatives == "all" and not sees_all:
         raise ValueError("targets: negatives 'all' are latents of all patches, wanted target_sees 'all'")
-    if not config.has_latent_targets:
+    if teacher_tokens is not None:
+        latents = teacher_tokens
+    elif config.target_encoder == "random_projection":
+        patches = extract_patches(
+            jnp.asarray(images), all_cells(views) if sees_all else views.target, views.offsets, config
+        )
+        latents = patches @ jax.lax.stop_gradient(params["target_projection.proj.weight"]).T
+    elif not config.has_latent_targets:
         latents = _low_level(images, views, config)
     else:
         cells = all_cells(views) if sees_all else views.target
