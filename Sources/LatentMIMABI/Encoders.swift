@@ -39,7 +39,8 @@ func encoder(_ handle: Handle) throws -> Encoder { try object(handle, Encoder.se
 ) -> lm_status {
   attempt {
     let encoder = try encoder(handle)
-    let rows = try Buffer(array(pooled.map { UnsafePointer($0) }, [count, Int64(encoder.configuration.width)], "pooled"))
+    let rows = try Buffer(
+      array(pooled.map { UnsafePointer($0) }, [count, Int64(encoder.configuration.width)], "pooled"))
     try encoder.norm(pooled: rows)
     try write(rows.values, pooled, "pooled")
   }

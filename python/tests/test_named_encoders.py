@@ -265,8 +265,16 @@ def test_names_that_only_look_alike() -> None:
     for block in range(2):
         fc2 = eva[f"blocks.{block}.mlp.fc2.weight"]
         eva[f"blocks.{block}.mlp.fc2.weight"] = fc2[:, : fc2.shape[1] // 2]
-    with pytest.raises(ValueError, match="weights of EVA-02"):
+    with pytest.raises(ValueError, match="EVA-02 has rotary positions of another kind"):
         load(eva, heads=3)
+    perception = pretrained.plain(np.random.default_rng(0), position_rows=1)
+    perception |= {f"norm_pre.{part}": np.ones(24, np.float32) for part in ("weight", "bias")}
+    load(perception, heads=3)
+    with pytest.raises(ValueError, match="a Perception Encoder has rotary positions"):
+        load(perception | {"attn_pool.latent": np.ones((1, 1, 24), np.float32)}, heads=3)
+    wider = pretrained.plain(np.random.default_rng(0), position_rows=1)
+    with pytest.raises(ValueError, match=r"blocks\.1\.norm1\.weight is 48 wide, patches 24: a hierarchical network"):
+        load(wider | {"blocks.1.norm1.weight": np.ones(48, np.float32)}, heads=3)
 
 
 def test_reading_what_views_say(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ final class ShardedTensors: TensorSource {
       let found = try files[part] ?? SafetensorsFile(path: index.sibling(part))
       files[part] = found
       guard found.contains(name) else {
-        throw CheckpointError(path: index.text, problem: "says that \(part) holds \(shortened(name)), which it does not")
+        throw CheckpointError(
+          path: index.text, problem: "says that \(part) holds \(shortened(name)), which it does not")
       }
       places[name] = found
     }

@@ -8,6 +8,8 @@ public struct ConfigurationBeside: Sendable, Equatable {
   /// Which file most of it comes from, for messages.
   var source = ""
   var width: Int?
+  /// timm's name of the model.
+  var architecture: String?
   var heads: Int?
   var epsilon: Double?
   /// As transformers names it: "gelu", "quick_gelu", "gelu_pytorch_tanh" …
@@ -69,9 +71,9 @@ extension ConfigurationBeside {
     let (arguments, pretrained) = (members(json["model_args"]) ?? [:], members(json["pretrained_cfg"]) ?? json)
     width = integer(arguments["embed_dim"]) ?? integer(json["num_features"])
     heads = integer(arguments["num_heads"])
-    let architecture = text(json["architecture"]) ?? ""
-    if architecture.contains("quickgelu") { activation = "quick_gelu" }
-    if architecture.contains("_clip_") { epsilon = 1e-5 }
+    architecture = text(json["architecture"])
+    if architecture?.contains("quickgelu") == true { activation = "quick_gelu" }
+    if architecture?.contains("_clip_") == true { epsilon = 1e-5 }
     pixels = pixelRule(pretrained["mean"], pretrained["std"])
   }
 

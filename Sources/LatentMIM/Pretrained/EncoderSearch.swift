@@ -82,7 +82,9 @@ extension WeightReader {
     let plain = EncoderFamily.beginnings.map { beginning in
       places(beginning.patches.filter { $0.contains("patch") })
     }
-    let candidates = [found.map { $0.0.intersection($0.1) }, plain, found.map(\.1)].map { $0.reduce(Set()) { $0.union($1) } }
+    let candidates = [found.map { $0.0.intersection($0.1) }, plain, found.map(\.1)].map {
+      $0.reduce(Set()) { $0.union($1) }
+    }
     return (candidates.first { !$0.isEmpty } ?? []).sorted {
       ($0.count { $0 == "." }, $0) < ($1.count { $0 == "." }, $1)
     }
@@ -103,6 +105,8 @@ extension WeightReader {
       : "names there begin with \(listed(sizes)), such as \(listed(names))"
     return WeightsError(
       source: title,
-      problems: ["\(wanted): no name ends as a vision transformer's do (patch_embed.proj.weight, embeddings.…); \(what)"])
+      problems: [
+        "\(wanted): no name ends as a vision transformer's do (patch_embed.proj.weight, embeddings.…); \(what)"
+      ])
   }
 }

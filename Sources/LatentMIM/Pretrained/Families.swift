@@ -2,7 +2,14 @@ import Networks
 
 extension EncoderFamily {
   /// Every family, those with the most particular names first.
-  static let all: [EncoderFamily] = [
+  static let all: [EncoderFamily] =
+    underTimmsNames + transformers + others + [
+      // `VisionTransformer` of timm, and whatever else uses its names (AugReg, DeiT, DINOv2 as timm ships it …).
+      EncoderFamily(name: "timm", pixels: nil)
+    ]
+
+  /// Families whose tensors have the names of timm's vision transformer.
+  private static let underTimmsNames = [
     // SimMIM's vision transformer in a pre-training checkpoint: BEiT's encoder below `encoder.`, with the mask token.
     EncoderFamily(
       name: "simmim", places: ["encoder."], isRecognized: { $0.contains("mask_token") && hasBEiTNames($0) }),
@@ -38,9 +45,6 @@ extension EncoderFamily {
     EncoderFamily(
       name: "dino", places: ["teacher.backbone.", "teacher.", "student.backbone.", "student."],
       positions: { _ in .offset }),
-  ] + transformers + others + [
-    // `VisionTransformer` of timm, and whatever else uses its names (AugReg, DeiT, DINOv2 as timm ships it …).
-    EncoderFamily(name: "timm", pixels: nil)
   ]
 
   /// Hugging Face's names of the same and of its own families.

@@ -9,7 +9,9 @@ struct PretrainedKnowledge {
   /// nil: there is nothing of these weights beside them.
   let beside: ConfigurationBeside?
 
-  init(_ weights: PretrainedWeights, _ sizes: PretrainedSizes, _ options: PretrainedOptions, _ beside: ConfigurationBeside?) {
+  init(
+    _ weights: PretrainedWeights, _ sizes: PretrainedSizes, _ options: PretrainedOptions, _ beside: ConfigurationBeside?
+  ) {
     (family, self.options) = (weights.family, options)
     self.beside = beside.flatMap { $0.fits(width: sizes.width) ? $0 : nil }
   }
@@ -157,7 +159,9 @@ extension PretrainedSizes {
     }
     guard let relative else {
       guard positionRows != nil || isRotary else {
-        throw fail("pos_embed is missing, and so is relative position bias: nothing tells where patches are")
+        throw fail(
+          "pos_embed is missing, and so is relative position bias: nothing tells where patches are (rotary positions leave no trace in weights)"
+        )
       }
       return leading
     }

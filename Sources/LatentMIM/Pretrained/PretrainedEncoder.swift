@@ -17,7 +17,7 @@ extension Encoder {
     try weights.refuseQuantized()
     try weights.refuseOtherArchitectures()
     let sizes = try PretrainedSizes(weights)
-    try weights.refuseGatesOfEVA(sizes)
+    try weights.refuseLookalikes(sizes, beside)
     let knowledge = PretrainedKnowledge(weights, sizes, options, beside)
     var (configuration, leadingRows, remarks) = try ModelConfiguration.pretrained(weights, sizes, knowledge)
     try weights.checkSize(configuration)
@@ -45,7 +45,8 @@ extension Encoder {
     if let table { network.addPositions(ofLeadingTokens: table.values.prefix(leadingRows * table.width)) }
     remarks += beside?.remarks ?? []
     remarks += [
-      activation.remark, weights.remarkOnOthers, rest.remark, weights.remark(onPositions: table?.patchValues(leadingRows)),
+      activation.remark, weights.remarkOnOthers, rest.remark,
+      weights.remark(onPositions: table?.patchValues(leadingRows)),
       weights.remark(onBeside: beside, width: configuration.width),
     ].compactMap { $0 }
     return (Encoder(configuration, network, pretrained: parts), remarks)

@@ -70,7 +70,9 @@ struct PretrainedWeights {
   func wantedName(of tensor: String, block: Int? = nil) -> String {
     let sources = rule(tensor)?.sources ?? []
     let alike = sources.first { parts in
-      parts.compactMap(\.name).contains { part in beforeBlock(part).map { names.contains(where: $0.isBeginning(of:)) } ?? false }
+      parts.compactMap(\.name).contains { part in
+        beforeBlock(part).map { names.contains(where: $0.isBeginning(of:)) } ?? false
+      }
     }
     let parts = (alike ?? sources.first)?.compactMap(\.name) ?? []
     return parts.isEmpty ? numbered(tensor, block) : parts.map { numbered($0, block) }.joined(separator: ", ")

@@ -8,15 +8,20 @@ private let otherArchitectures: [(piece: String, what: String)] = [
   ("patch_embed.backbone.", "convolutions in front of the patches"),
   ("patch_embed.proj.0.", "convolutions in front of the patches"),
   ("blocks_token_only.", "attention of the class token alone, as CaiT has"),
-  ("layers.0.blocks.", "a stage of several, as Swin has"), ("stages.0.", "a stage of several, as hierarchical networks have"),
+  ("layers.0.blocks.", "a stage of several, as Swin has"),
+  ("stages.0.", "a stage of several, as hierarchical networks have"),
   ("downsample.", "a step to a coarser grid, as hierarchical networks have"),
 ]
+
+/// Parts of the names of timm's models that have rotary positions, of which weights do not tell.
+private let rotaryArchitectures = ["_rope", "vit_pe_", "eva02_"]
 
 /// What names begin with that are no encoder's: heads, decoders, and what training needs.
 private let notOfEncoders = [
   "head.", "heads.", "head_dist.", "lm_head.", "classifier.", "cls_classifier.", "distillation_classifier.", "pooler.",
   "attn_pool.", "pre_logits.", "fc.", "proj", "projection", "visual_projection.", "projectors.", "projector.",
-  "dino_head.", "ibot_head.", "predictor.", "logit_scale", "logit_bias", "local_cls_norm.", "mask_token", "masked_embed",
+  "dino_head.", "ibot_head.", "predictor.", "logit_scale", "logit_bias", "local_cls_norm.", "mask_token",
+  "masked_embed",
   "decoder", "embeddings.mask_token", "embeddings.position_ids", "backbone_head.",
 ]
 
@@ -44,12 +49,26 @@ extension PretrainedWeights {
     }
   }
 
-  /// Gates come with rotary positions in EVA-02, of which its files do not tell.
-  func refuseGatesOfEVA(_ sizes: PretrainedSizes) throws {
-    guard sizes.isGated, family.name == "beit", sizes.relative == nil else { return }
-    throw WeightsError(
-      source: title,
-      problems: ["these are weights of EVA-02, which has rotary positions of another kind: \(onlyPlain)"])
+  /// Refuses models with the names of a family and other parts: EVA-02 has gates where BEiT has none, Meta's Perception
+  /// Encoder a pool by attention besides CLIP's norms, both rotary positions, of which their files do not tell;
+  /// hierarchical networks have wider blocks further up.
+  ///
+  /// - Throws: `WeightsError`.
+  func refuseLookalikes(_ sizes: PretrainedSizes, _ beside: ConfigurationBeside?) throws {
+    func refuse(_ what: String) -> WeightsError { WeightsError(source: title, problems: ["\(what): \(onlyPlain)"]) }
+    let rotary = "has rotary positions of another kind"
+    if family.rotary == nil, let name = beside?.architecture, rotaryArchitectures.contains(where: name.contains) {
+      throw refuse("'\(shortened(name))' \(rotary)")
+    }
+    if sizes.isGated, family.name == "beit", sizes.relative == nil { throw refuse("EVA-02 \(rotary)") }
+    if family.name == "timm", sizes.hasPreNorm, names.contains(where: { $0.hasPrefix("attn_pool.") }) {
+      throw refuse("a Perception Encoder \(rotary)")
+    }
+    if let name = name(of: "blocks.*.norm1.weight", block: sizes.depth - 1), let last = try shape(of: name)?.first,
+      last % sizes.width == 0, last > sizes.width
+    {
+      throw refuse("\(prefix)\(name) is \(last) wide, patches \(sizes.width): a hierarchical network")
+    }
   }
 
   private var onlyPlain: String {

@@ -78,7 +78,8 @@ import Testing
   /// Under other names a rule has as many parts, and only names of that project.
   @Test func rulesUnderOtherNames() throws {
     let rules = TensorRule.visionTransformer(
-      blocks: ["layer.", "model.layer."], ["attn.q_proj": ["q", "a.q"], "attn.k_proj": ["k", "a.k"], "attn.v_proj": ["v", "a.v"]])
+      blocks: ["layer.", "model.layer."],
+      ["attn.q_proj": ["q", "a.q"], "attn.k_proj": ["k", "a.k"], "attn.v_proj": ["v", "a.v"]])
     #expect(rules.map(\.name) == ["blocks.*.attn.qkv.weight", "blocks.*.attn.qkv.bias"])
     let weights = rules[0].sources.map { $0.compactMap(\.name) }
     #expect(
