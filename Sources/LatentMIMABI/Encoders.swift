@@ -30,6 +30,21 @@ func encoder(_ handle: Handle) throws -> Encoder { try object(handle, Encoder.se
   }
 }
 
+@c @implementation public func lm_weights_list(_ path: Text, _ tensors: TextPlace) -> lm_status {
+  attempt(handingOut: tensors) { try weightsList(at: filePath(path, "path")).text() }
+}
+
+@c @implementation public func lm_encoder_norm_pooled(
+  _ handle: Handle, _ pooled: FloatPlace, _ count: Int64
+) -> lm_status {
+  attempt {
+    let encoder = try encoder(handle)
+    let rows = try Buffer(array(pooled.map { UnsafePointer($0) }, [count, Int64(encoder.configuration.width)], "pooled"))
+    try encoder.norm(pooled: rows)
+    try write(rows.values, pooled, "pooled")
+  }
+}
+
 @c @implementation public func lm_encoder_save(_ handle: Handle, _ path: Text) -> lm_status {
   attempt { try encoder(handle).save(to: filePath(path, "path")) }
 }

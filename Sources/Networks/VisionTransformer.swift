@@ -19,6 +19,11 @@ public struct EncoderShape: Sendable, Equatable {
   public var registers = 0
   /// ε of layer normalisation.
   public var epsilon: Float = 1e-6
+  /// Between the two layers of an MLP.
+  public var activation = Activation.gelu
+  /// Whether a norm stands in front of the first block.
+  public var hasPreNorm = false
+  public var finalNorm = FinalNorm.tokens
   /// Rank of what is added to the weights of blocks; 0: nothing is.
   public var loraRank = 0
 
@@ -32,6 +37,14 @@ public struct EncoderShape: Sendable, Equatable {
     self.mlpRatio = mlpRatio
     self.projector = projector
   }
+}
+
+/// What the norm behind the last block is applied to.
+public enum FinalNorm: String, Sendable, CaseIterable {
+  case tokens
+  /// The mean of an image's patches; tokens stay as the last block gives them.
+  case pooled
+  case none
 }
 
 extension EncoderShape {
@@ -59,8 +72,9 @@ public final class VisionTransformer: Layer {
   let maskToken: Parameter?
   let embed: PatchEmbedding
   public let positions: PositionEmbedding?
+  let preNorm: LayerNorm?
   let blocks: LayerList<Block>
-  let norm: LayerNorm
+  let norm: LayerNorm?
   public let projector: Projector?
 
   /// - Parameter positions: those of the patches; needed where they are trained.
@@ -75,13 +89,14 @@ public final class VisionTransformer: Layer {
     registerTokens = try tokens(shape.registers)
     maskToken = try tokens(shape.hasMaskToken ? 1 : 0)
     embed = try PatchEmbedding(shape.patchCount, shape.width)
+    preNorm = shape.hasPreNorm ? try LayerNorm(shape.width, epsilon: shape.epsilon) : nil
     blocks = try LayerList(
       (0..<shape.depth).map {
         try Block(
-          shape.width, heads: shape.heads, hidden: shape.hidden, epsilon: shape.epsilon,
+          shape.width, heads: shape.heads, hidden: shape.hidden, activation: shape.activation, epsilon: shape.epsilon,
           place: BlockIndex($0, of: shape.depth), loraRank: shape.loraRank)
       })
-    norm = try LayerNorm(shape.width, epsilon: shape.epsilon)
+    norm = shape.finalNorm == .none ? nil : try LayerNorm(shape.width, epsilon: shape.epsilon)
     projector = try shape.projector.map { try Projector(shape.width, hidden: $0.width, depth: $0.depth) }
   }
 
@@ -99,7 +114,8 @@ public final class VisionTransformer: Layer {
     let tokens = [("cls_token", classToken), ("register_tokens", registerTokens), ("mask_token", maskToken)]
     return tokens.compactMap { name, token in token.map { .parameter(name, $0) } }
       + (positions.map { [.layer("pos_embed", $0)] } ?? [])
-      + [.layer("embed", embed), .layer("blocks", blocks), .layer("norm", norm)]
+      + [.layer("embed", embed)] + (preNorm.map { [.layer("norm_pre", $0)] } ?? []) + [.layer("blocks", blocks)]
+      + (norm.map { [.layer("norm", $0)] } ?? [])
       + (projector.map { [.layer("head", $0)] } ?? [])
   }
 
@@ -114,15 +130,18 @@ public final class VisionTransformer: Layer {
   ///   - masked: numbers in 0 ..< N of patches that the mask token stands for, the same count for each image.
   ///   - layer: 0 (the embedded patches) … depth.
   ///   - bias: gives what is added to the scores of a block's attention, by the block's number.
+  ///   - rotary: turns queries and keys of the patches.
   /// - Returns: [B, N + 1, C], class token first; the class token is missing and R registers follow it where the shape
   ///   says so.
   /// - Throws: `ShapeError`, `OutOfMemory`, `Interrupted`, what `bias` throws.
   public func tokens(
     _ patches: Tensor, positions: Tensor, masked: [Int32] = [], layer: Int? = nil,
-    bias: ((Int) throws -> ScoreBias?)? = nil
+    bias: ((Int) throws -> ScoreBias?)? = nil, rotary: RotaryTable? = nil
   ) throws -> Tensor {
     var last: Tensor?
-    try eachLayer(patches, positions: positions, masked: masked, through: layer, bias: bias) { last = $1 }
+    try eachLayer(patches, positions: positions, masked: masked, through: layer, bias: bias, rotary: rotary) {
+      last = $1
+    }
     guard let last else { throw ShapeError("tokens", "no layer was computed") }
     return last
   }
@@ -132,18 +151,19 @@ public final class VisionTransformer: Layer {
   /// - Throws: as `tokens`, and what `visit` throws.
   public func eachLayer(
     _ patches: Tensor, positions: Tensor, masked: [Int32] = [], through: Int? = nil,
-    bias: ((Int) throws -> ScoreBias?)? = nil, visit: (Int, Tensor) throws -> Void
+    bias: ((Int) throws -> ScoreBias?)? = nil, rotary: RotaryTable? = nil, visit: (Int, Tensor) throws -> Void
   ) throws {
     let last = through ?? shape.depth
     guard (0...shape.depth).contains(last) else {
       throw ShapeError("tokens", "layer is \(last), wanted 0 … \(shape.depth)")
     }
     var x = try placed(embedded(patches, masked: masked), positions: positions)
+    if let preNorm { x = try preNorm(x) }
     try visit(0, x)
     for (index, block) in blocks.elements.prefix(last).enumerated() {
       try Interruption.check()
       let bias = try bias?(index)
-      x = try recomputed(x) { try block($0[0], bias: bias) }
+      x = try recomputed(x) { try block($0[0], bias: bias, rotary: rotary) }
       try visit(index + 1, x)
     }
   }
@@ -152,11 +172,11 @@ public final class VisionTransformer: Layer {
   ///
   /// - Returns: [B, N, 3C]: queries, keys and values side by side, the heads of each side by side.
   /// - Throws: `ShapeError`, `OutOfMemory`.
-  public func queriesKeysValues(_ tokens: Tensor, block: Int) throws -> Tensor {
+  public func queriesKeysValues(_ tokens: Tensor, block: Int, rotary: RotaryTable? = nil) throws -> Tensor {
     guard (1...max(shape.depth, 1)).contains(block), block <= shape.depth else {
       throw ShapeError("attention", "layer is \(block), wanted 1 … \(shape.depth)")
     }
-    return try blocks.elements[block - 1].queriesKeysValues(tokens)
+    return try blocks.elements[block - 1].queriesKeysValues(tokens, rotary: rotary)
   }
 
   private func embedded(_ patches: Tensor, masked: [Int32]) throws -> Tensor {
@@ -187,14 +207,23 @@ public final class VisionTransformer: Layer {
     }
   }
 
-  /// The final norm.
-  public func normed(_ tokens: Tensor) throws -> Tensor { try norm(tokens) }
+  /// The final norm of tokens; the tokens themselves where it is none of theirs.
+  public func normed(_ tokens: Tensor) throws -> Tensor {
+    guard shape.finalNorm == .tokens, let norm else { return tokens }
+    return try norm(tokens)
+  }
+
+  /// The final norm of pooled patches, [B, C]; themselves where it is none of theirs.
+  public func normed(pooled: Tensor) throws -> Tensor {
+    guard shape.finalNorm == .pooled, let norm else { return pooled }
+    return try norm(pooled)
+  }
 
   /// The encoder's output: all blocks, or the first `layer`, and the final norm. Parameters and shapes as for `tokens`.
   public func callAsFunction(
     _ patches: Tensor, positions: Tensor, masked: [Int32] = [], layer: Int? = nil
   ) throws -> Tensor {
-    try norm(tokens(patches, positions: positions, masked: masked, layer: layer))
+    try normed(tokens(patches, positions: positions, masked: masked, layer: layer))
   }
 
   /// Tokens without those in front of the patches'.

@@ -11,6 +11,22 @@ METHOD(encoder_of_model, "model, /", "-> encoder") {
 
 TEXT_OF(encoder, NULL, encoder_family, "-> str")
 
+METHOD(weights_list, "path, /", "-> JSON: what a safetensors file, folder or index holds") {
+  PATH path = {0};
+  char *tensors = NULL;
+  PARSE("O&", path_argument, &path);
+  CALL(NULL, lm_weights_list(path.text, &tensors));
+  return take_text(tensors);
+}
+
+METHOD(encoder_norm_pooled, "encoder, pooled, /", "pooled [n, width] is overwritten.") {
+  struct handle *encoder;
+  ARRAY pooled = WRITTEN("pooled", FLOAT32, 2);
+  PARSE("O&O&", encoder_handle, &encoder, array_argument, &pooled);
+  SHAPED(pooled, SIZE(pooled, 0), encoder->sizes.width);
+  DO(encoder, lm_encoder_norm_pooled(encoder->raw, DATA(pooled), SIZE(pooled, 0)));
+}
+
 METHOD(encoder_has_class_token, "encoder, /", "-> bool") {
   ONLY(encoder);
   return PyBool_FromLong(lm_encoder_has_class_token(encoder->raw));

@@ -7,6 +7,7 @@
 
 # %%
 import numpy as np
+from IPython.display import display
 
 import latentmim as lm
 
@@ -52,7 +53,7 @@ for gap in (0, 4, 8):
     other = lm.LatentMIM("vit_tiny", grid=8, patch_gap=gap, projector_width=512).config
     drawn = lm.masking.sample(other, batch=1, seed=1)
     crop = photos.crops(other, indices=[9])
-    display(lm.plot.views(crop[0], drawn, 0))  # noqa: F821
+    display(lm.plot.views(crop[0], drawn, 0))
 
 # %% [markdown]
 # ## Masks of one's own
@@ -60,9 +61,10 @@ for gap in (0, 4, 8):
 # and predicts the right one.
 
 # %%
+half = lm.LatentMIM("vit_tiny", grid=8, patch_gap=4, num_visible=32, projector_width=512, seed=0)
 cells = np.arange(64).reshape(8, 8)
 left, right = cells[:, :4].reshape(1, -1), cells[:, 4:].reshape(1, -1)
-halves = lm.Views(left, right, np.full((1, 64, 2), 2), config=config)
-display(lm.plot.views(crops[0], halves, 0))  # noqa: F821
-loss, metrics = model.loss(crops[:1], halves)
-print(f"loss {loss:.3f}, chance {np.log(right.size):.3f}")
+halves = lm.Views(left, right, np.full((1, 64, 2), 2), config=half.config)
+display(lm.plot.views(crops[0], halves, 0))
+loss, metrics = half.loss(crops[:1], halves)
+print(f"loss {loss:.3f}, chance {half.chance_loss:.3f}")

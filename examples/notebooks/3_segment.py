@@ -44,4 +44,4 @@ lm.plot.segments(image, lm.segment(own, image, 5))
 # means the same in all.
 
 # %%
-lm.plot.pca([photos[index] for index in (0, 8, 16)], dinov2)
+lm.plot.pca(dinov2, [photos[index] for index in (0, 8, 16)])

@@ -8,6 +8,8 @@
 # %%
 import sys
 
+from IPython.display import display
+
 import latentmim as lm
 
 sys.path.append("examples")
@@ -54,7 +56,7 @@ lm.diagnose(trainers["as published"].model, trainers["as published"].history[-1]
 
 # %%
 for trainer in trainers.values():
-    lm.plot.history(trainer)
+    display(lm.plot.history(trainer))
 
 # %% [markdown]
 # The whole study, with every row of the paper's tables, is one command: `latentmim reproduce`.

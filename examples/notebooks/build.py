@@ -9,6 +9,8 @@ Scripts are in Jupytext's percent format: any editor opens them as notebooks, an
 from __future__ import annotations
 
 import argparse
+import base64
+import io
 import os
 import sys
 import time
@@ -17,12 +19,15 @@ from pathlib import Path
 import jupytext
 import nbclient
 import nbformat
+from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 OUT = ROOT / "docs" / "notebooks"
 # Seconds that a cell may take.
 PATIENCE = 900
+# Characters of a picture from which it is stored as JPEG: photographs as PNG make files of megabytes.
+LARGE = 100_000
 
 
 def main() -> int:
@@ -54,7 +59,19 @@ def execute(script: Path) -> nbformat.NotebookNode:
         # Random in Jupytext and nbclient; the same script is to give the same file.
         cell.id = f"cell-{number}"
         cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            shrink(output.get("data", {}))
     return notebook
+
+
+def shrink(data: dict[str, str]) -> None:
+    """Store a large picture of an output as JPEG."""
+    if len(data.get("image/png", "")) < LARGE:
+        return
+    file = io.BytesIO()
+    picture = Image.open(io.BytesIO(base64.b64decode(data.pop("image/png"))))
+    picture.convert("RGB").save(file, "jpeg", quality=85, optimize=True)
+    data["image/jpeg"] = base64.b64encode(file.getvalue()).decode()
 
 
 if __name__ == "__main__":

@@ -149,6 +149,12 @@ def by_name(weights: Mapping[str, Any], prefix: str = "") -> dict[str, FloatArra
         if isinstance(value, Mapping):
             found |= by_name(value, f"{prefix}{name}.")
         elif hasattr(value, "shape"):
+            stored = str(value.dtype) if hasattr(value, "dtype") else ""
+            if name.endswith("weight") and any(part in stored for part in ("float8", "int8", "qint", "float4")):
+                raise ValueError(
+                    f"{prefix}{name} is stored as {stored}: quantised weights are not read, wanted float16, bfloat16, "
+                    "float32 or float64"
+                )
             # PyTorch's bfloat16 has no counterpart in NumPy.
             array = value.detach().cpu().float().numpy() if hasattr(value, "detach") else np.asarray(value)
             if array.dtype.kind not in "fiub":
@@ -172,3 +178,11 @@ def is_pytorch(path: PathLike) -> bool:
         beginning = file.read(9)
     # A pickle begins with byte 128; a header of safetensors is 128 bytes long now and then.
     return beginning[:4] == b"PK\x03\x04" or (beginning[:1] == b"\x80" and beginning[8:] != b"{")
+
+
+def weights_file(path: str) -> str:
+    """The file that a path means where only Python reads it: PyTorch's in a folder of transformers; else the path."""
+    older = os.path.join(path, "pytorch_model.bin")
+    others = ("encoder.safetensors", "model.safetensors", "model.safetensors.index.json")
+    has_others = any(os.path.exists(os.path.join(path, name)) for name in others)
+    return older if os.path.isfile(older) and not has_others else path

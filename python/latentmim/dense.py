@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sized
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 
 from latentmim import _arrays, _rows
 from latentmim.data import Dataset
 from latentmim.data.each import as_images, each_image, names_below
-from latentmim.encoder import MapOptions, require_encoder
+from latentmim.encoder import MapOptions, Resize, require_encoder
 from latentmim.progress import bar
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def save_features(
     images: Dataset | PathLike | Iterable[PathLike] | Iterable[ArrayLike],
     out: PathLike,
     *,
-    resize: Literal["nearest"] | int | tuple[int, int] | None = "nearest",
+    resize: Resize = "nearest",
     short_side: int | None = None,
     progress: bool = True,
     **options: Unpack[MapOptions],

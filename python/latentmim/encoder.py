@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, Unpack
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
 __all__ = ["Encoder", "load_encoder"]
 
 Pooling = Literal["mean", "cls", "max", "topk_mean"]
+Interpolation = Literal["antialiased", "bicubic", "offset"]
+Activation = Literal["gelu", "quick_gelu", "gelu_tanh"]
 Part = Literal["tokens", "queries", "keys", "values"]
 Layers: TypeAlias = "int | Sequence[int] | None"
-Resize: TypeAlias = "Literal['nearest'] | int | tuple[int, int] | None"
+Resize: TypeAlias = "Literal['nearest', 'auto'] | int | tuple[int, int] | None"
 
 
 class MapOptions(TypedDict, total=False):
@@ -41,7 +44,7 @@ class MapOptions(TypedDict, total=False):
     precision: Precision
 
 
-OF_WEIGHTS = ("family", "prefix", "antialias", "epsilon")
+OF_WEIGHTS = ("family", "prefix", "interpolation", "activation", "epsilon")
 
 
 class Encoder:
@@ -80,7 +83,7 @@ class Encoder:
         norm: bool = True,
         projector: bool = False,
         class_token: bool = False,
-        resize: Literal["nearest"] | int | tuple[int, int] | None = None,
+        resize: Resize = None,
         stride: int | None = None,
         extend_positions: bool = False,
         precision: Precision = "float32",
@@ -103,9 +106,10 @@ class Encoder:
             projector: through the projector, behind the norm; tokens only.
             class_token: with the class token, as the first of N + 1.
             resize: how sides that patches do not fill are dealt with: None refuses them; "nearest" takes the
-                `nearest_size`; a number or (height, width) is the size to compute at. The images of a data set or
-                folder, which may differ, are all brought to that size, or to the trained one for None; see
-                `each_features` for each at its own, `latentmim.evaluate.features` for cutting them.
+                `nearest_size`; "auto" the size of 48 patches on the short side, as `segment` does; a number or (height,
+                width) is the size to compute at. The images of a data set or folder, which may differ, are all brought
+                to that size, or to the trained one for None; see `each_features` for each at its own,
+                `latentmim.evaluate.features` for cutting them.
             stride: pixels from a patch to the next, the patch size if not given. With less they overlap and give a
                 denser map (Amir et al. 2021), 1 + (H − patch size) / stride rows, whose positions span what those of
                 whole patches do. Time grows with the square of what the stride is divided by, and more.
@@ -150,7 +154,7 @@ class Encoder:
         part: Part = "tokens",
         norm: bool = True,
         projector: bool = False,
-        resize: Literal["nearest"] | int | tuple[int, int] | None = None,
+        resize: Resize = None,
         stride: int | None = None,
         precision: Precision = "float32",
     ) -> FloatArray:
@@ -185,6 +189,8 @@ class Encoder:
         pooled = np.empty((len(tokens), len(pixels), tokens.shape[3]), np.float32)
         for of_layer, place in zip(tokens, pooled, strict=True):
             _native.pool(of_layer, self.has_class_token, pooling, k, place)
+            if norm and part == "tokens" and pooling == "mean":
+                _native.encoder_norm_pooled(self._handle, place)
         return _unlisted(pooled[:, 0] if is_single else pooled, layer)
 
     def attention(
@@ -193,7 +199,7 @@ class Encoder:
         *,
         layer: int = -1,
         queries: int | Sequence[int] | None = None,
-        resize: Literal["nearest"] | int | tuple[int, int] | None = None,
+        resize: Resize = None,
         stride: int | None = None,
         extend_positions: bool = False,
         precision: Precision = "float32",
@@ -240,7 +246,7 @@ class Encoder:
         self,
         images: Dataset | PathLike | Iterable[PathLike] | Iterable[ArrayLike],
         *,
-        resize: Literal["nearest"] | int | tuple[int, int] | None = "nearest",
+        resize: Resize = "nearest",
         short_side: int | None = None,
         **options: Unpack[MapOptions],
     ) -> Iterator[FloatArray | None]:
@@ -275,7 +281,7 @@ class Encoder:
         self,
         images: Dataset | PathLike | ArrayLike | Sequence[int],
         *,
-        resize: Literal["nearest"] | int | tuple[int, int] | None = None,
+        resize: Resize = None,
         stride: int | None = None,
     ) -> tuple[int, int]:
         """Rows and columns of the patches of images, as `features` computes them for the same arguments.
@@ -349,8 +355,14 @@ class Encoder:
             return size
         if not isinstance(resize, str):
             return _arrays.sides(resize, "resize")
+        if resize == "auto":
+            side = self.config.patch_size
+            rows, columns = _native.working_grid(*size, side, 0)
+            return rows * side, columns * side
         if resize != "nearest":
-            raise ValueError(f"resize: is '{resize}', wanted 'nearest', a number of pixels, (height, width) or None")
+            raise ValueError(
+                f"resize: is '{resize}', wanted 'nearest', 'auto', a number of pixels, (height, width) or None"
+            )
         return self.nearest_size(*size, stride=stride)
 
     def _common_size(self, resize: Resize) -> tuple[int, int]:
@@ -474,7 +486,8 @@ def load_encoder(
     *,
     family: str | None = None,
     prefix: str | None = None,
-    antialias: bool | None = None,
+    interpolation: Interpolation | None = None,
+    activation: Activation | None = None,
     epsilon: float | None = None,
     **options: Unpack[ModelOptions],
 ) -> Encoder:
@@ -484,16 +497,20 @@ def load_encoder(
     checkpoint the encoder lies, is told from the names; `docs/encoders.md` lists what loads.
 
     Args:
-        weights: path of the file, of a run's folder or of one that holds model.safetensors; or arrays (PyTorch's
-            tensors too) by name, perhaps in dicts within dicts.
+        weights: path of the file, of a run's folder or of one that holds model.safetensors (in parts too) or
+            pytorch_model.bin; or arrays (PyTorch's tensors too) by name, perhaps in dicts within dicts.
         family: whose names they are, where that is not to be told from them; `docs/encoders.md` lists the families.
         prefix: what stands before the names of the encoder to take, such as "student.backbone."; where it is not given,
             the encoder is found by what names end in.
-        antialias: for other grids, positions that are a table are interpolated as timm does it (True, which stands if
-            not given) or as DINO does (False).
-        epsilon: of layer normalisation, 1e-6 if not given.
-        options: for weights without a configuration (only this project's files have one), what shapes do not tell. For
-            other projects' these are `grid`, `heads`, `mean` and `std`: ImageNet's where not given.
+        interpolation: how positions that are a table are found for other grids: "antialiased" as timm does it,
+            "bicubic" as Hugging Face, "offset" as DINO and DINOv2 do; the rule of the family's own project if not
+            given.
+        activation: between the layers of MLPs: "gelu", "quick_gelu" or "gelu_tanh"; what the configuration says, or
+            the family has, if not given.
+        epsilon: of layer normalisation; what the configuration says, or the family has, if not given.
+        options: for weights without a configuration, what shapes do not tell. For other projects' these are `grid`,
+            `heads`, `mean` and `std`. A config.json and preprocessor_config.json beside the file (Hugging Face's,
+            timm's) are read; what neither tells is assumed, with a warning where models differ.
 
     Raises:
         OSError: the file cannot be read.
@@ -503,13 +520,19 @@ def load_encoder(
 
     """
     refuse_unknown("load_encoder", options, [*OF_WEIGHTS, *ModelOptions.__annotations__])
-    given = to_json({"family": family, "prefix": prefix, "antialias": antialias, "epsilon": epsilon, **options})
+    given = to_json(
+        {"family": family, "prefix": prefix, "interpolation": interpolation, "activation": activation,
+         "epsilon": epsilon, **options}
+    )  # fmt: skip
     if isinstance(weights, Mapping):
         handle, remarks = _native.encoder_from_arrays(_arrays.by_name(_arrays.state_of(weights)), "weights", given)
-    elif _arrays.is_pytorch(path := _arrays.path(weights)):
+    elif _arrays.is_pytorch(path := _arrays.weights_file(_arrays.path(weights))):
         from latentmim import pth
 
-        handle, remarks = _native.encoder_from_arrays(pth.weights(path), _arrays.shown(path), given)
+        # JSON has no way to say a path that is no UTF-8: what lies beside such a file is not read.
+        beside = {"beside": path} if path == _arrays.shown(path) else {}
+        text = json.dumps(json.loads(given) | beside)
+        handle, remarks = _native.encoder_from_arrays(pth.weights(path), _arrays.shown(path), text)
     else:
         handle, remarks = _native.encoder_load(path, given)
     _arrays.warn(remarks)

@@ -1,6 +1,7 @@
 """Weights from PyTorch's `.pth` files (`torch.save`), without PyTorch and without executing anything.
 
-Such a file is a zip archive: a pickle that describes the objects, and one raw file for each storage. The pickle is a
+Such a file is a zip archive: a pickle that describes the objects, and one raw file for each storage. Before version 1.6
+it was a row of pickles with the storages behind them. The pickle is a
 program for a little stack machine that can call any Python function. The machine here knows only what descriptions of
 tensors need: it builds numbers, texts, lists, tuples and dicts, and of functions it *recognises* a handful by name,
 calling none. What else lies beside the weights (paths, NumPy's numbers, devices, classes of a project) becomes an
@@ -28,10 +29,13 @@ if TYPE_CHECKING:
 
     from latentmim._arrays import FloatArray, PathLike
 
-__all__ = ["weights"]
+__all__ = ["shapes", "weights"]
 
 LARGEST_PICKLE = 1 << 28
 LONGEST_MESSAGE = 1000
+# What the first pickle of the older format holds.
+MAGIC = 0x1950A86A20F9469CFC6C
+READ = "float16, bfloat16, float32 or float64"
 # How many bytes of weights a file may unfold to, in multiples of its own size: bfloat16 doubles, so do shared tensors.
 LARGEST_GROWTH = 8
 
@@ -66,10 +70,33 @@ def weights(path: PathLike) -> dict[str, FloatArray]:
         ValueError: it is damaged or cut off, is no zip archive of PyTorch, or holds no tensors.
 
     """
+    found: dict[str, FloatArray] = _opened(path, lambda checkpoint: checkpoint.weights())
+    return found
+
+
+def shapes(path: PathLike) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Element type and shape of every tensor in a file, whatever lies around it; nothing of them is read.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is damaged or cut off, or no checkpoint of PyTorch.
+
+    """
+    found: dict[str, tuple[str, tuple[int, ...]]] = _opened(path, lambda checkpoint: checkpoint.shapes())
+    return found
+
+
+def _opened(path: PathLike, read: Callable[[_Checkpoint], Any]) -> Any:
     name = _arrays.path(path)
     try:
-        with open(name, "rb") as file, _open_zip(file) as archive:
-            return _Archive(archive, os.fstat(file.fileno()).st_size).weights()
+        with open(name, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            start = file.read(1)
+            file.seek(0)
+            if start == b"\x80":
+                return read(_Legacy(file, size))
+            with _open_zip(file) as archive:
+                return read(_Archive(archive, size))
     except (ValueError, zipfile.BadZipFile, EOFError, RuntimeError, struct.error) as error:
         # All that zipfile says of archives that are damaged, encrypted or of an unknown kind.
         text = str(error)
@@ -82,11 +109,6 @@ def weights(path: PathLike) -> dict[str, FloatArray]:
 def _open_zip(file: Any) -> zipfile.ZipFile:
     start = file.read(4)
     if start[:2] != b"PK":
-        if start[:1] == b"\x80":
-            raise _PthError(
-                "is in the format that PyTorch wrote before version 1.6, which is not read; "
-                "load it with a recent PyTorch and save it again"
-            )
         raise _PthError("is no .pth file: it does not begin like a zip archive")
     if not zipfile.is_zipfile(file):
         raise _PthError("is cut off or damaged: the directory at the end of its zip archive is missing; load it again")
@@ -99,6 +121,11 @@ class _Storage:
     key: str
     count: int
 
+    @property
+    def itemsize(self) -> int | None:
+        """Bytes of an element; None where that is not known."""
+        return None if self.dtype not in STORAGES.values() else 2 if self.dtype == "bfloat16" else int(self.dtype[2:])
+
 
 @dataclass(frozen=True)
 class _Tensor:
@@ -108,36 +135,30 @@ class _Tensor:
     strides: tuple[int, ...]
 
 
-class _Archive:
-    """The zip archive: where the pickle lies, and the storages beside it."""
+class _Checkpoint:
+    """The tensors that a description names, wherever their storages lie."""
 
-    def __init__(self, archive: zipfile.ZipFile, file_size: int) -> None:
-        self.archive = archive
+    def __init__(self, file_size: int) -> None:
         self.left = LARGEST_GROWTH * file_size
         self.latest: tuple[_Storage, NDArray[Any]] | None = None
-        pickles = [name for name in archive.namelist() if name == "data.pkl" or name.endswith("/data.pkl")]
-        if any("/code/" in name for name in archive.namelist()):
-            raise _PthError("is a program (TorchScript, torch.jit.save), wanted weights: torch.save of a state_dict")
-        if len(pickles) != 1:
-            raise _PthError(f"holds {len(pickles)} entries called data.pkl, wanted one: it is no .pth file of PyTorch")
-        self.root = pickles[0].removesuffix("data.pkl")
-        if f"{self.root}byteorder" in archive.namelist() and self.read("byteorder", 16) != b"little":
-            raise _PthError("was written by a big-endian machine, which is not read")
 
-    def read(self, entry: str, most: int) -> bytes:
-        """An entry's bytes. PyTorch does not compress: what is compressed may be a bomb."""
-        try:
-            info = self.archive.getinfo(self.root + entry)
-        except KeyError:
-            raise _PthError(f"lacks the entry {self.root}{entry}") from None
-        if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
-            raise _PthError(f"entry {info.filename} is compressed, which PyTorch's are not")
-        if info.file_size > most:
-            raise _PthError(f"entry {info.filename} has {info.file_size} bytes, wanted at most {most}")
-        return self.archive.read(info)
+    def description(self) -> Any:
+        raise NotImplementedError
+
+    def storage_bytes(self, storage: _Storage, size: int) -> bytes:
+        """All bytes of a storage; `size` is how many there should be."""
+        raise NotImplementedError
+
+    def shapes(self) -> dict[str, tuple[str, tuple[int, ...]]]:
+        found = self.description()
+        if not isinstance(found, dict):
+            raise _PthError(f"holds {_kind(found)}, wanted a dict of tensors, such as a model's state_dict()")
+        types = {kind: name.removeprefix("torch.").removesuffix("Storage") for name, kind in STORAGES.items()}
+        return {name: (types.get(tensor.storage.dtype, tensor.storage.dtype), tensor.shape)
+                for name, tensor in _flat(found)}  # fmt: skip
 
     def weights(self) -> dict[str, FloatArray]:
-        found = _arrays.state_of(_unpickle(self.read("data.pkl", LARGEST_PICKLE)))
+        found = _arrays.state_of(self.description())
         if not isinstance(found, dict):
             raise _PthError(f"holds {_kind(found)}, wanted a dict of tensors, such as a model's state_dict()")
         tensors = {key: value for key, value in found.items() if isinstance(key, str) and isinstance(value, _Tensor)}
@@ -150,7 +171,9 @@ class _Archive:
         """A tensor's values. Nothing outside its storage is read, and no more values made than the storage holds."""
         storage = tensor.storage
         if storage.dtype not in STORAGES.values():
-            raise _PthError(f"tensor {name} is stored as {storage.dtype}, wanted one of {', '.join(STORAGES)}")
+            raise _PthError(f"tensor {name} is stored as {storage.dtype}, wanted {READ}")
+        if storage.dtype in ("<i1", "<u1") and name.endswith("weight"):
+            raise _PthError(f"tensor {name} is stored in 8 bits: quantised weights are not read, wanted {READ}")
         count = math.prod(tensor.shape)
         last = tensor.offset + sum((size - 1) * step for size, step in zip(tensor.shape, tensor.strides, strict=True))
         if count > storage.count or (count and last >= storage.count):
@@ -174,13 +197,92 @@ class _Archive:
         if self.latest and self.latest[0] == storage:
             return self.latest[1]
         dtype = np.dtype("<u2" if storage.dtype == "bfloat16" else storage.dtype)
-        data = self.read(f"data/{storage.key}", storage.count * dtype.itemsize)
+        data = self.storage_bytes(storage, storage.count * dtype.itemsize)
         if len(data) != storage.count * dtype.itemsize:
             raise _PthError(
                 f"the storage of {name} has {len(data)} bytes, wanted {storage.count} values of {dtype.itemsize}"
             )
         self.latest = storage, np.frombuffer(data, dtype)
         return self.latest[1]
+
+
+class _Archive(_Checkpoint):
+    """The zip archive: where the pickle lies, and the storages beside it."""
+
+    def __init__(self, archive: zipfile.ZipFile, file_size: int) -> None:
+        super().__init__(file_size)
+        self.archive = archive
+        pickles = [name for name in archive.namelist() if name == "data.pkl" or name.endswith("/data.pkl")]
+        if any("/code/" in name for name in archive.namelist()):
+            raise _PthError("is a program (TorchScript, torch.jit.save), wanted weights: torch.save of a state_dict")
+        if len(pickles) != 1:
+            raise _PthError(f"holds {len(pickles)} entries called data.pkl, wanted one: it is no .pth file of PyTorch")
+        self.root = pickles[0].removesuffix("data.pkl")
+        if f"{self.root}byteorder" in archive.namelist() and self.read("byteorder", 16) != b"little":
+            raise _PthError("was written by a big-endian machine, which is not read")
+
+    def read(self, entry: str, most: int) -> bytes:
+        """An entry's bytes. PyTorch does not compress: what is compressed may be a bomb."""
+        try:
+            info = self.archive.getinfo(self.root + entry)
+        except KeyError:
+            raise _PthError(f"lacks the entry {self.root}{entry}") from None
+        if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
+            raise _PthError(f"entry {info.filename} is compressed, which PyTorch's are not")
+        if info.file_size > most:
+            raise _PthError(f"entry {info.filename} has {info.file_size} bytes, wanted at most {most}")
+        return self.archive.read(info)
+
+    def description(self) -> Any:
+        return _unpickle(self.read("data.pkl", LARGEST_PICKLE))
+
+    def storage_bytes(self, storage: _Storage, size: int) -> bytes:
+        return self.read(f"data/{storage.key}", size)
+
+
+class _Legacy(_Checkpoint):
+    """The format before version 1.6: pickles one behind the other, then each storage, its length in front."""
+
+    def __init__(self, file: Any, file_size: int) -> None:
+        super().__init__(file_size)
+        self.file = file
+        if _unpickle(file) != MAGIC:
+            raise _PthError("is a pickle, but none of PyTorch's checkpoints")
+        protocol, system = _unpickle(file), _unpickle(file)
+        if protocol != 1001 or not isinstance(system, dict) or system.get("little_endian") is not True:
+            raise _PthError("is a checkpoint of an unknown version of PyTorch, or of a big-endian machine")
+        machine = _described(file)
+        self.found, self.storages = machine.stack[0], machine.storages
+        self.keys = _unpickle(file)
+        if not isinstance(self.keys, list) or not all(isinstance(key, str) for key in self.keys):
+            raise _PthError("its list of storages is damaged")
+        self.starts = self.located(file_size)
+
+    def located(self, file_size: int) -> dict[str, int]:
+        """Where each storage begins, as far as the sizes of those before it are known."""
+        starts: dict[str, int] = {}
+        place = self.file.tell()
+        for key in self.keys:
+            storage = self.storages.get(key)
+            if storage is None or storage.itemsize is None:
+                break
+            self.file.seek(place)
+            starts[key] = place + 8
+            place += 8 + int.from_bytes(self.file.read(8), "little") * storage.itemsize
+            if place > file_size:
+                raise _PthError(
+                    f"is cut off: the storage {key} ends {place - file_size} bytes behind it; load it again"
+                )
+        return starts
+
+    def description(self) -> Any:
+        return self.found
+
+    def storage_bytes(self, storage: _Storage, size: int) -> bytes:
+        if storage.key not in self.starts:
+            raise _PthError(f"the storage {storage.key} is missing, or lies behind one of an unknown type")
+        self.file.seek(self.starts[storage.key])
+        return bytes(self.file.read(size))
 
 
 def _flat(found: dict[Any, Any], prefix: str = "") -> Iterator[tuple[str, _Tensor]]:
@@ -230,10 +332,12 @@ def _sizes(value: Any, what: str) -> tuple[int, ...]:
 
 
 def _storage(reference: Any) -> _Storage:
-    """What a persistent id describes: ("storage", type, key, device, number of values)."""
-    if not isinstance(reference, tuple) or len(reference) != 5 or reference[0] != "storage":
+    """What a persistent id describes: ("storage", type, key, device, number of values, None in older files)."""
+    if not isinstance(reference, tuple) or len(reference) not in (5, 6) or reference[0] != "storage":
         raise _PthError("refers to something that is no storage")
-    _, kind, key, _, count = reference
+    _, kind, key, _, count, *views = reference
+    if any(view is not None for view in views):
+        raise _PthError("holds a storage that is a part of another, which is not read")
     if not isinstance(kind, _Global) or not isinstance(key, str):
         raise _PthError(f"holds a storage of {_kind(kind)}, wanted one of {', '.join(STORAGES)}")
     # Of a kind that is not read it may lie beside the weights.
@@ -247,6 +351,13 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Te
     if len(sizes) != len(steps):
         raise _PthError(f"a tensor of {len(sizes)} dimensions has {len(steps)} strides")
     return _Tensor(storage, _whole(offset, "a tensor's offset"), sizes, steps)
+
+
+def _tensor_of_type(storage: Any, offset: Any, shape: Any, strides: Any, _: Any, __: Any, dtype: Any, *___: Any) -> Any:
+    """Of a type that has no storage of its own, such as float8: it is known, and not read."""
+    if not isinstance(storage, _Storage):
+        raise _PthError(f"builds a tensor on {_kind(storage)}, wanted a storage")
+    return _tensor(_Storage(_kind(dtype), storage.key, storage.count), offset, shape, strides)
 
 
 def _empty_dict(*arguments: Any) -> Any:
@@ -266,6 +377,7 @@ def _first(value: Any = None, *_: Any) -> Any:
 CALLS: dict[str, Callable[..., Any]] = {
     "collections.OrderedDict": _empty_dict,
     "torch._utils._rebuild_tensor_v2": _tensor,
+    "torch._utils._rebuild_tensor_v3": _tensor_of_type,
     "torch._utils._rebuild_parameter": _first,
     "torch._utils._rebuild_parameter_with_state": _first,
     "torch._tensor._rebuild_from_type_v2": _subclass,
@@ -286,8 +398,13 @@ def _is_key(value: Any) -> bool:
     return type(value) in (str, int, float, bool, type(None), bytes)
 
 
-def _unpickle(data: bytes) -> Any:
+def _unpickle(data: Any) -> Any:
     """What a pickle describes."""
+    return _described(data).stack[0]
+
+
+def _described(data: Any) -> _Machine:
+    """The stack machine behind a pickle's last instruction; of a file, what follows is not read."""
     machine = _Machine()
     try:
         for opcode, argument, _ in pickletools.genops(data):
@@ -298,7 +415,7 @@ def _unpickle(data: bytes) -> Any:
         raise error if isinstance(error, _PthError) else _PthError(f"its pickle is damaged ({error})") from None
     if len(machine.stack) != 1:
         raise _PthError("its pickle is damaged: it does not end with one value")
-    return machine.stack[0]
+    return machine
 
 
 class _Machine:
@@ -307,6 +424,7 @@ class _Machine:
     def __init__(self) -> None:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+        self.storages: dict[str, _Storage] = {}
 
     def take(self, name: str, argument: Any) -> None:
         """Do one instruction."""
@@ -379,7 +497,9 @@ class _Machine:
 
     def refer(self, reference: Any) -> None:
         """A persistent id: a storage's."""
-        self.stack.append(_storage(reference))
+        storage = _storage(reference)
+        self.storages[storage.key] = storage
+        self.stack.append(storage)
 
 
 _IGNORED = {"PROTO", "FRAME", "STOP"}

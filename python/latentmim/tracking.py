@@ -122,6 +122,11 @@ class Tracks:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        count, height, width = self.labels.shape
+        objects = f"object{'s' if len(self.objects) > 1 else ''} {', '.join(map(str, self.objects))}"
+        return f"Tracks({count} frames of {height}×{width}, {objects})"
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.labels, dtype, copy=copy) if copy else np.asarray(self.labels, dtype)
 

@@ -78,11 +78,12 @@ def layer_norm(x: np.ndarray, weights: Weights, name: str, epsilon: float = 1e-6
     return normed * weights[f"{name}.weight"] + weights[f"{name}.bias"]
 
 
-def cubic_matrix(inputs: int, outputs: int, antialias: bool) -> np.ndarray:
+def cubic_matrix(inputs: int, outputs: int, rule: str) -> np.ndarray:
     """Bicubic weights [outputs, inputs], written out point by point."""
     matrix = np.zeros((outputs, inputs))
+    antialias = rule == "antialiased"
     a = -0.5 if antialias else -0.75
-    scale = inputs / outputs
+    scale = inputs / (outputs + (0.1 if rule == "offset" else 0))
     widening = max(scale, 1) if antialias else 1
 
     def kernel(x: float) -> float:
@@ -100,11 +101,11 @@ def cubic_matrix(inputs: int, outputs: int, antialias: bool) -> np.ndarray:
     return matrix / matrix.sum(1, keepdims=True)
 
 
-def positions(table: np.ndarray, old: tuple[int, int], new: tuple[int, int], antialias: bool) -> np.ndarray:
+def positions(table: np.ndarray, old: tuple[int, int], new: tuple[int, int], rule: str) -> np.ndarray:
     if old == new:
         return table
     cells = table.reshape(*old, -1).astype(float)
-    rows, columns = (cubic_matrix(was, is_now, antialias) for was, is_now in zip(old, new, strict=True))
+    rows, columns = (cubic_matrix(was, is_now, rule) for was, is_now in zip(old, new, strict=True))
     return np.einsum("ab,bcd,ec->aed", rows, cells, columns).reshape(new[0] * new[1], -1)
 
 
@@ -147,7 +148,7 @@ def forward(
     *,
     heads: int = HEADS,
     old: tuple[int, int] = (GRID, GRID),
-    antialias: bool = True,
+    interpolation: str = "antialiased",
     mean: tuple[float, ...] = (0.485, 0.456, 0.406),
     std: tuple[float, ...] = (0.229, 0.224, 0.225),
     epsilon: float = 1e-6,
@@ -172,7 +173,7 @@ def forward(
         table = weights["pos_embed"][0]
         extra = len(table) - old[0] * old[1]
         front = front + np.pad(table[:extra].astype(float), ((0, len(front) - extra), (0, 0)))
-        x = x + positions(table[extra:], old, (rows, columns), antialias)
+        x = x + positions(table[extra:], old, (rows, columns), interpolation)
     x = np.concatenate([np.broadcast_to(front, (count, *front.shape)), x], 1)
     layers = [x]
     depth = 1 + max(int(name.split(".")[1]) for name in weights if name.startswith("blocks."))
@@ -186,7 +187,7 @@ def forward(
             inside.append(seen)
         x = one_block(x, own, seen, epsilon)
         layers.append(x)
-    return [*layers, layer_norm(x, weights, "norm" if "norm.weight" in weights else "fc_norm", epsilon)]
+    return [*layers, layer_norm(x, weights, "norm", epsilon) if "norm.weight" in weights else x]
 
 
 def attention(x: np.ndarray, own: Weights, heads: int, bias: Any, epsilon: float) -> Attention:

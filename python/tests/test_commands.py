@@ -87,7 +87,9 @@ def test_encoders_are_read_as_options_say(bare: str, folder: Path, tmp_path: Pat
     assert cli.main(["segment", bare, photo, "--size", "1", "2", "3", *out, *options]) == 1
 
 
-def test_prefix_and_family_go_where_weights_are_read(model: lm.LatentMIM, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prefix_and_family_go_where_weights_are_read(
+    model: lm.LatentMIM, weights: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     given: dict[str, Any] = {}
 
     def load(path: str, **options: Any) -> lm.Encoder:
@@ -95,7 +97,7 @@ def test_prefix_and_family_go_where_weights_are_read(model: lm.LatentMIM, monkey
         return model.encoder
 
     monkeypatch.setattr("latentmim.commands.shared.load_encoder", load)
-    assert cli.main(["inspect", "x.pth", "--prefix", "student.backbone.", "--family", "dinov2"]) == 0
+    assert cli.main(["inspect", weights, "--prefix", "student.backbone.", "--family", "dinov2"]) == 0
     assert given == {"prefix": "student.backbone.", "family": "dinov2"}
 
 

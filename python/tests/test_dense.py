@@ -66,7 +66,8 @@ def test_layers_of_data_sets_lie_side_by_side(model: lm.LatentMIM, tmp_path: Pat
 @pytest.mark.parametrize("grid", [(GRID, GRID), (6, 3)])
 def test_queries_keys_values_and_attention(case: Any, grid: tuple[int, int]) -> None:
     weights, checkpoint = case
-    encoder, images = load(checkpoint), pixels(3, grid[0] * PATCH, grid[1] * PATCH)
+    encoder = load(checkpoint, interpolation="antialiased")
+    images = pixels(3, grid[0] * PATCH, grid[1] * PATCH)
     inside: list[pretrained.Attention] = []
     forward(weights, images, inside=inside)
     for block, seen in enumerate(inside, 1):
@@ -126,7 +127,7 @@ def test_overlapping_patches_agree_with_pytorch() -> None:
     """timm's network, its convolution's stride changed and positions interpolated, as dino-vit-features does."""
     stored, seen = np.load(FIXTURES / "pretrained_encoders.npz"), np.load(FIXTURES / "pretrained_attention.npz")
     weights = {key.removeprefix("vit/weights/"): stored[key] for key in stored.files if "vit/weights/" in key}
-    encoder = load(weights, antialias=False)
+    encoder = load(weights, interpolation="bicubic")
     for key in (key for key in seen.files if key.startswith("stride/")):
         stride, images, wanted = int(key.split("/")[1]), seen["images"], seen[key]
         found = encoder.features(images, stride=stride, class_token=True)
@@ -136,23 +137,25 @@ def test_overlapping_patches_agree_with_pytorch() -> None:
         assert np.abs(found - wanted).max() <= 4 * TOLERANCE * np.abs(wanted).max()
 
 
-@pytest.mark.parametrize("antialias", [True, False])
+@pytest.mark.parametrize("interpolation", ["antialiased", "bicubic"])
 @pytest.mark.parametrize(("stride", "size"), [(2, (16, 16)), (1, (9, 14)), (3, (13, 22)), (4, (8, 20))])
-def test_overlapping_patches(case: Any, stride: int, size: tuple[int, int], antialias: bool) -> None:
+def test_overlapping_patches(case: Any, stride: int, size: tuple[int, int], interpolation: str) -> None:
     weights, checkpoint = case
-    encoder, images = load(checkpoint, antialias=antialias), pixels(2, *size)
+    encoder, images = load(checkpoint, interpolation=interpolation), pixels(2, *size)
     if any("relative_position_bias_table" in name for name in weights) and stride < PATCH:
         for call in (encoder.features, encoder.grid, encoder.attention):
             with pytest.raises(ValueError, match=f"stride is {stride}.*relative position bias.*wanted 4"):
                 call(images, stride=stride)  # type: ignore[operator]
         return
     inside: list[pretrained.Attention] = []
-    tokens = forward(weights, images, antialias=antialias, stride=stride, inside=inside)
+    tokens = forward(weights, images, interpolation=interpolation, stride=stride, inside=inside)
     rows, columns = ((side - PATCH) // stride + 1 for side in size)
     assert encoder.grid(images, stride=stride) == (rows, columns)
-    wanted = as_ours(encoder, tokens[-1], rows * columns)
+    wanted, first = as_ours(encoder, tokens[-1], rows * columns), int(encoder.has_class_token)
     close(encoder.features(images, stride=stride, class_token=encoder.has_class_token), wanted)
-    close(encoder.pool(images, stride=stride), wanted[:, int(encoder.has_class_token) :].mean(1))
+    close(
+        encoder.pool(images, stride=stride, norm=False), as_ours(encoder, tokens[-2], rows * columns)[:, first:].mean(1)
+    )
     keys = as_ours(encoder, inside[0].keys, rows * columns)
     close(encoder.features(images, layer=1, part="keys", stride=stride, class_token=encoder.has_class_token), keys)
     assert np.abs(encoder.attention(images, stride=stride) - inside[-1].weights).max() < 2e-5

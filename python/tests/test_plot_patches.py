@@ -33,7 +33,7 @@ def test_neighborhoods_are_what_reaches_the_threshold(model: lm.LatentMIM) -> No
     y, x = nearest(rows, 50), nearest(columns, 68)
     cosines = found @ found[y[26], x[40]]
     cuts = [float(np.sort(cosines.ravel())[-k]) - 1e-6 for k in (3, 20)]
-    axes = lm.plot.neighborhoods(model.encoder, PHOTO, [QUERY, (0, 49)], cuts, layer=1)
+    axes = lm.plot.neighborhoods(model.encoder, PHOTO, [QUERY, (0, 49)], cuts, layer=1, size="nearest")
     assert axes.shape == (2, 3)
     assert axes[0, 0].get_title() == "query (40, 26)"
     for one, cut, count in zip(axes[0, 1:], cuts, (3, 20), strict=True):
@@ -47,11 +47,11 @@ def test_neighborhoods_are_what_reaches_the_threshold(model: lm.LatentMIM) -> No
         assert (box.get_y() + 0.5, box.get_x() + 0.5) == pytest.approx(corner)
     box = axes[1, 0].patches[0]
     assert (box.get_y() + 0.5 + box.get_height(), box.get_x()) == pytest.approx((50, -0.5))
-    drawn = lm.plot.neighborhoods(model.encoder, PHOTO, 2, seed=1)
+    drawn = lm.plot.neighborhoods(model.encoder, PHOTO, 2, seed=1, size="nearest")
     assert drawn.shape == (2, 5)
     # 1, 3, 6 and 16 of 54 patches.
     assert all([one.get_title().split(": ")[1] for one in row[1:]] == ["2%", "6%", "11%", "30%"] for row in drawn)
-    again = lm.plot.neighborhoods(model.encoder, PHOTO, 2, seed=1)
+    again = lm.plot.neighborhoods(model.encoder, PHOTO, 2, seed=1, size="nearest")
     assert [one.get_title() for one in again.flat] == [one.get_title() for one in drawn.flat]
 
 
@@ -61,14 +61,16 @@ def test_matches_are_the_nearest_patches(model: lm.LatentMIM) -> None:
     asked = found[nearest(found.shape[0], 50)[26], nearest(found.shape[1], 68)[40]]
     cosines = [vectors(model, other) @ asked for other in others]
     order = sorted(range(4), key=lambda i: -cosines[i].max())
-    axes = lm.plot.matches(model.encoder, PHOTO, QUERY, others, 3, per_image=2, progress=False)
+    axes = lm.plot.matches(model.encoder, PHOTO, QUERY, others, 3, per_image=2, progress=False, size="nearest")
     assert [one.get_title() for one in axes[1:]] == [f"image {i}: {cosines[i].max():.2f}" for i in order[:3]]
     for one, index in zip(axes[1:], order, strict=False):
         assert np.array_equal(one.images[0].get_array(), others[index])
         boxes = {(round((b.get_y() + 0.5) / 8), round((b.get_x() + 0.5) / 8)) for b in one.patches}
         best = np.argsort(-cosines[index].ravel())[:2]
         assert boxes == {divmod(int(cell), 7) for cell in best}
-    assert lm.plot.matches(model.encoder, PHOTO, QUERY, np.stack(others[:1] * 2), progress=False).shape == (3,)
+    assert lm.plot.matches(
+        model.encoder, PHOTO, QUERY, np.stack(others[:1] * 2), progress=False, size="nearest"
+    ).shape == (3,)
 
 
 def test_components_are_those_of_scikit_learn(model: lm.LatentMIM) -> None:
@@ -81,7 +83,7 @@ def test_components_are_those_of_scikit_learn(model: lm.LatentMIM) -> None:
     assert np.allclose(principal_components(flat), scores, atol=1e-5)
     low, high = np.percentile(scores, (1, 99), axis=0)
     colours = ((scores - low) / (high - low)).clip(0, 1)[:, [2, 0, 1]]
-    axes = lm.plot.pca(model.encoder, images)
+    axes = lm.plot.pca(model.encoder, images, size="nearest")
     assert axes.shape == (2, 2)
     start = 0
     for column, image, one in zip(axes.T, images, found, strict=True):
@@ -98,7 +100,7 @@ def test_the_foreground_is_what_lies_less_on_the_borders(model: lm.LatentMIM) ->
     """A noisy square in a smooth ground: only its patches have colours."""
     image = np.full((80, 80, 3), 90, np.uint8)
     image[24:56, 24:56] = np.random.default_rng(0).integers(0, 255, (32, 32, 3))
-    shown = lm.plot.pca(model.encoder, image, foreground=True)[1, 0].images[0].get_array()
+    shown = lm.plot.pca(model.encoder, image, foreground=True, size="nearest")[1, 0].images[0].get_array()
     coloured = (shown != 1).any(axis=2)
     assert coloured[24:56, 24:56].mean() > 0.9
     coloured[24:56, 24:56] = False
@@ -106,7 +108,11 @@ def test_the_foreground_is_what_lies_less_on_the_borders(model: lm.LatentMIM) ->
 
 
 def test_constant_images_have_components_too(model: lm.LatentMIM) -> None:
-    shown = lm.plot.pca(model.encoder, np.full((32, 32, 3), 90, np.uint8), layer=0)[1, 0].images[0].get_array()
+    shown = (
+        lm.plot.pca(model.encoder, np.full((32, 32, 3), 90, np.uint8), layer=0, size="nearest")[1, 0]
+        .images[0]
+        .get_array()
+    )
     assert np.isfinite(shown).all()
 
 
@@ -132,7 +138,7 @@ def test_tsne_is_scikit_learns_in_the_segments_colours(model: lm.LatentMIM) -> N
 def test_overlapping_patches_lie_where_they_are_cut(model: lm.LatentMIM) -> None:
     """At a stride of 4, patches of 8 in 32×44 pixels begin at 0, 4, … 24 and 36, and are outlined in full."""
     image = pixels(1, 32, 44)[0]
-    axes = lm.plot.neighborhoods(model.encoder, image, (43, 0), [0.99], stride=4)
+    axes = lm.plot.neighborhoods(model.encoder, image, (43, 0), [0.99], stride=4, size="nearest")
     box = axes[0, 0].patches[0]
     assert (box.get_x(), box.get_y(), box.get_width(), box.get_height()) == (35.5, -0.5, 8, 8)
     found = model.encoder.features(image, stride=4).reshape(7, 10, -1)

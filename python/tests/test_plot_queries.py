@@ -53,7 +53,7 @@ def test_attention_of_an_encoder(model: lm.LatentMIM) -> None:
     encoder = model.encoder
     photo = pixels(1, 24, 32)[0]
     full = encoder.attention(photo, layer=1)
-    axes = lm.plot.attention(encoder, photo, (31, 9), layer=1)
+    axes = lm.plot.attention(encoder, photo, (31, 9), layer=1, size="nearest")
     given = lm.plot.attention(full, photo, (31, 9), grid=(3, 4))
     for one, other in zip(axes, given, strict=True):
         assert np.array_equal(one.images[0].get_array(), other.images[0].get_array())
@@ -61,9 +61,9 @@ def test_attention_of_an_encoder(model: lm.LatentMIM) -> None:
     assert np.array_equal(axes[2].images[0].get_array()[4::8, 4::8], first)
     if not encoder.has_class_token:
         with pytest.raises(ValueError, match="attention: query is None and there is no class token"):
-            lm.plot.attention(encoder, photo)
+            lm.plot.attention(encoder, photo, size="nearest")
     with_class_token = lm.LatentMIM(**SMALL, class_token=True).encoder
-    shown = lm.plot.attention(with_class_token, photo)[3].images[0].get_array()[4::8, 4::8]
+    shown = lm.plot.attention(with_class_token, photo, size="nearest")[3].images[0].get_array()[4::8, 4::8]
     assert np.array_equal(shown.ravel(), with_class_token.attention(photo)[1, 0, 1:])
 
 
@@ -123,7 +123,7 @@ def test_numbers_out_of_range_are_refused(model: lm.LatentMIM) -> None:
     with pytest.raises(ValueError, match=r"pca: unknown option 'layers'; did you mean 'layer'"):
         lm.plot.pca(encoder, PHOTO, layers=2)
     with pytest.raises(ValueError, match=r"pca: images have 1 patches, wanted at least 4"):
-        lm.plot.pca(encoder, pixels(1, 8, 8)[0])
+        lm.plot.pca(encoder, pixels(1, 8, 8)[0], size="nearest")
     with pytest.raises(ValueError, match=r"pca: layer is \[1, 2\], wanted one"):
         lm.plot.pca(encoder, PHOTO, layer=[1, 2])
     with pytest.raises(TypeError, match=r"encoder: is a LatentMIM"):

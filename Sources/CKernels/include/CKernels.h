@@ -62,6 +62,9 @@ double lmk_sum_of_squares(long n, const float *x);
 /// Exact GELU, y = x·Φ(x).
 void lmk_gelu(long n, const void *x, void *y, int type);
 void lmk_gelu_gradient(long n, const void *x, const void *dy, void *dx, int type);
+/// y = x·σ(a·x + b·x³): SiLU, and two approximations of GELU.
+void lmk_sigmoid_unit(long n, float a, float b, const void *x, void *y, int type);
+void lmk_sigmoid_unit_gradient(long n, float a, float b, const void *x, const void *dy, void *dx, int type);
 
 // ---- Dropout --------------------------------------------------------------------------------------------------------
 
@@ -102,6 +105,12 @@ void lmk_softmax_from_log_sum_exp(
     long rows, long columns, long stride, float scale, float *x, const float *log_sum_exp);
 /// Replaces dy by the gradient of the unscaled scores: scale · y ∘ (dy - Σ y ∘ dy).
 void lmk_softmax_gradient(long rows, long columns, long stride, float scale, const float *y, float *dy);
+/// y[r] = g·σ(g)·v for x[r] = [g, v], `width` numbers each; x is twice as wide as y.
+void lmk_gated(long rows, long width, const void *x, void *y, int type);
+/// Overwrites dx.
+void lmk_gated_gradient(long rows, long width, const void *x, const void *dy, void *dx, int type);
+/// Turns each of `vectors` vectors [a, b], halves of `half` numbers: y = [a·cos − b·sin, b·cos + a·sin].
+void lmk_rotate(long vectors, long half, const float *cosines, const float *sines, const void *x, void *y, int type);
 /// y[r] = x[r] / max(‖x[r]‖, 1e-12)
 void lmk_normalize(long rows, long width, const float *x, float *y, float *norms);
 void lmk_normalize_gradient(long rows, long width, const float *y, const float *norms, const float *dy, float *dx);

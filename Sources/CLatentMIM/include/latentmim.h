@@ -385,18 +385,26 @@ lm_status lm_encoder_of_model(const lm_model *model, lm_encoder **encoder);
 /// The encoder in a checkpoint or encoder file (safetensors), this project's or the vision transformer of another;
 /// `options` and `remarks` as for lm_model_load. `options` for weights of others: "family" (docs/encoders.md lists
 /// them; told from the names where not given; "latentmim": this project's names), "prefix" (what stands before the
-/// encoder's names), "grid", "heads", "mean", "std", "antialias" (true: positions of other grids are interpolated as
-/// timm does, false: as DINO does), "epsilon" (of norms, 1e-6).
+/// encoder's names), "grid", "heads", "mean", "std", "interpolation" (of positions to other grids: "antialiased" as timm does,
+/// "bicubic" as Hugging Face, "offset" as DINO), "activation" ("gelu", "quick_gelu", "gelu_tanh"), "epsilon" (of norms).
+/// What they do not say is taken from config.json and preprocessor_config.json beside the file, then from the family.
+/// A folder, or model.safetensors.index.json of several files, is read too.
 lm_status lm_encoder_load(const char *path, const char *options, lm_encoder **encoder, char **remarks);
-/// An encoder from arrays under the published names (`encoder.*`) or another project's; see lm_encoder_load.
+/// An encoder from arrays under the published names (`encoder.*`) or another project's; see lm_encoder_load. The option
+/// "beside" names a file that such configurations lie beside.
 lm_status lm_encoder_from_arrays(
     const lm_array *arrays, int64_t count, const char *title, const char *options, lm_encoder **encoder,
     char **remarks);
+/// What a safetensors file (or folder, or index) holds: JSON, {name: [element type, [sizes]]}.
+lm_status lm_weights_list(const char *path, char **tensors);
 lm_status lm_encoder_save(const lm_encoder *encoder, const char *path);
 /// The options of the model it belongs to.
 lm_status lm_encoder_configuration(const lm_encoder *encoder, char **options);
 /// Whose names its weights had: "latentmim", or a family as above.
 lm_status lm_encoder_family(const lm_encoder *encoder, char **family);
+/// The final norm of `count` means of images' patches [count, C], in place, where the encoder has one of pooled features
+/// (fine-tuned MAE and BEiT); else nothing happens.
+lm_status lm_encoder_norm_pooled(const lm_encoder *encoder, float *pooled, int64_t count);
 /// Whether a class token is the first of an image's features.
 bool lm_encoder_has_class_token(const lm_encoder *encoder);
 

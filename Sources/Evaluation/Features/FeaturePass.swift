@@ -46,7 +46,7 @@ struct FeaturePass: Equatable {
         Tensor(shape: batch.shape, buffer: batch.pixels), tap: tap, scaling: scaling, stride: stride,
         precision: precision)
       for (place, pooling) in poolings.enumerated() {
-        let pooled = try pooling(tokens, of: encoder)
+        let pooled = try pooling(tokens, of: encoder, tap: tap)
         (vectors[place].pointer + first * widths[place]).update(from: pooled.pointer, count: pooled.count)
       }
       images += batch.indices

@@ -93,7 +93,7 @@ struct AugmentedBatches: ProbeBatches {
       let tokens = try images.encoder.features(
         Tensor(shape: batch.shape, buffer: batch.pixels), tap: images.features.tap, scaling: images.features.scaling,
         stride: images.features.stride, precision: images.features.precision)
-      let pooled = try images.features.pooling(tokens, of: images.encoder)
+      let pooled = try images.features.pooling(tokens, of: images.encoder, tap: images.features.tap)
       (place + targets.count * width).update(from: pooled.pointer, count: pooled.count)
       targets += batch.indices.map { classes.number(ofTraining: labels[$0]) }
     }

@@ -99,6 +99,10 @@ extension Encoder {
     from location: some FilePathConvertible, options: JSONCursor = noOptions
   ) throws -> (encoder: Encoder, remarks: [String]) {
     let found = try weightsFile(at: location, names: RunFiles.ofEncoder)
+    let beside = ConfigurationBeside(folder: found.folder)
+    if found.isIndex {
+      return try load(ShardedTensors(index: found), title: found.text, options: options, beside: beside)
+    }
     let file = try SafetensorsFile(path: found)
     let path = found.text
     if let text = file.metadata[FileKey.pretrained], let configuration = try file.modelConfiguration(path: path) {
@@ -106,17 +110,18 @@ extension Encoder {
       try reader.refuseOptions(options)
       return (try reader.storedPretrainedEncoder(configuration, text), [])
     }
-    return try load(file, title: path, configuration: file.modelConfiguration(path: path), options: options)
+    return try load(
+      file, title: path, configuration: file.modelConfiguration(path: path), options: options, beside: beside)
   }
 
   /// An encoder from named tensors; parameters as for `LatentMIMModel.load`.
   ///
   /// Names of other projects are told by themselves (`EncoderFamily.all`). `options` for those: `family`, which goes
   /// before what names tell ("latentmim" for this project's), `prefix`, what stands before the encoder's names,
-  /// `antialias`, `epsilon`, `grid`, `heads`, `mean`, `std`.
+  /// `interpolation`, `activation`, `epsilon`, `grid`, `heads`, `mean`, `std`. What they do not say is taken from `beside`.
   public static func load(
     _ source: any TensorSource, title: String, configuration: ModelConfiguration? = nil,
-    options: JSONCursor = noOptions
+    options: JSONCursor = noOptions, beside: ConfigurationBeside? = nil
   ) throws -> (encoder: Encoder, remarks: [String]) {
     let reader = WeightReader(source, title: title)
     if configuration == nil {
@@ -124,10 +129,12 @@ extension Encoder {
         options.optionalMember("family")?.string(), options.optionalMember("prefix")?.string()
       )
       if let weights = try PretrainedWeights.find(in: reader, family: family, prefix: prefix) {
-        return try load(weights, PretrainedOptions(options))
+        let options = try PretrainedOptions(options)
+        return try load(
+          weights, options, beside ?? options.beside.map { ConfigurationBeside(folder: FilePath($0).folder) })
       }
     }
-    let options = try configuration == nil ? PretrainedOptions.withoutFamily(options) : options
+    let options = try configuration == nil ? PretrainedOptions.withoutForeign(options) : options
     let (configuration, remarks) = try reader.configuration(stored: configuration, options: options)
     let network = try VisionTransformer(
       configuration.encoderShape, positions: configuration.positionEmbedding(width: configuration.width))

@@ -3,7 +3,10 @@ import Files
 
 /// Where a folder has weights, preferred first: a run's, and a published model's.
 enum RunFiles {
-  static let ofEncoder = ["encoder.safetensors", "checkpoints/last.safetensors", "model.safetensors"]
+  static let ofEncoder = [
+    "encoder.safetensors", "checkpoints/last.safetensors", "model.safetensors", "model.safetensors.index.json",
+    "open_clip_model.safetensors",
+  ]
   static let ofModel = ["checkpoints/last.safetensors", "model.safetensors"]
 }
 
@@ -22,4 +25,35 @@ func weightsFile(at path: some FilePathConvertible, names: [String]) throws -> F
     path: folder.text,
     problem: "is a folder, wanted a file, or a folder with \(names.joined(separator: " or "))"
       + (others.first.map { "; it has \($0), which is none of them" } ?? ""))
+}
+
+extension FilePath {
+  /// The folder a file lies in.
+  var folder: FilePath {
+    guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return FilePath(".") }
+    return FilePath(bytes: slash == 0 ? bytes[...0] : bytes[..<slash])
+  }
+
+  /// The file of this name in the same folder.
+  func sibling(_ name: String) -> FilePath { folder.appending(FilePath(name)) }
+
+  /// Whether it is an index of several files of weights.
+  var isIndex: Bool { bytes.suffix(11) == Array(".index.json".utf8)[...] }
+}
+
+/// What the weights at a path hold: of each tensor the element type and the shape, by name.
+///
+/// - Throws: as `Encoder.load(from:)`.
+public func weightsList(at location: some FilePathConvertible) throws -> JSONValue {
+  let found = try weightsFile(at: location, names: RunFiles.ofEncoder)
+  let sharded = found.isIndex ? try ShardedTensors(index: found) : nil
+  let file = sharded == nil ? try SafetensorsFile(path: found) : nil
+  var tensors: [String: JSONValue] = [:]
+  for name in sharded?.names ?? file?.names ?? [] {
+    guard let part = try sharded?.file(name) ?? file else { continue }
+    tensors[name] = .array([
+      .string(try part.type(of: name).rawValue), .array(try part.shape(of: name).map { .integer($0) }),
+    ])
+  }
+  return .object(tensors)
 }

@@ -52,7 +52,9 @@ public final class Encoder: @unchecked Sendable {
     let ahead = tap.part == .tokens ? 0 : 1
     try inParts(images, grid: grid, places: places, precision: precision) { first, patches, positions in
       let through = (layers.max() ?? 0) - ahead
-      try network.eachLayer(patches, positions: positions, through: through, bias: places.bias) { layer, tokens in
+      try network.eachLayer(
+        patches, positions: positions, through: through, bias: places.bias, rotary: places.rotary
+      ) { layer, tokens in
         for (index, wanted) in layers.enumerated() where wanted == layer + ahead {
           let place = result.pointer + (index * shape[0] + first) * shape[1] * shape[2]
           copyWithoutRegisters(try taken(tap, of: tokens, layer: wanted), to: place)
@@ -67,6 +69,18 @@ public final class Encoder: @unchecked Sendable {
 
   /// Tokens of an image's features: those of patches, and the class token where there is one.
   public func featureTokens(_ grid: PatchGrid) -> Int { grid.cells + (hasClassToken ? 1 : 0) }
+
+  /// The final norm of the means of images' patches, in place, where it is one of pooled features; else nothing.
+  ///
+  /// - Parameter pooled: rows of C numbers.
+  /// - Throws: `OutOfMemory`.
+  public func norm(pooled: Buffer) throws {
+    guard network.shape.finalNorm == .pooled else { return }
+    let width = configuration.width
+    let rows = try Tensor(shape: [pooled.count / width, width], buffer: pooled)
+    let normed = try Tape.pause { try network.normed(pooled: rows) }
+    pooled.pointer.update(from: normed.pointer, count: pooled.count)
+  }
 
   /// What a tap makes of the tokens that stand at a layer, [B, leading + N, C].
   private func taken(_ tap: FeatureTap, of tokens: Tensor, layer: Int) throws -> Tensor {
@@ -86,7 +100,7 @@ public final class Encoder: @unchecked Sendable {
     try requireFinite(images, name: "images")
     let places = try places(grid, scaling: .span)
     try inParts(images, grid: grid, places: places, precision: precision) { _, patches, positions in
-      try network.eachLayer(patches, positions: positions, bias: places.bias, visit: visit)
+      try network.eachLayer(patches, positions: positions, bias: places.bias, rotary: places.rotary, visit: visit)
     }
   }
 

@@ -31,10 +31,10 @@ extension Encoder {
     let tokens = attendedTokens(grid)
     let perImage = configuration.heads * (queries?.count ?? tokens) * tokens
     try inParts(images, grid: grid, places: places, precision: precision) { first, patches, positions in
-      let before = try network.tokens(patches, positions: positions, layer: block - 1, bias: places.bias)
+      let before = try network.tokens(patches, positions: positions, layer: block - 1, bias: places.bias, rotary: places.rotary)
       let part = weights + first * perImage
       try attentionWeights(
-        network.queriesKeysValues(before, block: block), heads: configuration.heads, queries: queries,
+        network.queriesKeysValues(before, block: block, rotary: places.rotary), heads: configuration.heads, queries: queries,
         bias: places.bias?(block - 1), into: part)
       guard sumOfSquares(part, count: patches.shape[0] * perImage).isFinite else {
         throw NonFiniteError(what: "attention", problem: "weights are not finite, or too large")

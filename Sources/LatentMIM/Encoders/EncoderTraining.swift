@@ -37,7 +37,7 @@ extension Encoder {
     let cells = grid.allCells(images: images.shape[0])
     let patches = try extractPatches(images, grid: grid, cells: cells, offsets: nil)
     return try network.tokens(
-      patches, positions: gatherRows(places.table, indices: cells, images: images.shape[0]), bias: places.bias)
+      patches, positions: gatherRows(places.table, indices: cells, images: images.shape[0]), bias: places.bias, rotary: places.rotary)
   }
 
   /// The tokens of patches behind the final norm, computed as `Computation.current` says.

@@ -8,6 +8,8 @@ struct PatchPositions {
   let table: Tensor
   /// What is added to the scores of a block's attention, by the block's number.
   var bias: ((Int) throws -> ScoreBias?)?
+  /// Turns queries and keys.
+  var rotary: RotaryTable?
 }
 
 extension Encoder {
@@ -42,7 +44,7 @@ extension Encoder {
           return { _ in shared }
         }
         return { try relative.bias(numbers[$0], rows: rows, columns: columns, headWidth: headWidth) }
-      })
+      }, rotary: try pretrained.rotary?.table(rows: rows, columns: columns))
   }
 
   /// A trained table [L + 1, C], the class token's row left out, interpolated where the grid is another than the

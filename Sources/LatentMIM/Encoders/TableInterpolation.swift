@@ -15,11 +15,12 @@ struct AxisMap: Equatable {
 
   /// Bicubic interpolation between cell centres.
   ///
-  /// - Parameter antialias: true: a = −½, widened where the axis gets shorter, weights outside left out and the others
-  ///   scaled to sum 1 (timm's default). false: a = −¾ among the four nearest, those outside taken from the border
-  ///   (DINO's).
-  static func bicubic(inputs: Int, outputs: Int, antialias: Bool) -> AxisMap {
-    if inputs == outputs { return identity(inputs) }
+  /// - Parameters:
+  ///   - antialias: true: a = −½, widened where the axis gets shorter, weights outside left out and the others scaled to
+  ///     sum 1 (timm's default). false: a = −¾ among the four nearest, those outside taken from the border.
+  ///   - offset: what DINO adds to `outputs` where it computes how far apart they lie; without antialiasing only.
+  static func bicubic(inputs: Int, outputs: Int, antialias: Bool, offset: Double = 0) -> AxisMap {
+    if inputs == outputs, offset == 0 { return identity(inputs) }
     guard !antialias else {
       return AxisMap(
         inputs: inputs, outputs: outputs, weights: antialiasedBicubic(inputs: inputs, outputs: outputs))
@@ -27,7 +28,7 @@ struct AxisMap: Equatable {
     var weights = [Float](repeating: 0, count: outputs * inputs)
     let a = -0.75
     for output in 0..<outputs {
-      let center = (Double(output) + 0.5) * Double(inputs) / Double(outputs) - 0.5
+      let center = (Double(output) + 0.5) * Double(inputs) / (Double(outputs) + offset) - 0.5
       let below = center.rounded(.down)
       for offset in -1...2 {
         let x = abs(center - below - Double(offset))
@@ -35,6 +36,21 @@ struct AxisMap: Equatable {
         let input = min(max(Int(below) + offset, 0), inputs - 1)
         weights[output * inputs + input] += Float(weight)
       }
+    }
+    return AxisMap(inputs: inputs, outputs: outputs, weights: weights)
+  }
+}
+
+extension AxisMap {
+  /// Linear interpolation between cell centres, the border's cells continued outwards.
+  static func bilinear(inputs: Int, outputs: Int) -> AxisMap {
+    if inputs == outputs { return identity(inputs) }
+    var weights = [Float](repeating: 0, count: outputs * inputs)
+    for output in 0..<outputs {
+      let center = max((Double(output) + 0.5) * Double(inputs) / Double(outputs) - 0.5, 0)
+      let below = min(Int(center), inputs - 1)
+      weights[output * inputs + below] += Float(1 - (center - Double(below)))
+      weights[output * inputs + min(below + 1, inputs - 1)] += Float(center - Double(below))
     }
     return AxisMap(inputs: inputs, outputs: outputs, weights: weights)
   }

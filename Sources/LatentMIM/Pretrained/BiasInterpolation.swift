@@ -1,5 +1,23 @@
 import Glibc
 
+/// How relative position bias of another grid is found.
+enum BiasInterpolation: String, Sendable, CaseIterable {
+  /// BEiT's own rule, see `AxisMap.relative`.
+  case geometric
+  /// That of Hugging Face: between the two nearest distances.
+  case bilinear
+
+  /// - Parameters:
+  ///   - inputs: cells of the trained grid along an axis.
+  ///   - outputs: cells of the other.
+  func map(inputs: Int, outputs: Int) -> AxisMap {
+    switch self {
+    case .geometric: .relative(inputs: inputs, outputs: outputs)
+    case .bilinear: .bilinear(inputs: 2 * inputs - 1, outputs: 2 * outputs - 1)
+    }
+  }
+}
+
 extension AxisMap {
   /// BEiT's rule for relative positions at another grid: the distances of the table, 2n − 1 along an axis of n cells,
   /// are stretched to a geometric progression 1, 1 + q, 1 + q + q² … that ends at the new grid's largest distance, q in

@@ -1,8 +1,6 @@
 import Compute
 import Files
 
-import Compute
-
 extension PretrainedWeights {
   /// Finds the encoder in a source.
   ///
@@ -49,30 +47,45 @@ extension PretrainedWeights {
   }
 
   /// Whether there is something of an encoder: patches or a first block.
-  private var isEncoder: Bool { Self.beginnings.joined().contains(where: contains) }
+  private var isEncoder: Bool { (family.patchNames + family.blockNames).contains(where: contains) }
+}
 
-  /// What the tensors that an encoder is known by are called in one family or another: patches, and the first block's
-  /// norm.
-  fileprivate static let beginnings: [[String]] = ["embed.proj.weight", "blocks.*.norm1.weight"].map { name in
-    let parts = EncoderFamily.all.flatMap { $0.tensors.filter { $0.name == name }.flatMap { $0.sources.joined() } }
-    return Set(
-      parts.compactMap { part in if case .tensor(let original) = part { numbered(original, 0) } else { nil } }
-    ).sorted()
+extension EncoderFamily {
+  /// What the weights that embed patches are called.
+  var patchNames: [String] { names(of: "embed.proj.weight") }
+
+  /// What the first norm of the first block is called.
+  var blockNames: [String] { names(of: "blocks.*.norm1.weight") }
+
+  private func names(of tensor: String) -> [String] {
+    let parts = tensors.filter { $0.name == tensor }.flatMap { $0.sources.joined() }
+    return Set(parts.compactMap(\.name).map { numbered($0, 0) }).sorted()
   }
+
+  /// The different ways in which families name patches and blocks.
+  fileprivate static let beginnings: [(patches: [String], blocks: [String])] = {
+    var seen: Set<[String]> = []
+    return all.map { ($0.patchNames, $0.blockNames) }.filter { seen.insert($0.0 + $0.1).inserted }
+  }()
 }
 
 extension WeightReader {
-  /// What stands before the names of encoders, the shortest first: where patches are embedded or, where nothing does
-  /// that, first blocks are.
+  /// What stands before the names of encoders, the shortest first: where patches are embedded and blocks are or, where
+  /// nothing does both, one of the two.
   func encoderPlaces() -> [String] {
-    for beginnings in PretrainedWeights.beginnings {
-      let places = Set(
-        names.flatMap { name in
-          beginnings.filter(name.ends(inParts:)).map { String(name.dropLast($0.count)) }
-        })
-      guard places.isEmpty else { return places.sorted { ($0.count { $0 == "." }, $0) < ($1.count { $0 == "." }, $1) } }
+    let names = names
+    func places(_ ends: [String]) -> Set<String> {
+      Set(names.flatMap { name in ends.filter(name.ends(inParts:)).map { String(name.dropLast($0.count)) } })
     }
-    return []
+    let found = EncoderFamily.beginnings.map { (places($0.patches), places($0.blocks)) }
+    // "conv1.weight" alone is a convolutional network's.
+    let plain = EncoderFamily.beginnings.map { beginning in
+      places(beginning.patches.filter { $0.contains("patch") })
+    }
+    let candidates = [found.map { $0.0.intersection($0.1) }, plain, found.map(\.1)].map { $0.reduce(Set()) { $0.union($1) } }
+    return (candidates.first { !$0.isEmpty } ?? []).sorted {
+      ($0.count { $0 == "." }, $0) < ($1.count { $0 == "." }, $1)
+    }
   }
 
   /// That there is no encoder, and what is there instead.
@@ -90,6 +103,6 @@ extension WeightReader {
       : "names there begin with \(listed(sizes)), such as \(listed(names))"
     return WeightsError(
       source: title,
-      problems: ["\(wanted): no name ends in patch_embed.proj.weight or blocks.0.norm1.weight; \(what)"])
+      problems: ["\(wanted): no name ends as a vision transformer's do (patch_embed.proj.weight, embeddings.…); \(what)"])
   }
 }

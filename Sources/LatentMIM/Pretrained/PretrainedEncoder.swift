@@ -12,13 +12,18 @@ extension Encoder {
   /// - Throws: `WeightsError` naming every tensor that is missing, misshapen or not understood, `ConfigurationError`,
   ///   `JSONError`, `OutOfMemory`.
   static func load(
-    _ weights: PretrainedWeights, _ options: PretrainedOptions
+    _ weights: PretrainedWeights, _ options: PretrainedOptions, _ beside: ConfigurationBeside? = nil
   ) throws -> (encoder: Encoder, remarks: [String]) {
+    try weights.refuseQuantized()
     try weights.refuseOtherArchitectures()
     let sizes = try PretrainedSizes(weights)
-    var (configuration, leadingRows, remarks) = try ModelConfiguration.pretrained(weights, sizes, options)
+    try weights.refuseGatesOfEVA(sizes)
+    let knowledge = PretrainedKnowledge(weights, sizes, options, beside)
+    var (configuration, leadingRows, remarks) = try ModelConfiguration.pretrained(weights, sizes, knowledge)
     try weights.checkSize(configuration)
-    let network = try VisionTransformer(sizes.shape(configuration, epsilon: options.epsilon))
+    let activation = try knowledge.activation(weights.title, isGated: sizes.isGated)
+    let network = try VisionTransformer(
+      sizes.shape(configuration, epsilon: knowledge.epsilon, activation: activation.activation))
     let assembly = TensorAssembly(weights)
     let patch = (channels: configuration.channels, side: configuration.patchSize)
     for named in network.namedParameters() {
@@ -30,14 +35,19 @@ extension Encoder {
     }
     let table = try assembly.positionTable(sizes, configuration, patch)
     let parts = PretrainedParts(
-      family: weights.family.name, antialias: options.antialias,
+      family: weights.family.name, interpolation: knowledge.interpolation(sizes),
       positions: try table.map { try $0.patches(behind: leadingRows) },
-      relative: try assembly.relativePositions(sizes, configuration, patch))
+      relative: try assembly.relativePositions(sizes, configuration, patch),
+      rotary: try assembly.rotaryPositions(sizes, configuration, knowledge))
     let rest = weights.leftOver(assembly.used)
     let problems = assembly.problems + rest.problems
     guard problems.isEmpty else { throw WeightsError(source: weights.title, problems: problems) }
     if let table { network.addPositions(ofLeadingTokens: table.values.prefix(leadingRows * table.width)) }
-    remarks += [weights.remarkOnOthers, rest.remark, weights.remarkOnNorm()].compactMap { $0 }
+    remarks += beside?.remarks ?? []
+    remarks += [
+      activation.remark, weights.remarkOnOthers, rest.remark, weights.remark(onPositions: table?.patchValues(leadingRows)),
+      weights.remark(onBeside: beside, width: configuration.width),
+    ].compactMap { $0 }
     return (Encoder(configuration, network, pretrained: parts), remarks)
   }
 }
@@ -46,6 +56,8 @@ extension Encoder {
 private struct StoredPositions {
   let values: [Float]
   let width: Int
+
+  func patchValues(_ leading: Int) -> ArraySlice<Float> { values[(leading * width)...] }
 
   func patches(behind leading: Int) throws -> Tensor {
     try Tensor(shape: [values.count / width - leading, width], values: values[(leading * width)...])
@@ -76,7 +88,27 @@ extension TensorAssembly {
     }
     return RelativePositions(
       tables: tables, rows: configuration.rows, columns: configuration.columns, heads: configuration.heads,
-      hasClassToken: sizes.hasClassToken)
+      hasClassToken: sizes.hasClassToken, interpolation: weights.family.bias)
+  }
+
+  /// - Throws: `WeightsError` where heads are of no width that rotary positions go with.
+  fileprivate func rotaryPositions(
+    _ sizes: PretrainedSizes, _ configuration: ModelConfiguration, _ knowledge: PretrainedKnowledge
+  ) throws -> RotaryPositions? {
+    guard let rule = weights.family.rotary else { return nil }
+    let headWidth = configuration.width / configuration.heads
+    guard headWidth % 4 == 0 else {
+      throw WeightsError(
+        source: weights.title,
+        problems: ["\(configuration.heads) heads are \(headWidth) wide, rotary positions want a multiple of 4"])
+    }
+    if sizes.periods != nil,
+      let stored = try values("rotary_periods", shape: [headWidth / 4], patch: (1, 1))
+    {
+      return RotaryPositions(periods: stored)
+    }
+    return RotaryPositions(
+      periods: RotaryRule(theta: knowledge.beside?.theta ?? rule.theta).periods(headWidth: headWidth))
   }
 }
 
@@ -91,9 +123,16 @@ extension PretrainedWeights {
     }
   }
 
-  /// A norm of pooled features in the place of one over tokens.
-  fileprivate func remarkOnNorm() -> String? {
-    guard let name = name(of: "norm.weight"), name.hasPrefix("fc_norm.") else { return nil }
-    return "\(title): \(prefix)\(name) is over pooled tokens there; here it is the final norm of each token"
+  /// Tables of zeros are what transformers writes of a model that was never trained or loaded.
+  fileprivate func remark(onPositions values: ArraySlice<Float>?) -> String? {
+    guard let values, let first = values.first, values.count > 1, values.allSatisfy({ $0 == first }) else { return nil }
+    return "\(title): the positions of all patches are equal: the model was saved before it had any"
+  }
+
+  /// That a configuration beside the weights is of another model.
+  fileprivate func remark(onBeside beside: ConfigurationBeside?, width: Int) -> String? {
+    guard let beside, !beside.fits(width: width) else { return nil }
+    return
+      "\(title): \(beside.source) is not used: it is of a model \(beside.width ?? 0) wide, these weights are \(width) wide"
   }
 }

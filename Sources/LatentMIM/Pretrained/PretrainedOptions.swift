@@ -1,30 +1,41 @@
+import Compute
 import Files
+import Networks
 
 /// What can be said about weights of another project.
 struct PretrainedOptions: Configurable {
   static let name = "weights of another project"
   /// The family they are of; nil: told from the names.
   var family: String?
-  /// What stands before the encoder's names; nil: one of the family's.
+  /// What stands before the encoder's names; nil: found by what names end in.
   var prefix: String?
-  var antialias = true
-  /// ε of layer normalisation.
-  var epsilon = 1e-6
+  /// How positions of other grids are found; nil: as the family's own project does.
+  var interpolation: PositionInterpolation?
+  /// Between the layers of MLPs; nil: the family's. Gated ones are told by their shapes.
+  var activation: Activation?
+  /// ε of layer normalisation; nil: the family's.
+  var epsilon: Double?
+  /// A file that configurations lie beside, where arrays come from one.
+  var beside: String?
   /// The options of a model among them: `modelOptions`.
   private(set) var model = JSONCursor(.object([:]), source: PretrainedOptions.name)
 
   static let options: [Option<Self>] = [
     Option("family", \.family, .optional(.choice(of: families))),
     Option("prefix", \.prefix, .optional(.text)),
-    Option("antialias", \.antialias, .flag),
-    Option("epsilon", \.epsilon, .number(1e-30...1)),
+    Option("interpolation", \.interpolation, .optional(.choice)),
+    Option("activation", \.activation, .optional(.choice)),
+    Option("beside", \.beside, .optional(.text)),
+    Option("epsilon", \.epsilon, .optional(.number(1e-30...1))),
   ]
 
   /// Options of a model that weights of another project have.
   static let modelOptions = ["grid", "heads", "mean", "std"]
   /// The family of this project's own names.
   static let own = "latentmim"
-  static let families = [own] + EncoderFamily.all.map(\.name)
+  static let families = EncoderFamily.all.reduce(into: [own]) { names, family in
+    if !names.contains(family.name) { names.append(family.name) }
+  }
 
   init() {}
 
@@ -38,8 +49,8 @@ struct PretrainedOptions: Configurable {
   /// The option `grid` alone.
   func grid() throws -> [String: JSONValue] { try model.object().filter { $0.key == "grid" } }
 
-  /// Options with the family taken out, for this project's own names.
-  static func withoutFamily(_ options: JSONCursor) throws -> JSONCursor {
-    JSONCursor(.object(try options.object().filter { $0.key != "family" }), source: options.path)
+  /// Options without those that only say where weights come from, for this project's own names.
+  static func withoutForeign(_ options: JSONCursor) throws -> JSONCursor {
+    JSONCursor(.object(try options.object().filter { !["family", "beside"].contains($0.key) }), source: options.path)
   }
 }

@@ -40,7 +40,11 @@ struct PretrainedWeights {
 
   /// Consecutive blocks, from number 0.
   var depth: Int {
-    let numbers = Set(names.compactMap(blockNumber))
+    let beginnings = Set(family.tensors.flatMap { $0.sources.joined() }.compactMap { $0.name.flatMap(beforeBlock) })
+    let numbers = Set(
+      names.flatMap { name in
+        beginnings.filter(name.hasPrefix).compactMap { Int(name.dropFirst($0.count).prefix { $0 != "." }) }
+      })
     return (0...numbers.count).first { !numbers.contains($0) } ?? 0
   }
 
@@ -54,4 +58,29 @@ struct PretrainedWeights {
       return numbered(name, block)
     }.first(where: contains)
   }
+
+  /// How many rows the parts of a tensor have together; 0 where it is not there.
+  func rows(of tensor: String, block: Int) throws -> Int {
+    let sources = (rule(tensor)?.sources ?? []).map { $0.compactMap(\.name).map { numbered($0, block) } }
+    let there = sources.first { $0.contains(where: contains) } ?? []
+    return try there.reduce(0) { try $0 + (shape(of: $1)?.first ?? 0) }
+  }
+
+  /// What a tensor that is missing would be called, in the way that the names around it are formed.
+  func wantedName(of tensor: String, block: Int? = nil) -> String {
+    let sources = rule(tensor)?.sources ?? []
+    let alike = sources.first { parts in
+      parts.compactMap(\.name).contains { part in beforeBlock(part).map { names.contains(where: $0.isBeginning(of:)) } ?? false }
+    }
+    let parts = (alike ?? sources.first)?.compactMap(\.name) ?? []
+    return parts.isEmpty ? numbered(tensor, block) : parts.map { numbered($0, block) }.joined(separator: ", ")
+  }
+}
+
+/// What stands before the number of the block in a rule's name; nil where it has none.
+private func beforeBlock(_ name: String) -> String? { name.firstIndex(of: "*").map { String(name[..<$0]) } }
+
+extension String {
+  /// Whether a name begins with it.
+  fileprivate func isBeginning(of name: String) -> Bool { name.hasPrefix(self) }
 }

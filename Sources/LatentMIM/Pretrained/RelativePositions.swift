@@ -10,6 +10,8 @@ struct RelativePositions {
   let columns: Int
   let heads: Int
   let hasClassToken: Bool
+  /// How other grids are found.
+  let interpolation: BiasInterpolation
 
   /// The numbers behind the distances: class token → patch, patch → class token, class token → itself.
   static let classEntries = 3
@@ -23,7 +25,7 @@ struct RelativePositions {
   /// that the biases of a query to the keys of one row of patches lie side by side.
   func byHead(rows newRows: Int, columns newColumns: Int) throws -> [Buffer] {
     let maps = (
-      AxisMap.relative(inputs: rows, outputs: newRows), AxisMap.relative(inputs: columns, outputs: newColumns)
+      interpolation.map(inputs: rows, outputs: newRows), interpolation.map(inputs: columns, outputs: newColumns)
     )
     return try tables.map { table in
       let distances = (2 * rows - 1) * (2 * columns - 1)

@@ -7,14 +7,19 @@ import Tensors
 // and the positions of leading tokens taken in; its tables; and in the metadata what neither tells.
 
 private let sharedTable = "encoder.relative_position_bias_table"
+private let periodTable = "encoder.rotary_periods"
 private func blockTable(_ block: Int) -> String { "encoder.blocks.\(block).attn.relative_position_bias_table" }
 
 extension PretrainedParts {
   func json(_ shape: EncoderShape) -> JSONValue {
     [
-      "family": .string(family), "antialias": .bool(antialias), "class_token": .bool(shape.hasClassToken),
-      "registers": .integer(shape.registers), "epsilon": JSONValue(shape.epsilon), "positions": .bool(positions != nil),
-      "bias_tables": .integer(relative?.tables.count ?? 0),
+      "family": .string(family), "interpolation": .string(interpolation.rawValue),
+      "class_token": .bool(shape.hasClassToken), "registers": .integer(shape.registers),
+      "epsilon": JSONValue(shape.epsilon), "activation": .string(shape.activation.rawValue),
+      "pre_norm": .bool(shape.hasPreNorm), "final_norm": .string(shape.finalNorm.rawValue),
+      "positions": .bool(positions != nil), "bias_tables": .integer(relative?.tables.count ?? 0),
+      "bias_interpolation": .string((relative?.interpolation ?? .geometric).rawValue),
+      "rotary": .bool(rotary != nil),
     ]
   }
 
@@ -22,6 +27,7 @@ extension PretrainedParts {
     if let positions {
       try writer.add(positionTableName("encoder"), shape: positions.shape, values: positions.values)
     }
+    if let periods = rotary?.periods { try writer.add(periodTable, shape: [periods.count], values: periods) }
     guard let tables = relative?.tables else { return }
     for (block, table) in tables.enumerated() {
       try writer.add(tables.count == 1 ? sharedTable : blockTable(block), shape: table.shape, values: table.values)
@@ -37,11 +43,16 @@ extension WeightReader {
     let source = "\(title), metadata '\(FileKey.pretrained)'"
     let json = JSONCursor(try JSONValue(parsing: text, source: source), source: source)
     try json.refuseKeys(
-      otherThan: ["family", "antialias", "class_token", "registers", "epsilon", "positions", "bias_tables"])
+      otherThan: [
+        "family", "interpolation", "class_token", "registers", "epsilon", "activation", "pre_norm", "final_norm",
+        "positions", "bias_tables", "bias_interpolation", "rotary",
+      ])
     try checkSize(configuration)
     var shape = configuration.encoderShape(projects: false)
     shape.hasClassToken = try json.member("class_token").bool()
     (shape.registers, shape.epsilon) = (try json.member("registers").int(), try json.member("epsilon").float())
+    shape.activation = try json.choice("activation")
+    (shape.hasPreNorm, shape.finalNorm) = (try json.member("pre_norm").bool(), try json.choice("final_norm"))
     let tableCount = try json.member("bias_tables").int()
     guard (0...4096).contains(shape.registers), [0, 1, configuration.depth].contains(tableCount) else {
       throw CheckpointError(
@@ -63,16 +74,30 @@ extension WeightReader {
     let tables = try (0..<tableCount).map {
       try table(tableCount == 1 ? sharedTable : blockTable($0), [entries, configuration.heads])
     }
-    try fill(network.namedParameters(prefix: "encoder").map(\.place) + (positions.map { [$0] } ?? []) + tables) { _ in
-      false
-    }
+    let headWidth = configuration.width / configuration.heads
+    let periods =
+      try json.member("rotary").bool() && headWidth >= 4 ? try table(periodTable, [headWidth / 4]) : nil
+    try fill(
+      network.namedParameters(prefix: "encoder").map(\.place) + [positions, periods].compactMap { $0 } + tables
+    ) { _ in false }
     let relative = RelativePositions(
       tables: try tables.map { try Tensor(shape: $0.shape, buffer: $0.buffer) }, rows: configuration.rows,
-      columns: configuration.columns, heads: configuration.heads, hasClassToken: shape.hasClassToken)
+      columns: configuration.columns, heads: configuration.heads, hasClassToken: shape.hasClassToken,
+      interpolation: try json.choice("bias_interpolation"))
     let parts = PretrainedParts(
-      family: try json.member("family").string(), antialias: try json.member("antialias").bool(),
+      family: try json.member("family").string(), interpolation: try json.choice("interpolation"),
       positions: try positions.map { try Tensor(shape: $0.shape, buffer: $0.buffer) },
-      relative: tables.isEmpty ? nil : relative)
+      relative: tables.isEmpty ? nil : relative,
+      rotary: periods.map { RotaryPositions(periods: Array($0.buffer.values)) })
     return Encoder(configuration, network, pretrained: parts)
+  }
+}
+
+extension JSONCursor {
+  /// One of the names of a choice.
+  ///
+  /// - Throws: `JSONError`, `ConfigurationError`.
+  fileprivate func choice<Choice: RawRepresentable<String> & CaseIterable>(_ key: String) throws -> Choice {
+    try Choice(named: member(key).string(), option: key)
   }
 }

@@ -22,12 +22,14 @@ final class TensorAssembly {
       problems.append("\(numbered(name, block)) is wanted, and the family '\(weights.family.name)' has no such tensor")
       return nil
     }
-    guard let parts = parts(rule, block: block, shape: shape) else { return nil }
-    let rows = (shape.first ?? 1) / parts.count
+    guard let found = parts(rule, block: block, shape: shape) else { return nil }
+    let parts = found.filter { part in if case .ifThere = part { isThere(part, block) } else { true } }
+    let rows = (shape.first ?? 1) / max(parts.count, 1)
     var values: [Float] = []
     for part in parts {
       let partShape = [rows] + shape.dropFirst()
-      guard case .tensor(let pattern) = part else {
+      let mayBeZeros = if case .tensor = part { false } else { true }
+      guard let pattern = part.name, !mayBeZeros || isThere(part, block) else {
         values += [Float](repeating: 0, count: partShape.reduce(1, *))
         continue
       }
@@ -55,16 +57,13 @@ final class TensorAssembly {
     let isElsewhere =
       block != nil && (0..<depth).contains { other in rule.sources.joined().contains { isThere($0, other) } }
     if !rule.isOptional || isElsewhere {
-      let wanted = rule.sources.first?.compactMap { name($0, block) }.joined(separator: ", ") ?? rule.name
+      let wanted = weights.wantedName(of: rule.name, block: block)
       problems.append("\(weights.prefix)\(wanted) is missing (wanted \(shape))")
     }
     return nil
   }
 
-  private func name(_ part: TensorRule.Part, _ block: Int?) -> String? {
-    guard case .tensor(let pattern) = part else { return nil }
-    return numbered(pattern, block)
-  }
+  private func name(_ part: TensorRule.Part, _ block: Int?) -> String? { part.name.map { numbered($0, block) } }
 
   private func isThere(_ part: TensorRule.Part, _ block: Int?) -> Bool {
     name(part, block).map(weights.contains) ?? false

@@ -28,14 +28,6 @@ func starred(_ name: String) -> (name: String, number: Int?) {
   return (parts.joined(separator: "."), number)
 }
 
-/// The number of the block a name belongs to: 3 of "blocks.3.norm1.weight", "encoder.layer.3.…".
-func blockNumber(_ name: String) -> Int? {
-  let parts = name.split(separator: ".")
-  guard let place = parts.firstIndex(where: { ["blocks", "layer", "layers"].contains($0) }), place + 1 < parts.count
-  else { return nil }
-  return Int(parts[place + 1])
-}
-
 /// DINOv2 trains blocks in chunks: "blocks.1.7.norm1.weight" is block 7.
 func withoutChunk(_ name: String) -> String {
   let parts = name.split(separator: ".", omittingEmptySubsequences: false)

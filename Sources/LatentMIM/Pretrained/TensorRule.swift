@@ -4,6 +4,18 @@ struct TensorRule: Sendable {
     case tensor(String)
     /// As many zeros as the parts beside it have each.
     case zeros
+    /// The tensor, or such zeros where it is missing.
+    case orZeros(String)
+    /// The tensor, or nothing at all where it is missing.
+    case ifThere(String)
+
+    /// The tensor's name.
+    var name: String? {
+      switch self {
+      case .tensor(let name), .orZeros(let name), .ifThere(let name): name
+      case .zeros: nil
+      }
+    }
   }
 
   enum Form: Sendable {
@@ -17,9 +29,9 @@ struct TensorRule: Sendable {
   /// What it is here; `*` stands for the number of a block.
   let name: String
   /// Ways to put it together, parts one below the other. A checkpoint has the tensors of one of them.
-  let sources: [[Part]]
+  var sources: [[Part]]
   var form = Form.same
-  /// Factors of its rows, where the checkpoint has one of these tensors (LayerScale).
+  /// Factors of its rows, where the checkpoint has one of these tensors (LayerScale, masks of biases).
   var scales: [String] = []
   /// Whether it may be missing, in all blocks alike: then it is left as it is made, zeros or absent.
   var isOptional = false
@@ -41,21 +53,30 @@ extension TensorRule {
   static let visionTransformer: [TensorRule] =
     [
       TensorRule("cls_token", "cls_token", isOptional: true),
-      TensorRule("register_tokens", "reg_token", "register_tokens", isOptional: true),
+      // DeiT's token for distillation is one more token that features leave out.
+      TensorRule(
+        "register_tokens", "reg_token", "register_tokens", "storage_tokens", "dist_token", isOptional: true),
       TensorRule("pos_embed", "pos_embed", form: .table, isOptional: true),
       TensorRule("embed.proj.weight", "patch_embed.proj.weight", form: .convolution),
       TensorRule("embed.proj.bias", "patch_embed.proj.bias", isOptional: true),
       TensorRule("relative_position_bias_table", "rel_pos_bias.relative_position_bias_table", isOptional: true),
+      TensorRule("rotary_periods", "rope_embed.periods", isOptional: true),
+      TensorRule("norm_pre.weight", "norm_pre.weight"),
+      TensorRule("norm_pre.bias", "norm_pre.bias"),
       TensorRule("norm.weight", "norm.weight", "fc_norm.weight"),
       TensorRule("norm.bias", "norm.bias", "fc_norm.bias"),
-    ] + plainBlock("blocks.*.", from: "blocks.*.", scales: true)
+    ] + plainBlock("blocks.*.", from: "blocks.*.", isEncoder: true)
     + [
       TensorRule(
         "blocks.*.attn.qkv.bias",
         from: [
           [.tensor("blocks.*.attn.qkv.bias")],
           [.tensor("blocks.*.attn.q_bias"), .zeros, .tensor("blocks.*.attn.v_bias")],
-        ], isOptional: true),
+          [
+            .tensor("blocks.*.attn.q_proj.bias"), .orZeros("blocks.*.attn.k_proj.bias"),
+            .tensor("blocks.*.attn.v_proj.bias"),
+          ],
+        ], scales: ["blocks.*.attn.qkv.bias_mask"], isOptional: true),
       TensorRule(
         "blocks.*.attn.relative_position_bias_table", "blocks.*.attn.relative_position_bias_table", isOptional: true),
     ]
@@ -71,19 +92,32 @@ extension TensorRule {
         TensorRule("decoder.\(ours).\(part)", "decoder_\(theirs).\(part)")
       }
     }
-    + plainBlock("decoder.blocks.*.", from: "decoder_blocks.*.", scales: false)
+    + plainBlock("decoder.blocks.*.", from: "decoder_blocks.*.", isEncoder: false)
     + [TensorRule("decoder.blocks.*.attn.qkv.bias", "decoder_blocks.*.attn.qkv.bias")]
 
   /// What every block has, without the bias of queries, keys and values.
-  private static func plainBlock(_ ours: String, from theirs: String, scales: Bool) -> [TensorRule] {
-    let (attention, mlp) = (["ls1.gamma", "gamma_1"], ["ls2.gamma", "gamma_2"])
-    func rule(_ name: String, _ factors: [String] = []) -> TensorRule {
-      TensorRule(ours + name, theirs + name, scales: scales ? factors.map { theirs + $0 } : [])
+  ///
+  /// - Parameter isEncoder: with LayerScale, gates in the MLP, and queries, keys and values apart, where they are so.
+  private static func plainBlock(_ ours: String, from theirs: String, isEncoder: Bool) -> [TensorRule] {
+    func rule(_ name: String, _ others: [[Part]] = [], scales: [String] = []) -> TensorRule {
+      TensorRule(
+        ours + name, from: [[.tensor(theirs + name)]] + (isEncoder ? others : []),
+        scales: isEncoder ? scales.map { theirs + $0 } : [])
     }
-    return [rule("attn.qkv.weight")]
+    let apart = ["q_proj", "k_proj", "v_proj"].map { Part.tensor("\(theirs)attn.\($0).weight") }
+    return [rule("attn.qkv.weight", [apart])]
       + ["weight", "bias"].flatMap { part in
-        ["norm1", "norm2", "mlp.fc1"].map { rule("\($0).\(part)") }
-          + [rule("attn.proj.\(part)", attention), rule("mlp.fc2.\(part)", mlp)]
+        func there(_ name: String) -> Part { .tensor("\(theirs)mlp.\(name).\(part)") }
+        return [
+          rule("norm1.\(part)"), rule("norm2.\(part)"),
+          rule("attn.proj.\(part)", scales: ["ls1.gamma", "gamma_1"]),
+          rule(
+            "mlp.fc1.\(part)",
+            [
+              [there("w12")], [there("w1"), there("w2")], [.ifThere("\(theirs)mlp.fc1_g.\(part)"), there("fc1_x")],
+            ]),
+          rule("mlp.fc2.\(part)", [[there("w3")]], scales: ["ls2.gamma", "gamma_2"]),
+        ]
       }
   }
 }

@@ -16,11 +16,17 @@ public final class SelfAttention: Layer {
 
   /// [B, N, C] → [B, N, C], plus `residual`.
   func callAsFunction(
-    _ x: Tensor, residual: Tensor, bias: ScoreBias? = nil, dropout: BranchDropout? = nil
+    _ x: Tensor, residual: Tensor, bias: ScoreBias? = nil, rotary: RotaryTable? = nil, dropout: BranchDropout? = nil
   ) throws -> Tensor {
-    let mixed = try selfAttention(qkv.activation(x), heads: heads, bias: bias)
+    let mixed = try selfAttention(queriesKeysValues(x, rotary: rotary), heads: heads, bias: bias)
     guard let dropout else { return try proj(mixed, residual: residual) }
     return try dropout.add(proj(mixed), to: residual)
+  }
+
+  /// [B, N, C] → [B, N, 3C]: queries, keys and values side by side, rotary positions taken in.
+  func queriesKeysValues(_ x: Tensor, rotary: RotaryTable?) throws -> Tensor {
+    let found = try qkv.activation(x)
+    return try rotary.map { try rotated(found, heads: heads, by: $0) } ?? found
   }
 }
 

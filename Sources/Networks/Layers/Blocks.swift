@@ -1,25 +1,54 @@
 import Tensors
 
-/// Two linear layers with an exact GELU between.
+/// What stands between the two linear layers of an MLP.
+public enum Activation: String, Sendable, CaseIterable {
+  /// Exact, x·Φ(x).
+  case gelu
+  /// x·σ(1.702·x), as CLIP's first models have it.
+  case quickGELU = "quick_gelu"
+  /// GELU's approximation by tanh.
+  case tanhGELU = "gelu_tanh"
+  /// The first layer is twice as wide: SiLU of its first half, times the second.
+  case swiGLU = "swiglu"
+
+  /// Numbers of the first layer for each of the second.
+  var widening: Int { self == .swiGLU ? 2 : 1 }
+
+  func callAsFunction(_ x: Tensor) throws -> Tensor {
+    let tanhSlope: Float = 1.5957691
+    return switch self {
+    case .gelu: try Tensors.gelu(x)
+    case .quickGELU: try sigmoidUnit(x, slope: 1.702)
+    case .tanhGELU: try sigmoidUnit(x, slope: tanhSlope, cubic: 0.044715 * tanhSlope)
+    case .swiGLU: try gated(x)
+    }
+  }
+}
+
+/// Two linear layers with an activation between.
 public final class MLP: Layer {
   let fc1: Linear
   let fc2: Linear
+  let activation: Activation
 
-  init(_ width: Int, hidden: Int, loraRank: Int = 0) throws {
-    fc1 = try Linear(width, hidden, loraRank: loraRank)
+  init(_ width: Int, hidden: Int, activation: Activation = .gelu, loraRank: Int = 0) throws {
+    fc1 = try Linear(width, activation.widening * hidden, loraRank: loraRank)
     fc2 = try Linear(hidden, width, loraRank: loraRank)
+    self.activation = activation
   }
 
   public var members: [Member] { [.layer("fc1", fc1), .layer("fc2", fc2)] }
 
   /// [..., C] → [..., C], plus `residual`.
   func callAsFunction(_ x: Tensor, residual: Tensor, dropout: BranchDropout? = nil) throws -> Tensor {
-    guard let dropout else {
+    guard dropout != nil || activation != .gelu else {
       return try mlp(
         x, weight1: fc1.matrix(), bias1: fc1.bias?.tensor, weight2: fc2.matrix(), bias2: fc2.bias?.tensor,
         residual: residual)
     }
-    return try dropout.add(fc2(dropout.inside(gelu(fc1.activation(x)))), to: residual)
+    let hidden = try activation(fc1.activation(x))
+    guard let dropout else { return try fc2(hidden, residual: residual) }
+    return try dropout.add(fc2(dropout.inside(hidden)), to: residual)
   }
 }
 
@@ -32,12 +61,13 @@ public final class Block: Layer {
   let place: BlockIndex
 
   init(
-    _ width: Int, heads: Int, hidden: Int, epsilon: Float = 1e-6, place: BlockIndex, loraRank: Int = 0
+    _ width: Int, heads: Int, hidden: Int, activation: Activation = .gelu, epsilon: Float = 1e-6, place: BlockIndex,
+    loraRank: Int = 0
   ) throws {
     norm1 = try LayerNorm(width, epsilon: epsilon)
     attn = try SelfAttention(width, heads: heads, loraRank: loraRank)
     norm2 = try LayerNorm(width, epsilon: epsilon)
-    mlp = try MLP(width, hidden: hidden, loraRank: loraRank)
+    mlp = try MLP(width, hidden: hidden, activation: activation, loraRank: loraRank)
     self.place = place
   }
 
@@ -46,14 +76,17 @@ public final class Block: Layer {
   }
 
   /// [B, N, C] → [B, N, C].
-  func callAsFunction(_ x: Tensor, bias: ScoreBias? = nil) throws -> Tensor {
+  func callAsFunction(_ x: Tensor, bias: ScoreBias? = nil, rotary: RotaryTable? = nil) throws -> Tensor {
     let dropout = Computation.current.dropoutPlan
-    let attended = try attn(norm1.activation(x), residual: x, bias: bias, dropout: dropout?(place, branch: 0))
+    let attended = try attn(
+      norm1.activation(x), residual: x, bias: bias, rotary: rotary, dropout: dropout?(place, branch: 0))
     return try mlp(norm2.activation(attended), residual: attended, dropout: dropout?(place, branch: 1))
   }
 
   /// What its attention reads of [B, N, C]: queries, keys and values side by side, [B, N, 3C].
-  func queriesKeysValues(_ x: Tensor) throws -> Tensor { try attn.qkv.activation(norm1.activation(x)) }
+  func queriesKeysValues(_ x: Tensor, rotary: RotaryTable?) throws -> Tensor {
+    try attn.queriesKeysValues(norm1.activation(x), rotary: rotary)
+  }
 }
 
 /// Decoder block: q += SelfAttn(LN q); q += CrossAttn(LN q, LN memory); q += MLP(LN q).

@@ -36,6 +36,8 @@ import Testing
     var prefix = ""
     var own: [String: [Int]]
     var others: [String: [Int]] = [:]
+    /// Where nothing tells it.
+    var grid: [Int]?
     var testDescription: String { "\(family) behind '\(prefix)'" }
   }
 
@@ -60,13 +62,32 @@ import Testing
     Checkpoint(
       family: "simmim", prefix: "encoder.", own: beit.merging(sharedTable) { $1 },
       others: ["encoder.mask_token": [1, 1, 8], "decoder.0.bias": [3]]),
+    Checkpoint(
+      family: "dinov3", own: ["cls_token": [1, 1, 8], "blocks.0.attn.qkv.bias": [24]].merging(layerScale) { $1 },
+      others: ["storage_tokens": [1, 2, 8], "mask_token": [1, 8]], grid: [2, 2]),
     Checkpoint(family: "beit", own: beit.merging(ownTable) { $1 }, others: ["mask_token": [1, 1, 8]]),
     Checkpoint(family: "beit", prefix: "encoder.", own: beit.merging(sharedTable) { $1 }),
   ]
 
-  /// Every family of the list has a checkpoint here.
+  /// Every family of the list that has timm's names has a checkpoint here.
   @Test func allFamiliesAreTested() {
-    #expect(Set(Self.checkpoints.map(\.family)) == Set(EncoderFamily.all.map(\.name)))
+    let families = EncoderFamily.all.filter { $0.patchNames == ["patch_embed.proj.weight"] }
+    #expect(Set(Self.checkpoints.map(\.family)) == Set(families.map(\.name)))
+  }
+
+  /// Under other names a rule has as many parts, and only names of that project.
+  @Test func rulesUnderOtherNames() throws {
+    let rules = TensorRule.visionTransformer(
+      blocks: ["layer.", "model.layer."], ["attn.q_proj": ["q", "a.q"], "attn.k_proj": ["k", "a.k"], "attn.v_proj": ["v", "a.v"]])
+    #expect(rules.map(\.name) == ["blocks.*.attn.qkv.weight", "blocks.*.attn.qkv.bias"])
+    let weights = rules[0].sources.map { $0.compactMap(\.name) }
+    #expect(
+      weights == [
+        ["layer.*.q.weight", "layer.*.k.weight", "layer.*.v.weight"],
+        ["layer.*.a.q.weight", "layer.*.a.k.weight", "layer.*.a.v.weight"],
+        ["model.layer.*.q.weight", "model.layer.*.k.weight", "model.layer.*.v.weight"],
+        ["model.layer.*.a.q.weight", "model.layer.*.a.k.weight", "model.layer.*.a.v.weight"],
+      ])
   }
 
   @Test(arguments: checkpoints)
@@ -74,7 +95,9 @@ import Testing
     let own = Self.common.merging(checkpoint.own) { $1 }
     let source = Numbers(own.reduce(into: checkpoint.others) { $0[checkpoint.prefix + $1.key] = $1.value })
     func values(_ name: String) -> [Float] { source.values(checkpoint.prefix + name) }
-    let options = JSONCursor(["heads": 2], source: "options")
+    var given: [String: JSONValue] = ["heads": 2]
+    given["grid"] = checkpoint.grid.map { .array($0.map { .integer($0) }) }
+    let options = JSONCursor(.object(given), source: "options")
     let encoder = try Encoder.load(source, title: "test", options: options).encoder
     #expect(encoder.family == checkpoint.family)
     #expect((encoder.configuration.rows, encoder.configuration.columns, encoder.configuration.patchSize) == (2, 2, 2))

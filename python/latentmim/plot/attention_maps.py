@@ -31,7 +31,7 @@ def attention(
     query: tuple[int, int] | None = None,
     *,
     grid: tuple[int, int] | None = None,
-    size: Any = "nearest",
+    size: Any = "auto",
     ax: Any = None,
     **options: Any,
 ) -> Panels:

@@ -31,7 +31,7 @@ def neighborhoods(
     thresholds: Sequence[float] | None = None,
     *,
     seed: int = 0,
-    size: Any = "nearest",
+    size: Any = "auto",
     ax: Any = None,
     **options: Any,
 ) -> Panels:

@@ -33,7 +33,7 @@ def matches(
     count: int = 5,
     *,
     per_image: int = 1,
-    size: Any = "nearest",
+    size: Any = "auto",
     progress: bool = True,
     ax: Any = None,
     **options: Any,

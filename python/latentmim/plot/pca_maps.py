@@ -31,7 +31,7 @@ def pca(
     images: ArrayLike | Sequence[ArrayLike],
     *,
     foreground: bool = False,
-    size: Any = "nearest",
+    size: Any = "auto",
     ax: Any = None,
     **options: Any,
 ) -> Panels:
