@@ -11,6 +11,8 @@ import pytest
 from conftest import SMALL, pixels
 from pretrained import CASES, GRID, PATCH, WIDTH, forward
 from test_against_reference import random_images
+from test_named_encoders import NAMES, PIXELS
+from test_named_encoders import weights as weights_of
 from test_pretrained_encoders import load
 
 import latentmim as lm
@@ -127,6 +129,22 @@ def test_relative_bias_is_refused() -> None:
         with pytest.raises(ValueError, match=rf"^init is an encoder of the family '{encoder.family}'.*bias") as caught:
             lm.LatentMIM(init=encoder, grid=GRID, **BESIDE)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_family_is_trained_or_refused(name: str) -> None:
+    """What other libraries name: plain ones begin as they are, with their own epsilon; others are told apart."""
+    model = name.split("/")[1]
+    others = ("swiglu", "dinov3", "beit", "data2vec", "clip", "siglip", "giant")
+    encoder = load(weights_of(name), heads=2, epsilon=1e-5, **PIXELS)
+    if any(other in model for other in others):
+        with pytest.raises(ValueError, match=rf"^init is an encoder of the family '{encoder.family}' with parts"):
+            lm.LatentMIM(init=encoder, grid=4, **BESIDE)
+        return
+    images = pixels(2, 16, 16)
+    begun = lm.LatentMIM(init=encoder, grid=4, **BESIDE)
+    assert begun.config.norm_epsilon == 1e-5
+    assert np.array_equal(begun.encoder.features(images), encoder.features(images))
 
 
 @pytest.mark.parametrize(

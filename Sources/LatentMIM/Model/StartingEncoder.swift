@@ -46,11 +46,12 @@ extension ModelConfiguration {
     (shape.projector, shape.hasMaskToken, shape.loraRank) = (nil, false, 0)
     var own = encoderShape(projects: false)
     own.loraRank = 0
-    guard shape == own, start.pretrained.map({ $0.relative == nil && $0.positions != nil }) ?? true else {
+    let isPlain = start.pretrained.map { $0.relative == nil && $0.rotary == nil && $0.positions != nil } ?? true
+    guard shape == own, isPlain else {
       throw ConfigurationError(
         "init",
         "is an encoder of the family '\(start.family)' with parts that are not trained here, such as relative position "
-          + "bias; wanted a plain vision transformer with a table of positions")
+          + "bias, rotary positions or a gated MLP; wanted a plain vision transformer with a table of positions")
     }
   }
 
