@@ -13,7 +13,7 @@ from pretrained import CASES, GRID, PATCH, WIDTH, forward
 from test_against_reference import random_images
 from test_named_encoders import NAMES, PIXELS
 from test_named_encoders import weights as weights_of
-from test_pretrained_encoders import load
+from test_pretrained_encoders import RULES, load
 
 import latentmim as lm
 import reference
@@ -208,8 +208,8 @@ def test_adapters_are_merged_where_the_encoder_is_saved(tmp_path: Path) -> None:
 
 def resized(crops: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """Crops [B,H,W,c] with every axis brought to so many pixels, in double precision."""
-    down = pretrained.cubic_matrix(crops.shape[1], rows, True)
-    across = pretrained.cubic_matrix(crops.shape[2], columns, True)
+    down = pretrained.cubic_matrix(crops.shape[1], rows, "antialiased")
+    across = pretrained.cubic_matrix(crops.shape[2], columns, "antialiased")
     return np.einsum("ab,nbdc,ed->naec", down, crops, across)
 
 
@@ -238,7 +238,9 @@ def test_a_teachers_targets_against_the_reference(name: str, options: dict[str, 
     rows, columns = config.training_grid
     cell = config.patch_size + config.patch_gap
     seen = crops[:, : rows * cell, : columns * cell].astype(float) * model.config.std + model.config.mean
-    tokens = forward(weights, 255 * resized(seen, rows * PATCH, columns * PATCH))[-1][:, -rows * columns :]
+    rule = RULES.get(teacher.family, "antialiased")
+    shown = 255 * resized(seen, rows * PATCH, columns * PATCH)
+    tokens = forward(weights, shown, interpolation=rule)[-1][:, -rows * columns :]
     parameters = {key: jnp.asarray(value, jnp.float64) for key, value in model.parameters().items()}
     cells = (jnp.asarray(np.asarray(part), jnp.int64) for part in (views.visible, views.target, views.offsets))
     value, _, gradients = reference.loss_and_gradients(
