@@ -420,3 +420,38 @@ def test_ones_own_format_under_their_ending(model: lm.LatentMIM, tmp_path: Path)
     assert np.array_equal(lm.load_encoder(tmp_path / "x.pth").features(image), model.encoder.features(image))
     with pytest.raises(ValueError, match=r"x\.pth: holds an encoder alone, no whole model: load_encoder reads it"):
         lm.LatentMIM.load(tmp_path / "x.pth")
+
+
+def legacy(content: Any, protocol: int = 1001, magic: int = pth.MAGIC) -> bytes:
+    """What torch.save wrote before version 1.6: pickles, then each storage with its length in front."""
+    file = io.BytesIO()
+    pickler = Pickler(file)
+    for thing in (magic, protocol, {"protocol_version": 1001, "little_endian": True, "type_sizes": {}}):
+        pickle.dump(thing, file, protocol=2)
+    pickler.dump(content)
+    pickle.dump(list(pickler.storages), file, protocol=2)
+    sizes = [tensor.count for tensor in content["state_dict"].values()]
+    for count, data in zip(sizes, pickler.storages.values(), strict=True):
+        file.write(count.to_bytes(8, "little") + data)
+    return file.getvalue()
+
+
+def test_the_format_before_version_1_6(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    values = {"a.weight": rng.normal(size=(4, 3)), "b": rng.normal(size=7)}
+    tensors = {name: Tensor(value.astype(np.float32)) for name, value in values.items()}
+    half = Tensor(np.arange(6, dtype=np.float16), "HalfStorage")
+    path, whole = tmp_path / "x.pth", legacy({"state_dict": {**tensors, "half": half}, "epoch": 3})
+    path.write_bytes(whole)
+    found = pth.weights(path)
+    assert all(np.array_equal(found[name], value.astype(np.float32)) for name, value in values.items())
+    assert np.array_equal(found["half"], np.arange(6))
+    assert pth.shapes(path)["state_dict.a.weight"] == ("Float", (4, 3))
+    for count in range(1, len(whole), 7):
+        path.write_bytes(whole[:count])
+        with pytest.raises(ValueError, match=r"x\.pth: .*(cut off|damaged|list of storages|a pickle)"):
+            pth.weights(path)
+    for changed in (legacy({"state_dict": {}}, protocol=7), legacy({"state_dict": {}}, magic=5)):
+        path.write_bytes(changed)
+        with pytest.raises(ValueError, match=r"unknown version of PyTorch|none of PyTorch's checkpoints"):
+            pth.weights(path)
