@@ -198,6 +198,10 @@ def test_tracking_leaves_a_mask_for_each_frame(
     with Image.open("clip.gif") as moving, Image.open("strip.png") as strip:
         assert moving.n_frames == 4 and strip.width > 300
 
+    assert cli.main(["track", weights, "clip", "first.png", "--frames", "2", *options, "--out", "two"]) == 0
+    assert len(list((tmp_path / "two").iterdir())) == 2
+    with Image.open("clip.gif") as moving:
+        assert moving.n_frames == 2
     (tmp_path / "clip" / "shot2.png").write_bytes(b"\x89PNG\r\n\x1a\ncut")
     assert cli.main(["track", weights, "clip", "first.png", "--set", "side=64", "--out", "some"]) == 1
     assert "shot2.png" in capsys.readouterr().err

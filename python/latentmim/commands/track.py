@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from typing import TYPE_CHECKING, get_args
 
@@ -34,6 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="FOLDER", help="where masks are written (default: the clip's name with -masks)"
     )
     parser.add_argument("--preset", choices=get_args(Preset), default="dino", help="published protocol (default: dino)")
+    parser.add_argument("--frames", type=int, help="track no more than so many (default: all)")
     parser.add_argument("--strip", metavar="FILE", help="a picture of some frames with their masks")
     parser.add_argument("--video", metavar="FILE", help="the clip with its masks, .gif or .mp4")
     add_settings(parser, "k=7")
@@ -49,11 +51,14 @@ def run(chosen: argparse.Namespace) -> None:
     name = os.path.splitext(os.path.basename(os.path.abspath(_arrays.path(chosen.clip))))[0]
     folder = _arrays.path(chosen.out or f"{name}-masks")
     found = []
+    if chosen.frames is not None and chosen.frames < 1:
+        raise ValueError(f"--frames: is {chosen.frames}, wanted at least 1")
     tracked = track_each(
         encoder, clip, chosen.mask, chosen.preset, precision=chosen.precision or "float32", **settings(chosen)
     )
-    with bar(clip.count, "tracking", "frame", delay=0.5) as shown:
-        for index, labels in enumerate(tracked):
+    count = clip.count if chosen.frames is None else min(clip.count or chosen.frames, chosen.frames)
+    with bar(count, "tracking", "frame", delay=0.5) as shown:
+        for index, labels in enumerate(itertools.islice(tracked, chosen.frames)):
             os.makedirs(folder, exist_ok=True)
             write_labels(os.path.join(folder, f"{clip.stem(index)}.png"), labels)
             if chosen.strip or chosen.video:
@@ -61,8 +66,8 @@ def run(chosen: argparse.Namespace) -> None:
             shown.update()
     print(folder)
     if chosen.strip:
-        plot.tracks(clip, found).figure.savefig(_arrays.path(chosen.strip), dpi=150)
+        plot.tracks(itertools.islice(clip, len(found)), found).figure.savefig(_arrays.path(chosen.strip), dpi=150)
         print(chosen.strip)
     if chosen.video:
-        plot.save_tracks(chosen.video, clip, found)
+        plot.save_tracks(chosen.video, itertools.islice(clip, len(found)), found)
         print(chosen.video)
