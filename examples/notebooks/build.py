@@ -54,14 +54,24 @@ def execute(script: Path) -> nbformat.NotebookNode:
     # Bars of tqdm would be a line for each of their states.
     os.environ.setdefault("TQDM_DISABLE", "1")
     place = {"metadata": {"path": ROOT}}
-    nbclient.NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3", resources=place).execute()
+    nbclient.NotebookClient(
+        notebook, timeout=PATIENCE, kernel_name="python3", resources=place, coalesce_streams=True
+    ).execute()
     for number, cell in enumerate(notebook.cells):
         # Random in Jupytext and nbclient; the same script is to give the same file.
         cell.id = f"cell-{number}"
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
             shrink(output.get("data", {}))
+            if "text" in output:
+                output.text = plain(output.text)
     return notebook
+
+
+def plain(text: str) -> str:
+    """What a cell prints, without progress bars and without the name of somebody's home."""
+    lines = [line.rpartition("\r")[2] for line in text.replace(str(Path.home()), "~").splitlines(keepends=True)]
+    return "".join(line for line in lines if "%|" not in line)
 
 
 def shrink(data: dict[str, str]) -> None:
