@@ -264,7 +264,7 @@ def test_any_number_of_channels(channels: int) -> None:
 def test_wide_and_tall_images(class_token: bool) -> None:
     """Of an encoder with a class token in front of the patches, or without."""
     weights = pretrained.plain(np.random.default_rng(0), class_token=class_token, position_rows=int(class_token))
-    encoder = lm.load_encoder(weights, heads=pretrained.HEADS)
+    encoder = lm.load_encoder(weights, heads=pretrained.HEADS, mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2))
     assert encoder.has_class_token == class_token
     wide = pixels(1, 16, 64)[0]
     explorer = lm.explore(encoder, [wide, wide.transpose(1, 0, 2)], patch=(1, 13, 2))
