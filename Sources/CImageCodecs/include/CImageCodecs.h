@@ -1,5 +1,5 @@
-// Decoders of image files, and the encoder of label maps, each behind an error trap: bytes in, pixels out, never a jump or an exit past the caller.
-// What the libraries behind them allocate is freed before a function returns.
+// Decoders of image files, and the encoder of label maps, each behind an error trap: bytes in, pixels out, never a jump
+// or an exit past the caller. What the libraries behind them allocate is freed before a function returns.
 #ifndef CIMAGECODECS_H
 #define CIMAGECODECS_H
 

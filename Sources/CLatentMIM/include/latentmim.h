@@ -386,9 +386,9 @@ lm_status lm_encoder_of_model(const lm_model *model, lm_encoder **encoder);
 /// `options` and `remarks` as for lm_model_load. `options` for weights of others: "family" (docs/encoders.md lists
 /// them; told from the names where not given; "latentmim": this project's names), "prefix" (what stands before the
 /// encoder's names), "grid", "heads", "mean", "std", "interpolation" (of positions to other grids: "antialiased" as
-/// timm does, "bicubic" as Hugging Face, "offset" as DINO), "activation" ("gelu", "quick_gelu", "gelu_tanh"), "epsilon" (of
-/// norms). What they do not say is taken from config.json and preprocessor_config.json beside the file, then from the
-/// family. A folder, or model.safetensors.index.json of several files, is read too.
+/// timm does, "bicubic" as Hugging Face, "offset" as DINO), "activation" ("gelu", "quick_gelu", "gelu_tanh"), "epsilon"
+/// (of norms). What they do not say is taken from config.json and preprocessor_config.json beside the file, then from
+/// the family. A folder, or model.safetensors.index.json of several files, is read too.
 lm_status lm_encoder_load(const char *path, const char *options, lm_encoder **encoder, char **remarks);
 /// An encoder from arrays under the published names (`encoder.*`) or another project's; see lm_encoder_load. The option
 /// "beside" names a file that such configurations lie beside.
@@ -527,8 +527,9 @@ lm_status lm_cut(const double *merges, int64_t count, int64_t segments, int32_t 
 /// The same where they are cut at a distance.
 lm_status lm_cut_at(const double *merges, int64_t count, double distance, int32_t *labels);
 
-/// Labels at several depths [depths, count]: `segments` [depths] says how many. Where a segment falls in two, the larger
-/// part keeps its label and the other gets the next: labels are 0 … segments − 1, and depend on tree and depth alone.
+/// Labels at several depths [depths, count]: `segments` [depths] says how many. Where a segment falls in two, the
+/// larger part keeps its label and the other gets the next: labels are 0 … segments − 1, and depend on tree and depth
+/// alone.
 lm_status lm_cut_levels(
     const double *merges, int64_t count, const int64_t *segments, int64_t depths, int32_t *labels);
 
@@ -543,7 +544,8 @@ lm_status lm_segment_means(
 lm_status lm_upsample_features(
     const int32_t *labels, const float *features, int64_t rows, int64_t columns, const float *means, int64_t segments,
     int64_t channels, int64_t height, int64_t width, int32_t *upsampled);
-/// Brings borders of labels [height, width] to the edges of a picture [height, width, channels] in 0 … 1 (guided filter).
+/// Brings borders of labels [height, width] to the edges of a picture [height, width, channels] in 0 … 1 (guided
+/// filter).
 lm_status lm_refine_labels(
     const int32_t *labels, const float *image, int64_t height, int64_t width, int64_t channels, int64_t radius,
     double epsilon, int32_t *refined);
@@ -554,8 +556,8 @@ lm_status lm_upsample_labels(
     int32_t *upsampled);
 
 /// J (region similarity) and F (boundary accuracy) of objects, as DAVIS defines them, each [frames, object_count]; the
-/// place of what is not wanted may be NULL. `predicted` and `truth`: [frames, height, width]; the pixels with an object's
-/// label are its mask. `ignores_void`: pixels with label 255 in the truth are in no mask.
+/// place of what is not wanted may be NULL. `predicted` and `truth`: [frames, height, width]; the pixels with an
+/// object's label are its mask. `ignores_void`: pixels with label 255 in the truth are in no mask.
 lm_status lm_mask_scores(
     const int32_t *predicted, const int32_t *truth, int64_t frames, int64_t height, int64_t width,
     const int32_t *objects, int64_t object_count, bool ignores_void, double *similarities, double *accuracies);

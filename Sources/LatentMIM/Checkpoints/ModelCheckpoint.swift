@@ -118,7 +118,8 @@ extension Encoder {
   ///
   /// Names of other projects are told by themselves (`EncoderFamily.all`). `options` for those: `family`, which goes
   /// before what names tell ("latentmim" for this project's), `prefix`, what stands before the encoder's names,
-  /// `interpolation`, `activation`, `epsilon`, `grid`, `heads`, `mean`, `std`. What they do not say is taken from `beside`.
+  /// `interpolation`, `activation`, `epsilon`, `grid`, `heads`, `mean`, `std`. What they do not say is taken from
+  /// `beside`.
   public static func load(
     _ source: any TensorSource, title: String, configuration: ModelConfiguration? = nil,
     options: JSONCursor = noOptions, beside: ConfigurationBeside? = nil

@@ -59,8 +59,8 @@ extension Trainer {
     TrainerState(step: step, averagedSteps: averagedSteps, data: dataFingerprint)
   }
 
-  /// The state a checkpoint was written in, how the run was to be trained then, and the precision it was trained at, once
-  /// it is known to be one of this run, or of one with fewer epochs.
+  /// The state a checkpoint was written in, how the run was to be trained then, and the precision it was trained at,
+  /// once it is known to be one of this run, or of one with fewer epochs.
   private func savedState(
     of file: SafetensorsFile, path: String
   ) throws -> (TrainerState, TrainingConfiguration, Precision) {

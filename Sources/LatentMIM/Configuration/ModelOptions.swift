@@ -127,8 +127,8 @@ extension ModelConfiguration: Configurable {
     }
   }
 
-  /// Sets the number of visible patches from `mask_ratio`; where neither it nor `num_visible` is given, from `ratio`, if
-  /// there is one.
+  /// Sets the number of visible patches from `mask_ratio`; where neither it nor `num_visible` is given, from `ratio`,
+  /// if there is one.
   ///
   /// - Throws: `ConfigurationError`, `JSONError`.
   mutating func setVisible(_ json: JSONCursor, ratio usual: Double?) throws {

@@ -9,8 +9,8 @@ public final class Encoder: @unchecked Sendable {
   /// What another project's encoder has in place of this project's positions; nil for this project's own.
   public let pretrained: PretrainedParts?
 
-  /// Images of one pass: enough to keep all threads busy, little enough to answer an interruption soon; fewer where they
-  /// have many patches, for memory.
+  /// Images of one pass: enough to keep all threads busy, little enough to answer an interruption soon; fewer where
+  /// they have many patches, for memory.
   private static func imagesPerPass(_ grid: PatchGrid) -> Int { max(1, min(16, (1 << 16) / grid.cells)) }
 
   init(_ configuration: ModelConfiguration, _ network: VisionTransformer, pretrained: PretrainedParts? = nil) {
@@ -31,8 +31,8 @@ public final class Encoder: @unchecked Sendable {
   ///     the trained one are evaluated as `scaling` says; those of another project's encoder, which are a table, are
   ///     interpolated.
   ///   - tap: where they are taken; several layers are taken in one pass.
-  ///   - stride: pixels from a patch to the next, 1 … P; nil: P. Overlapping patches make a denser grid, whose positions
-  ///     span what those of whole patches do (Amir et al. 2021).
+  ///   - stride: pixels from a patch to the next, 1 … P; nil: P. Overlapping patches make a denser grid, whose
+  ///     positions span what those of whole patches do (Amir et al. 2021).
   ///   - precision: what the operands of products are rounded to.
   /// - Returns: [B, N + 1, C], class token first, patches row by row; [B, N, C] where `hasClassToken` is false. Of
   ///   several layers [layers, B, …].

@@ -16,8 +16,8 @@ struct AxisMap: Equatable {
   /// Bicubic interpolation between cell centres.
   ///
   /// - Parameters:
-  ///   - antialias: true: a = −½, widened where the axis gets shorter, weights outside left out and the others scaled to
-  ///     sum 1 (timm's default). false: a = −¾ among the four nearest, those outside taken from the border.
+  ///   - antialias: true: a = −½, widened where the axis gets shorter, weights outside left out and the others scaled
+  ///     to sum 1 (timm's default). false: a = −¾ among the four nearest, those outside taken from the border.
   ///   - offset: what DINO adds to `outputs` where it computes how far apart they lie; without antialiasing only.
   static func bicubic(inputs: Int, outputs: Int, antialias: Bool, offset: Double = 0) -> AxisMap {
     if inputs == outputs, offset == 0 { return identity(inputs) }

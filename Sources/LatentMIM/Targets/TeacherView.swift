@@ -1,8 +1,8 @@
 import Compute
 import Tensors
 
-/// Crops as a teacher sees them: a cell of the grid, gap included, becomes one of its patches, and pixels are normalised
-/// as it wants them.
+/// Crops as a teacher sees them: a cell of the grid, gap included, becomes one of its patches, and pixels are
+/// normalised as it wants them.
 struct TeacherView {
   private let rows: ResizedAxis
   private let columns: ResizedAxis

@@ -26,9 +26,10 @@ public struct FeatureGrid: Equatable, Sendable {
 /// Agglomerative clustering: merges the two nearest clusters until one is left.
 ///
 /// Without a grid the tree is SciPy's `scipy.cluster.hierarchy.linkage(features, method)`, found with nearest-neighbour
-/// chains (Murtagh 1983; Müllner, arXiv:1109.2378) in O(N²) time; the distances take 8·N² bytes, the features 8·N·C. With a
-/// grid it is scikit-learn's `ward_tree` or `linkage_tree` with that connectivity, in about O(N·log N) merges: for
-/// average, complete and single linkage only pairs of patches that touch count towards the distance of two clusters.
+/// chains (Murtagh 1983; Müllner, arXiv:1109.2378) in O(N²) time; the distances take 8·N² bytes, the features 8·N·C.
+/// With a grid it is scikit-learn's `ward_tree` or `linkage_tree` with that connectivity, in about O(N·log N) merges:
+/// for average, complete and single linkage only pairs of patches that touch count towards the distance of two
+/// clusters.
 ///
 /// - Parameters:
 ///   - features: [count, width], row-major; L2-normalise them first for cosine-like distances.

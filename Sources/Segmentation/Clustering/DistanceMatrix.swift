@@ -1,8 +1,8 @@
 import CKernels
 import Compute
 
-/// Euclidean distances of N rows to each other, in double precision: both halves, so that a cluster's distances lie side
-/// by side.
+/// Euclidean distances of N rows to each other, in double precision: both halves, so that a cluster's distances lie
+/// side by side.
 final class DistanceMatrix {
   private let memory: Buffer
   /// Rows and columns in use.

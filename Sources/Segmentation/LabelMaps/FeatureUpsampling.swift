@@ -1,11 +1,11 @@
 import Compute
 
-/// Labels of pixels from segments of patches: features are interpolated bilinearly (pixel centres at ½, edges repeated),
-/// and each pixel gets, of the labels of the four patches around it, the one whose segment's mean is nearest to its
-/// features; the lower one on ties.
+/// Labels of pixels from segments of patches: features are interpolated bilinearly (pixel centres at ½, edges
+/// repeated), and each pixel gets, of the labels of the four patches around it, the one whose segment's mean is nearest
+/// to its features; the lower one on ties.
 ///
-/// A patch itself fits its own segment no worse than those of its neighbours: its centre keeps its label, even where another
-/// mean is nearer than the tree's choice, and borders do not jump where other patches come into question.
+/// A patch itself fits its own segment no worse than those of its neighbours: its centre keeps its label, even where
+/// another mean is nearer than the tree's choice, and borders do not jump where other patches come into question.
 ///
 /// Twice the product of features with a mean, less the mean's square, orders means by their distance and is linear in
 /// the features: it is interpolated in their place.

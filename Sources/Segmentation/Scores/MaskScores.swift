@@ -14,8 +14,8 @@ public let voidLabel: Int32 = 255
 /// How well objects are found in frames: J and F as DAVIS defines them, each [frames, objects].
 ///
 /// J is |∩| / |∪| of the two masks, 1 where both are empty. F is 2PR/(P + R) of the precision and recall of their
-/// boundaries, where a boundary's pixel is found if the other has one within ⌈0.008 · √(H² + W²)⌉ pixels. A mask that is
-/// empty or fills the frame has no boundary: two of them have F = 1, one beside another mask 0.
+/// boundaries, where a boundary's pixel is found if the other has one within ⌈0.008 · √(H² + W²)⌉ pixels. A mask that
+/// is empty or fills the frame has no boundary: two of them have F = 1, one beside another mask 0.
 ///
 /// Source: Perazzi et al., A Benchmark Dataset and Evaluation Methodology for Video Object Segmentation, 2016; numbers
 /// as in the evaluation of DAVIS 2017.

@@ -38,7 +38,8 @@ import Testing
             return sum + difference * difference
           }
         }
-        // The distance to a mean, up to what is the same for all: interpolated, a patch's own label no worse than others.
+        // The distance to a mean, up to what is the same for all: interpolated, a patch's own label no worse than
+        // others.
         let distances = candidates.map { label in
           corners.reduce(0.0) { sum, corner in
             let (row, column) = (corner.patch / columns, corner.patch % columns)
