@@ -108,12 +108,12 @@ def integers(values: ArrayLike, name: str, dtype: type = np.int64) -> NDArray[An
     return np.ascontiguousarray(array, dtype)
 
 
-def empty(shape: tuple[int, ...], what: str) -> FloatArray:
+def empty(shape: tuple[int, ...], what: str, dtype: type = np.float32) -> NDArray[Any]:
     """Memory for a result. Raises MemoryError, before anything is computed."""
     try:
-        return np.empty(shape, np.float32)
+        return np.empty(shape, dtype)
     except (MemoryError, ValueError):
-        size = float(np.prod(np.array(shape, np.float64))) * 4
+        size = float(np.prod(np.array(shape, np.float64))) * np.dtype(dtype).itemsize
         raise MemoryError(f"{what}: {list(shape)} numbers take {size / 2**30:.1f} GiB, which there are not") from None
 
 

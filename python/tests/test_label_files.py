@@ -191,3 +191,10 @@ def test_resizing_to_an_eighth() -> None:
     """Pixel 4 of 8, not pixel 0: half a cell apart."""
     labels = np.tile(np.arange(16), (8, 1))
     assert lm.data.resize_labels(labels, (1, 2)).tolist() == [[4, 12]]
+
+
+def test_no_memory_for_sizes_that_no_memory_has() -> None:
+    """It is said what was asked for."""
+    for function in (lm.data.resize_labels, lambda labels, size: lm.resize(labels[..., None].astype(np.uint8), size)):
+        with pytest.raises(MemoryError, match=r"resize.*2147483647.* GiB, which there are not"):
+            function(np.zeros((2, 3), int), 2**31 - 1)

@@ -27,7 +27,7 @@ def test_axes_are_returned_and_notebooks_show_their_figure(found: lm.Segments) -
     """One Axes or an array of them, each with `.figure`; no figure of pyplot's is left behind."""
     several = lm.plot.segments(PHOTO, LABELS)
     single = lm.plot.merge_tree(pixels(1, 32, 40)[0], found, 6)
-    assert several.shape == (2,) and isinstance(single, Axes)
+    assert several.shape == (2,) and isinstance(single, Axes) and several.axes == several.figure.axes
     for shown in (several, several[0], single, several.figure):
         assert shown._repr_png_().startswith(b"\x89PNG")
     assert isinstance(several.figure, Figure) and several[1].figure is several.figure

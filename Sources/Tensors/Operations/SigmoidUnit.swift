@@ -8,32 +8,10 @@ import Compute
 /// - Returns: the shape and type of `x`.
 /// - Throws: `OutOfMemory`.
 public func sigmoidUnit(_ x: Tensor, slope: Float, cubic: Float = 0) throws -> Tensor {
-  let (input, count, type, part) = (x.kept, x.count, x.element, Profile.part)
-  func apply(_ input: Buffer) throws -> Buffer {
-    let y = try Buffer(count: count, element: type)
-    Profile.measure("sigmoid unit", part: part, bytes: Double(2 * y.bytes)) {
-      parallelElements(count) { range in
-        let first = range.lowerBound
-        lmk_sigmoid_unit(range.count, slope, cubic, input.address(first), y.address(first), type.code)
-      }
-    }
-    return y
-  }
-  let dx = x.gradient
-  return recorded(
-    shape: x.shape, buffer: try apply(x.buffer), inputs: [x], again: { try apply(input()) }
-  ) { dy in
-    let input = try input()
-    let contribution = try Buffer(count: count, element: type)
-    Profile.measure("sigmoid unit, gradient", part: part, bytes: Double(3 * input.bytes)) {
-      parallelElements(count) { range in
-        let first = range.lowerBound
-        lmk_sigmoid_unit_gradient(
-          range.count, slope, cubic, input.address(first), dy.address(first), contribution.address(first), type.code)
-      }
-    }
-    try dx?.add(contribution)
-  }
+  try elementwise(
+    x, "sigmoid unit",
+    value: { lmk_sigmoid_unit($0, slope, cubic, $1, $2, $3) },
+    gradient: { lmk_sigmoid_unit_gradient($0, slope, cubic, $1, $2, $3, $4) })
 }
 
 /// SwiGLU's product (Shazeer 2020): SiLU of the first half of each row, times the second half.

@@ -82,7 +82,7 @@ def resize(images: ArrayLike, size: int | Sequence[int]) -> FloatArray:
     """
     given, is_single = _arrays.batch(images)
     height, width = _arrays.sides(size)
-    resized = np.empty((len(given), height, width, given.shape[3]), np.float32)
+    resized = _arrays.empty((len(given), height, width, given.shape[3]), "resize")
     _native.resize(given, resized)
     return resized[0] if is_single else resized
 

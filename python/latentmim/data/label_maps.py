@@ -71,7 +71,7 @@ def resize_labels(labels: ArrayLike, size: int | Sequence[int]) -> IntArray:
         [height, width] int32.
 
     """
-    resized = np.empty(_arrays.sides(size), np.int32)
+    resized = _arrays.empty(_arrays.sides(size), "resize_labels", np.int32)
     _native.upsample_labels(label_map(labels, "labels"), "nearest", resized)
     return resized
 

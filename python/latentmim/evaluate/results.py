@@ -17,6 +17,26 @@ if TYPE_CHECKING:
 __all__ = ["Report", "Result"]
 
 
+class Tabled:
+    """What the core found, with the table that it makes of it."""
+
+    _found: dict[str, Any]
+
+    def markdown(self) -> str:
+        """The table in Markdown."""
+        return str(self._found["markdown"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything by name, ready for JSON."""
+        return {name: value for name, value in self._found.items() if name != "markdown"}
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
+
+    def __str__(self) -> str:
+        return self.markdown()
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Result:
     """A score: `print` shows it as a row of a table, `float` is its accuracy.

@@ -13,6 +13,7 @@ from latentmim import _arrays
 from latentmim.data.images import load_levels
 from latentmim.data.label_maps import label_map, read_labels
 from latentmim.encoder import Encoder
+from latentmim.evaluate.results import Tabled
 from latentmim.evaluate.running import encoder_of
 from latentmim.evaluate.video import Scoring
 from latentmim.model import LatentMIM
@@ -48,7 +49,7 @@ class ClassScore:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class SegmentationScores:
+class SegmentationScores(Tabled):
     """How well segments agree with masks: `print` shows a table, `float` is the mean IoU.
 
     Attributes:
@@ -68,20 +69,6 @@ class SegmentationScores:
     images: NDArray[np.float64] = field(repr=False)
     options: dict[str, Any] = field(repr=False)
     _found: dict[str, Any] = field(repr=False)
-
-    def markdown(self) -> str:
-        """A table in Markdown."""
-        return str(self._found["markdown"])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything by name, ready for JSON."""
-        return {name: value for name, value in self._found.items() if name != "markdown"}
-
-    def _repr_markdown_(self) -> str:
-        return self.markdown()
-
-    def __str__(self) -> str:
-        return self.markdown()
 
     def __float__(self) -> float:
         return self.mean_iou

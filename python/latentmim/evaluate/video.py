@@ -11,6 +11,7 @@ import numpy as np
 from latentmim import _arrays
 from latentmim import _latentmim as _native
 from latentmim.config import to_json
+from latentmim.evaluate.results import Tabled
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -146,7 +147,7 @@ class ObjectScores(VideoSummary):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class VideoScores(VideoSummary):
+class VideoScores(Tabled, VideoSummary):
     """J and F over all objects, of each sequence and of each object: `print` shows them as a table.
 
     Attributes:
@@ -160,20 +161,6 @@ class VideoScores(VideoSummary):
     objects: tuple[ObjectScores, ...] = field(repr=False)
     left_out: dict[str, list[int]]
     _found: dict[str, Any] = field(repr=False)
-
-    def markdown(self) -> str:
-        """The table in Markdown, and a line for each object left out."""
-        return str(self._found["markdown"])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything by name, ready for JSON."""
-        return {name: value for name, value in self._found.items() if name != "markdown"}
-
-    def _repr_markdown_(self) -> str:
-        return self.markdown()
-
-    def __str__(self) -> str:
-        return self.markdown()
 
 
 def video_scores(

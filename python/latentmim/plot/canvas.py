@@ -35,6 +35,11 @@ class Panels(np.ndarray):
         """The figure they lie on."""
         return self.flat[0].figure  # type: ignore[no-any-return]
 
+    @property
+    def axes(self) -> list[Axes]:
+        """All of them, as `Figure.axes` has those of a figure."""
+        return list(self.flat)
+
     def _repr_png_(self) -> bytes | None:
         return _png(self.figure) if isinstance(self.figure, picture()[0]) else None
 
