@@ -24,6 +24,10 @@ METHOD(set_instruction_set, "name, /", "") {
   DO(NULL, lm_set_instruction_set(name));
 }
 
+METHOD(environment, "", "-> JSON: what computes in this process") {
+  TEXT(NULL, lm_environment(&text));
+}
+
 METHOD(memory_statistics, "", "-> (allocations, bytes in use, peak bytes in use, bytes kept)") {
   lm_memory memory = {0};
   lm_memory_statistics(&memory);

@@ -59,6 +59,10 @@ lm_status lm_set_thread_count(int64_t count);
 const char *lm_instruction_set(void);
 /// Forces one. LM_VALUE where the machine does not have it.
 lm_status lm_set_instruction_set(const char *name);
+/// What computes in this process, for reports of problems: {"version", "instruction_set", "instruction_sets": those
+/// that this machine has, "threads", "precision": what "auto" stands for, "memory_limit": {"bytes", "reason"},
+/// "libraries": {"products": "OpenBLAS 0.3.21 …", "JPEG": "libjpeg-turbo 2.1.5", …}}.
+lm_status lm_environment(char **report);
 /// Long calls ask `check` (or NULL) now and then, on the calling thread; true ends them with LM_INTERRUPTED.
 void lm_set_interrupt_check(bool (*check)(void));
 
