@@ -6,7 +6,8 @@
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$here/.build-wheel"
-[ $# -gt 0 ] || set -- --ignore python/tests/test_examples.py --ignore python/tests/test_notebooks.py python/tests
+[ $# -gt 0 ] || set -- --ignore python/tests/test_examples.py --ignore python/tests/test_notebooks.py \
+  --ignore python/tests/test_installed.py python/tests
 "$here/packaging/bare_root.sh" "$here/.build-wheel/root" "python3 python3-venv" sh -euc '
   [ -x /venv/bin/python ] || python3 -m venv /venv
   wheel=$(ls /dist/latentmim-*.whl)

@@ -32,6 +32,9 @@ cp "$work"/codecs/licences/*.txt "$licences"
 cp /usr/share/doc/libopenblas0-pthread/copyright "$licences/openblas.txt"
 cp /usr/share/doc/libgfortran-*-dev/copyright "$licences/libgfortran.txt" 2>/dev/null ||
   cp /usr/share/doc/gcc-*-base/copyright "$licences/libgfortran.txt"
+# OpenBLAS has its LAPACK from this package.
+(cd "$work" && apt-get download -qq liblapack3 && dpkg-deb --fsys-tarfile liblapack3_*.deb |
+  tar -xO ./usr/share/doc/liblapack3/copyright) >"$licences/lapack.txt"
 cp /usr/share/common-licenses/GPL-3 "$licences/gpl-3.txt"
 cp "$(dirname "$(readlink -f "$(command -v swift)")")/../share/swift/LICENSE.txt" "$licences/swift.txt"
 expression="MIT AND Apache-2.0 WITH Swift-exception AND BSD-3-Clause AND BSD-2-Clause AND IJG AND Zlib AND libpng-2.0"
@@ -46,7 +49,7 @@ mkdir -p "$work/packed"
 rm -f "$work"/packed/*.whl dist/*.whl
 "$work/venv/bin/wheel" pack --dest-dir "$work/packed" "$content" >/dev/null
 
-PATH=$work/venv/bin:$PATH "$work/venv/bin/auditwheel" repair --only-plat --wheel-dir dist "$work"/packed/*.whl
+PATH=$work/venv/bin:$PATH "$work/venv/bin/auditwheel" repair --wheel-dir dist "$work"/packed/*.whl
 "$work/venv/bin/abi3audit" --strict --report dist/*.whl >"$work/abi3audit.json"
 [ "$(stat -c %s dist/*.whl)" -le 40000000 ]
 ls -l dist/*.whl
