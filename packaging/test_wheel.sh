@@ -8,7 +8,9 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$here/.build-wheel"
 [ $# -gt 0 ] || set -- --ignore python/tests/test_examples.py --ignore python/tests/test_notebooks.py \
   --ignore python/tests/test_installed.py python/tests
-"$here/packaging/bare_root.sh" "$here/.build-wheel/root" "python3 python3-venv" sh -euc '
+# For the tests on emulated processors; it stands alone.
+emulator=$(command -v qemu-x86_64-static || true)
+SHARED=${emulator:+$(dirname "$emulator")} "$here/packaging/bare_root.sh" "$here/.build-wheel/root" "python3 python3-venv" sh -euc '
   [ -x /venv/bin/python ] || python3 -m venv /venv
   wheel=$(ls /dist/latentmim-*.whl)
   /venv/bin/pip install --quiet "$wheel[test]"
@@ -16,6 +18,7 @@ mkdir -p "$here/.build-wheel"
   for library in openblas jpeg png16 tiff webp deflate swiftCore; do
     ! ldconfig -p | grep "lib$library" || { echo "lib$library is in the bare system"; exit 1; }
   done
+  [ ! -e /shared/qemu-x86_64-static ] || cp /shared/qemu-x86_64-static /usr/local/bin
   cd /work
   /venv/bin/latentmim --version
   exec /venv/bin/python -m pytest -q -p no:cacheprovider "$@"' sh "$@"
