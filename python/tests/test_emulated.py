@@ -22,7 +22,8 @@ folder, out = sys.argv[1:]
 model = lm.LatentMIM(**json.loads(open(f"{folder}/options.json").read()), seed=1)
 images = [lm.load_image(f"{folder}/{name}") for name in ("a.jpg", "b.png", "c.webp", "d.tif")]
 features = model.encoder.features(np.stack([lm.resize(image, (32, 40)) for image in images]))
-trainer = lm.Trainer(model, np.load(f"{folder}/images.npy"), epochs=1, batch_size=8, precision="float32", progress=False)
+arrays = np.load(f"{folder}/images.npy")
+trainer = lm.Trainer(model, arrays, epochs=1, batch_size=8, precision="float32", progress=False)
 loss = trainer.step()["loss"]
 labels = lm.segment(model.encoder, images[0], segments=3).labels
 np.savez(out, features=features, loss=loss, labels=labels, set=lm.runtime.instruction_set())
