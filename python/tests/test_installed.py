@@ -53,14 +53,12 @@ def test_by_cmake(prefix: Path, tmp_path: Path) -> None:
     run("cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={moved}")
     run("cmake", "--build", tmp_path / "build")
     check(tmp_path / "build/client")
-    lists.write_text(LISTS.format(wanted="0.2", source=ROOT / "examples/c/evaluate.c"))
-    refused = subprocess.run(
-        ["cmake", "-S", tmp_path, "-B", tmp_path / "other", f"-DCMAKE_PREFIX_PATH={moved}"],
-        capture_output=True,
-        text=True,
-    )
-    assert refused.returncode != 0
-    assert "compatible with requested version" in refused.stderr
+    for wanted in ("0.0", "0.2", "1.0"):
+        lists.write_text(LISTS.format(wanted=wanted, source=ROOT / "examples/c/evaluate.c"))
+        command = ["cmake", "-S", tmp_path, "-B", tmp_path / wanted, f"-DCMAKE_PREFIX_PATH={moved}"]
+        refused = subprocess.run(command, capture_output=True, text=True)
+        assert refused.returncode != 0
+        assert "compatible with requested version" in refused.stderr
 
 
 def test_for_a_package(tmp_path: Path) -> None:
