@@ -2,7 +2,8 @@
 # Builds the libraries that decode images from Debian's source packages, patches included, as archives.
 #
 # Usage: codecs.sh fuzzing|shared OUT
-#   fuzzing  with AddressSanitizer and coverage, portable C in place of assembly; the rest that libtiff wants is the system's
+#   fuzzing  with AddressSanitizer and coverage, portable C in place of assembly; what else libtiff wants is the
+#            system's
 #   shared   to be linked into a shared library that carries all of it, libtiff's zlib, Zstandard and LZMA included.
 #            JBIG (GPL; not read anyway) and LERC (C++) are left out. OUT/lib/pkgconfig is for PKG_CONFIG_PATH.
 # Archives come to OUT/lib, headers to OUT/include, licences to OUT/licences; nothing happens where they are there.
