@@ -1,0 +1,167 @@
+"""Features of many images, in memory or into a file, where a second call goes on."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+
+import numpy as np
+
+from latentmim import _arrays, _rows, runtime
+from latentmim import _latentmim as _native
+from latentmim.embedding import formats
+from latentmim.embedding.parts import Parts
+from latentmim.embedding.result import Embedding
+from latentmim.embedding.sources import Source
+from latentmim.encoder import require_encoder
+from latentmim.evaluate.features import FeatureOptions, feature_options
+from latentmim.names import refuse_unknown
+from latentmim.progress import bar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from latentmim._arrays import FloatArray, PathLike
+    from latentmim.embedding.sources import Images
+    from latentmim.encoder import Encoder
+
+__all__ = ["embed", "embedded"]
+
+# Images between two looks at the clock, and the most that Ctrl-C takes from a part.
+STEP = 32
+
+
+class _Plan(NamedTuple):
+    """What is computed: options as the core reads them, the kind of the rows, numbers in one, and its shape."""
+
+    options: str
+    kind: str
+    width: int
+    shape: tuple[int, ...]
+
+
+def embed(
+    encoder: Encoder,
+    data: Images,
+    out: PathLike | None = None,
+    *,
+    restart: bool = False,
+    progress: bool = True,
+    **options: Unpack[FeatureOptions],
+) -> Embedding:
+    """One vector for each image, or its tokens, with paths and labels; in memory, or in a file for other programs.
+
+    >>> found = lm.embed(encoder, "photos/", "photos.parquet", pooling="cls", norm=True)    # doctest: +SKIP
+
+    With `out`, what is computed goes to a folder of parts beside it, `OUT.parts`, at least four times a minute, and is
+    joined at the end. Whatever ends the program, the same call goes on where it stopped; `Embedding.load(OUT.parts)`
+    reads what is there.
+
+    Args:
+        encoder: whose features.
+        data: a data set, the path of a folder, a packed file or an image, paths of images, an array [N, H, W, C] or a
+            list of [H, W, C], whose sizes may differ; pixels uint8 in 0 … 255 or float in 0 … 1.
+        out: the file to write, by its ending: .npz, .npy (numbers alone), .csv (vectors only) or .parquet (needs
+            pyarrow, `latentmim[parquet]`). It is written whole or not at all, and replaced where it is there.
+        restart: whether parts that an unfinished call left are thrown away.
+        progress: whether a bar is shown.
+        options: `size`, `short_side`, `layer`, `part`, `stride`, `norm`, `projector`, `pooling`, `pooling_k`,
+            `precision` and `extend_positions` as in `latentmim.evaluate.features`, defaults included: mean patches in
+            front of the final norm. `pooling="patches"` or "tokens" keeps a vector for each patch.
+
+    Raises:
+        ValueError: an unknown option, ending or layer, a size that patches do not fill, tokens for a .csv file; parts
+            that another encoder, other images or options left (which are named).
+        TypeError: `encoder` is none, or pixels are of another type.
+        OSError: `out` cannot be written, or an image cannot be read.
+        BlockingIOError: another process writes there.
+        ImportError: pyarrow is missing.
+        KeyboardInterrupt: on Ctrl-C, once what is computed is on the disk; it says how much that is.
+
+    """
+    require_encoder(encoder)
+    plan, source = _plan(encoder, options), Source(data, encoder.config.channels)
+    if out is None:
+        return Embedding(plan.kind, source.known, _in_memory(encoder, source, plan, progress))
+    place = _arrays.path(out)
+    form = formats.of(place)
+    form.check(place, plan.kind)
+    parts = Parts(place, _identity(encoder, source, plan), source.known, plan.kind, restart=restart)
+    try:
+        with parts:
+            _compute(encoder, source, plan, parts, progress)
+            unread: list[int] = []
+            with _rows.written_whole(place) as file:
+                form.write(file, plan.kind, plan.shape, source.known, len(source), _noting(parts.blocks(), unread))
+            parts.remove()
+    except KeyboardInterrupt:
+        done = f"{parts.count} of {len(source)} images are in {_arrays.shown(parts.folder)}"
+        raise KeyboardInterrupt(f"stopped; {done}, and the same call goes on from there") from None
+    _warn(source, unread)
+    return Embedding(plan.kind, source.known, None, place)
+
+
+def embedded(encoder: Encoder, data: Images, options: dict[str, Any]) -> FloatArray:
+    """[N, …], without a bar."""
+    require_encoder(encoder)
+    return _in_memory(encoder, Source(data, encoder.config.channels), _plan(encoder, options), False)
+
+
+def _plan(encoder: Encoder, options: Any) -> _Plan:
+    refuse_unknown("embed", options, FeatureOptions.__annotations__)
+    if options.get("precision") == "auto":
+        # What is gone on with elsewhere stays what it was.
+        options = options | {"precision": runtime.precisions()[-1]}
+    text = feature_options(encoder, **options)
+    layer, is_dense = options.get("layer"), options.get("pooling") in ("patches", "tokens")
+    layers = len(layer) if isinstance(layer, Sequence | np.ndarray) else None
+    width, shape = _rows.shape(encoder, text, is_dense, layers)
+    return _Plan(text, "tokens" if is_dense else "vectors", width, shape)
+
+
+def _identity(encoder: Encoder, source: Source, plan: _Plan) -> dict[str, Any]:
+    """What a call that goes on must have alike: of the encoder, of the images, each option."""
+    return {
+        "encoder": f"{encoder!r} {_native.encoder_fingerprint(encoder._handle)}",
+        **{f"images ({name})": value for name, value in source.fingerprint().items()},
+        **json.loads(plan.options),
+    }
+
+
+def _in_memory(encoder: Encoder, source: Source, plan: _Plan, progress: bool) -> FloatArray:
+    numbers = np.arange(len(source), dtype=np.int64)
+    rows = _rows.in_memory(numbers, plan.width, source.compute(encoder, plan.options), "embedding", progress)
+    _warn(source, np.flatnonzero(np.isnan(rows[:, 0])).tolist())
+    return rows.reshape(len(source), *plan.shape)
+
+
+def _compute(encoder: Encoder, source: Source, plan: _Plan, parts: Parts, progress: bool) -> None:
+    compute, total = source.compute(encoder, plan.options), len(source)
+    with bar(total, "embedding", "image", is_shown=progress, leave=False, initial=parts.count) as shown:
+        for first in range(parts.count, total, STEP):
+            numbers = np.arange(first, min(first + STEP, total), dtype=np.int64)
+            rows = np.empty((len(numbers), plan.width), np.float32)
+            compute(numbers, rows)
+            parts.add(rows.reshape(len(rows), *plan.shape))
+            shown.update(len(rows))
+
+
+def _noting(blocks: Iterator[FloatArray], unread: list[int]) -> Iterator[FloatArray]:
+    """The same blocks; the numbers of rows of NaN are noted."""
+    count = 0
+    for block in blocks:
+        unread += (count + np.flatnonzero(np.isnan(block.reshape(len(block), -1)[:, 0]))).tolist()
+        count += len(block)
+        yield block
+
+
+def _warn(source: Source, unread: list[int]) -> None:
+    if not unread:
+        return
+    paths = source.known.paths
+    named = [_arrays.shown(paths[number]) if paths else f"image {number}" for number in unread[:3]]
+    rest = " and others" if len(unread) > 3 else ""
+    message = f"embed: {len(unread)} of {len(source)} images cannot be read, their rows are NaN: {', '.join(named)}{rest}"
+    warnings.warn(message, UserWarning, stacklevel=3)
