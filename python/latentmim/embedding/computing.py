@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from latentmim.embedding.sources import Images
     from latentmim.encoder import Encoder
 
-__all__ = ["embed", "embedded"]
+__all__ = ["Plan", "embed", "embedded", "plan_of"]
 
 # Images between two looks at the clock, and the most that Ctrl-C takes from a part.
 STEP = 32
 
 
-class _Plan(NamedTuple):
+class Plan(NamedTuple):
     """What is computed: options as the core reads them, the kind of the rows, numbers in one, and its shape."""
 
     options: str
@@ -82,9 +82,12 @@ def embed(
 
     """
     require_encoder(encoder)
-    plan, source = _plan(encoder, options), Source(data, encoder.config.channels)
+    plan, source = plan_of(encoder, options), Source(data, encoder.config.channels)
+    shape = (len(source), *plan.shape)
     if out is None:
-        return Embedding(plan.kind, source.known, _in_memory(encoder, source, plan, progress))
+        values = _in_memory(encoder, source, plan, progress)
+        _warn(source, _unread(values))
+        return Embedding(plan.kind, source.known, shape, values)
     place = _arrays.path(out)
     form = formats.of(place)
     form.check(place, plan.kind)
@@ -100,16 +103,19 @@ def embed(
         done = f"{parts.count} of {len(source)} images are in {_arrays.shown(parts.folder)}"
         raise KeyboardInterrupt(f"stopped; {done}, and the same call goes on from there") from None
     _warn(source, unread)
-    return Embedding(plan.kind, source.known, None, place)
+    return Embedding(plan.kind, source.known, shape, file=place)
 
 
-def embedded(encoder: Encoder, data: Images, options: dict[str, Any]) -> FloatArray:
+def embedded(encoder: Encoder, data: Images, plan: Plan) -> FloatArray:
     """[N, …], without a bar."""
-    require_encoder(encoder)
-    return _in_memory(encoder, Source(data, encoder.config.channels), _plan(encoder, options), False)
+    source = Source(data, encoder.config.channels)
+    values = _in_memory(encoder, source, plan, False)
+    _warn(source, _unread(values), stacklevel=4)
+    return values
 
 
-def _plan(encoder: Encoder, options: Any) -> _Plan:
+def plan_of(encoder: Encoder, options: Any) -> Plan:
+    """What options of `embed` ask for. Raises ValueError for those that this encoder does not have."""
     refuse_unknown("embed", options, FeatureOptions.__annotations__)
     if options.get("precision") == "auto":
         # What is gone on with elsewhere stays what it was.
@@ -118,10 +124,10 @@ def _plan(encoder: Encoder, options: Any) -> _Plan:
     layer, is_dense = options.get("layer"), options.get("pooling") in ("patches", "tokens")
     layers = len(layer) if isinstance(layer, Sequence | np.ndarray) else None
     width, shape = _rows.shape(encoder, text, is_dense, layers)
-    return _Plan(text, "tokens" if is_dense else "vectors", width, shape)
+    return Plan(text, "tokens" if is_dense else "vectors", width, shape)
 
 
-def _identity(encoder: Encoder, source: Source, plan: _Plan) -> dict[str, Any]:
+def _identity(encoder: Encoder, source: Source, plan: Plan) -> dict[str, Any]:
     """What a call that goes on must have alike: of the encoder, of the images, each option."""
     return {
         "encoder": f"{encoder!r} {_native.encoder_fingerprint(encoder._handle)}",
@@ -130,14 +136,13 @@ def _identity(encoder: Encoder, source: Source, plan: _Plan) -> dict[str, Any]:
     }
 
 
-def _in_memory(encoder: Encoder, source: Source, plan: _Plan, progress: bool) -> FloatArray:
+def _in_memory(encoder: Encoder, source: Source, plan: Plan, progress: bool) -> FloatArray:
     numbers = np.arange(len(source), dtype=np.int64)
     rows = _rows.in_memory(numbers, plan.width, source.compute(encoder, plan.options), "embedding", progress)
-    _warn(source, np.flatnonzero(np.isnan(rows[:, 0])).tolist())
     return rows.reshape(len(source), *plan.shape)
 
 
-def _compute(encoder: Encoder, source: Source, plan: _Plan, parts: Parts, progress: bool) -> None:
+def _compute(encoder: Encoder, source: Source, plan: Plan, parts: Parts, progress: bool) -> None:
     compute, total = source.compute(encoder, plan.options), len(source)
     with bar(total, "embedding", "image", is_shown=progress, leave=False, initial=parts.count) as shown:
         for first in range(parts.count, total, STEP):
@@ -152,16 +157,22 @@ def _noting(blocks: Iterator[FloatArray], unread: list[int]) -> Iterator[FloatAr
     """The same blocks; the numbers of rows of NaN are noted."""
     count = 0
     for block in blocks:
-        unread += (count + np.flatnonzero(np.isnan(block.reshape(len(block), -1)[:, 0]))).tolist()
+        unread += (number + count for number in _unread(block))
         count += len(block)
         yield block
 
 
-def _warn(source: Source, unread: list[int]) -> None:
+def _unread(rows: FloatArray) -> list[int]:
+    """The numbers of rows of NaN."""
+    numbers: list[int] = np.flatnonzero(np.isnan(rows.reshape(len(rows), -1)[:, 0])).tolist()
+    return numbers
+
+
+def _warn(source: Source, unread: list[int], stacklevel: int = 3) -> None:
     if not unread:
         return
     paths = source.known.paths
     named = [_arrays.shown(paths[number]) if paths else f"image {number}" for number in unread[:3]]
     rest = " and others" if len(unread) > 3 else ""
     message = f"embed: {len(unread)} of {len(source)} images cannot be read, their rows are NaN: {', '.join(named)}{rest}"
-    warnings.warn(message, UserWarning, stacklevel=3)
+    warnings.warn(message, UserWarning, stacklevel=stacklevel)

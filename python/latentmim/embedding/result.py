@@ -54,13 +54,16 @@ class Embedding:
         paths: of the files; empty for images in memory.
         labels: [N] int64, one class number an image; None without labels.
         classes: the names of the classes, by number; empty without names.
+        shape: of the vectors or tokens.
         file: where it lies; None for one in memory.
 
     """
 
-    def __init__(self, kind: str, known: Known, values: FloatArray | None, file: str | None = None) -> None:
+    def __init__(
+        self, kind: str, known: Known, shape: tuple[int, ...], values: FloatArray | None = None, file: str | None = None
+    ) -> None:
         self.paths, self.labels, self.classes = known
-        self.file = file
+        self.shape, self.file = shape, file
         self._kind, self._values = kind, values
 
     @classmethod
@@ -79,7 +82,7 @@ class Embedding:
 
         place = _arrays.path(path)
         kind, values, known = parts.read(place) if os.path.isdir(place) else formats.of(place).read(place)
-        return cls(kind, known, values, place)
+        return cls(kind, known, values.shape, values, place)
 
     @property
     def vectors(self) -> FloatArray | None:
@@ -98,8 +101,8 @@ class Embedding:
         return self._values
 
     def __len__(self) -> int:
-        return len(self._read())
+        return self.shape[0]
 
     def __repr__(self) -> str:
-        shape = " × ".join(map(str, self._read().shape))
+        shape = " × ".join(map(str, self.shape))
         return f"Embedding({self._kind} {shape}{f', {self.file!r}' if self.file else ''})"

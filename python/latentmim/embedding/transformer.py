@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentmim.embedding.computing import embedded
+from latentmim.embedding.computing import embedded, plan_of
 from latentmim.encoder import load_encoder, require_encoder
 from latentmim.names import refuse_unknown
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from latentmim._arrays import FloatArray, PathLike
     from latentmim.config import Precision
+    from latentmim.embedding.computing import Plan
     from latentmim.embedding.sources import Images
     from latentmim.encoder import Encoder, Part, Pooling
 
@@ -97,7 +98,7 @@ class Features:
 
         """
         self.encoder_ = self._read()
-        self._width()
+        self._plan(self.encoder_)
         return self
 
     def transform(self, X: Images) -> FloatArray:  # noqa: N803
@@ -108,7 +109,8 @@ class Features:
             OSError: an image cannot be read.
 
         """
-        return embedded(self._encoder, X, self._options())
+        encoder = self._encoder
+        return embedded(encoder, X, self._plan(encoder))
 
     def fit_transform(self, X: Images, y: object = None) -> FloatArray:  # noqa: N803
         """`fit`, then `transform`."""
@@ -116,7 +118,7 @@ class Features:
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
         """The names of the columns: "features0", "features1", …"""
-        return np.array([f"features{number}" for number in range(self._width())], object)
+        return np.array([f"features{number}" for number in range(self._plan(self._encoder).width)], object)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The arguments that it was made with, by name."""
@@ -146,13 +148,11 @@ class Features:
         found: Encoder = encoder
         return found
 
-    def _options(self) -> dict[str, Any]:
-        return {name: value for name, value in self.get_params().items() if name != "encoder"}
-
-    def _width(self) -> int:
-        from latentmim.embedding.computing import _plan
-
-        return _plan(self._encoder, self._options()).width
+    def _plan(self, encoder: Encoder) -> Plan:
+        plan = plan_of(encoder, {name: value for name, value in self.get_params().items() if name != "encoder"})
+        if plan.kind != "vectors":
+            raise ValueError(f"pooling: is {self.pooling!r}, wanted one vector for each image; `embed` gives tokens")
+        return plan
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "encoder_")

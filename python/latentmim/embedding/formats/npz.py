@@ -53,12 +53,13 @@ def read(place: str) -> Table:
     import zlib
 
     try:
-        with np.load(place, allow_pickle=False) as archive:
+        # NumPy leaves files open that it cannot make sense of.
+        with open(place, "rb") as file, np.load(file, allow_pickle=False) as archive:
             kind = next((name for name in ("vectors", "tokens") if name in archive.files), None)
             if kind is None:
                 raise ValueError(f"holds {', '.join(archive.files)}, wanted 'vectors' or 'tokens'")
             paths, classes = (archive[name].tolist() if name in archive.files else [] for name in ("paths", "classes"))
             labels = archive["labels"] if "labels" in archive.files else None
             return Table(kind, archive[kind], Known(paths, labels, classes))
-    except (zipfile.BadZipFile, zlib.error, EOFError, AttributeError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, TypeError, ValueError) as error:
         raise ValueError(f"{_arrays.shown(place)}: is no archive that embed wrote: {error}") from None

@@ -27,7 +27,7 @@ def check(place: str, kind: str) -> None:
         import pyarrow.parquet  # noqa: F401
     except ImportError:
         raise ImportError(
-            f"{_arrays.shown(place)}: Parquet files need pyarrow: pip install latentmim[parquet]"
+            f"{_arrays.shown(place)}: Parquet files need pyarrow: pip install 'latentmim[parquet]'"
         ) from None
 
 
