@@ -227,9 +227,10 @@ class Trainer:
 
     def __getstate__(self) -> None:
         _pickling.refuse_pickling(
-            "Trainer", "pickle `trainer.model`; to go on elsewhere, `trainer.save(path)` there and `restore(path)` here, or "
-            "give both the same `out`"
-        )  # fmt: skip
+            "Trainer",
+            "pickle `trainer.model`; to go on elsewhere, `save(path)` here and `restore(path)` there, or give both "
+            "trainers the same `out`",
+        )
 
     def __repr__(self) -> str:
         state = self.state

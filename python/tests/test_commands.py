@@ -175,9 +175,7 @@ def test_vectors_and_maps_go_where_they_are_said_to(
     assert cli.main(["features", weights, str(folder), "--norm", "--out", "x.csv"]) == 0
     assert capsys.readouterr().out == f"x.csv: 12 × {model.config.width} float32\n"
     table = lm.Embedding.load("x.csv")
-    np.testing.assert_array_equal(
-        table.vectors, lm.evaluate.features(model.encoder, photos, norm=True, progress=False)
-    )
+    np.testing.assert_array_equal(table.vectors, lm.evaluate.features(model.encoder, photos, norm=True, progress=False))
     assert table.paths == photos.paths and table.classes == photos.classes
     assert cli.main(["features", weights, str(folder), "--pooling", "tokens", "--out", "x.csv"]) == 1
     assert "x.csv: a CSV table has one row of numbers for each image" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -125,6 +126,23 @@ def test_unreadable_images_have_rows_of_nan(model: lm.LatentMIM, folder: Path, t
         assert np.isnan(found.vectors).all(1).tolist() == [number == place for number in range(12)]
 
 
+def test_going_on_without_what_cannot_be_read(
+    model: lm.LatentMIM, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(computing, "STEPS", (4, 4))
+    out, damaged = tmp_path / "x.parquet", folder / "dogs" / "06.jpg"
+    damaged.write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    with pytest.raises(ValueError, match=r"06\.jpg"):
+        embed(model.encoder, folder, out)
+    assert len(lm.Embedding.load(f"{out}.parts")) == 8
+    with pytest.warns(UserWarning, match="1 of 12"):
+        found = embed(model.encoder, lm.ImageFolder(folder, on_error="skip"), out)
+    wanted = lm.ImageFolder(folder, on_error="skip")
+    place = wanted.paths.index(str(damaged))
+    kept = [number for number in range(12) if number != place]
+    assert np.array_equal(found.vectors[kept], features(model.encoder, wanted, indices=kept))
+
+
 class Stopped(Exception):
     """What a test lets happen while rows are computed."""
 
@@ -159,13 +177,16 @@ def test_it_goes_on_where_it_stopped(
     encoder, out = model.encoder, tmp_path / "x.npz"
     data = lm.Arrays(pixels(100), np.arange(100) % 3)
     wanted = features(encoder, data, pooling=pooling)
+    monkeypatch.setattr(computing, "STEPS", (32, 32))
     monkeypatch.setattr(parts, "KEEP_SECONDS", seconds)
     with monkeypatch.context() as changed:
         stop_at(changed, 70, error)
         with pytest.raises(type(error)) as raised:
             embed(encoder, data, out, pooling=pooling)
     if isinstance(error, KeyboardInterrupt):
-        assert str(raised.value) == f"stopped; 64 of 100 images are in {out}.parts, and the same call goes on from there"
+        assert (
+            str(raised.value) == f"stopped; 64 of 100 images are in {out}.parts, and the same call goes on from there"
+        )
     names = sorted(os.listdir(f"{out}.parts"))
     assert names == (["000000000.npz", "000000032.npz"] if not seconds else ["000000000.npz"]) + ["about.json"]
     assert not out.exists()
@@ -184,7 +205,7 @@ def test_what_is_not_the_same_is_refused(
     model: lm.LatentMIM, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder, out = model.encoder, tmp_path / "x.parquet"
-    monkeypatch.setattr(computing, "STEP", 4)
+    monkeypatch.setattr(computing, "STEPS", (4, 4))
     with monkeypatch.context() as changed:
         stop_at(changed, 8, Stopped())
         with pytest.raises(Stopped):
@@ -213,7 +234,7 @@ def test_what_is_not_the_same_is_refused(
 
 def test_restart_and_damage(model: lm.LatentMIM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder, out, images = model.encoder, tmp_path / "x.npz", pixels(20)
-    monkeypatch.setattr(computing, "STEP", 4)
+    monkeypatch.setattr(computing, "STEPS", (4, 4))
     monkeypatch.setattr(parts, "KEEP_SECONDS", 0.0)
 
     def stopped(**options: Any) -> list[int]:
@@ -285,7 +306,9 @@ def test_what_cannot_be(model: lm.LatentMIM, tmp_path: Path, monkeypatch: pytest
             lm.Embedding.load(tmp_path / name)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
-    with pytest.raises(ImportError, match=r"y\.parquet: Parquet files need pyarrow: pip install 'latentmim\[parquet\]'"):
+    with pytest.raises(
+        ImportError, match=r"y\.parquet: Parquet files need pyarrow: pip install 'latentmim\[parquet\]'"
+    ):
         embed(encoder, images, tmp_path / "y.parquet")
 
 
@@ -295,7 +318,7 @@ import numpy as np
 import latentmim as lm
 from latentmim.embedding import computing, parts
 
-parts.KEEP_SECONDS, computing.STEP = 0.0, 4
+parts.KEEP_SECONDS, computing.STEPS = 0.0, (4, 4)
 add = parts.Parts.add
 
 def slow(self, rows):
@@ -355,3 +378,16 @@ def test_any_split_gives_the_same_rows(model: lm.LatentMIM, precision: Any) -> N
         for size in (1, 2, 3, 5, 16, 17, 36):
             rows = np.concatenate([call(images[first : first + size]) for first in range(0, 37, size)])
             assert np.array_equal(rows, whole) if is_exact else np.allclose(rows, whole, atol=1e-4)
+
+
+def test_the_document_runs(model: lm.LatentMIM, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "embedding.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    assert folder == tmp_path / "photos"
+    model.encoder.save("encoder.safetensors")
+    names: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.S):
+        exec(block, names)
+    assert names["tokens"].shape == (12, 21, 48)
+    assert names["search"].predict(names["photos"].paths).shape == (12,)
+    assert sorted(os.listdir(".")) == ["encoder.safetensors", "photos", "photos.parquet", "tokens.npz"]

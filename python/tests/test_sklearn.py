@@ -157,7 +157,9 @@ def test_what_cannot_be(model: lm.LatentMIM) -> None:
     images = pixels(2, 32, 40)
     with pytest.raises(ValueError, match="Features: unknown option 'poolin'; did you mean 'pooling'"):
         lm.Features(model.encoder).set_params(poolin="max")
-    with pytest.raises(ValueError, match="pooling: is 'tokens', wanted one vector for each image; `embed` gives tokens"):
+    with pytest.raises(
+        ValueError, match="pooling: is 'tokens', wanted one vector for each image; `embed` gives tokens"
+    ):
         lm.Features(model.encoder, pooling="tokens").fit(images)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="layer: is 7"):
         lm.Features(model.encoder, layer=7).fit(images)

@@ -33,8 +33,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to its parser."""
     parser.add_argument("weights", help="encoder.safetensors, a checkpoint, a run's folder, or another project's file")
     parser.add_argument("images", help="a folder of images, a packed file, or one image")
-    parser.add_argument("--out", metavar="FILE", help="what is written, by its ending: .csv, .parquet, .npz or .npy, with "
-                        "--maps .npz, .npy or a folder (default: the name of the images with .npz)")  # fmt: skip
+    parser.add_argument("--out", metavar="FILE", help="what is written, by its ending: .csv, .parquet, .npz or .npy, "
+                        "with --maps .npz, .npy or a folder (default: the name of the images with .npz)")  # fmt: skip
     parser.add_argument("--maps", action="store_true", help="a map of each image's patches, each image at its own size")
     parser.add_argument("--pooling", choices=get_args(VectorPooling),
                         help="how patches become a vector, or that they stay (default: mean)")  # fmt: skip
@@ -47,7 +47,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--size", type=int, nargs="+", metavar="PIXELS", help="HEIGHT WIDTH that is computed at, or one"
     )
     parser.add_argument("--short-side", type=int, metavar="PIXELS", help="the shorter side is brought to")
-    parser.add_argument("--skip-unreadable", action="store_true", help="rows of NaN, or no maps, of files that cannot be read")
+    parser.add_argument(
+        "--skip-unreadable", action="store_true", help="rows of NaN, or no maps, of files that cannot be read"
+    )
     parser.add_argument("--restart", action="store_true", help="throw away what an unfinished command left")
     add_precision(parser)
     add_encoder_options(parser)

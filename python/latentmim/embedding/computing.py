@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "embed", "embedded", "plan_of"]
 
-# Images between two looks at the clock, and the most that Ctrl-C takes from a part.
-STEP = 32
+# Images between two looks at the clock, fewest and most: as many as take a few seconds.
+STEPS = (4, 64)
 
 
 class Plan(NamedTuple):
@@ -101,7 +102,8 @@ def embed(
             parts.remove()
     except KeyboardInterrupt:
         done = f"{parts.count} of {len(source)} images are in {_arrays.shown(parts.folder)}"
-        raise KeyboardInterrupt(f"stopped; {done}, and the same call goes on from there") from None
+        rest = f"{done}, and the same call goes on from there" if parts.count else "nothing was computed yet"
+        raise KeyboardInterrupt(f"stopped; {rest}") from None
     _warn(source, unread)
     return Embedding(plan.kind, source.known, shape, file=place)
 
@@ -144,13 +146,17 @@ def _in_memory(encoder: Encoder, source: Source, plan: Plan, progress: bool) -> 
 
 def _compute(encoder: Encoder, source: Source, plan: Plan, parts: Parts, progress: bool) -> None:
     compute, total = source.compute(encoder, plan.options), len(source)
+    step, most = STEPS
     with bar(total, "embedding", "image", is_shown=progress, leave=False, initial=parts.count) as shown:
-        for first in range(parts.count, total, STEP):
-            numbers = np.arange(first, min(first + STEP, total), dtype=np.int64)
+        while parts.count < total:
+            began = time.monotonic()
+            numbers = np.arange(parts.count, min(parts.count + step, total), dtype=np.int64)
             rows = np.empty((len(numbers), plan.width), np.float32)
             compute(numbers, rows)
             parts.add(rows.reshape(len(rows), *plan.shape))
             shown.update(len(rows))
+            seconds = time.monotonic() - began
+            step = min(2 * step, most) if seconds < 1 else max(step // 2, STEPS[0]) if seconds > 4 else step
 
 
 def _noting(blocks: Iterator[FloatArray], unread: list[int]) -> Iterator[FloatArray]:
@@ -174,5 +180,7 @@ def _warn(source: Source, unread: list[int], stacklevel: int = 3) -> None:
     paths = source.known.paths
     named = [_arrays.shown(paths[number]) if paths else f"image {number}" for number in unread[:3]]
     rest = " and others" if len(unread) > 3 else ""
-    message = f"embed: {len(unread)} of {len(source)} images cannot be read, their rows are NaN: {', '.join(named)}{rest}"
+    message = (
+        f"embed: {len(unread)} of {len(source)} images cannot be read, their rows are NaN: {', '.join(named)}{rest}"
+    )
     warnings.warn(message, UserWarning, stacklevel=stacklevel)

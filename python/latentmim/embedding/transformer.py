@@ -32,8 +32,8 @@ class Features:
     >>> make_pipeline(lm.Features(encoder, pooling="cls"), LogisticRegression()).fit(paths, labels)  # doctest: +SKIP
 
     It has what pipelines, grid searches, `clone` and pickle ask for, and works without scikit-learn, too. X is whatever
-    `embed` takes. For what selects rows of X (cross-validation), that is a list of paths, such as `dataset.paths`, or an
-    array or list of images.
+    `embed` takes. Where rows of X are selected (cross-validation), that is a list of paths, such as `dataset.paths`, or
+    an array or list of images.
 
     Args:
         encoder: an `Encoder`, or the path of one, which `load_encoder` then reads once for each fit.
@@ -88,7 +88,7 @@ class Features:
 
     encoder_: Encoder
 
-    def fit(self, X: Images, y: object = None) -> Self:  # noqa: N803
+    def fit(self, X: Images, y: object = None) -> Self:
         """Read the encoder, if it is given by its path, and check the options. X and y are not looked at.
 
         Raises:
@@ -101,7 +101,7 @@ class Features:
         self._plan(self.encoder_)
         return self
 
-    def transform(self, X: Images) -> FloatArray:  # noqa: N803
+    def transform(self, X: Images) -> FloatArray:
         """[N, C] float32, those of an image the same with whatever others it comes (see `Encoder.features`).
 
         Raises:
@@ -112,12 +112,12 @@ class Features:
         encoder = self._encoder
         return embedded(encoder, X, self._plan(encoder))
 
-    def fit_transform(self, X: Images, y: object = None) -> FloatArray:  # noqa: N803
+    def fit_transform(self, X: Images, y: object = None) -> FloatArray:
         """`fit`, then `transform`."""
         return self.fit(X, y).transform(X)
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
-        """The names of the columns: "features0", "features1", …"""
+        """The names of the columns: "features0", "features1" and so on."""
         return np.array([f"features{number}" for number in range(self._plan(self._encoder).width)], object)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from latentmim._arrays import FloatArray
     from latentmim.embedding.result import Known, Table
 
-__all__ = ["ENDINGS", "Format", "of"]
+__all__ = ["ENDINGS", "of"]
 
 ENDINGS = {".npz": "npz", ".npy": "npy", ".csv": "comma_separated", ".parquet": "parquet"}
 

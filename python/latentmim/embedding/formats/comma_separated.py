@@ -1,4 +1,4 @@
-"""CSV: columns "path" and "label" as far as they are known, as `latentmim.data.from_csv` reads them, then features0, …"""
+"""CSV: columns "path" and "label" as far as they are known, as `data.from_csv` reads them, then features0 and so on."""
 
 from __future__ import annotations
 
@@ -29,9 +29,7 @@ def check(place: str, kind: str) -> None:
         )
 
 
-def write(
-    file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int, blocks: Iterator[FloatArray]
-) -> None:
+def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int, blocks: Iterator[FloatArray]) -> None:
     """Numbers have the digits that give the same float32 back."""
     text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
     table = csv.writer(text, lineterminator="\n")

@@ -21,9 +21,7 @@ def check(place: str, kind: str) -> None:
     """Anything goes."""
 
 
-def write(
-    file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int, blocks: Iterator[FloatArray]
-) -> None:
+def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int, blocks: Iterator[FloatArray]) -> None:
     """Paths and labels are left out."""
     _rows.write_header(file, (count, *shape))
     for block in blocks:

@@ -23,9 +23,7 @@ def check(place: str, kind: str) -> None:
     """Anything goes."""
 
 
-def write(
-    file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int, blocks: Iterator[FloatArray]
-) -> None:
+def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int, blocks: Iterator[FloatArray]) -> None:
     """Rows go to the file block by block, not compressed."""
     import zipfile
 

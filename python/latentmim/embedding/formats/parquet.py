@@ -31,9 +31,7 @@ def check(place: str, kind: str) -> None:
         ) from None
 
 
-def write(
-    file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int, blocks: Iterator[FloatArray]
-) -> None:
+def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int, blocks: Iterator[FloatArray]) -> None:
     """A row group for each block. Bytes of paths that are no UTF-8 are written as escapes."""
     import pyarrow
     from pyarrow import parquet
