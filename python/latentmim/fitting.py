@@ -8,12 +8,14 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from latentmim import budgets
 from latentmim.diagnostics import CollapseError
 from latentmim.interrupts import Interrupts
 from latentmim.progress import Bar, Pace
 from latentmim.runs import SavedRun
 
 if TYPE_CHECKING:
+    from latentmim.budgets import Budget, Plan
     from latentmim.data import Dataset
     from latentmim.history import Metrics
     from latentmim.runs import Resume, RunFolder
@@ -52,18 +54,24 @@ class Fitting:
         self._log_every = log_every
         self._every = every
         self._saved = SavedRun(trainer, folder)
+        self._budget: Budget | None = None
         self._is_logged = True
 
-    def run(self, resume: Resume, *, tells_pace: bool = False) -> Ending:
+    def run(self, resume: Resume, *, tells_pace: bool = False, plan: Plan | None = None) -> Ending:
         """Begin, or go on, and train to the end or until Ctrl-C.
 
         Args:
             resume: as for `Trainer.fit`.
             tells_pace: whether the first steps are taken to say how long the run will take.
+            plan: of a run that ends by the clock.
 
         """
+        self._budget = None if plan is None else plan.budget
+        self._saved.plan = None if plan is None else plan.to_dict()
         with contextlib.nullcontext() if self.folder is None else self.folder.lock():
             self.begin(resume)
+            if plan is not None:
+                plan.begin(self.trainer)
             if self._saved.is_complete:
                 where = "the run" if self.folder is None else self.folder.path
                 print(f"already finished: {where} has all {self.trainer.state.step:,} steps", file=sys.stderr)
@@ -92,7 +100,7 @@ class Fitting:
         trainer = self.trainer
         with Interrupts() as interrupts, Bar(trainer) as bar:
             try:
-                while not interrupts.requested and (metrics := trainer.step()) is not None:
+                while not interrupts.requested and (metrics := self._step()) is not None:
                     self.after_step(metrics)
                     bar.update(metrics)
                     if pace and (text := pace.after_step(trainer.state.total_steps - trainer.state.step)):
@@ -110,6 +118,17 @@ class Fitting:
         if self.folder and trainer.state.step == trainer.state.total_steps:
             trainer.model.encoder.save(self.folder.encoder)
         return "interrupted" if interrupts.requested else "finished"
+
+    def _step(self) -> Metrics | None:
+        """A step, by which a budget sees how far it will come."""
+        start = budgets.now()
+        metrics = self.trainer.step()
+        if self._budget and metrics is not None:
+            self._budget.after_step(self.trainer, budgets.now() - start)
+        return metrics
+
+    def _measured(self, what: str) -> contextlib.AbstractContextManager[None]:
+        return self._budget.measures(what) if self._budget else contextlib.nullcontext()
 
     def after_step(self, metrics: Metrics) -> None:
         """Score, log, checkpoint, in this order: what a checkpoint holds is in the log."""
@@ -136,7 +155,8 @@ class Fitting:
         from latentmim.evaluate import nearest_neighbor
 
         assert self.validation is not None
-        return nearest_neighbor(self.trainer.model.encoder, self.validation, progress=False).accuracy
+        with self._measured("score"):
+            return nearest_neighbor(self.trainer.model.encoder, self.validation, progress=False).accuracy
 
     def _is_due(self, what: str, metrics: Metrics) -> bool:
         """Whether this step ends the epoch, or part of one, that something is done after."""
@@ -149,7 +169,11 @@ class Fitting:
 
     def _save(self) -> None:
         """Save, unless the last step is not in the log."""
-        if self._is_logged:
+        if not self._is_logged:
+            return
+        if self._budget:
+            self._budget.hold(self.trainer)
+        with self._measured("save"):
             self._saved.save()
 
     def _roll_back(self, error: CollapseError) -> None:

@@ -27,8 +27,9 @@ __all__ = ["MemoryEstimate", "Metrics", "Trainer", "TrainerState"]
 
 
 class TrainerState(NamedTuple):
-    """Where a run is: steps done, steps of the whole run and of an epoch, the largest learning rate, and whether the
-    last step crossed `collapse_similarity` or `collapse_rank`.
+    """Where a run is: steps done, steps of the whole run and of an epoch, the largest learning rate, whether the last
+    step crossed `collapse_similarity` or `collapse_rank`, how far the schedules are (0 … 1), and of a run with a
+    `budget` the seconds that it had taken when its schedules were last laid anew.
     """
 
     step: int
@@ -36,6 +37,8 @@ class TrainerState(NamedTuple):
     steps_per_epoch: int
     peak_learning_rate: float
     looks_collapsed: bool
+    progress: float
+    seconds: float
 
 
 class MemoryEstimate(NamedTuple):
@@ -168,6 +171,11 @@ class Trainer:
         if metrics is not None:
             self.history.append(metrics)
         return metrics
+
+    def _reschedule(self, progress: float, total_steps: int, seconds: float) -> None:
+        """Let the run end after so many steps, its schedules at `progress` now; see `Budget`."""
+        _native.trainer_reschedule(self._handle, progress, total_steps, seconds)
+        self.history.total = total_steps
 
     def __iter__(self) -> Iterator[Metrics]:
         """Steps until the run is over, written nowhere: for loops of one's own."""

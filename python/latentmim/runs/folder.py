@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from latentmim._arrays import PathLike
     from latentmim.config import TrainingConfig
     from latentmim.model import LatentMIM
+    from latentmim.runs.saved import Resume
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "kept_plan"]
 
 
 class RunFolder:
@@ -87,7 +88,12 @@ class RunFolder:
                 os.rename(path, os.path.join(place, os.path.basename(path)))
 
     def begin(
-        self, model: LatentMIM, training: TrainingConfig, data: dict[str, Any], history: list[dict[str, Any]]
+        self,
+        model: LatentMIM,
+        training: TrainingConfig,
+        data: dict[str, Any],
+        history: list[dict[str, Any]],
+        budget: dict[str, Any] | None = None,
     ) -> None:
         """Make the folder, write the configuration, and bring the log to what has really happened."""
         os.makedirs(self.checkpoints, exist_ok=True)
@@ -97,6 +103,7 @@ class RunFolder:
             "data": data,
             "chance_loss": without_nan(model.chance_loss),
             "floor_loss": without_nan(model.floor_loss),
+            **({} if budget is None else {"budget": budget}),
         }
         replace(self.config, json.dumps(configuration, indent=2, allow_nan=False) + "\n")
         write_metrics(self.metrics, history)
@@ -120,3 +127,31 @@ class RunFolder:
             os.link(self.last, kept)
         except OSError:
             shutil.copy2(self.last, kept)
+
+
+def kept_plan(out: PathLike, resume: Resume) -> dict[str, Any] | None:
+    """What was chosen for the run with a budget that is gone on with.
+
+    Args:
+        out: folder of the run.
+        resume: as for `Trainer.fit`.
+
+    Returns:
+        "budget" of its config.json; None where there is no run to go on with.
+
+    Raises:
+        ValueError: it was begun without a budget.
+
+    """
+    if resume is False:
+        return None
+    folder = RunFolder(out)
+    if not isinstance(resume, bool) and resume != "auto":
+        folder = RunFolder(os.path.dirname(os.path.dirname(os.path.realpath(_arrays.path(resume)))))
+    elif not os.path.exists(folder.last):
+        return None
+    kept: dict[str, Any] | None = (folder.settings() or {}).get("budget")
+    if kept is None:
+        problem = "was begun without a budget; wanted another `out`, or resume=False to set that run aside"
+        raise ValueError(f"budget: the run in {_arrays.shown(folder.path)} {problem}")
+    return kept

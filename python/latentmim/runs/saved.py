@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from latentmim import _latentmim as _native
 
@@ -27,6 +27,7 @@ class SavedRun:
     Attributes:
         step: of the last checkpoint; −1 where there is none.
         time: when it was written, or the run began, by `time.monotonic`.
+        plan: what was chosen for a run with a `budget`, for its config.json; None where it has none.
 
     """
 
@@ -35,6 +36,7 @@ class SavedRun:
         self.folder = folder
         self.step = -1
         self.time = 0.0
+        self.plan: dict[str, Any] | None = None
         self._owns_folder = False
 
     def begin(self, resume: Resume, complete: Callable[[], None]) -> None:
@@ -74,11 +76,12 @@ class SavedRun:
         trainer = self.trainer
         if checkpoint is not None and folder.holds(checkpoint):
             trainer.history = trainer.history.of_lines(folder.history(until=trainer.state.step))
+            self.plan = self.plan or (folder.settings() or {}).get("budget")
             complete()
         elif not self._owns_folder:
             folder.set_aside()
         data = {"source": repr(trainer.dataset), **json.loads(_native.trainer_data(trainer._handle))}
-        folder.begin(trainer.model, trainer.config, data, trainer.history)
+        folder.begin(trainer.model, trainer.config, data, trainer.history, self.plan)
         self._owns_folder = True
         if checkpoint == folder.last:
             self.step = trainer.state.step
