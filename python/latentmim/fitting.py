@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from latentmim import budgets
 from latentmim.diagnostics import CollapseError
 from latentmim.interrupts import Interrupts
+from latentmim.loggers import Sending
 from latentmim.progress import Bar, Pace
 from latentmim.runs import SavedRun
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from latentmim.budgets import Budget, Plan
     from latentmim.data import Dataset
     from latentmim.history import Metrics
+    from latentmim.loggers import Logger, RunState
     from latentmim.runs import Resume, RunFolder
     from latentmim.training import Trainer
 
@@ -36,6 +40,7 @@ class Fitting:
         validation: Dataset | None,
         on_collapse: Literal["stop", "roll_back"],
         log_every: int,
+        loggers: Mapping[str, Logger],
         **every: float | None,
     ) -> None:
         for name, value in (every | {"log_every": log_every}).items():
@@ -45,6 +50,8 @@ class Fitting:
             raise ValueError(f"on_collapse: is {on_collapse!r}, wanted 'stop' or 'roll_back'")
         if on_collapse == "roll_back" and folder is None:
             raise ValueError("on_collapse: is 'roll_back', which needs a folder `out` with checkpoints to go back to")
+        if loggers and folder is None:
+            raise ValueError("loggers: need a folder `out`, where what they go on with is kept")
         if validation is not None and validation.labels is None:
             raise ValueError(f"validation: {validation!r} has no labels, which the nearest-neighbour score needs")
         self.trainer = trainer
@@ -55,6 +62,7 @@ class Fitting:
         self._every = every
         self._saved = SavedRun(trainer, folder)
         self._budget: Budget | None = None
+        self._sending = Sending(loggers)
         self._is_logged = True
 
     def run(self, resume: Resume, *, tells_pace: bool = False, plan: Plan | None = None) -> Ending:
@@ -76,7 +84,23 @@ class Fitting:
                 where = "the run" if self.folder is None else self.folder.path
                 print(f"already finished: {where} has all {self.trainer.state.step:,} steps", file=sys.stderr)
                 return "finished before"
-            return self._steps(Pace() if tells_pace else None)
+            return self._logged(Pace() if tells_pace else None)
+
+    def _begin_loggers(self) -> None:
+        if self.folder:
+            config = self.folder.settings() or {}
+            self._sending.begin(self.folder.path, config, self.trainer.history, self._saved.logged)
+
+    def _logged(self, pace: Pace | None) -> Ending:
+        """Train, and let loggers know how it ended."""
+        state: RunState = "failed"
+        try:
+            self._begin_loggers()
+            ending = self._steps(pace)
+            state = "finished" if ending == "finished" else "stopped"
+        finally:
+            self._sending.end(state)
+        return ending
 
     @property
     def stopped(self) -> str:
@@ -141,6 +165,7 @@ class Fitting:
             is_last = metrics["step"] == self.trainer.state.total_steps
             if self.folder and (is_scored or is_last or metrics["step"] % self._log_every == 0):
                 self.folder.log(metrics)
+                self._sending.log(metrics)
             self._is_logged = True
         if self.folder and self._is_due("save", metrics):
             self._save()

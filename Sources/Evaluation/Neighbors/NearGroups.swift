@@ -20,6 +20,8 @@ public func nearGroups(
 /// Pairs of rows at a threshold or above it, by float32 products; where rounding could decide, in double precision.
 private struct NearPairs {
   private static let rowsAtOnce = 1024
+  /// What the cosine of two equal rows may lack to 1: each number of a row of length 1 is rounded to 24 bits.
+  private static let ofEqualRows = 0x1p-22
 
   private let features: LabelledFeatures
   private let threshold: Double
@@ -70,14 +72,14 @@ private struct NearPairs {
   /// Joins the pairs of a tile, each row with those behind it.
   private func join(_ rows: Range<Int>, _ columns: Range<Int>, _ roots: inout [Int]) {
     let margin = 2 * cosineError(features.width)
-    let (least, sure) = (Float(threshold) - margin, Float(threshold) + margin)
+    let (least, sure) = (Float(threshold) - margin - Float(Self.ofEqualRows), Float(threshold) + margin)
     for row in rows {
       let cosines = scores.pointer + (row - rows.lowerBound) * columns.count
       for column in max(columns.lowerBound, row + 1)..<max(columns.upperBound, row + 1) {
         let cosine = cosines[column - columns.lowerBound]
         guard cosine >= least else { continue }
         let (one, other) = (root(of: row, &roots), root(of: column, &roots))
-        if one != other, cosine > sure || exactCosine(row, column, rows) >= threshold {
+        if one != other, cosine > sure || exactCosine(row, column, rows) >= threshold - Self.ofEqualRows {
           roots[max(one, other)] = min(one, other)
         }
       }

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["RunFolder", "kept_plan"]
 
+# What loggers write into the folder of a run.
+OF_LOGGERS = ("loggers.json", "tensorboard", "wandb")
+
 
 class RunFolder:
     """Where a run writes."""
@@ -42,8 +45,8 @@ class RunFolder:
         """Keeps other trainers out while it is entered."""
         return RunLock(self.path)
 
-    def history(self, until: int) -> list[dict[str, Any]]:
-        """The lines of the log up to a step, for `begin` to write. A damaged log is kept beside, with a warning."""
+    def history(self) -> list[dict[str, Any]]:
+        """The lines of the log, for `begin` to write anew. A damaged log is kept beside, with a warning."""
         if not os.path.exists(self.metrics):
             return []
         lines, problem = parse_metrics(self.metrics)
@@ -51,7 +54,7 @@ class RunFolder:
             kept = f"{self.metrics}.damaged"
             shutil.copyfile(self.metrics, kept)
             warnings.warn(f"{problem}; {kept} keeps the file as it was", RuntimeWarning, stacklevel=4)
-        return [line for line in lines if line["step"] <= until]
+        return lines
 
     def settings(self) -> dict[str, Any] | None:
         """What config.json holds; None where there is none.
@@ -83,7 +86,8 @@ class RunFolder:
         numbered = (os.path.join(self.path, f"previous-{number}") for number in itertools.count(1))
         place = next(path for path in numbered if not os.path.exists(path))
         os.mkdir(place)
-        for path in (self.config, self.metrics, self.checkpoints, self.encoder, self.pictures):
+        beside = [os.path.join(self.path, name) for name in OF_LOGGERS]
+        for path in (self.config, self.metrics, self.checkpoints, self.encoder, self.pictures, *beside):
             with contextlib.suppress(FileNotFoundError):
                 os.rename(path, os.path.join(place, os.path.basename(path)))
 

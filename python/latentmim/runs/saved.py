@@ -27,6 +27,7 @@ class SavedRun:
     Attributes:
         step: of the last checkpoint; −1 where there is none.
         time: when it was written, or the run began, by `time.monotonic`.
+        logged: the last step in the log of the run that is gone on with, which may be above the checkpoint's.
         plan: what was chosen for a run with a `budget`, for its config.json; None where it has none.
 
     """
@@ -36,6 +37,7 @@ class SavedRun:
         self.folder = folder
         self.step = -1
         self.time = 0.0
+        self.logged = 0
         self.plan: dict[str, Any] | None = None
         self._owns_folder = False
 
@@ -75,7 +77,9 @@ class SavedRun:
     def _begin_folder(self, folder: RunFolder, checkpoint: PathLike | None, complete: Callable[[], None]) -> None:
         trainer = self.trainer
         if checkpoint is not None and folder.holds(checkpoint):
-            trainer.history = trainer.history.of_lines(folder.history(until=trainer.state.step))
+            lines = folder.history()
+            self.logged = lines[-1]["step"] if lines else 0
+            trainer.history = trainer.history.of_lines(line for line in lines if line["step"] <= trainer.state.step)
             self.plan = self.plan or (folder.settings() or {}).get("budget")
             complete()
         elif not self._owns_folder:
