@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from latentmim.training import Trainer
 
-__all__ = ["Budget", "Plan", "now", "read_budget"]
+__all__ = ["Budget", "Plan", "exact", "now", "read_budget"]
 
 UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "hour": 3600, "d": 86400, "day": 86400}
 PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
@@ -52,6 +52,11 @@ def read_budget(budget: str | float) -> float:
     if not 0 < seconds < math.inf:
         raise ValueError(f"budget: is {budget!r}, {wanted}")
     return seconds
+
+
+def exact(seconds: float) -> str:
+    """A time, short ones to the second: "100 s", "2 h 0 min"."""
+    return f"{round(seconds)} s" if seconds < 600 else duration(seconds)
 
 
 def _unit(name: str) -> float:
@@ -110,7 +115,7 @@ class Budget:
         if earlier is not None and self.seconds != earlier:
             if self.left <= 0:
                 raise ValueError(
-                    f"budget: is {duration(self.seconds)}, and the run has taken {duration(self.spent)}; wanted more"
+                    f"budget: is {exact(self.seconds)}, and the run has taken {exact(self.spent)}; wanted more"
                 )
             progress = self.spent / self.seconds
             seconds_per_step = self.spent / max(state.step, 1)
@@ -120,6 +125,9 @@ class Budget:
         elif self.left <= 0:
             total = max(state.step, 1)
         self._reschedule(trainer, progress, total)
+        # What is expected counts as one look: a first step that takes long says little.
+        expected = LOOKS * self.seconds
+        self._paces.appendleft([expected * (total - state.step) / max(self.left, expected), expected])
         self._training_from = self.spent
         self._next_look = self.spent + LOOKS * self.seconds
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from latentmim import budgets
-from latentmim.progress import duration
 from latentmim.training import Trainer
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def _words(model: LatentMIM) -> str:
 
 def tell(chosen: Forecast, forecasts: Sequence[Forecast], budget: Budget) -> None:
     """Print forecasts, the chosen one marked, and when the run will end."""
-    lines = [f"forecast for {duration(budget.seconds)}, by steps measured on this machine:"]
+    lines = [f"forecast for {budgets.exact(budget.seconds)}, by steps measured on this machine:"]
     for forecast in forecasts:
         mark = "→" if forecast is chosen else " "
         lines.append(

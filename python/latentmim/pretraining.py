@@ -46,26 +46,35 @@ OF_TRAINER = ("save_every", "keep_every", "log_every", "on_collapse", "loggers")
 
 
 class Recipe(NamedTuple):
-    """What suits a number of images: those below which it is meant, crops seen in all, the smallest crop's area."""
+    """What suits a number of images.
+
+    Attributes:
+        name: what budgets call it.
+        below: images below which it is meant.
+        model: its options.
+        crops: seen in all.
+        enough: of them, with which it is better than what is smaller; budgets ask.
+        base_learning_rate: of training.
+        crop_area: of the smallest crop, as a share of the image's.
+
+    """
 
     name: str
     below: int
     model: dict[str, Any]
     crops: int
+    enough: int
     base_learning_rate: float
     crop_area: float
 
 
 # The first is for budgets that are too short for the second.
 RECIPES = (
-    Recipe("tiny", 0, TINY, 0, 2e-3, 0.3),
-    Recipe("small", 10_000, SMALL, 52_000, 2e-3, 0.3),
-    Recipe("medium", 200_000, MEDIUM, 1_000_000, 1e-3, 0.2),
-    Recipe("large", sys.maxsize, LARGE, 100_000_000, 1.5e-4, 0.2),
+    Recipe("tiny", 0, TINY, 0, 0, 2e-3, 0.3),
+    Recipe("small", 10_000, SMALL, 52_000, 5_000, 2e-3, 0.3),
+    Recipe("medium", 200_000, MEDIUM, 1_000_000, 500_000, 1e-3, 0.2),
+    Recipe("large", sys.maxsize, LARGE, 100_000_000, 50_000_000, 1.5e-4, 0.2),
 )
-
-# Of its crops, what a recipe must see in a budget: with fewer, a smaller model is trained.
-ENOUGH = 0.5
 
 # Options of a model that a budget does not choose any more where they are given.
 SIZES = ("width", "depth", "heads", "grid", "patch_size", "mlp_ratio")
@@ -226,8 +235,8 @@ def _candidate(
     make = functools.partial(
         LatentMIM, init=init, teacher=teacher, **{"preset": preset, "seed": seed, **chosen, **model}
     )
-    enough = next((ENOUGH * entry.crops for entry in RECIPES if entry.name == name), 0)
-    return Candidate(name or "as given", make, for_trainer, round(enough))
+    enough = next((entry.enough for entry in RECIPES if entry.name == name), 0)
+    return Candidate(name or "as given", make, for_trainer, enough)
 
 
 def _chosen(
