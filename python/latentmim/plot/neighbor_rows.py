@@ -80,8 +80,9 @@ def neighbors(
         raise ValueError(f"neighbors: queries hold {strange[0]}, wanted indices of the {len(data)} images")
     if count < 1:
         raise ValueError(f"neighbors: count is {count}, wanted at least 1")
-    if unread := np.setdiff1d(queries, there):
-        raise ValueError(f"neighbors: queries hold {unread[0]}, which could not be read")
+    unread = np.setdiff1d(queries, there)
+    if unread.size:
+        raise ValueError(f"neighbors: queries hold {unread[0]}, an image that could not be read")
     count = min(count, len(there) - 1)
     nearest, cosines = _nearest(vectors[there], np.searchsorted(there, queries), count)
     grid = panels("neighbors", len(queries), count + 1, 1.45 * (count + 1), 1.62 * len(queries), ax)
