@@ -54,8 +54,10 @@ import Testing
       if trainer.step == 12 { try trainer.reschedule(progress: trainer.progress, totalSteps: 13, seconds: 3) }
     }
     let schedule = Schedule(trainer.configuration)
-    let progress =
-      (0..<4).map { Double($0) / 9 } + (0..<8).map { 4 / 9.0 + 5 / 9.0 * (Double($0) / 10) } + [4 / 9.0 + 4 / 9.0]
+    let progress: [Double] = (0..<13).map { step in
+      let within = Double(step)
+      return step < 4 ? within / 9 : 4.0 / 9 + 5.0 / 9 * (within - 4) / 10
+    }
     #expect(rates.count == 13 && trainer.span.seconds == 3)
     for (rate, progress) in zip(rates, progress) {
       #expect(abs(rate - schedule.values(at: progress).learningRate) < 1e-12)

@@ -143,8 +143,7 @@ class Budget:
         self._paces[-1][0] += 1
         self._paces[-1][1] += seconds
         spent = self.spent
-        is_close = spent > (1 - LAST_LOOKS) * self.seconds or trainer.state.step == trainer.state.total_steps
-        if spent < self._next_look and not is_close:
+        if spent < min(self._next_look, (1 - LAST_LOOKS) * self.seconds):
             return
         state = trainer.state
         self._reschedule(trainer, state.progress, state.step + self._steps_left(spent))
