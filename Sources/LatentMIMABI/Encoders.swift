@@ -58,6 +58,10 @@ func encoder(_ handle: Handle) throws -> Encoder { try object(handle, Encoder.se
   attempt(handingOut: family) { try encoder(handle).family }
 }
 
+@c @implementation public func lm_encoder_fingerprint(_ handle: Handle, _ fingerprint: TextPlace) -> lm_status {
+  attempt(handingOut: fingerprint) { try encoder(handle).fingerprint() }
+}
+
 @c @implementation public func lm_encoder_has_class_token(_ handle: Handle) -> Bool {
   (try? encoder(handle))?.hasClassToken ?? false
 }

@@ -10,6 +10,7 @@ METHOD(encoder_of_model, "model, /", "-> encoder") {
 }
 
 TEXT_OF(encoder, NULL, encoder_family, "-> str")
+TEXT_OF(encoder, encoder, encoder_fingerprint, "-> str")
 
 METHOD(weights_list, "path, /", "-> JSON: what a safetensors file, folder or index holds") {
   PATH path = {0};

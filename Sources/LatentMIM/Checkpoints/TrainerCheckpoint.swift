@@ -90,7 +90,9 @@ extension Trainer {
     }
     let savedSteps = asSaved.epochs < configuration.epochs ? nil : saved.span?.totalSteps
     let totalSteps = savedSteps ?? allEpochs.totalSteps
-    guard (0...totalSteps).contains(saved.step), (saved.span?.begin ?? 0) <= saved.step, (saved.step...saved.step + 1).contains(saved.averagedSteps) else {
+    guard (0...totalSteps).contains(saved.step), (saved.span?.begin ?? 0) <= saved.step,
+      (saved.step...saved.step + 1).contains(saved.averagedSteps)
+    else {
       throw CheckpointError(path: path, problem: "is at step \(saved.step), the run has \(totalSteps)")
     }
     return (saved, asSaved, precision)
