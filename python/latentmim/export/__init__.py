@@ -15,11 +15,12 @@ from latentmim.names import nearest
 if TYPE_CHECKING:
     from latentmim._arrays import PathLike
     from latentmim.encoder import Encoder
+    from latentmim.export.kind import Kind
 
 __all__ = ["ExportError", "Format", "export"]
 
 Format = Literal["timm", "onnx"]
-FORMATS = {"timm": timm_folder, "onnx": onnx_model}
+FORMATS: dict[str, Kind] = {"timm": timm_folder, "onnx": onnx_model}
 
 
 def export(encoder: Encoder, folder: PathLike, *, format: Format = "timm", run: PathLike | None = None) -> list[str]:

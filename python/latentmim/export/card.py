@@ -12,9 +12,8 @@ from latentmim import _latentmim as _native
 from latentmim.runs import RunFolder, read_metrics
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from latentmim._arrays import PathLike
+    from latentmim.export.kind import Kind
     from latentmim.export.network import Network
 
 __all__ = ["card"]
@@ -24,7 +23,7 @@ METHOD = ("objective", "target_encoder", "decoder", "mask", "masked_input", "pro
 TRAINING = ("epochs", "batch_size", "base_learning_rate", "weight_decay", "crop_area", "precision", "seed")
 
 
-def card(network: Network, kind: ModuleType, run: PathLike | None) -> str:
+def card(network: Network, kind: Kind, run: PathLike | None) -> str:
     """The text of a card, with a head in YAML.
 
     Args:
@@ -41,7 +40,7 @@ def card(network: Network, kind: ModuleType, run: PathLike | None) -> str:
     head = "\n".join(f"{key}: {json.dumps(value)}" for key, value in kind.metadata(network).items())
     sections = {
         "Use": [kind.usage(network), _list(_pixels(network) + kind.notes(network))],
-        "Method": _method(network, settings),
+        "Method": _method(network, settings, lines),
         "Data": _data(settings),
         "Scores": _scores(lines),
     }
@@ -90,14 +89,16 @@ def _pixels(network: Network) -> list[str]:
     return [f"Pixels in 0 … 1, minus {text(network.config.mean)}, divided by {text(network.config.std)}."]
 
 
-def _method(network: Network, settings: dict[str, Any]) -> list[str]:
+def _method(network: Network, settings: dict[str, Any], lines: list[dict[str, Any]]) -> list[str]:
     if network.family != "latentmim":
         return [f"Weights of the family '{network.family}'; how they were trained is not known here."]
     config = network.config.to_dict()
     options = {name: config[name] for name in METHOD}
     options["grid, visible"] = f"{config['grid']}, {config['num_visible']}"
     training = {name: settings["training"][name] for name in TRAINING if name in settings.get("training", {})}
-    return ["Masked image modelling in latent space. Options as stored with the weights:", _table(options | training)]
+    done = [f"Trained for {lines[-1]['step']} steps."] if lines else []
+    return ["Masked image modelling in latent space. Options as stored with the weights:",
+            _table(options | training), *done]  # fmt: skip
 
 
 def _data(settings: dict[str, Any]) -> list[str]:
@@ -115,8 +116,8 @@ def _scores(lines: list[dict[str, Any]]) -> list[str]:
         return ["None were computed while it was trained."] if lines else ["Not known."]
     last = scored[-1]
     return [
-        f"Nearest neighbour among the other images of the validation set: {100 * last['nn_accuracy']:.1f} % correct "
-        f"(step {last['step']}, epoch {last['epoch']})."
+        f"Nearest neighbour among the other images of the validation set: {100 * last['nn_accuracy']:.1f} % correct, "
+        f"at step {last['step']}."
     ]
 
 

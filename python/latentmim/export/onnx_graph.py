@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Graph", "Value"]
 
@@ -29,11 +32,11 @@ class Graph:
         self._shared: dict[tuple[str, tuple[int, ...], bytes], Value] = {}
         self.bytes = 0
 
-    def __call__(self, operation: str, *inputs: Value, outputs: int = 1, **attributes: Any) -> Any:
-        """Add a node. Returns the name of its output, or a list of several."""
-        names = [f"{operation}_{len(self._nodes)}" + (f"_{k}" if outputs > 1 else "") for k in range(outputs)]
-        self._nodes.append(self._onnx.helper.make_node(operation, inputs, names, **attributes))
-        return names if outputs > 1 else names[0]
+    def __call__(self, operation: str, *inputs: Value, **attributes: Any) -> Value:
+        """Add a node. Returns the name of its output."""
+        name = f"{operation}_{len(self._nodes)}"
+        self._nodes.append(self._onnx.helper.make_node(operation, inputs, [name], **attributes))
+        return name
 
     def weight(self, values: Any, name: str) -> Value:
         """Add a constant under a name."""
@@ -42,9 +45,9 @@ class Graph:
         self._constants[name] = self._onnx.numpy_helper.from_array(array, name)
         return name
 
-    def floats(self, *numbers: Any) -> Value:
+    def floats(self, numbers: Any) -> Value:
         """A small constant: a number, or an array."""
-        return self._small(np.float32(numbers[0] if len(numbers) == 1 else numbers))
+        return self._small(np.asarray(numbers, np.float32))
 
     def integers(self, *numbers: int) -> Value:
         """A list of whole numbers."""
@@ -52,12 +55,12 @@ class Graph:
 
     def integer(self, number: int) -> Value:
         """A whole number."""
-        return self._small(np.int64(number))
+        return self._small(np.array(number, np.int64))
 
-    def _small(self, values: Any) -> Value:
+    def _small(self, values: NDArray[Any]) -> Value:
         key = (str(values.dtype), values.shape, values.tobytes())
         if key not in self._shared:
-            self._shared[key] = self.weight(np.array(values), f"constant_{len(self._shared)}")
+            self._shared[key] = self.weight(values, f"constant_{len(self._shared)}")
         return self._shared[key]
 
     def linear(self, x: Value, name: str, weight: Any, bias: Any) -> Value:

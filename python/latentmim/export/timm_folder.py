@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from latentmim._arrays import FloatArray
     from latentmim.export.network import Network
 
-__all__ = ["TITLE", "check", "metadata", "notes", "problems", "usage", "write"]
+__all__ = ["check", "metadata", "notes", "problems", "usage", "write"]
 
-TITLE = "timm"
 # timm takes an architecture by name and its sizes as arguments, but not the ε of its norms, nor gated MLPs: these are
 # the architectures that have them.
 ARCHITECTURES = {
@@ -112,7 +111,7 @@ def _tokens(network: Network) -> int:
 
 
 def _ratio(network: Network) -> float:
-    """timm rounds width · ratio down to the first layer's width."""
+    """Width · ratio is rounded down to the first layer's width in timm."""
     width = network.config.width
     hidden = (2 if network.activation == "swiglu" else 1) * network.hidden
     ratio = hidden / width
