@@ -41,6 +41,12 @@ def plain(*, pre_norm: bool = False, gated: bool = False, patch_bias: bool = Tru
     return read(weights, **options)
 
 
+def biased_and_placed() -> lm.Encoder:
+    """Relative position bias and a table besides, and a bias of keys, on a grid that is no square."""
+    rng = np.random.default_rng(11)
+    return read(pretrained.plain(rng, position_rows=1, relative="shared", grid=(3, 5)), grid=(3, 5))
+
+
 def adapted() -> lm.Encoder:
     """With adapters that add something."""
     model = lm.LatentMIM(init=case("timm"), num_visible=4, decoder_width=32, decoder_depth=2, decoder_heads=4,
@@ -67,11 +73,12 @@ FOR_TIMM: dict[str, Make] = {
     "pre_norm": lambda: plain(pre_norm=True),
     "gated": lambda: plain(gated=True),
     "pooled": lambda: plain(pooled=True, activation="gelu_tanh"),
+    "bias": lambda: case("beit"),
+    "shared_bias": lambda: case("data2vec"),
+    "bias_and_positions": biased_and_placed,
 }
 # And what it cannot.
 OTHERS: dict[str, Make] = {
-    "bias": lambda: case("beit"),
-    "shared_bias": lambda: case("data2vec"),
     "bias_without_class_token": lambda: case("swin_like"),
     "epsilon": lambda: plain(epsilon=1e-3),
     "adapted": adapted,
