@@ -47,6 +47,24 @@ def biased_and_placed() -> lm.Encoder:
     return read(pretrained.plain(rng, position_rows=1, relative="shared", grid=(3, 5)), grid=(3, 5))
 
 
+def rotary(*, gated: bool = False, periods: tuple[float, float] = (1, 10), **options: Any) -> lm.Encoder:
+    """DINOv3 under its own names; heads of 8 numbers have two periods."""
+    rng = np.random.default_rng(13)
+    weights = pretrained.plain(rng, registers="storage_tokens", layer_scale="ls{}.gamma", bias="no key")
+    weights["rope_embed.periods"] = np.float32(periods)
+    for block in range(pretrained.DEPTH):
+        name = f"blocks.{block}"
+        queries, values = (weights.pop(f"{name}.attn.{part}_bias") for part in "qv")
+        weights[f"{name}.attn.qkv.bias"] = np.concatenate([queries, np.zeros_like(queries), values])
+        if gated:
+            first = {part: weights.pop(f"{name}.mlp.fc1.{part}") for part in ("weight", "bias")}
+            second = {part: weights.pop(f"{name}.mlp.fc2.{part}") for part in ("weight", "bias")}
+            weights |= {f"{name}.mlp.w{k + 1}.{part}": np.split(value, 2)[k] for part, value in first.items()
+                        for k in range(2)}  # fmt: skip
+            weights |= {f"{name}.mlp.w3.weight": second["weight"][:, :48], f"{name}.mlp.w3.bias": second["bias"]}
+    return read(weights, grid=pretrained.GRID, **options)
+
+
 def adapted() -> lm.Encoder:
     """With adapters that add something."""
     model = lm.LatentMIM(init=case("timm"), num_visible=4, decoder_width=32, decoder_depth=2, decoder_heads=4,
@@ -76,10 +94,13 @@ FOR_TIMM: dict[str, Make] = {
     "bias": lambda: case("beit"),
     "shared_bias": lambda: case("data2vec"),
     "bias_and_positions": biased_and_placed,
+    "rotary": rotary,
+    "rotary_gated": lambda: rotary(gated=True, periods=(1, 50**0.5)),
 }
 # And what it cannot.
 OTHERS: dict[str, Make] = {
     "bias_without_class_token": lambda: case("swin_like"),
+    "rounded_periods": lambda: rotary(periods=(1.01, 10)),
     "epsilon": lambda: plain(epsilon=1e-3),
     "adapted": adapted,
 }

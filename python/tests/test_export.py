@@ -83,16 +83,6 @@ def test_onnx_tokens(name: str, tmp_path: Path) -> None:
         close(pooled, encoder.pool(images))
 
 
-def test_onnx_turns_queries_and_keys(tmp_path: Path) -> None:
-    from test_named_encoders import weights
-
-    encoder = lm.load_encoder(weights("transformers/dinov3"), heads=2, **exported.HALF)
-    run = run_onnx(encoder, tmp_path / "out")
-    for size in [(16, 16), (24, 12), (4, 4)]:
-        images = image(encoder, *size)
-        close(run(images)[0], tokens(encoder, images))
-
-
 @pytest.mark.parametrize(("name", "size"), [("own", (33, 40)), ("own", (32, 4)), ("bias", (24, 16))])
 def test_onnx_refuses_what_patches_do_not_fill(name: str, size: tuple[int, int], tmp_path: Path) -> None:
     encoder = (FOR_TIMM | OTHERS)[name]()
@@ -118,6 +108,7 @@ def test_large_weights_lie_beside_the_model(tmp_path: Path, monkeypatch: pytest.
     ("name", "said"),
     [
         ("bias_without_class_token", "cannot express this encoder: it has no class token, which timm's Beit needs$"),
+        ("rounded_periods", "its rotary periods are no powers of one number, as timm computes them$"),
         ("epsilon", r"the ε of its norms is 0\.001, timm's models have 1e-06 or 1e-05"),
     ],
 )
@@ -128,11 +119,8 @@ def test_what_timm_cannot_express(name: str, said: str, tmp_path: Path) -> None:
 
 
 def test_every_reason_is_given(tmp_path: Path) -> None:
-    from test_named_encoders import weights
-
-    encoder = lm.load_encoder(weights("transformers/dinov3"), heads=2, epsilon=1e-3, **exported.HALF)
-    with pytest.raises(ValueError, match=r"rotary positions.*; the ε of its norms is 0\.001"):
-        encoder.export(tmp_path / "out")
+    with pytest.raises(ValueError, match=r"'quick_gelu', those of timm's Eva .*; the ε of its norms is 0\.001"):
+        exported.rotary(epsilon=1e-3, activation="quick_gelu").export(tmp_path / "out")
     gated = exported.plain(gated=True, epsilon=1e-5)
     with pytest.raises(ExportError, match=r"is 1e-05, timm's models of gated MLPs have 1e-06$"):
         gated.export(tmp_path / "out")

@@ -36,7 +36,7 @@ def export(encoder: Encoder, folder: PathLike, *, format: Format = "timm", run: 
     refuse_filled(place)
     text = card(network, kind, run)
     with written_whole(place) as beside:
-        kind.write(network.with_arrays(), beside)
+        kind.write(network, beside)
         with open(os.path.join(beside, "README.md"), "w", encoding="utf-8") as file:
             file.write(text)
         names = sorted(os.listdir(beside))

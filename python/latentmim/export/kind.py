@@ -17,7 +17,7 @@ class Kind(Protocol):
         """Whether what it needs is installed. Raises ImportError."""
 
     def problems(self, network: Network) -> list[str]:
-        """Why it cannot express a network, whose arrays are not yet read; empty where it can."""
+        """Why it cannot express a network; empty where it can."""
 
     def write(self, network: Network, folder: str) -> None:
         """Write its files."""

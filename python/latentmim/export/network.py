@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 from dataclasses import dataclass, field
@@ -42,9 +41,7 @@ class Network:
         interpolation: of a table: "antialiased", "bicubic", "offset".
         rotary: whether queries and keys are turned.
         bias_tables: of relative position bias: 0, 1 for all blocks, or one each.
-        shapes: of the arrays, by name.
-        arrays: float32 by name, as `Encoder.save` calls them without "encoder."; empty until `with_arrays`.
-        encoder: whose network it is.
+        arrays: float32 by name, as `Encoder.save` calls them without "encoder.".
 
     """
 
@@ -60,14 +57,12 @@ class Network:
     interpolation: str
     rotary: bool
     bias_tables: int
-    shapes: dict[str, tuple[int, ...]] = field(repr=False)
-    encoder: Encoder = field(repr=False)
-    arrays: dict[str, FloatArray] = field(default_factory=dict, repr=False)
+    arrays: dict[str, FloatArray] = field(repr=False)
 
     @property
     def hidden(self) -> int:
         """Width between the layers of MLPs; of gated ones, behind the gate."""
-        return self.shapes["blocks.0.mlp.fc2.weight"][1]
+        return self.arrays["blocks.0.mlp.fc2.weight"].shape[1]
 
     @property
     def leading_tokens(self) -> FloatArray:
@@ -85,35 +80,35 @@ class Network:
         return self._table[-self.config.num_patches :]
 
     @property
+    def periods(self) -> FloatArray:
+        """Of rotary positions, one for four numbers of a head."""
+        return self.arrays["rotary_periods"]
+
+    @property
     def _table(self) -> FloatArray:
         """[N, C], or [1 + N, C] with the class token's row."""
         return self.arrays.get("pos_embed.pos_embeds", np.zeros((0, self.config.width), np.float32))
 
-    def with_arrays(self) -> Network:
-        """The same with arrays. Raises MemoryError."""
-        count = sum(math.prod(shape) for shape in self.shapes.values())
-        flat = _arrays.empty((count,), "export")
-        _native.encoder_read_tensors(self.encoder._handle, flat)
-        arrays, place = {}, 0
-        for name, shape in self.shapes.items():
-            size = math.prod(shape)
-            arrays[name] = flat[place : place + size].reshape(shape)
-            place += size
-        return dataclasses.replace(self, arrays=arrays)
-
 
 def network_of(encoder: Encoder) -> Network:
-    """The network of an encoder, without its arrays."""
+    """The network of an encoder. Raises MemoryError."""
     found: dict[str, Any] = json.loads(_native.encoder_description(encoder._handle))
-    shapes = {name.removeprefix("encoder."): tuple(shape) for name, shape in found["tensors"]}
+    arrays = _arrays_of(encoder, {name.removeprefix("encoder."): tuple(shape) for name, shape in found["tensors"]})
     is_table = encoder.family != "latentmim" or encoder.config.learn_positions
     names = ("class_token", "registers", "epsilon", "activation", "pre_norm", "final_norm", "interpolation", "rotary",
              "bias_tables")  # fmt: skip
     return Network(
         config=encoder.config,
         family=encoder.family,
-        positions="none" if "pos_embed.pos_embeds" not in shapes else "table" if is_table else "sincos",
-        shapes=shapes,
-        encoder=encoder,
+        positions="none" if "pos_embed.pos_embeds" not in arrays else "table" if is_table else "sincos",
+        arrays=arrays,
         **{name: found[name] for name in names},
     )
+
+
+def _arrays_of(encoder: Encoder, shapes: dict[str, tuple[int, ...]]) -> dict[str, FloatArray]:
+    flat = _arrays.empty((sum(map(math.prod, shapes.values())),), "export")
+    _native.encoder_read_tensors(encoder._handle, flat)
+    ends = np.cumsum([math.prod(shape) for shape in shapes.values()])[:-1]
+    parts = np.split(flat, ends)
+    return {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}

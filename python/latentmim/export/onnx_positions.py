@@ -34,7 +34,7 @@ def rotary_table(graph: Graph, network: Network, grid: Grid) -> tuple[Value, Val
     """
     if not network.rotary:
         return None
-    frequencies = (2 * np.pi / network.arrays["rotary_periods"].astype(np.float64)).astype(np.float32)
+    frequencies = (2 * np.pi / network.periods.astype(np.float64)).astype(np.float32)
     ys, xs = (_angles(graph, _between_borders(graph, cells), frequencies) for cells in grid)
     angles = _side_by_side(graph, grid, rows=ys, columns=xs, width=len(frequencies), rows_first=True)
     return graph("Cos", angles), graph("Sin", angles)

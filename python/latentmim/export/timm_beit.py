@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentmim.export.timm_class import patch_kernel, sizes, unlike
+from latentmim.export.timm_class import patch_kernel, sizes, unlike, without_key_bias
 
 if TYPE_CHECKING:
     from latentmim._arrays import FloatArray
@@ -50,7 +50,6 @@ def arguments(network: Network) -> dict[str, Any]:
 
 def tensors(network: Network) -> dict[str, FloatArray]:
     """See `TimmClass`."""
-    width = network.config.width
     found = {
         "patch_embed.proj.weight": patch_kernel(network),
         "patch_embed.proj.bias": network.arrays["embed.proj.bias"],
@@ -61,9 +60,7 @@ def tensors(network: Network) -> dict[str, FloatArray]:
         found["pos_embed"] = np.pad(network.patch_positions, ((1, 0), (0, 0)))[np.newaxis]
     for name, values in network.arrays.items():
         if name.endswith("attn.qkv.bias"):
-            # A bias of keys adds the same to all scores of a query, which softmax takes out again.
-            found[name.replace("qkv.bias", "q_bias")] = values[:width]
-            found[name.replace("qkv.bias", "v_bias")] = values[2 * width :]
+            found |= without_key_bias(name, values)
         elif name == SHARED:
             found[f"rel_pos_bias.{name}"] = values
         elif name.startswith("blocks."):

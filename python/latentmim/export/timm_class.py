@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from latentmim._arrays import FloatArray
     from latentmim.export.network import Network
 
-__all__ = ["TimmClass", "patch_kernel", "sizes", "unlike"]
+__all__ = ["TimmClass", "patch_kernel", "sizes", "unlike", "without_key_bias"]
 
 
 class TimmClass(Protocol):
@@ -65,3 +65,12 @@ def patch_kernel(network: Network) -> FloatArray:
     config = network.config
     shape = (config.width, config.patch_size, config.patch_size, config.channels)
     return network.arrays["embed.proj.weight"].reshape(shape).transpose(0, 3, 1, 2)
+
+
+def without_key_bias(name: str, bias: FloatArray) -> dict[str, FloatArray]:
+    """A bias of queries, keys and values as one of queries and one of values.
+
+    A bias of keys adds the same to all scores of a query, which softmax takes out again.
+    """
+    queries, _, values = np.split(bias, 3)
+    return {name.replace("qkv.bias", "q_bias"): queries, name.replace("qkv.bias", "v_bias"): values}

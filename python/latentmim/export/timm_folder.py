@@ -6,7 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from latentmim.export import timm_beit, timm_vit
+from latentmim.export import timm_beit, timm_eva, timm_vit
 from latentmim.export.safetensors import save
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ tokens = AutoModel.from_pretrained("FOLDER")(images).last_hidden_state
 
 def notes(network: Network) -> list[str]:
     """What is different from the encoder it was."""
+    if network.rotary:
+        return ["Rotary positions are computed for any size."]
     if _class(network).is_any_size(network):
         return ["Positions are a table, interpolated for other sizes as timm does it: tokens are equal at any size."]
     if network.bias_tables:
@@ -73,7 +75,7 @@ def notes(network: Network) -> list[str]:
 
 
 def _class(network: Network) -> TimmClass:
-    return timm_beit if network.bias_tables else timm_vit
+    return timm_beit if network.bias_tables else timm_eva if network.rotary else timm_vit
 
 
 def _tokens(network: Network) -> int:

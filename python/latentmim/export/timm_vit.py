@@ -34,9 +34,8 @@ def architecture(network: Network) -> str | None:
 
 def problems(network: Network) -> list[str]:
     """See `TimmClass`."""
-    rotary = ["it has rotary positions, which timm's VisionTransformer has not"] if network.rotary else []
     epsilons = [epsilon for epsilon, is_gated in ARCHITECTURES if is_gated == _is_gated(network)]
-    return rotary + unlike(network, epsilons, f"timm's models{' of gated MLPs' if _is_gated(network) else ''}")
+    return unlike(network, epsilons, f"timm's models{' of gated MLPs' if _is_gated(network) else ''}")
 
 
 def is_any_size(network: Network) -> bool:
