@@ -62,7 +62,7 @@ class Network:
     @property
     def hidden(self) -> int:
         """Width between the layers of MLPs; of gated ones, behind the gate."""
-        return self.arrays["blocks.0.mlp.fc2.weight"].shape[1]
+        return int(self.arrays["blocks.0.mlp.fc2.weight"].shape[1])
 
     @property
     def leading_tokens(self) -> FloatArray:

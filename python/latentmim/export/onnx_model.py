@@ -62,7 +62,12 @@ def notes(network: Network) -> list[str]:
         else f"Any number of images, of any size that patches of {side} × {side} pixels fill; positions are computed "
         "in the model, as latentmim computes them."
     )
-    return ["The model normalises pixels itself.", f"`tokens` are {first}; `pooled` is the mean of patches.", sizes]
+    return [
+        "The model normalises pixels itself.",
+        f"`tokens` are {first}; `pooled` is the mean of patches.",
+        sizes,
+        "OpenVINO computes in bfloat16 where a processor has it, unless told `INFERENCE_PRECISION_HINT`: `f32`.",
+    ]
 
 
 def _onnx() -> Any:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["architecture", "arguments", "is_any_size", "problems", "tensors"]
 
-# Meta's own files round periods to bfloat16, timm's models compute them: tokens are others by 10⁻³ and more.
+# Meta's own files round periods to bfloat16, timm's models compute them: two blocks' tokens differ by up to 10⁻³ then.
 CLOSE = 1e-6
 
 
@@ -89,5 +89,5 @@ def _temperature(network: Network) -> float:
 
 def _periods(network: Network) -> FloatArray:
     count = len(network.periods)
-    powers: FloatArray = _temperature(network) ** (np.arange(count) / count)
-    return powers
+    powers = _temperature(network) ** (np.arange(count) / count)
+    return powers.astype(np.float32)
