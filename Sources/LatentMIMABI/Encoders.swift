@@ -75,6 +75,11 @@ func encoder(_ handle: Handle) throws -> Encoder { try object(handle, Encoder.se
       place += tensor.count
     }
   }
+  }
+}
+
+@c @implementation public func lm_encoder_fingerprint(_ handle: Handle, _ fingerprint: TextPlace) -> lm_status {
+  attempt(handingOut: fingerprint) { try encoder(handle).fingerprint() }
 }
 
 @c @implementation public func lm_encoder_has_class_token(_ handle: Handle) -> Bool {

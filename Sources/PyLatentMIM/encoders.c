@@ -10,6 +10,7 @@ METHOD(encoder_of_model, "model, /", "-> encoder") {
 }
 
 TEXT_OF(encoder, NULL, encoder_family, "-> str")
+TEXT_OF(encoder, encoder, encoder_fingerprint, "-> str")
 
 TEXT_OF(encoder, NULL, encoder_description, "-> JSON: what its network is, and names and shapes of its tensors")
 

@@ -43,20 +43,26 @@ def features(
 
     Of a list of layers [count, layers · C], or [count, layers, tokens, C].
     """
-    width, channels = _native.encoder_features_width(encoder._handle, options), encoder.config.width
-    tokens = width // (layers or 1) // channels
-    dense = (tokens, channels) if layers is None else (layers, tokens, channels)
-    shape = (len(indices), *dense) if is_dense else (len(indices), width)
+    width, of_one = shape(encoder, options, is_dense, layers)
+    of_all = (len(indices), *of_one)
 
     def compute(part: NDArray[np.int64], place: FloatArray) -> None:
         _native.encoder_dataset_features(encoder._handle, data._handle, part, options, place)
 
     if out is None:
-        rows = in_memory(indices, width, compute, "features", progress).reshape(shape)
+        rows = in_memory(indices, width, compute, "features", progress).reshape(of_all)
     else:
-        rows = in_file(out, shape, indices, compute, "features", progress)
+        rows = in_file(out, of_all, indices, compute, "features", progress)
     warn_of_unread("features", data, indices, rows)
     return rows
+
+
+def shape(encoder: Encoder, options: str, is_dense: bool, layers: int | None) -> tuple[int, tuple[int, ...]]:
+    """How many numbers the features of an image are, and their shape."""
+    width, channels = _native.encoder_features_width(encoder._handle, options), encoder.config.width
+    tokens = width // (layers or 1) // channels
+    dense = (tokens, channels) if layers is None else (layers, tokens, channels)
+    return width, dense if is_dense else (width,)
 
 
 def in_memory(indices: NDArray[np.int64], width: int, compute: Compute, name: str, progress: bool) -> FloatArray:

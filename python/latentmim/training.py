@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, Unpack
 
-from latentmim import _arrays
+from latentmim import _arrays, _pickling
 from latentmim import _latentmim as _native
 from latentmim.config import TrainingConfig, TrainingOptions
 from latentmim.data import Dataset, as_dataset
@@ -224,6 +224,13 @@ class Trainer:
         if self._fitting.run(resume) == "interrupted":
             print(self._fitting.stopped, file=sys.stderr)
         return self.history
+
+    def __getstate__(self) -> None:
+        _pickling.refuse_pickling(
+            "Trainer",
+            "pickle `trainer.model`; to go on elsewhere, `save(path)` here and `restore(path)` there, or give both "
+            "trainers the same `out`",
+        )
 
     def __repr__(self) -> str:
         state = self.state

@@ -227,6 +227,9 @@ bool lm_dataset_labels(const lm_dataset *dataset, int64_t *labels);
 lm_status lm_dataset_description(const lm_dataset *dataset, char **description);
 /// The path of an image's file, in the bytes of the system, valid as long as the data set; NULL for arrays.
 const char *lm_dataset_path(const lm_dataset *dataset, int64_t index);
+/// What tells it from another data set, as JSON: "images", how many there are, and digests of their "names" below their
+/// folder (empty for arrays) and of the "content" of up to 256 of them.
+lm_status lm_dataset_fingerprint(const lm_dataset *dataset, char **fingerprint);
 /// Adds up some images, decoded at their full size, values in 0 … 1: the number of pixels, and by channel the sums of
 /// values and of their squares, each [channels]. Images that cannot be read and are passed over do not count.
 lm_status lm_dataset_sums(
@@ -411,6 +414,8 @@ lm_status lm_encoder_read_tensors(const lm_encoder *encoder, float *values, int6
 /// The final norm of `count` means of images' patches [count, C], in place, where the encoder has one of pooled
 /// features (fine-tuned MAE and BEiT); else nothing happens.
 lm_status lm_encoder_norm_pooled(const lm_encoder *encoder, float *pooled, int64_t count);
+/// What tells it from other encoders, saved and read again or not: 16 hexadecimal digits.
+lm_status lm_encoder_fingerprint(const lm_encoder *encoder, char **fingerprint);
 /// Whether a class token is the first of an image's features.
 bool lm_encoder_has_class_token(const lm_encoder *encoder);
 
