@@ -75,7 +75,6 @@ func encoder(_ handle: Handle) throws -> Encoder { try object(handle, Encoder.se
       place += tensor.count
     }
   }
-  }
 }
 
 @c @implementation public func lm_encoder_fingerprint(_ handle: Handle, _ fingerprint: TextPlace) -> lm_status {

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["architecture", "arguments", "is_any_size", "problems", "tensors"]
 
-# Meta's own files round periods to bfloat16, timm's models compute them: two blocks' tokens differ by up to 10⁻³ then.
+# Meta's own files round periods to bfloat16, timm's models compute them: tokens of two blocks differ by up to 10⁻³.
 CLOSE = 1e-6
 
 
