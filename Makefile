@@ -86,10 +86,9 @@ wheel: DEBIAN_PACKAGES += $(WHEEL_PACKAGES)
 wheel: packages
 	PYTHON="$(PYTHON)" packaging/wheel.sh
 
-# The wheel of dist/, or a new one; WHEEL_TESTS='python/tests/test_fork.py -x' chooses what is run.
+# WHEEL_TESTS='python/tests/test_fork.py -x' chooses what is run.
 test-wheel: DEBIAN_PACKAGES += debootstrap qemu-user-static
-test-wheel: packages
-	[ -n "$$(ls dist/latentmim-*.whl 2>/dev/null)" ] || $(MAKE) wheel
+test-wheel: wheel
 	packaging/test_wheel.sh $(WHEEL_TESTS)
 
 library: packages
