@@ -1,13 +1,16 @@
 #!/bin/sh
 # Installs the wheel of dist/ in a Debian system that has Python and nothing else, and runs the Python tests there.
 #
-# Usage, as root: packaging/test_wheel.sh [pytest's arguments]; without any, all tests but those that build something.
+# Usage, as root: packaging/test_wheel.sh [pytest's arguments]; without any, all tests but those that build something or
+# look at the sources.
 # The system lies in .build-wheel/root, with what pip installed into it.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$here/.build-wheel"
-[ $# -gt 0 ] || set -- --ignore python/tests/test_examples.py --ignore python/tests/test_notebooks.py \
-  --ignore python/tests/test_installed.py python/tests
+if [ $# = 0 ]; then
+  for test in examples notebooks installed documents; do set -- "$@" --ignore "python/tests/test_$test.py"; done
+  set -- "$@" python/tests
+fi
 # For the tests on emulated processors; it stands alone.
 emulator=$(command -v qemu-x86_64-static || true)
 SHARED=${emulator:+$(dirname "$emulator")} "$here/packaging/bare_root.sh" "$here/.build-wheel/root" "python3 python3-venv" sh -euc '
