@@ -1,4 +1,4 @@
-"""`save_best`: which state is kept, that a stopped run remembers it, and that no collapsed state is the best by rank."""
+"""`save_best`: which state is kept, that a stopped run remembers it, that no collapsed state is best by rank."""
 
 import json
 import math

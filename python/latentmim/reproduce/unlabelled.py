@@ -52,8 +52,8 @@ def page(experiments: Sequence[Experiment], results: Results) -> str:
     groups = {name: group for name, group in groups.items() if len(group) >= FEWEST} | {"all": runs}
     parts = [
         "# Scores without labels, and scores with them",
-        "Correlations over the runs of each table, Spearman's ρ / Kendall's τ: 1 is the same order, −1 the reverse, 0 no "
-        "relation. The scores without labels are of all held-out images, behind the last block as NN's features; LiDAR "
+        "Correlations over the runs of each table, Spearman's ρ / Kendall's τ: 1 is the same order, −1 the reverse, 0 "
+        "no relation. The scores without labels are of all held-out images, behind the last block as NN's features; LiDAR "
         "is of 10 crops. “Judged with similarity”: runs whose mean cosine between images is above "
         f"{_native.collapsed_similarity()} come last, whatever their rank.",
         *(_correlations(groups, labelled) for labelled in LABELLED),
