@@ -42,10 +42,10 @@ def scores(found: WithoutLabels) -> dict[str, float]:
 
 
 def page(experiments: Sequence[Experiment], results: Results) -> str:
-    """Correlations of each experiment and of all runs, and the scores they are of; empty where nothing was scored."""
+    """Correlations of each experiment and of all runs, and the scores they are of; empty where too few were scored."""
     keys = list(dict.fromkeys(row.key for experiment in experiments for row in experiment.rows))
     runs = _runs(keys, results)
-    if not runs:
+    if len(runs) < FEWEST:
         return ""
     sets = {experiment.name: {row.key for row in experiment.rows} for experiment in experiments}
     groups = {name: [run for run in runs if run["key"] in keys_of] for name, keys_of in sets.items()}
@@ -53,8 +53,8 @@ def page(experiments: Sequence[Experiment], results: Results) -> str:
     parts = [
         "# Scores without labels, and scores with them",
         "Correlations over the runs of each table, Spearman's ρ / Kendall's τ: 1 is the same order, −1 the reverse, 0 "
-        "no relation. The scores without labels are of all held-out images, behind the last block as NN's features; LiDAR "
-        "is of 10 crops. “Judged with similarity”: runs whose mean cosine between images is above "
+        "no relation. The scores without labels are of all held-out images, behind the last block as NN's features; "
+        "LiDAR is of 10 crops. “Judged with similarity”: runs whose mean cosine between images is above "
         f"{_native.collapsed_similarity()} come last, whatever their rank.",
         *(_correlations(groups, labelled) for labelled in LABELLED),
         "## The runs",
@@ -114,15 +114,8 @@ def _is_collapsed(run: dict[str, str | float]) -> bool:
 
 
 def _table(runs: list[dict[str, str | float]]) -> str:
-    head = [
-        "run",
-        *(f"{title}, %" for title in LABELLED.values()),
-        "RankMe",
-        "effective rank",
-        "LiDAR",
-        "α",
-        "similarity",
-    ]
+    percent = [f"{title}, %" for title in LABELLED.values()]
+    head = ["run", *percent, "RankMe", "effective rank", "LiDAR", "α", "similarity"]
     lines = [
         [str(run["key"]), *(f"{100 * float(run[name]):.1f}" for name in LABELLED),
          *(f"{float(run[name]):.1f}" for name in ("rankme", "features_rank", "lidar")),
