@@ -13,7 +13,7 @@ struct FeaturePass: Equatable {
   var stride: Int?
 
   /// Decoded images are large, and so are the tokens of several layers: a few at a time.
-  private var imagesAtOnce: Int { max(64 / tap.layerCount, 4) }
+  private var imagesAtOnce: Int { max(64 / max(tap.layerCount, 1), 4) }
 
   /// Numbers in the vector of an image.
   ///

@@ -64,7 +64,6 @@ private func covariance(_ x: [Double], rows: Int, width: Int) -> [Double] {
   var sums = [Double](repeating: 0, count: width * width)
   x.withUnsafeBufferPointer { x in
     sums.withUnsafeMutableBufferPointer { sums in
-      nonisolated(unsafe) let (x, sums) = (x, sums)
       parallel((width + together - 1) / together) { block in
         for row in 0..<rows {
           for channel in (block * together)..<min((block + 1) * together, width) {
@@ -100,7 +99,6 @@ private func solved(_ l: [Double], _ x: [Double], rows: Int, width: Int) -> [Dou
   var solved = x
   solved.withUnsafeMutableBufferPointer { solved in
     l.withUnsafeBufferPointer { l in
-      nonisolated(unsafe) let (l, solved) = (l, solved)
       parallel(rows) { row in
         let first = row * width
         for channel in 0..<width {

@@ -112,7 +112,7 @@ private func everyLayer(of model: ModelConfiguration, _ tap: FeatureTap) -> [Int
 
 /// The vectors of images; those that cannot be read are left out.
 ///
-/// - Parameter view: nil: the image as it is framed; else the number of a random crop.
+/// - Parameter crops: nil: images as they are framed.
 private func vectors(
   _ features: FeatureProtocol, _ encoder: Encoder, _ dataset: any ImageDataset, _ indices: [Int], _ crops: RandomCrops?,
   progress: (Int, Int) throws -> Void
