@@ -373,7 +373,7 @@ def test_a_collapsed_run_comes_last_where_its_rank_is_judged_with_similarity(tmp
         for i, row in enumerate(rows)
     }  # fmt: skip
     text = unlabelled.page([Experiment(name="table0", title="", rows=rows)], made_up(tmp_path, numbers))
-    alone, together = (line.split(" | ") for line in text.splitlines()[6:8])
+    alone, together = (line.split(" | ") for line in text.splitlines()[8:10])
     assert alone[:4] == ["| table0", "4", "alone", "-0.20 / 0.00"]
     assert together[2:5] == ["judged with similarity", "1.00 / 1.00", "1.00 / 1.00"]
     assert alone[6] == "-1.00 / -1.00", "an α further from 1 is worse"
