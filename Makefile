@@ -44,7 +44,8 @@ test: lint test-swift test-python
 
 test-swift: packages
 	swift build --build-tests --explicit-target-dependency-import-check error
-	swift test --no-parallel  # tests choose instruction sets and threads of the whole process
+	@# One after the other: tests choose instruction sets and threads of the whole process. `timeout` ends one that hangs.
+	timeout --kill-after=30 1800 swift test --no-parallel
 
 test-python: $(BIN)/.installed-test
 	swift build -c release --product latentmim

@@ -72,8 +72,8 @@ public struct AttentionBias {
   public static func stride(keys: Int) -> Int { wholeVectors(keys) }
 }
 
-/// output = softmax(q·kᵀ/√headWidth + bias)·v for every image and head. Works on a block of queries at a time and does
-/// not keep the scores: the gradient recomputes them with the help of `logSumExp` [images, heads, queries].
+/// output = softmax(q·kᵀ/√headWidth + bias)·v for every image and head. Scores are not kept: the gradient recomputes
+/// them with the help of `logSumExp` [images, heads, queries].
 ///
 /// - Parameters:
 ///   - bias: nil for none.
@@ -83,6 +83,9 @@ public func attention(
   _ shape: AttentionShape, q: AttentionOperand, k: AttentionOperand, v: AttentionOperand, bias: AttentionBias? = nil,
   output: AttentionOperand, logSumExp: UnsafeMutablePointer<Float>, arithmetic: Arithmetic
 ) throws {
+  if let online = OnlineAttention(shape, arithmetic) {
+    return try online.run(q: q, k: k, v: v, bias: bias, output: output, logSumExp: logSumExp)
+  }
   let products = AttentionProducts(shape, arithmetic)
   let blocks = shape.blocks
   try forEachHead(shape, scratch: products.scores + products.scratch) { head, image, scratch in
@@ -220,7 +223,7 @@ extension MatrixView {
 }
 
 extension MatrixOutput {
-  fileprivate init(
+  init(
     _ operand: AttentionOperand, head: Int, image: Int, rows: Int, _ shape: AttentionShape, first: Int = 0
   ) {
     self.init(
@@ -233,14 +236,24 @@ extension MatrixOutput {
 func forEachHead(
   _ shape: AttentionShape, scratch: Int, _ body: (Int, Int, UnsafeMutablePointer<Float>) -> Void
 ) throws {
-  let chunk = shape.unitsPerChunk
-  let chunks = (shape.units + chunk - 1) / chunk
+  try forEachHead(shape, parts: 1, scratch: scratch) { head, image, _, piece in body(head, image, piece) }
+}
+
+/// Runs `body(head, image, part, scratch)` for every image, head and part 0 ..< `parts` of it.
+func forEachHead(
+  _ shape: AttentionShape, parts: Int, scratch: Int, _ body: (Int, Int, Int, UnsafeMutablePointer<Float>) -> Void
+) throws {
+  let (chunk, units) = (shape.unitsPerChunk, shape.units * parts)
+  let chunks = (units + chunk - 1) / chunk
   for first in stride(from: 0, to: chunks, by: shape.chunksBetweenChecks) {
     try Interruption.check()
-    let part = min(shape.chunksBetweenChecks, chunks - first)
-    try parallelWithScratch(part, scratchCount: scratch) { index, piece in
+    let count = min(shape.chunksBetweenChecks, chunks - first)
+    try parallelWithScratch(count, scratchCount: scratch) { index, piece in
       let start = (first + index) * chunk
-      for unit in start..<min(start + chunk, shape.units) { body(unit % shape.heads, unit / shape.heads, piece) }
+      for unit in start..<min(start + chunk, units) {
+        let (pair, part) = (unit / parts, unit % parts)
+        body(pair % shape.heads, pair / shape.heads, part, piece)
+      }
     }
   }
 }

@@ -133,6 +133,10 @@ private func paths(_ bytes: Text, _ count: Int64, _ name: String) throws -> [Fil
   return files(dataset)?.cPath(at: place)
 }
 
+@c @implementation public func lm_dataset_fingerprint(_ handle: Handle, _ fingerprint: TextPlace) -> lm_status {
+  attempt(handingOut: fingerprint) { try dataset(handle).fingerprint.json.text() }
+}
+
 @c @implementation public func lm_dataset_left_out_count(_ handle: Handle) -> Int64 {
   Int64((try? dataset(handle)).flatMap { files($0) as? ImageFolder }?.leftOutCount ?? 0)
 }

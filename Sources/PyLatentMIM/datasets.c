@@ -90,6 +90,8 @@ METHOD(dataset_labels, "dataset, labels, /", "-> whether there are any; they are
 
 TEXT_OF(dataset, dataset, dataset_description, "-> JSON of classes and skipped")
 
+TEXT_OF(dataset, dataset, dataset_fingerprint, "-> JSON of images, names and content")
+
 METHOD(dataset_paths, "dataset, /", "-> list of str, empty for arrays") {
   ONLY(dataset);
   PyObject *paths = PyList_New(0);

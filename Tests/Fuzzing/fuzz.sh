@@ -74,7 +74,7 @@ failures=0
 for target in ${*:-jpeg png webp tiff bmp pnm npy orientation}; do
   case $target in
     jpeg) build_c jpeg -DHAS_REDUCTION; program=fuzz_jpeg ;;
-    png) build_c png -DHAS_CHECKSUMS; program=fuzz_png ;;
+    png) build_c png -DHAS_CHECKSUMS -DHAS_LABELS; program=fuzz_png ;;
     webp | tiff) build_c "$target"; program=fuzz_$target ;;
     *)
       [ "$is_swift_built" ] || build_swift

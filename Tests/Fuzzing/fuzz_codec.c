@@ -1,7 +1,7 @@
 // A libFuzzer target for one decoder of CImageCodecs, named by -DCODEC=jpeg, png, webp or tiff.
 //
 // Each input is taken as a file: its header is read, then all of it and a part that the bytes choose are decoded,
-// within the limits that `EncodedImage` sets. Besides what the sanitizers see, an input fails where
+// within the limits that `EncodedImage` sets; where the codec reads labels, the same again for its own numbers. Besides what the sanitizers see, an input fails where
 // - a part of a sound picture is an error or differs from the whole's pixels, as unwritten pixels would,
 // - decoding takes more memory than twice the pixels and LMC_MOST_MEMORY,
 // - an error comes without a message.
@@ -86,10 +86,12 @@ static void check_status(int status, const char *message) {
   if (status == LMC_DAMAGED) require(message[0] && strnlen(message, LMC_MESSAGE) < LMC_MESSAGE, "there is a message");
 }
 
-static int read_header(struct file *file) {
+typedef int reader(const uint8_t *bytes, size_t count, struct lmc_header *header, char *message);
+
+static int read_header(reader *header, struct file *file) {
   char message[LMC_MESSAGE] = "";
   size_t before = most_in_use = in_use;
-  int status = FUNCTION(CODEC, _header)(file->bytes, file->count, &file->header, message);
+  int status = header(file->bytes, file->count, &file->header, message);
   check_status(status, message);
   check_memory(before, 0);
   return status;
@@ -159,9 +161,9 @@ static void decode_both(const struct file *file, struct lmc_region region) {
   free(part);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
+static void check_file(reader *header, const uint8_t *bytes, size_t count) {
   struct file file = {.bytes = bytes, .count = count, .reduction = 1};
-  if (read_header(&file) != LMC_OK || !is_within_limits(&file.header)) return 0;
+  if (read_header(header, &file) != LMC_OK || !is_within_limits(&file.header)) return;
   uint64_t choice = hash(bytes, count);
 #ifdef HAS_REDUCTION
   file.reduction = 1 << (choice >> 61 & 3);
@@ -172,6 +174,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
   choose(choice, file.header.height, &region.top, &region.height);
   choose(choice * 0x9E3779B97F4A7C15, file.header.width, &region.left, &region.width);
   decode_both(&file, region);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
+  check_file(FUNCTION(CODEC, _header), bytes, count);
+#ifdef HAS_LABELS
+  check_file(FUNCTION(CODEC, _label_header), bytes, count);
+#endif
   return 0;
 }
 

@@ -11,11 +11,12 @@ and come out.
 from __future__ import annotations
 
 from latentmim import _latentmim as _native
-from latentmim import config, data, diagnostics, evaluate, masking, plot, runtime
+from latentmim import config, data, diagnostics, evaluate, loggers, masking, plot, runtime
 from latentmim.config import ModelConfig, TrainingConfig
 from latentmim.data import Arrays, ImageFolder, load_image, resize
 from latentmim.dense import save_features
 from latentmim.diagnostics import CollapseError, diagnose, spread
+from latentmim.embedding import Embedding, Features, embed
 from latentmim.encoder import Encoder, load_encoder
 from latentmim.exploring import explore
 from latentmim.masking import Views
@@ -32,7 +33,9 @@ __all__ = [
     "AdamW",
     "Arrays",
     "CollapseError",
+    "Embedding",
     "Encoder",
+    "Features",
     "ImageFolder",
     "JointSegments",
     "LatentMIM",
@@ -47,10 +50,12 @@ __all__ = [
     "data",
     "diagnose",
     "diagnostics",
+    "embed",
     "evaluate",
     "explore",
     "load_encoder",
     "load_image",
+    "loggers",
     "masking",
     "plot",
     "pretrain",

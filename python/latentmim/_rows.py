@@ -43,20 +43,26 @@ def features(
 
     Of a list of layers [count, layers · C], or [count, layers, tokens, C].
     """
-    width, channels = _native.encoder_features_width(encoder._handle, options), encoder.config.width
-    tokens = width // (layers or 1) // channels
-    dense = (tokens, channels) if layers is None else (layers, tokens, channels)
-    shape = (len(indices), *dense) if is_dense else (len(indices), width)
+    width, of_one = shape(encoder, options, is_dense, layers)
+    of_all = (len(indices), *of_one)
 
     def compute(part: NDArray[np.int64], place: FloatArray) -> None:
         _native.encoder_dataset_features(encoder._handle, data._handle, part, options, place)
 
     if out is None:
-        rows = in_memory(indices, width, compute, "features", progress).reshape(shape)
+        rows = in_memory(indices, width, compute, "features", progress).reshape(of_all)
     else:
-        rows = in_file(out, shape, indices, compute, "features", progress)
+        rows = in_file(out, of_all, indices, compute, "features", progress)
     warn_of_unread("features", data, indices, rows)
     return rows
+
+
+def shape(encoder: Encoder, options: str, is_dense: bool, layers: int | None) -> tuple[int, tuple[int, ...]]:
+    """How many numbers the features of an image are, and their shape."""
+    width, channels = _native.encoder_features_width(encoder._handle, options), encoder.config.width
+    tokens = width // (layers or 1) // channels
+    dense = (tokens, channels) if layers is None else (layers, tokens, channels)
+    return width, dense if is_dense else (width,)
 
 
 def in_memory(indices: NDArray[np.int64], width: int, compute: Compute, name: str, progress: bool) -> FloatArray:
@@ -106,7 +112,7 @@ def written_whole(path: PathLike) -> Iterator[Any]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(beside, 0o666 & ~_umask())
+        os.chmod(beside, 0o666 & ~umask())
         os.replace(beside, place)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -140,7 +146,7 @@ def _bar(total: int, name: str, shown: bool) -> Iterator[Any]:
         yield bar
 
 
-def _umask() -> int:
+def umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, Unpa
 
 import numpy as np
 
-from latentmim import _arrays, _rows
+from latentmim import _arrays, _pickling, _rows
 from latentmim import _latentmim as _native
 from latentmim.config import ModelConfig, ModelOptions, Precision, to_json
 from latentmim.data import Arrays, Dataset, ImageFolder, load_image
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from latentmim._arrays import FloatArray, PathLike
+    from latentmim.export import Format
 
 __all__ = ["Encoder", "load_encoder"]
 
@@ -44,11 +45,18 @@ class MapOptions(TypedDict, total=False):
     precision: Precision
 
 
+# What follows from the weights.
+OF_HANDLE = ("_handle", "_is_of_model", "config", "family", "has_class_token")
 OF_WEIGHTS = ("family", "prefix", "interpolation", "activation", "epsilon")
 
 
 class Encoder:
-    """A vision transformer that gives features. Found as `model.encoder`, or read by `load_encoder`."""
+    """A vision transformer that gives features. Found as `model.encoder`, or read by `load_encoder`.
+
+    It pickles and copies, other projects' too, to the same features bit by bit. `copy.copy` shares the weights, and so
+    does `copy.deepcopy` of one that is not a model's, as nothing can change them. Of a model's encoder,
+    `copy.deepcopy` and pickle hold the weights of that moment, what adapters add taken in.
+    """
 
     def __init__(self) -> None:
         raise TypeError("Encoder: take `model.encoder`, or read one with `load_encoder(path)`")
@@ -64,9 +72,33 @@ class Encoder:
 
     @classmethod
     def _of_model(cls, model: Any) -> Self:
-        return cls._from_handle(_native.encoder_of_model(model))
+        encoder = cls._from_handle(_native.encoder_of_model(model))
+        encoder._is_of_model = True
+        return encoder
+
+    def __getstate__(self) -> dict[str, Any]:
+        rest = {name: value for name, value in vars(self).items() if name not in OF_HANDLE}
+        return rest | {"weights": _pickling.bytes_of(_native.encoder_save, self._handle)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        rest = dict(state)
+        read = type(self)._from_handle(_pickling.from_bytes(_native.encoder_load, rest.pop("weights")))
+        vars(self).update(rest | vars(read))
+
+    def __copy__(self) -> Self:
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        return other
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        if not self._is_of_model:
+            return self.__copy__()
+        other = type(self).__new__(type(self))
+        other.__setstate__(self.__getstate__())
+        return other
 
     _handle: Any
+    _is_of_model = False
     config: ModelConfig
     """The options of the model it belongs to. Of another project's encoder, its sizes and how pixels are normalised."""
     family: str
@@ -91,8 +123,8 @@ class Encoder:
         """One vector for each patch.
 
         The same call gives the same bits, whatever the number of threads, and those of a layer do not depend on which
-        others are taken with it. Computed together with more or fewer other images, those of an image may differ in the
-        last bits.
+        others are taken with it. Those of an image do not depend on which others are computed with it, either, where
+        there is AVX-512; elsewhere they may differ in the last bits, as OpenBLAS's products do.
 
         Args:
             images: [B, H, W, channels], or one image [H, W, channels]: uint8 in 0 … 255 or float in 0 … 1, not
@@ -330,6 +362,31 @@ class Encoder:
 
         """
         _native.encoder_save(self._handle, _arrays.path(path))
+
+    def export(self, folder: PathLike, *, format: Format = "timm", run: PathLike | None = None) -> list[str]:
+        """Write the encoder for other libraries: a folder, complete or not at all, with a README.md that says what is
+        known of it. `docs/export.md` has what each format can express. What adapters add to weights is taken in; the
+        projector is left out.
+
+        Args:
+            folder: a new or an empty one.
+            format: "timm": config.json and model.safetensors, which timm, transformers' `AutoModel` and `load_encoder`
+                read; or "onnx": model.onnx for ONNX Runtime, OpenVINO and others (wants the extra `onnx`).
+            run: the folder of the run that trained it: README.md tells its data, method and scores.
+
+        Returns:
+            The paths of the files.
+
+        Raises:
+            ExportError: the format cannot express the encoder; all reasons are given, and nothing is written.
+            OSError: the folder holds files, or cannot be written.
+            ValueError: no such format, or `run` is not the folder of this encoder's run.
+            ImportError: onnx is missing.
+
+        """
+        from latentmim.export import export
+
+        return export(self, folder, format=format, run=run)
 
     def _grid(self, size: tuple[int, ...], stride: int | None) -> tuple[int, int, int, int]:
         """Rows, columns, tokens of features, tokens of attention."""

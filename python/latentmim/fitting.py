@@ -8,16 +8,22 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from latentmim import budgets
 from latentmim.best import Best
 from latentmim.diagnostics import CollapseError
 from latentmim.interrupts import Interrupts
+from latentmim.loggers import Sending
 from latentmim.progress import Bar, Pace
 from latentmim.runs import SavedRun
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from latentmim.best import SaveBest
+    from latentmim.budgets import Budget, Plan
     from latentmim.data import Dataset
     from latentmim.history import Metrics
+    from latentmim.loggers import Logger, RunState
     from latentmim.runs import Resume, RunFolder
     from latentmim.training import Trainer
 
@@ -36,6 +42,7 @@ class Fitting:
         validation: Dataset | None,
         on_collapse: Literal["stop", "roll_back"],
         log_every: int,
+        loggers: Mapping[str, Logger],
         save_best: SaveBest | None = None,
         **every: float | None,
     ) -> None:
@@ -50,6 +57,8 @@ class Fitting:
             raise ValueError(f"save_best: is {save_best!r}, which needs a folder `out` to save to")
         if save_best == "nn" and validation is None:
             raise ValueError("save_best: is 'nn', which needs `validation`, a labelled data set")
+        if loggers and folder is None:
+            raise ValueError("loggers: need a folder `out`, where what they go on with is kept")
         has_labels = validation is not None and validation.labels is not None
         if validation is not None and not has_labels and save_best in (None, "nn"):
             raise ValueError(f"validation: {validation!r} has no labels, which the nearest-neighbour score needs")
@@ -61,23 +70,46 @@ class Fitting:
         self._log_every = log_every
         self._every = every
         self._saved = SavedRun(trainer, folder)
+        self._budget: Budget | None = None
+        self._sending = Sending(loggers)
         self._is_logged = True
 
-    def run(self, resume: Resume, *, tells_pace: bool = False) -> Ending:
+    def run(self, resume: Resume, *, tells_pace: bool = False, plan: Plan | None = None) -> Ending:
         """Begin, or go on, and train to the end or until Ctrl-C.
 
         Args:
             resume: as for `Trainer.fit`.
             tells_pace: whether the first steps are taken to say how long the run will take.
+            plan: of a run that ends by the clock.
 
         """
+        self._budget = None if plan is None else plan.budget
+        self._saved.plan = None if plan is None else plan.to_dict()
         with contextlib.nullcontext() if self.folder is None else self.folder.lock():
             self.begin(resume)
+            if plan is not None:
+                plan.begin(self.trainer)
             if self._saved.is_complete:
                 where = "the run" if self.folder is None else self.folder.path
                 print(f"already finished: {where} has all {self.trainer.state.step:,} steps", file=sys.stderr)
                 return "finished before"
-            return self._steps(Pace() if tells_pace else None)
+            return self._logged(Pace() if tells_pace else None)
+
+    def _begin_loggers(self) -> None:
+        if self.folder:
+            config = self.folder.settings() or {}
+            self._sending.begin(self.folder.path, config, self.trainer.history, self._saved.logged)
+
+    def _logged(self, pace: Pace | None) -> Ending:
+        """Train, and let loggers know how it ended."""
+        state: RunState = "failed"
+        try:
+            self._begin_loggers()
+            ending = self._steps(pace)
+            state = "finished" if ending == "finished" else "stopped"
+        finally:
+            self._sending.end(state)
+        return ending
 
     @property
     def stopped(self) -> str:
@@ -107,7 +139,7 @@ class Fitting:
         trainer = self.trainer
         with Interrupts() as interrupts, Bar(trainer) as bar:
             try:
-                while not interrupts.requested and (metrics := trainer.step()) is not None:
+                while not interrupts.requested and (metrics := self._step()) is not None:
                     self.after_step(metrics)
                     bar.update(metrics)
                     if pace and (text := pace.after_step(trainer.state.total_steps - trainer.state.step)):
@@ -127,6 +159,17 @@ class Fitting:
             self._tell_of_no_best()
         return "interrupted" if interrupts.requested else "finished"
 
+    def _step(self) -> Metrics | None:
+        """A step, by which a budget sees how far it will come."""
+        start = budgets.now()
+        metrics = self.trainer.step()
+        if self._budget and metrics is not None:
+            self._budget.after_step(self.trainer, budgets.now() - start)
+        return metrics
+
+    def _measured(self, what: str) -> contextlib.AbstractContextManager[None]:
+        return self._budget.measures(what) if self._budget else contextlib.nullcontext()
+
     def after_step(self, metrics: Metrics) -> None:
         """Score, log, checkpoint, in this order: what a checkpoint holds is in the log."""
         self._is_logged = False
@@ -138,6 +181,7 @@ class Fitting:
             is_last = metrics["step"] == self.trainer.state.total_steps
             if self.folder and (is_scored or is_last or metrics["step"] % self._log_every == 0):
                 self.folder.log(metrics)
+                self._sending.log(metrics)
             self._is_logged = True
         if is_best:
             self._keep_best()
@@ -153,19 +197,19 @@ class Fitting:
     @property
     def _scores(self) -> list[str]:
         """The names of the scores of a step."""
-        return [*(["nn_accuracy"] if self.validation else []), *(self._best.names if self._best else [])]
+        return [*([] if self.validation is None else ["nn_accuracy"]), *(self._best.names if self._best else [])]
 
     def _score(self, metrics: Metrics) -> bool:
         """Score the model as it is; whether it is the best so far."""
         from latentmim.evaluate import nearest_neighbor
 
         encoder = self.trainer.model.encoder
-        if self.validation is not None:
-            metrics["nn_accuracy"] = nearest_neighbor(encoder, self.validation, progress=False).accuracy
-        if self._best is None:
-            return False
-        metrics.update(self._best.measure(encoder))
-        return self._best.note(metrics, self.trainer.state.looks_collapsed)
+        with self._measured("score"):
+            if self.validation is not None:
+                metrics["nn_accuracy"] = nearest_neighbor(encoder, self.validation, progress=False).accuracy
+            if self._best:
+                metrics.update(self._best.measure(encoder))
+        return self._best is not None and self._best.note(metrics, self.trainer.state.looks_collapsed)
 
     def _keep_best(self) -> None:
         """Save, and keep what was saved as the best."""
@@ -184,7 +228,11 @@ class Fitting:
 
     def _save(self) -> None:
         """Save, unless the last step is not in the log."""
-        if self._is_logged:
+        if not self._is_logged:
+            return
+        if self._budget:
+            self._budget.hold(self.trainer)
+        with self._measured("save"):
             self._saved.save()
 
     def _tell_of_no_best(self) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
-from latentmim import _arrays
+from latentmim import _arrays, _pickling
 from latentmim import _latentmim as _native
 from latentmim.config import ModelConfig, ModelOptions, Precision, Preset, TrainingConfig, to_json
 from latentmim.encoder import Encoder, load_encoder
@@ -39,6 +39,10 @@ class LatentMIM:
             patch size are its own, its weights must not change.
         options: anything else, by name: `ModelConfig` lists and explains them.
 
+    A model pickles and copies: its options, the weights of online and target encoder, projector and decoder, and its
+    teacher, bit by bit; not the gradients collected, nor anything of a trainer or optimiser (`Trainer.save` writes
+    that). `copy.copy` shares the weights, `copy.deepcopy` has its own.
+
     Raises:
         ValueError: an unknown option, a value out of its range, options that do not go together or are not what `init`
             has; an `init` with parts that are not trained here, such as relative position bias.
@@ -64,12 +68,15 @@ class LatentMIM:
     ) -> None:
         refuse_unknown("LatentMIM", options, [*ModelOptions.__annotations__, "init", "teacher"])
         given = to_json({"size": size, "preset": preset, **options})
-        self._handle = _native.model_begin(given, _encoder_handle(init), _encoder_handle(teacher), seed)
+        self._teacher = _encoder(teacher)
+        start = _encoder(init)
+        self._handle = _native.model_begin(given, _handle(start), _handle(self._teacher), seed)
 
     @classmethod
     def from_config(cls, config: ModelConfig, *, seed: int = 0) -> Self:
         """A model with fresh weights from a configuration."""
         model = cls.__new__(cls)
+        model._teacher = None
         model._handle = _native.model_create(config.to_json(), seed)
         return model
 
@@ -108,9 +115,31 @@ class LatentMIM:
         else:
             model._handle, remarks = _native.model_load(path, _options(options))
         _arrays.warn(remarks)
-        if teacher is not None:
-            _native.model_set_teacher(model._handle, _encoder_handle(teacher))
+        model._set_teacher(_encoder(teacher))
         return model
+
+    _handle: Any
+    _teacher: Encoder | None
+
+    def _set_teacher(self, teacher: Encoder | None) -> None:
+        self._teacher = teacher
+        if teacher is not None:
+            _native.model_set_teacher(self._handle, teacher._handle)
+
+    def __getstate__(self) -> dict[str, Any]:
+        rest = {name: value for name, value in vars(self).items() if name != "_handle"}
+        return rest | {"weights": _pickling.bytes_of(_native.model_save, self._handle)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        rest = dict(state)
+        self._handle = _pickling.from_bytes(_native.model_load, rest.pop("weights"))
+        vars(self).update(rest)
+        self._set_teacher(self._teacher)
+
+    def __copy__(self) -> Self:
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        return other
 
     @property
     def config(self) -> ModelConfig:
@@ -265,6 +294,9 @@ class AdamW:
     ) -> None:
         self._handle = _native.adamw_create(model._handle, *betas, eps, weight_decay)
 
+    def __getstate__(self) -> None:
+        _pickling.refuse_pickling("AdamW", "pickle the model, and make an optimiser for it")
+
     def step(self, lr: float) -> None:
         """One step along the gradients collected, which are forgotten then."""
         _native.adamw_step(self._handle, lr)
@@ -274,7 +306,9 @@ def _options(options: ModelOptions) -> str:
     return to_json(dict(options))
 
 
-def _encoder_handle(source: Encoder | PathLike | Mapping[str, Any] | None) -> Any:
-    if source is None:
-        return None
-    return source._handle if isinstance(source, Encoder) else load_encoder(source)._handle
+def _encoder(source: Encoder | PathLike | Mapping[str, Any] | None) -> Encoder | None:
+    return source if source is None or isinstance(source, Encoder) else load_encoder(source)
+
+
+def _handle(encoder: Encoder | None) -> Any:
+    return None if encoder is None else encoder._handle

@@ -156,8 +156,8 @@ def test_vectors_and_maps_go_where_they_are_said_to(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert cli.main(["features", weights, str(folder), "--size", "32", "--pooling", "max"]) == 0
-    assert capsys.readouterr().out == f"{folder.name}.npy: 12 × {model.config.width} float32\n"
-    vectors = np.load(tmp_path / f"{folder.name}.npy")
+    assert capsys.readouterr().out == f"{folder.name}.npz: 12 × {model.config.width} float32\n"
+    vectors = np.load(tmp_path / f"{folder.name}.npz")["vectors"]
     photos = lm.ImageFolder(folder)
     np.testing.assert_array_equal(
         vectors, lm.evaluate.features(model.encoder, photos, size=32, pooling="max", progress=False)
@@ -172,8 +172,20 @@ def test_vectors_and_maps_go_where_they_are_said_to(
     assert cli.main(["features", weights, photos.paths[0], "--maps", "--out", "one.npy"]) == 0
     assert np.load(tmp_path / "one.npy").shape[0] == 1
     capsys.readouterr()
-    assert cli.main(["features", weights, str(folder), "--out", "x.csv"]) == 1
-    assert "--out x.csv: vectors are written as .npy" in capsys.readouterr().err
+    assert cli.main(["features", weights, str(folder), "--norm", "--out", "x.csv"]) == 0
+    assert capsys.readouterr().out == f"x.csv: 12 × {model.config.width} float32\n"
+    table = lm.Embedding.load("x.csv")
+    np.testing.assert_array_equal(table.vectors, lm.evaluate.features(model.encoder, photos, norm=True, progress=False))
+    assert table.paths == photos.paths and table.classes == photos.classes
+    assert cli.main(["features", weights, str(folder), "--pooling", "tokens", "--out", "x.csv"]) == 1
+    assert "x.csv: a CSV table has one row of numbers for each image" in capsys.readouterr().err
+    assert cli.main(["features", weights, str(folder), "--out", "x.xlsx"]) == 1
+    assert "x.xlsx: ends in '.xlsx', wanted one of .npz, .npy, .csv, .parquet" in capsys.readouterr().err
+    assert cli.main(["features", weights, photos.paths[0], "--out", "one.parquet"]) == 0
+    assert lm.Embedding.load("one.parquet").paths == photos.paths[:1]
+    capsys.readouterr()
+    assert cli.main(["features", weights, str(folder), "--maps", "--restart"]) == 1
+    assert "wanted without --maps" in capsys.readouterr().err
     assert cli.main(["features", weights, str(folder), "--maps", "--pooling", "max"]) == 1
     assert "wanted one of the two" in capsys.readouterr().err
 

@@ -136,6 +136,7 @@ void lmk_adamw(
 void lmk_average(long n, float momentum, const float *online, float *target);
 
 #include "lmk_images.h"
+#include "lmk_attention.h"
 #include "lmk_linkage.h"
 #include "lmk_product.h"
 

@@ -75,20 +75,33 @@ extension Encoder {
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
   public func save(to path: some FilePathConvertible) throws {
-    var configuration = configuration
-    (configuration.loraRank, configuration.trainLayers) = (0, .all)
+    let configuration = savedConfiguration
     var metadata = try configuration.fileMetadata(format: FileFormat.encoder)
     if let pretrained { metadata[FileKey.pretrained] = try pretrained.json(network.shape).text() }
     var writer = SafetensorsWriter(metadata: metadata)
-    for (name, tensor) in try network.mergedParameters(prefix: "encoder") {
+    for (name, tensor) in try storedTensors() {
       try writer.add(name, shape: tensor.shape, values: tensor.buffer.values)
     }
-    if let pretrained {
-      try pretrained.addTables(to: &writer)
-    } else {
-      try configuration.addPositions(of: ["encoder"], to: &writer)
-    }
     try writer.write(to: path)
+  }
+
+  /// The configuration that goes with merged weights.
+  private var savedConfiguration: ModelConfiguration {
+    var configuration = configuration
+    (configuration.loraRank, configuration.trainLayers) = (0, .all)
+    return configuration
+  }
+
+  /// What tells it from other encoders, saved and read again or not: a digest of all that `save` writes.
+  ///
+  /// - Throws: `OutOfMemory`.
+  public func fingerprint() throws -> String {
+    var all = Digest()
+    all.add(Array(try digest().utf8))
+    all.add(Array(try savedConfiguration.json.text().utf8))
+    if let pretrained { all.add(Array(try pretrained.json(network.shape).text().utf8)) }
+    pretrained?.rotary?.periods.withUnsafeBufferPointer { all.add($0) }
+    return all.text
   }
 
   /// Reads the online encoder of any file or run's folder that holds one, or the vision transformer of another project;

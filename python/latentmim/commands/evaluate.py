@@ -6,6 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, cast
 
 from latentmim.commands.davis import davis_options, refuse_davis_options, run_davis
+from latentmim.commands.duplicates import duplicates_options, refuse_duplicates_options, run_duplicates
 from latentmim.commands.shared import (
     add_encoder_options,
     add_precision,
@@ -48,9 +49,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         "davis, the folder of DAVIS")  # fmt: skip
     parser.add_argument("--train", metavar="FOLDER", help="images that protocols learn from; all need it but nn "
                         "and without_labels")  # fmt: skip
-    parser.add_argument("--protocol", choices=[*PROTOCOLS, "suite", "without_labels", "davis"], default="nn",
-                        help="(default: nn)")  # fmt: skip
-    parser.add_argument("--k", type=int, nargs="+", help="numbers of neighbours of knn and knn_uniform")
+    parser.add_argument("--protocol", choices=[*PROTOCOLS, "suite", "without_labels", "davis", "duplicates"],
+                        default="nn")  # fmt: skip
+    parser.add_argument("--k", type=int, nargs="+", help="neighbours of knn (several), knn_uniform and duplicates")
     parser.add_argument("--seed", type=int, nargs="+", help="of linear, fine_tune and without_labels; of few_shot one "
                         "for each run")  # fmt: skip
     parser.add_argument("--pooling", choices=["cls", "mean", "max", "topk_mean"], help="(default: the protocol's)")
@@ -68,6 +69,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write everything that was found")
     parser.add_argument("--pixels", action="store_true", help="score raw pixels too (nn)")
     davis_options(parser)
+    duplicates_options(parser)
     add_encoder_options(parser)
 
 
@@ -76,6 +78,11 @@ def run(chosen: argparse.Namespace) -> None:
     refuse_davis_options(chosen)
     if chosen.protocol == "davis":
         write(run_davis(chosen), chosen.json)
+        return
+    refuse_duplicates_options(chosen)
+    if chosen.protocol == "duplicates":
+        refuse_unknown("--protocol duplicates", settings(chosen), FeatureOptions.__annotations__)
+        write(run_duplicates(chosen, _features(chosen)), chosen.json)
         return
     if chosen.train is None and chosen.protocol not in ("nn", "suite", "without_labels"):
         raise ValueError(f"--protocol {chosen.protocol} learns from a training set: --train FOLDER is wanted")

@@ -117,7 +117,9 @@ def _parquet_rows(table: str, columns: list[str]) -> list[tuple[str, list[Any]]]
         import pyarrow
         from pyarrow import parquet
     except ImportError:
-        raise ImportError(f"{table}: is a Parquet file, which pyarrow reads: pip install pyarrow") from None
+        raise ImportError(
+            f"{table}: is a Parquet file, which pyarrow reads: pip install 'latentmim[parquet]'"
+        ) from None
     try:
         found = parquet.ParquetFile(table)
         for name in columns:

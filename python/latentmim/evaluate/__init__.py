@@ -7,11 +7,12 @@ fine-tuning; what features say without labels; masks of videos and segments of p
 
 Every protocol takes an encoder and two data sets, or `Features` that come from elsewhere, and gives a `Result`.
 `without_labels` takes one data set, and no labels of it. `davis` and `segmentation` score an encoder's masks, or masks
-from elsewhere, by the truth's.
+from elsewhere, by the truth's. `duplicates` finds copies.
 """
 
 from __future__ import annotations
 
+from latentmim.evaluate.copies import Duplicates, duplicates
 from latentmim.evaluate.davis import davis, davis_scores
 from latentmim.evaluate.features import Features, features
 from latentmim.evaluate.protocols import (
@@ -39,6 +40,7 @@ from latentmim.evaluate.without_labels import LayerRanks, WithoutLabels, without
 
 __all__ = [
     "ClassScore",
+    "Duplicates",
     "Features",
     "FineTuned",
     "LayerRanks",
@@ -54,6 +56,7 @@ __all__ = [
     "compare_poolings",
     "davis",
     "davis_scores",
+    "duplicates",
     "features",
     "few_shot",
     "fine_tune",
