@@ -39,7 +39,7 @@ import Testing
     let noise = try randomTensor([64, 48], seed: 3)
     let collapsed = try Tensor(shape: [64, 48], values: noise.values.map { 1 + 1e-4 * $0 })
     var measured = metrics(similarity: try rowSimilarity(collapsed))
-    measured.effectiveRank = try #require(Spectrum(collapsed, isCentred: true)).effectiveRank
+    measured.effectiveRank = try #require(try Spectrum(collapsed, isCentred: true)).effectiveRank
     #expect(measured.effectiveRank > 40 && measured.similarityImages > 0.9999)
     #expect(collapseGuard(rank: 10).crossing(measured)?.contains("above 0.98") == true)
     #expect(collapseGuard(rank: 10).crossing(metrics(similarity: 0.97)) == nil)
