@@ -42,7 +42,7 @@ SMALL = {
 MEDIUM = {"size": "vit_tiny", "grid": 10, "decoder_width": 256, "decoder_heads": 8, "projector_width": 1024}
 LARGE = {"size": "vit_small"}
 
-OF_TRAINER = ("save_every", "keep_every", "log_every", "on_collapse", "loggers")
+OF_TRAINER = ("save_every", "keep_every", "log_every", "on_collapse", "loggers", "save_best")
 
 
 class Recipe(NamedTuple):

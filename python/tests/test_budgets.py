@@ -118,10 +118,10 @@ def test_scores_and_checkpoints_count(clock: Clock, tmp_path: Path, monkeypatch:
 
     score = Fitting._score
 
-    def slow(self: Fitting) -> float:
+    def slow(self: Fitting, metrics: dict[str, Any]) -> bool:
         with self._measured("score"):
             clock.time += 13
-        return score(self)
+        return score(self, metrics)
 
     monkeypatch.setattr(Fitting, "_score", slow)
     began, labels = clock.time, np.arange(16) % 2

@@ -97,7 +97,7 @@ lm_status lm_model_options_difference(const char *options, const char *preset, c
 /// What options there are: {"name": {"type": "integer" | "number" | "flag" | "text" | "choice" | "sides", "least",
 /// "largest" or "choices", "optional": null is taken, "list": several are, "default"}, …}. `name` of the list: "model",
 /// "training", "features" (how images become vectors), "pretrained" (what is said about weights of other projects),
-/// "tracking" (its defaults are those of the preset "dino"), or a protocol of lm_evaluate.
+/// "tracking" (its defaults are those of the preset "dino"), "without_labels", or a protocol of lm_evaluate.
 lm_status lm_options(const char *name, char **list);
 
 /// The sizes of what a model sees, predicts and gives.
@@ -515,6 +515,25 @@ lm_status lm_evaluate(
 lm_status lm_evaluate_features(
     const lm_labelled_features *train, const lm_labelled_features *test, const char *tap, const char *entries,
     lm_progress progress, void *context, char **report);
+
+/// What an encoder's features say of it without labels: RankMe, effective rank, α-ReQ and similarity behind layers, and
+/// LiDAR behind the last of them. No rank says anything where the similarity is near 1.
+///
+/// - `options`: lm_options("without_labels"). `features`: lm_options("features"), its defaults those of nn; "layer":
+///   those that are looked at, all if not given.
+/// - `progress`, `context`: as for lm_evaluate.
+/// - `*report`: {"options", "tap", "images": how many, "width", "layers": [{"layer" or null, "rankme", "effective_rank",
+///   "alpha", "similarity", "is_collapsed"}, …], "lidar" or null, "verdict", "markdown"}; numbers that cannot be had are
+///   null.
+lm_status lm_evaluate_without_labels(
+    const lm_encoder *encoder, const lm_dataset *images, const char *options, const char *features,
+    lm_progress progress, void *context, char **report);
+/// The same for vectors [count, views, width] from anywhere: ranks are of the first view of each image, LiDAR is of all
+/// where there are two or more.
+lm_status lm_evaluate_features_without_labels(
+    const float *features, int64_t count, int64_t views, int64_t width, char **report);
+/// The mean cosine between images above which they are called collapsed, whatever their rank.
+double lm_collapsed_similarity(void);
 
 /// The `k` rows of `bank` [bank_count, width] with the largest cosine to each of `queries` [count, width], nearest first,
 /// the lowest row first where cosines are equal: `rows` and `cosines` [count, k]. `queries` NULL: those of the bank,

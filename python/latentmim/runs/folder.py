@@ -38,6 +38,7 @@ class RunFolder:
         self.metrics = os.path.join(self.path, "metrics.jsonl")
         self.checkpoints = os.path.join(self.path, "checkpoints")
         self.last = os.path.join(self.checkpoints, "last.safetensors")
+        self.best = os.path.join(self.checkpoints, "best.safetensors")
         self.encoder = os.path.join(self.path, "encoder.safetensors")
         self.pictures = os.path.join(self.path, "pictures")
 
@@ -123,14 +124,26 @@ class RunFolder:
 
     def keep(self, epoch: int) -> None:
         """Keep the last checkpoint under the number of its epoch."""
-        kept = os.path.join(self.checkpoints, f"epoch-{epoch:04}.safetensors")
+        self._keep(os.path.join(self.checkpoints, f"epoch-{epoch:04}.safetensors"))
+
+    def keep_best(self) -> None:
+        """Keep the last checkpoint as the best."""
+        self._keep(self.best)
+
+    def _keep(self, path: str) -> None:
+        """Put the last checkpoint in the place of a file, which is there whole at any time."""
+        beside = f"{path}.part"
         with contextlib.suppress(FileNotFoundError):
-            os.remove(kept)
+            os.remove(beside)
         try:
             # The next save puts another file in the place of `last`; this one stays.
-            os.link(self.last, kept)
+            os.link(self.last, beside)
         except OSError:
-            shutil.copy2(self.last, kept)
+            shutil.copy2(self.last, beside)
+        os.replace(beside, path)
+        # Where both were the same file already, the system left it as it was.
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(beside)
 
 
 def kept_plan(out: PathLike, resume: Resume) -> dict[str, Any] | None:
