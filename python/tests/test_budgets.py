@@ -245,6 +245,15 @@ def test_runs_with_and_without_a_budget_are_told_apart(clock: Clock, tmp_path: P
     assert json.loads((tmp_path / "epochs/config.json").read_text())["budget"] == config["budget"]
 
 
+@pytest.mark.parametrize("kept", [[], {}, {"seconds": 9, "epochs": 1.5, "passes": 2}, {"seconds": "9"}, 3])
+def test_a_damaged_plan_is_refused(kept: Any, clock: Clock, tmp_path: Path) -> None:
+    lm.pretrain(pixels(16), tmp_path, budget=8, **RUN)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"budget": kept}))
+    with pytest.raises(ValueError, match=r"config\.json: 'budget' is damaged"):
+        lm.pretrain(pixels(16), tmp_path, budget=20, **RUN)
+
+
 # ---- The choice ------------------------------------------------------------------------------------------------------
 
 
