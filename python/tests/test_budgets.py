@@ -150,6 +150,17 @@ def test_epochs_may_be_less_than_one(clock: Clock, tmp_path: Path, capsys: pytes
     )
 
 
+def test_the_command_takes_one(clock: Clock, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = [f"--set={name}={json.dumps(value)}" for name, value in SMALL.items()]
+    command = ["pretrain", str(folder), "--out", str(tmp_path / "run"), "--batch-size", "2", *settings]
+    began = clock.time
+    assert cli.main([*command, "--budget", "20s"]) == 0
+    assert clock.time - began == pytest.approx(20, rel=0.05)
+    assert f"{tmp_path / 'run'}\n" == capsys.readouterr().out
+    assert cli.main([*command, "--budget", "30s"]) == 0
+    assert clock.time - began == pytest.approx(30, rel=0.05)
+
+
 # ---- Going on --------------------------------------------------------------------------------------------------------
 
 
