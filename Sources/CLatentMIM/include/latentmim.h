@@ -411,6 +411,12 @@ lm_status lm_encoder_save(const lm_encoder *encoder, const char *path);
 lm_status lm_encoder_configuration(const lm_encoder *encoder, char **options);
 /// Whose names its weights had: "latentmim", or a family as above.
 lm_status lm_encoder_family(const lm_encoder *encoder, char **family);
+/// What its network is: JSON of "class_token", "registers", "epsilon", "activation", "pre_norm", "final_norm" ("tokens",
+/// "pooled": of the mean of patches, "none"), "interpolation" of positions, "rotary" … and "tensors", a list of [name,
+/// shape]: those that lm_encoder_save writes.
+lm_status lm_encoder_description(const lm_encoder *encoder, char **description);
+/// The numbers of all tensors, one tensor behind the other as lm_encoder_description lists them; `count` in all.
+lm_status lm_encoder_read_tensors(const lm_encoder *encoder, float *values, int64_t count);
 /// The final norm of `count` means of images' patches [count, C], in place, where the encoder has one of pooled
 /// features (fine-tuned MAE and BEiT); else nothing happens.
 lm_status lm_encoder_norm_pooled(const lm_encoder *encoder, float *pooled, int64_t count);
