@@ -16,6 +16,7 @@ from latentmim.config import ModelOptions, Preset, TrainingOptions
 from latentmim.data import Arrays, Dataset, as_dataset
 from latentmim.encoder import Encoder, load_encoder
 from latentmim.forecasts import Candidate, choose, tell
+from latentmim.loggers import make_loggers
 from latentmim.model import LatentMIM
 from latentmim.names import refuse_unknown
 from latentmim.runs import kept_plan
@@ -192,6 +193,7 @@ def pretrain(
     if clock is None:
         chosen, plan = candidate(None), None
     else:
+        make_loggers(for_trainer.get("loggers", ()))  # what is missing is said before anything is measured
         chosen, plan = _planned(clock, candidate, dataset, is_settled, out, resume)
     training = chosen.training if plan is None else chosen.training | {"epochs": plan.epochs}
     passes = training["epochs"] if plan is None else plan.passes

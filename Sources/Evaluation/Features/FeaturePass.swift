@@ -41,8 +41,12 @@ struct FeaturePass: Equatable {
     let widths = try poolings.map { try width(encoder, $0) }
     let vectors = try widths.map { try Buffer(count: indices.count * $0) }
     var images: [Int] = []
-    for first in Swift.stride(from: 0, to: indices.count, by: imagesAtOnce) {
-      let part = Array(indices[first..<min(first + imagesAtOnce, indices.count)])
+    // Parts of one size but for an image: OpenBLAS computes a product of few rows in another way, and copies of an image
+    // would have features of other last bits.
+    let parts = (indices.count + imagesAtOnce - 1) / imagesAtOnce
+    for number in 0..<parts {
+      let first = indices.count * number / parts
+      let part = Array(indices[first..<indices.count * (number + 1) / parts])
       let batch = try loadBatch(
         dataset, indices: part, transform: transform, seed: crops?.seed ?? 0, epoch: crops?.number ?? 0)
       let tokens = try encoder.features(

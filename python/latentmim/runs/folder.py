@@ -157,7 +157,7 @@ def kept_plan(out: PathLike, resume: Resume) -> dict[str, Any] | None:
         "budget" of its config.json; None where there is no run to go on with.
 
     Raises:
-        ValueError: it was begun without a budget.
+        ValueError: it was begun without a budget, or what is kept is damaged.
 
     """
     if resume is False:
@@ -171,4 +171,8 @@ def kept_plan(out: PathLike, resume: Resume) -> dict[str, Any] | None:
     if kept is None:
         problem = "was begun without a budget; wanted another `out`, or resume=False to set that run aside"
         raise ValueError(f"budget: the run in {_arrays.shown(folder.path)} {problem}")
+    names = ("seconds", "epochs", "passes")
+    numbers: list[Any] = [kept.get(name) for name in names] if isinstance(kept, dict) else [None]
+    if not all(type(number) in (int, float) and number > 0 for number in numbers) or type(kept["epochs"]) is not int:
+        raise ValueError(f"{folder.config}: 'budget' is damaged: {kept}")
     return kept
