@@ -58,6 +58,25 @@ func encoder(_ handle: Handle) throws -> Encoder { try object(handle, Encoder.se
   attempt(handingOut: family) { try encoder(handle).family }
 }
 
+@c @implementation public func lm_encoder_description(_ handle: Handle, _ description: TextPlace) -> lm_status {
+  attempt(handingOut: description) { try encoder(handle).description().text() }
+}
+
+@c @implementation public func lm_encoder_read_tensors(
+  _ handle: Handle, _ values: FloatPlace, _ count: Int64
+) -> lm_status {
+  attempt {
+    let tensors = try encoder(handle).storedTensors().map(\.tensor)
+    let wanted = tensors.reduce(0) { $0 + $1.count }
+    guard count == Int64(wanted) else { throw ArgumentError("values has room for \(count) numbers, wanted \(wanted)") }
+    var place = try given(values, "values")
+    for tensor in tensors {
+      place.update(from: tensor.pointer, count: tensor.count)
+      place += tensor.count
+    }
+  }
+}
+
 @c @implementation public func lm_encoder_fingerprint(_ handle: Handle, _ fingerprint: TextPlace) -> lm_status {
   attempt(handingOut: fingerprint) { try encoder(handle).fingerprint() }
 }

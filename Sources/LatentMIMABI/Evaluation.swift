@@ -42,6 +42,40 @@ import LatentMIM
   }
 }
 
+@c @implementation public func lm_nearest_rows(
+  _ queries: Floats, _ count: Int64, _ bank: Floats, _ bankCount: Int64, _ width: Int64, _ k: Int64,
+  _ rows: IntegerPlace, _ cosines: NumberPlace
+) -> lm_status {
+  attempt {
+    let known = try features(bank, bankCount, width, "bank")
+    let found =
+      try queries == nil
+      ? nearestNeighbors(among: known, k: Int(k))
+      : nearestNeighbors(of: features(queries, count, width, "query"), in: known, k: Int(k))
+    try write((0..<found.queries).flatMap { found.rows(of: $0).map { Int64($0) } }, rows, "rows")
+    try write((0..<found.queries).flatMap { found.cosines(of: $0) }, cosines, "cosines")
+  }
+}
+
+@c @implementation public func lm_near_groups(
+  _ vectors: Floats, _ count: Int64, _ width: Int64, _ threshold: Double, _ progress: lm_progress?,
+  _ context: UnsafeMutableRawPointer?, _ groups: IntegerPlace
+) -> lm_status {
+  attempt {
+    let found = try nearGroups(
+      among: features(vectors, count, width, "given"), threshold: threshold,
+      progress: evaluationProgress(progress, context))
+    try write(found.map { Int64($0) }, groups, "groups")
+  }
+}
+
+/// Rows without labels, where they lie.
+private func features(_ values: Floats, _ count: Int64, _ width: Int64, _ set: String) throws -> LabelledFeatures {
+  let rows = try array(values, [count, width], "features of the \(set) set")
+  return try LabelledFeatures(
+    set: set, borrowing: rows, count: Int(count), width: Int(width), labels: [Int](repeating: 0, count: Int(count)))
+}
+
 @c @implementation public func lm_fine_tune(
   _ handle: Handle, _ train: Handle, _ test: Handle, _ optionsText: Text, _ featuresText: Text,
   _ progress: lm_progress?, _ context: UnsafeMutableRawPointer?, _ tuned: HandlePlace, _ report: TextPlace

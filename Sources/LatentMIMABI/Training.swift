@@ -35,7 +35,16 @@ private func trainer(_ handle: Handle) throws -> Trainer { try object(handle, Tr
     let trainer = try trainer(handle)
     try given(state, "state").pointee = lm_trainer_state(
       step: Int64(trainer.step), total_steps: Int64(trainer.totalSteps), steps_per_epoch: Int64(trainer.stepsPerEpoch),
-      peak_learning_rate: trainer.configuration.peakLearningRate, looks_collapsed: trainer.looksCollapsed)
+      peak_learning_rate: trainer.configuration.peakLearningRate, looks_collapsed: trainer.looksCollapsed,
+      progress: trainer.progress, seconds: trainer.span.seconds)
+  }
+}
+
+@c @implementation public func lm_trainer_reschedule(
+  _ handle: Handle, _ progress: Double, _ totalSteps: Int64, _ seconds: Double
+) -> lm_status {
+  attempt {
+    try trainer(handle).reschedule(progress: progress, totalSteps: Int(totalSteps), seconds: seconds)
   }
 }
 

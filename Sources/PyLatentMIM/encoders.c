@@ -12,6 +12,15 @@ METHOD(encoder_of_model, "model, /", "-> encoder") {
 TEXT_OF(encoder, NULL, encoder_family, "-> str")
 TEXT_OF(encoder, encoder, encoder_fingerprint, "-> str")
 
+TEXT_OF(encoder, NULL, encoder_description, "-> JSON: what its network is, and names and shapes of its tensors")
+
+METHOD(encoder_read_tensors, "encoder, values, /", "values [n], of all tensors, are written.") {
+  struct handle *encoder;
+  ARRAY values = WRITTEN("values", FLOAT32, 1);
+  PARSE("O&O&", encoder_handle, &encoder, array_argument, &values);
+  DO(encoder, lm_encoder_read_tensors(encoder->raw, DATA(values), SIZE(values, 0)));
+}
+
 METHOD(weights_list, "path, /", "-> JSON: what a safetensors file, folder or index holds") {
   PATH path = {0};
   char *tensors = NULL;

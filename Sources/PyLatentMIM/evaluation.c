@@ -52,6 +52,28 @@ METHOD(evaluate_features, "train, train_labels, test, test_labels, tap, entries,
   TEXT(NULL, lm_evaluate_features(train.is_held ? &learned : NULL, &scored, tap, entries, TOLD(progress), &text));
 }
 
+METHOD(nearest_rows, "queries, bank, rows, cosines, /",
+       "rows, cosines [queries, k] are written; queries None: of the bank, each row among the others") {
+  ARRAY queries = READ("queries", FLOAT32, 2), bank = READ("bank", FLOAT32, 2);
+  ARRAY rows = WRITTEN("rows", INT64, 2), cosines = WRITTEN("cosines", FLOAT64, 2);
+  PARSE("O&O&O&O&", optional_array, &queries, array_argument, &bank, array_argument, &rows, array_argument, &cosines);
+  long long count = queries.is_held ? SIZE(queries, 0) : SIZE(bank, 0), k = SIZE(rows, 1);
+  if (queries.is_held) SHAPED(queries, count, SIZE(bank, 1));
+  SHAPED(rows, count, k);
+  SHAPED(cosines, count, k);
+  DO(NULL, lm_nearest_rows(queries.is_held ? DATA(queries) : NULL, count, DATA(bank), SIZE(bank, 0), SIZE(bank, 1), k,
+               DATA(rows), DATA(cosines)));
+}
+
+METHOD(near_groups, "features, threshold, progress, groups, /", "groups [N] is written; progress may be None") {
+  ARRAY features = READ("features", FLOAT32, 2), groups = WRITTEN("groups", INT64, 1);
+  double threshold;
+  PyObject *progress;
+  PARSE("O&dOO&", array_argument, &features, &threshold, &progress, array_argument, &groups);
+  SHAPED(groups, SIZE(features, 0));
+  DO(NULL, lm_near_groups(DATA(features), SIZE(features, 0), SIZE(features, 1), threshold, TOLD(progress), DATA(groups)));
+}
+
 METHOD(fine_tune, "encoder, train, test, options, features, progress, /", "-> (encoder, JSON); progress may be None") {
   struct handle *encoder, *train, *test;
   const char *options, *features;

@@ -26,12 +26,21 @@ METHOD(trainer_create, "model, dataset, options, /", "-> trainer") {
   return handle_new(trainer_kind, trainer, args, model);
 }
 
-METHOD(trainer_progress, "trainer, /", "-> (step, total steps, steps per epoch, peak learning rate, looks collapsed)") {
+METHOD(trainer_progress, "trainer, /",
+       "-> (step, total steps, steps per epoch, peak learning rate, looks collapsed, progress, seconds)") {
   lm_trainer_state s = {0};
   ONLY(trainer);
   CALL(trainer, lm_trainer_progress(trainer->raw, &s));
-  return Py_BuildValue("(LLLdO)", (long long)s.step, (long long)s.total_steps, (long long)s.steps_per_epoch,
-                       s.peak_learning_rate, s.looks_collapsed ? Py_True : Py_False);
+  return Py_BuildValue("(LLLdOdd)", (long long)s.step, (long long)s.total_steps, (long long)s.steps_per_epoch,
+                       s.peak_learning_rate, s.looks_collapsed ? Py_True : Py_False, s.progress, s.seconds);
+}
+
+METHOD(trainer_reschedule, "trainer, progress, total_steps, seconds, /", "") {
+  struct handle *trainer;
+  double progress, seconds;
+  long long total_steps;
+  PARSE("O&dLd", trainer_handle, &trainer, &progress, &total_steps, &seconds);
+  DO(trainer, lm_trainer_reschedule(trainer->raw, progress, total_steps, seconds));
 }
 
 TEXT_OF(trainer, trainer, trainer_data, "-> JSON: what a checkpoint remembers the images by")

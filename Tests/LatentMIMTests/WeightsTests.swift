@@ -44,6 +44,7 @@ import Testing
     #expect(try encoder.features(images).values == model.onlineEncoder.features(images).values)
     try encoder.save(to: path)
     #expect(try Encoder.load(from: path).encoder.features(images).values == encoder.features(images).values)
+    #expect(Set(try encoder.storedTensors().map(\.name)) == Set(try SafetensorsFile(path: path).names))
     let error = #expect(throws: CheckpointError.self) { try LatentMIMModel.load(from: path) }
     #expect(error?.problem.contains("load_encoder reads it") == true)
   }

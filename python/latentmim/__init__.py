@@ -11,7 +11,7 @@ and come out.
 from __future__ import annotations
 
 from latentmim import _latentmim as _native
-from latentmim import config, data, diagnostics, evaluate, masking, plot, runtime
+from latentmim import config, data, diagnostics, evaluate, loggers, masking, plot, runtime
 from latentmim.config import ModelConfig, TrainingConfig
 from latentmim.data import Arrays, ImageFolder, load_image, resize
 from latentmim.dense import save_features
@@ -55,6 +55,7 @@ __all__ = [
     "explore",
     "load_encoder",
     "load_image",
+    "loggers",
     "masking",
     "plot",
     "pretrain",

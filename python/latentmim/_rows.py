@@ -112,7 +112,7 @@ def written_whole(path: PathLike) -> Iterator[Any]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(beside, 0o666 & ~_umask())
+        os.chmod(beside, 0o666 & ~umask())
         os.replace(beside, place)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -146,7 +146,7 @@ def _bar(total: int, name: str, shown: bool) -> Iterator[Any]:
         yield bar
 
 
-def _umask() -> int:
+def umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, NoReturn
 
 from latentmim import _latentmim as _native
 from latentmim import runtime
-from latentmim.commands import bench, evaluate, explore, features, inspect, pack, pretrain, reproduce, segment, track
+from latentmim.commands import (
+    bench,
+    evaluate,
+    explore,
+    export,
+    features,
+    inspect,
+    pack,
+    pretrain,
+    reproduce,
+    segment,
+    track,
+)
 from latentmim.diagnostics import CollapseError
 from latentmim.names import nearest
 
@@ -25,6 +37,7 @@ COMMANDS = {
     "segment": (segment, "divide an image into segments and draw them"),
     "track": (track, "follow the objects of a mask through a clip"),
     "explore": (explore, "click patches of images in a notebook, and see which are alike"),
+    "export": (export, "write an encoder for timm and transformers, or as ONNX"),
     "pack": (pack, "put a folder of images into one file"),
     "reproduce": (reproduce, "the paper's tables again, at a scale that fits the time given"),
     "inspect": (inspect, "what a checkpoint or a run holds"),

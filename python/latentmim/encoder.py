@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from latentmim._arrays import FloatArray, PathLike
+    from latentmim.export import Format
 
 __all__ = ["Encoder", "load_encoder"]
 
@@ -361,6 +362,31 @@ class Encoder:
 
         """
         _native.encoder_save(self._handle, _arrays.path(path))
+
+    def export(self, folder: PathLike, *, format: Format = "timm", run: PathLike | None = None) -> list[str]:
+        """Write the encoder for other libraries: a folder, complete or not at all, with a README.md that says what is
+        known of it. `docs/export.md` has what each format can express. What adapters add to weights is taken in; the
+        projector is left out.
+
+        Args:
+            folder: a new or an empty one.
+            format: "timm": config.json and model.safetensors, which timm, transformers' `AutoModel` and `load_encoder`
+                read; or "onnx": model.onnx for ONNX Runtime, OpenVINO and others (wants the extra `onnx`).
+            run: the folder of the run that trained it: README.md tells its data, method and scores.
+
+        Returns:
+            The paths of the files.
+
+        Raises:
+            ExportError: the format cannot express the encoder; all reasons are given, and nothing is written.
+            OSError: the folder holds files, or cannot be written.
+            ValueError: no such format, or `run` is not the folder of this encoder's run.
+            ImportError: onnx is missing.
+
+        """
+        from latentmim.export import export
+
+        return export(self, folder, format=format, run=run)
 
     def _grid(self, size: tuple[int, ...], stride: int | None) -> tuple[int, int, int, int]:
         """Rows, columns, tokens of features, tokens of attention."""

@@ -8,14 +8,20 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from latentmim import budgets
 from latentmim.diagnostics import CollapseError
 from latentmim.interrupts import Interrupts
+from latentmim.loggers import Sending
 from latentmim.progress import Bar, Pace
 from latentmim.runs import SavedRun
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from latentmim.budgets import Budget, Plan
     from latentmim.data import Dataset
     from latentmim.history import Metrics
+    from latentmim.loggers import Logger, RunState
     from latentmim.runs import Resume, RunFolder
     from latentmim.training import Trainer
 
@@ -34,6 +40,7 @@ class Fitting:
         validation: Dataset | None,
         on_collapse: Literal["stop", "roll_back"],
         log_every: int,
+        loggers: Mapping[str, Logger],
         **every: float | None,
     ) -> None:
         for name, value in (every | {"log_every": log_every}).items():
@@ -43,6 +50,8 @@ class Fitting:
             raise ValueError(f"on_collapse: is {on_collapse!r}, wanted 'stop' or 'roll_back'")
         if on_collapse == "roll_back" and folder is None:
             raise ValueError("on_collapse: is 'roll_back', which needs a folder `out` with checkpoints to go back to")
+        if loggers and folder is None:
+            raise ValueError("loggers: need a folder `out`, where what they go on with is kept")
         if validation is not None and validation.labels is None:
             raise ValueError(f"validation: {validation!r} has no labels, which the nearest-neighbour score needs")
         self.trainer = trainer
@@ -52,23 +61,46 @@ class Fitting:
         self._log_every = log_every
         self._every = every
         self._saved = SavedRun(trainer, folder)
+        self._budget: Budget | None = None
+        self._sending = Sending(loggers)
         self._is_logged = True
 
-    def run(self, resume: Resume, *, tells_pace: bool = False) -> Ending:
+    def run(self, resume: Resume, *, tells_pace: bool = False, plan: Plan | None = None) -> Ending:
         """Begin, or go on, and train to the end or until Ctrl-C.
 
         Args:
             resume: as for `Trainer.fit`.
             tells_pace: whether the first steps are taken to say how long the run will take.
+            plan: of a run that ends by the clock.
 
         """
+        self._budget = None if plan is None else plan.budget
+        self._saved.plan = None if plan is None else plan.to_dict()
         with contextlib.nullcontext() if self.folder is None else self.folder.lock():
             self.begin(resume)
+            if plan is not None:
+                plan.begin(self.trainer)
             if self._saved.is_complete:
                 where = "the run" if self.folder is None else self.folder.path
                 print(f"already finished: {where} has all {self.trainer.state.step:,} steps", file=sys.stderr)
                 return "finished before"
-            return self._steps(Pace() if tells_pace else None)
+            return self._logged(Pace() if tells_pace else None)
+
+    def _begin_loggers(self) -> None:
+        if self.folder:
+            config = self.folder.settings() or {}
+            self._sending.begin(self.folder.path, config, self.trainer.history, self._saved.logged)
+
+    def _logged(self, pace: Pace | None) -> Ending:
+        """Train, and let loggers know how it ended."""
+        state: RunState = "failed"
+        try:
+            self._begin_loggers()
+            ending = self._steps(pace)
+            state = "finished" if ending == "finished" else "stopped"
+        finally:
+            self._sending.end(state)
+        return ending
 
     @property
     def stopped(self) -> str:
@@ -92,7 +124,7 @@ class Fitting:
         trainer = self.trainer
         with Interrupts() as interrupts, Bar(trainer) as bar:
             try:
-                while not interrupts.requested and (metrics := trainer.step()) is not None:
+                while not interrupts.requested and (metrics := self._step()) is not None:
                     self.after_step(metrics)
                     bar.update(metrics)
                     if pace and (text := pace.after_step(trainer.state.total_steps - trainer.state.step)):
@@ -111,6 +143,17 @@ class Fitting:
             trainer.model.encoder.save(self.folder.encoder)
         return "interrupted" if interrupts.requested else "finished"
 
+    def _step(self) -> Metrics | None:
+        """A step, by which a budget sees how far it will come."""
+        start = budgets.now()
+        metrics = self.trainer.step()
+        if self._budget and metrics is not None:
+            self._budget.after_step(self.trainer, budgets.now() - start)
+        return metrics
+
+    def _measured(self, what: str) -> contextlib.AbstractContextManager[None]:
+        return self._budget.measures(what) if self._budget else contextlib.nullcontext()
+
     def after_step(self, metrics: Metrics) -> None:
         """Score, log, checkpoint, in this order: what a checkpoint holds is in the log."""
         self._is_logged = False
@@ -122,6 +165,7 @@ class Fitting:
             is_last = metrics["step"] == self.trainer.state.total_steps
             if self.folder and (is_scored or is_last or metrics["step"] % self._log_every == 0):
                 self.folder.log(metrics)
+                self._sending.log(metrics)
             self._is_logged = True
         if self.folder and self._is_due("save", metrics):
             self._save()
@@ -136,7 +180,8 @@ class Fitting:
         from latentmim.evaluate import nearest_neighbor
 
         assert self.validation is not None
-        return nearest_neighbor(self.trainer.model.encoder, self.validation, progress=False).accuracy
+        with self._measured("score"):
+            return nearest_neighbor(self.trainer.model.encoder, self.validation, progress=False).accuracy
 
     def _is_due(self, what: str, metrics: Metrics) -> bool:
         """Whether this step ends the epoch, or part of one, that something is done after."""
@@ -149,7 +194,11 @@ class Fitting:
 
     def _save(self) -> None:
         """Save, unless the last step is not in the log."""
-        if self._is_logged:
+        if not self._is_logged:
+            return
+        if self._budget:
+            self._budget.hold(self.trainer)
+        with self._measured("save"):
             self._saved.save()
 
     def _roll_back(self, error: CollapseError) -> None:

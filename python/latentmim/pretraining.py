@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import math
 import os
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from latentmim import plot
+from latentmim.budgets import Budget, Plan, read_budget
 from latentmim.config import ModelOptions, Preset, TrainingOptions
 from latentmim.data import Arrays, Dataset, as_dataset
 from latentmim.encoder import Encoder, load_encoder
+from latentmim.forecasts import Candidate, choose, tell
 from latentmim.model import LatentMIM
 from latentmim.names import refuse_unknown
+from latentmim.runs import kept_plan
 from latentmim.training import Trainer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import ArrayLike
 
     from latentmim._arrays import PathLike
+    from latentmim.runs import Resume
 
 __all__ = ["pretrain", "recipe"]
 
+TINY = {
+    "width": 96, "depth": 4, "heads": 3, "grid": 8, "patch_size": 8, "patch_gap": 2,
+    "decoder_width": 64, "decoder_heads": 4, "projector_width": 256,
+}  # fmt: skip
 SMALL = {
     "width": 192, "depth": 6, "heads": 3, "grid": 7, "num_visible": 8,
     "decoder_width": 128, "decoder_heads": 4, "projector_width": 512,
@@ -32,22 +42,50 @@ SMALL = {
 MEDIUM = {"size": "vit_tiny", "grid": 10, "decoder_width": 256, "decoder_heads": 8, "projector_width": 1024}
 LARGE = {"size": "vit_small"}
 
-OF_TRAINER = ("save_every", "keep_every", "log_every", "on_collapse")
+OF_TRAINER = ("save_every", "keep_every", "log_every", "on_collapse", "loggers")
 
-# (images below which it is meant, model, images seen in all, base learning rate, smallest crop)
+
+class Recipe(NamedTuple):
+    """What suits a number of images.
+
+    Attributes:
+        name: what budgets call it.
+        below: images below which it is meant.
+        model: its options.
+        crops: seen in all.
+        enough: of them, with which it is better than what is smaller; budgets ask.
+        base_learning_rate: of training.
+        crop_area: of the smallest crop, as a share of the image's.
+
+    """
+
+    name: str
+    below: int
+    model: dict[str, Any]
+    crops: int
+    enough: int
+    base_learning_rate: float
+    crop_area: float
+
+
+# The first is for budgets that are too short for the second.
 RECIPES = (
-    (10_000, SMALL, 52_000, 2e-3, 0.3),
-    (200_000, MEDIUM, 1_000_000, 1e-3, 0.2),
-    (sys.maxsize, LARGE, 100_000_000, 1.5e-4, 0.2),
+    Recipe("tiny", 0, TINY, 0, 0, 2e-3, 0.3),
+    Recipe("small", 10_000, SMALL, 52_000, 5_000, 2e-3, 0.3),
+    Recipe("medium", 200_000, MEDIUM, 1_000_000, 500_000, 1e-3, 0.2),
+    Recipe("large", sys.maxsize, LARGE, 100_000_000, 50_000_000, 1.5e-4, 0.2),
 )
+
+# Options of a model that a budget does not choose any more where they are given.
+SIZES = ("width", "depth", "heads", "grid", "patch_size", "mlp_ratio")
 
 # Of encoders that others trained: ten times as much undoes within 25 steps what they know.
 PUBLISHED_RATE = 1e-5
 
 
-def recipe(data: Dataset, size: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+def recipe(data: Dataset, size: str | None = None, name: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
     """What `pretrain` chooses for a data set: (model options, training options). A named encoder, `size`, stands as
-    published, but for channels and patches.
+    published, but for channels and patches. `name` is that of a recipe, which the number of images chooses otherwise.
 
     Fewer than 10,000 images: an encoder 192 wide and 6 deep on a 7×7 grid, which shows learning within minutes on two
     cores.
@@ -55,18 +93,18 @@ def recipe(data: Dataset, size: str | None = None) -> tuple[dict[str, Any], dict
     pixels.
     """
     count = len(data)
-    _, model, seen, rate, area = next(entry for entry in RECIPES if count < entry[0])
-    chosen: dict[str, Any] = dict(model) if size is None else {"size": size}
+    found = next(entry for entry in RECIPES if entry.name == name or (name is None and count < entry.below))
+    chosen: dict[str, Any] = dict(found.model) if size is None else {"size": size}
     if data.channels != 3:
         chosen["channels"] = data.channels
     if isinstance(data, Arrays) and min(data.images.shape[1:3]) < 96:
         chosen |= {"patch_size": 4, "patch_gap": 1}
     batch_size = min(128 if count < 200_000 else 256, count)
     training = {
-        "epochs": max(10, round(seen / count)),
+        "epochs": max(10, round(found.crops / count)),
         "batch_size": batch_size,
-        "base_learning_rate": rate,
-        "crop_area": (area, 1.0),
+        "base_learning_rate": found.base_learning_rate,
+        "crop_area": (found.crop_area, 1.0),
     }
     return chosen, training
 
@@ -85,13 +123,14 @@ def pretrain(
     data: Dataset | PathLike | ArrayLike,
     out: PathLike,
     *,
+    budget: str | float | None = None,
     size: str | None = None,
     preset: Preset | None = None,
     init: Encoder | PathLike | Mapping[str, Any] | None = None,
     teacher: Encoder | PathLike | Mapping[str, Any] | None = None,
     validation: Dataset | PathLike | None = None,
     validate_every: float | None = None,
-    resume: Literal["auto"] | bool | PathLike = "auto",
+    resume: Resume = "auto",
     seed: int = 0,
     progress: bool = True,
     **options: Any,
@@ -105,6 +144,10 @@ def pretrain(
         data: the path of a folder of image files, a data set, or an array of images.
         out: the folder of the run: config.json, metrics.jsonl, checkpoints/, encoder.safetensors, and pictures/ where
             matplotlib is installed.
+        budget: what it may take, "2h", "90 min" or a number of seconds, in place of `epochs`. Steps of the models in
+            question are measured, the largest that sees enough images in the time is trained, and the schedules end
+            when the time does. Pictures are drawn after it. The same call goes on where it was stopped, for what is
+            left of the time; a larger budget makes the run longer. See `docs/recipes.md`.
         size: a named encoder, "vit_tiny" … "vit_huge"; if not given, `recipe` chooses by the number of images.
         preset: "official" (the default) or "paper", for what neither `recipe` nor you choose; or a baseline ("mae",
             "simmim" …), of which `recipe` chooses only sizes and rates.
@@ -125,38 +168,41 @@ def pretrain(
     Raises:
         OSError: the folder cannot be read, or the run not be written; BlockingIOError: another run writes to `out`.
         ValueError: an unknown option, one out of its range, a folder without images; the run in `out` has other options
-            or other images.
+            or other images; a budget that is no time, beside `epochs`, or less than the run has taken.
         KeyboardInterrupt: after Ctrl-C; its text says what was saved.
 
     """
     if out is None:
         raise TypeError("out: is None, wanted a folder; a Trainer trains without one")
+    clock = None if budget is None else _clock(budget, options)
     dataset = as_dataset(data, options.get("channels") or 3)
-    chosen_model, chosen_training = recipe(dataset, size)
-    if preset not in (None, "official", "paper"):
-        chosen_model, chosen_training = _sizes_alone(chosen_model, chosen_training)
-    if init is not None:
-        init = init if isinstance(init, Encoder) else load_encoder(init)
-        is_continued = init.family == "latentmim" and preset is None
-        chosen_model = {} if is_continued else _beside(chosen_model)
-        if init.family != "latentmim":
-            chosen_training["base_learning_rate"] = PUBLISHED_RATE
     for_model = {name: options.pop(name) for name in list(options) if name in ModelOptions.__annotations__}
-    if "mask_ratio" in for_model or "grid" in for_model:
-        chosen_model.pop("num_visible", None)
     for_trainer = {name: options.pop(name) for name in OF_TRAINER if name in options}
     known = ["epochs", "batch_size", *TrainingOptions.__annotations__]
     if unknown := [name for name in options if name not in known]:
         refuse_unknown("pretrain", unknown, [*known, *ModelOptions.__annotations__, *OF_TRAINER])
-    training = chosen_training | {name: value for name, value in options.items() if value is not None}
-    model = LatentMIM(init=init, teacher=teacher, **{"preset": preset, "seed": seed, **chosen_model, **for_model})
-    print(f"{dataset!r}\n{model!r}\n{training['epochs']} epochs, batches of {training['batch_size']}", file=sys.stderr)
-    every = training["epochs"] / 10 if validate_every is None else validate_every
+    if init is not None and not isinstance(init, Encoder):
+        init = load_encoder(init)
+
+    candidate = functools.partial(
+        _candidate, data=dataset, size=size, preset=preset, init=init, teacher=teacher, seed=seed, model=for_model,
+        training=options,
+    )  # fmt: skip
+    is_settled = size is not None or init is not None or any(name in for_model for name in SIZES)
+    if clock is None:
+        chosen, plan = candidate(None), None
+    else:
+        chosen, plan = _planned(clock, candidate, dataset, is_settled, out, resume)
+    training = chosen.training if plan is None else chosen.training | {"epochs": plan.epochs}
+    passes = training["epochs"] if plan is None else plan.passes
+    model = chosen.make()
+    print(f"{dataset!r}\n{model!r}\n{passes:.4g} epochs, batches of {training['batch_size']}", file=sys.stderr)
+    every = passes / 10 if validate_every is None else validate_every
     trainer = Trainer(
         model, dataset, out=out, validation=validation, validate_every=every,
-        progress=progress, seed=seed, preset=preset or "official", **for_trainer, **training,
+        progress=progress, **for_trainer, **training,
     )  # fmt: skip
-    ending = trainer._fitting.run(resume, tells_pace=True)
+    ending = trainer._fitting.run(resume, tells_pace=plan is None, plan=plan)
     _tell_skipped(dataset)
     if ending == "interrupted":
         raise KeyboardInterrupt(trainer._fitting.stopped)
@@ -164,6 +210,87 @@ def pretrain(
     if ending != "finished before" or not os.path.isdir(trainer._run.pictures):
         _draw(trainer)
     return model
+
+
+def _candidate(
+    name: str | None,
+    *,
+    data: Dataset,
+    size: str | None,
+    preset: Preset | None,
+    init: Encoder | None,
+    teacher: Encoder | PathLike | Mapping[str, Any] | None,
+    seed: int,
+    model: dict[str, Any],
+    training: dict[str, Any],
+) -> Candidate:
+    """What is trained by a recipe, the number of images' own where it has no name. Options of `model` and `training` go
+    before the recipe's; the rest as for `pretrain`.
+    """
+    chosen, for_trainer = _chosen(data, size, preset, init, name)
+    if "mask_ratio" in model or "grid" in model:
+        chosen.pop("num_visible", None)
+    given = {option: value for option, value in training.items() if value is not None}
+    for_trainer |= {"seed": seed, "preset": preset or "official", **given}
+    make = functools.partial(
+        LatentMIM, init=init, teacher=teacher, **{"preset": preset, "seed": seed, **chosen, **model}
+    )
+    enough = next((entry.enough for entry in RECIPES if entry.name == name), 0)
+    return Candidate(name or "as given", make, for_trainer, enough)
+
+
+def _chosen(
+    data: Dataset, size: str | None, preset: Preset | None, init: Encoder | None, name: str | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a recipe says of model and training, where `preset` and `init` leave it to it."""
+    model, training = recipe(data, size, name)
+    if preset not in (None, "official", "paper"):
+        model, training = _sizes_alone(model, training)
+    if init is not None:
+        is_continued = init.family == "latentmim" and preset is None
+        model = {} if is_continued else _beside(model)
+        if init.family != "latentmim":
+            training["base_learning_rate"] = PUBLISHED_RATE
+    return model, training
+
+
+def _clock(budget: str | float, options: Mapping[str, Any]) -> Budget:
+    """The budget's clock, which runs from here on. Raises ValueError."""
+    seconds = read_budget(budget)
+    if options.get("epochs") is not None:
+        raise ValueError(f"budget: is {budget!r} beside epochs = {options['epochs']}; wanted one of them")
+    return Budget(seconds)
+
+
+def _planned(
+    budget: Budget,
+    candidate: Callable[[str | None], Candidate],
+    data: Dataset,
+    is_settled: bool,
+    out: PathLike,
+    resume: Resume,
+) -> tuple[Candidate, Plan]:
+    """The model that is trained in a time, and for how long: an earlier run's, or by a forecast, which is printed.
+
+    Args:
+        budget: the time.
+        candidate: makes that of a recipe; of none, the only one there is.
+        data: what is trained on.
+        is_settled: whether there is only one.
+        out: folder of the run.
+        resume: as for `Trainer.fit`.
+
+    """
+    if (kept := kept_plan(out, resume)) is not None:
+        plan = Plan.of_run(kept, budget)
+        return candidate(plan.model if plan.model in [entry.name for entry in RECIPES] else None), plan
+    last = next(place for place, entry in enumerate(RECIPES) if len(data) < entry.below)
+    names: list[str | None] = [None] if is_settled else [entry.name for entry in RECIPES[: last + 1]]
+    forecast, forecasts = choose([candidate(name) for name in names], data, budget)
+    tell(forecast, forecasts, budget)
+    epochs = min(max(1, math.ceil(forecast.epochs)), 1_000_000)
+    plan = Plan(budget, forecast.candidate.name, epochs, forecast.epochs, forecast.seconds_per_step)
+    return forecast.candidate, plan
 
 
 def _beside(model: dict[str, Any]) -> dict[str, Any]:

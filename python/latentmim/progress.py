@@ -28,6 +28,7 @@ class Bar:
 
     def __init__(self, trainer: Trainer) -> None:
         self.bar: Any = None
+        self._trainer = trainer
         if trainer.progress:
             state = trainer.state
             self.bar = bar(state.total_steps, "training", "step", initial=state.step, smoothing=0.1)
@@ -38,6 +39,7 @@ class Bar:
         """Show a step."""
         if self.bar is None:
             return
+        self.bar.total = self._trainer.state.total_steps
         parts = [
             f"loss {metrics['loss']:.3f}{self.level}",
             f"similarity {metrics['similarity_images']:.2f}",

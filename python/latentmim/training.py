@@ -12,23 +12,26 @@ from latentmim.config import TrainingConfig, TrainingOptions
 from latentmim.data import Dataset, as_dataset
 from latentmim.fitting import Fitting
 from latentmim.history import History, Metrics
+from latentmim.loggers import make_loggers
 from latentmim.model import LatentMIM
 from latentmim.names import refuse_unknown
 from latentmim.runs import Resume, RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import ArrayLike
 
     from latentmim._arrays import PathLike
+    from latentmim.loggers import Logger
 
 __all__ = ["MemoryEstimate", "Metrics", "Trainer", "TrainerState"]
 
 
 class TrainerState(NamedTuple):
-    """Where a run is: steps done, steps of the whole run and of an epoch, the largest learning rate, and whether the
-    last step crossed `collapse_similarity` or `collapse_rank`.
+    """Where a run is: steps done, steps of the whole run and of an epoch, the largest learning rate, whether the last
+    step crossed `collapse_similarity` or `collapse_rank`, how far the schedules are (0 … 1), and of a run with a
+    `budget` the seconds that it had taken when its schedules were last laid anew.
     """
 
     step: int
@@ -36,6 +39,8 @@ class TrainerState(NamedTuple):
     steps_per_epoch: int
     peak_learning_rate: float
     looks_collapsed: bool
+    progress: float
+    seconds: float
 
 
 class MemoryEstimate(NamedTuple):
@@ -76,11 +81,16 @@ class Trainer:
         on_collapse: what `fit` does when `collapse_similarity` or `collapse_rank` is crossed: "stop" raises and leaves
             the weights as they are; "roll_back" goes back to the last checkpoint of before, warns and returns; it needs
             `out`. Nothing is saved while a threshold is crossed, so the last checkpoint is always a good one.
+        loggers: where else the lines of metrics.jsonl go: names of "tensorboard", "wandb", "mlflow" and "trackio", or
+            objects with the methods of `latentmim.loggers.Logger`; they need `out`. One that fails while training
+            costs a warning, not the run.
         progress: whether a progress bar is shown.
         options: anything else, by name: `TrainingConfig` lists and explains them.
 
     Raises:
-        ValueError: an unknown option, one out of its range, less data than one batch, images of other channels.
+        ValueError: an unknown option, one out of its range, less data than one batch, images of other channels, an
+            unknown logger.
+        ImportError: a logger's package is not installed.
 
     Attributes:
         history: a list of one dict a step: loss, similarities, effective rank, learning rate, … as in metrics.jsonl.
@@ -115,6 +125,7 @@ class Trainer:
         validation: Dataset | PathLike | None = None,
         validate_every: float = 1,
         on_collapse: Literal["stop", "roll_back"] = "stop",
+        loggers: str | Sequence[str | Logger] = (),
         progress: bool = True,
         **options: Unpack[TrainingOptions],
     ) -> None:
@@ -125,7 +136,7 @@ class Trainer:
         self._run = None if out is None else RunFolder(out)
         scored = None if validation is None else as_dataset(validation, model.config.channels)
         self._fitting = Fitting(
-            self, self._run, scored, on_collapse, log_every,
+            self, self._run, scored, on_collapse, log_every, make_loggers(loggers),
             save_every=save_every, keep_every=keep_every, validate_every=validate_every,
         )  # fmt: skip
         self._config = TrainingConfig.resolve(epochs=epochs, batch_size=batch_size, **options)
@@ -168,6 +179,11 @@ class Trainer:
         if metrics is not None:
             self.history.append(metrics)
         return metrics
+
+    def _reschedule(self, progress: float, total_steps: int, seconds: float) -> None:
+        """Let the run end after so many steps, its schedules at `progress` now; see `Budget`."""
+        _native.trainer_reschedule(self._handle, progress, total_steps, seconds)
+        self.history.total = total_steps
 
     def __iter__(self) -> Iterator[Metrics]:
         """Steps until the run is over, written nowhere: for loops of one's own."""

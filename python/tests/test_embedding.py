@@ -26,20 +26,33 @@ def features(encoder: lm.Encoder, images: Any, **options: Any) -> np.ndarray:
     return lm.evaluate.features(encoder, images, progress=False, **options)
 
 
+def equal(found: np.ndarray, wanted: np.ndarray) -> bool:
+    """Bit by bit where our own products run; OpenBLAS's depend on what is computed together."""
+    if lm.runtime.instruction_set().startswith(("avx512", "amx")):
+        return np.array_equal(found, wanted)
+    return found.shape == wanted.shape and np.allclose(found, wanted, atol=1e-4)
+
+
 def embed(*arguments: Any, **options: Any) -> lm.Embedding:
     return lm.embed(*arguments, progress=False, **options)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_what_is_written_is_read(model: lm.LatentMIM, tmp_path: Path, ending: str) -> None:
+@pytest.mark.parametrize("block", [1, 1000])
+def test_what_is_written_is_read(
+    model: lm.LatentMIM, tmp_path: Path, ending: str, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From one block of rows, and from blocks of 7."""
     encoder, out = model.encoder, tmp_path / f"table.{ending}"
+    monkeypatch.setattr(computing, "STEPS", (7, 7))
+    monkeypatch.setattr(parts, "KEEP_BYTES", block * 7 * 48 * 4)
     data = lm.Arrays(pixels(70), np.arange(70) % 3, classes=["a", "b, c", "ü"])
     found = embed(encoder, data, out)
     assert os.listdir(tmp_path) == [out.name]
     assert (len(found), found.shape, found.file) == (70, (70, 48), str(out))
     wanted = features(encoder, data)
     for table in (found, lm.Embedding.load(out)):
-        assert np.array_equal(table.vectors, wanted) and table.vectors.dtype == np.float32
+        assert equal(table.vectors, wanted) and table.vectors.dtype == np.float32
         assert table.tokens is None and table.paths == []
         if table is found or ending != "npy":
             assert np.array_equal(table.labels, data.labels) and table.classes == data.classes
@@ -47,7 +60,7 @@ def test_what_is_written_is_read(model: lm.LatentMIM, tmp_path: Path, ending: st
         return
     several = embed(encoder, data, out, pooling="tokens", layer=[0, 2], norm=True)
     assert several.vectors is None and several.shape == (70, 2, 21, 48)
-    assert np.array_equal(several.tokens, features(encoder, data, pooling="tokens", layer=[0, 2], norm=True))
+    assert equal(several.tokens, features(encoder, data, pooling="tokens", layer=[0, 2], norm=True))
     with pytest.raises(TypeError, match="encoder"):
         embed(model, data, out)
 
@@ -58,22 +71,22 @@ def test_whatever_holds_images(model: lm.LatentMIM, folder: Path, tmp_path: Path
     for source in (folder, str(folder), data, data.paths, [Path(path) for path in data.paths], np.array(data.paths)):
         for out in (None, tmp_path / "x.parquet"):
             found = embed(encoder, source, out)
-            assert np.array_equal(found.vectors, wanted) and found.paths == data.paths
+            assert equal(found.vectors, wanted) and found.paths == data.paths
         assert (found.labels is None) == isinstance(source, list | np.ndarray)
-    assert np.array_equal(embed(encoder, data[3:7]).vectors, wanted[3:7])
+    assert equal(embed(encoder, data[3:7]).vectors, wanted[3:7])
     assert embed(encoder, data[3:7]).paths == data.paths[3:7]
-    assert np.array_equal(embed(encoder, data.paths[5]).vectors, wanted[5:6])
+    assert equal(embed(encoder, data.paths[5]).vectors, wanted[5:6])
     lm.data.pack(folder, tmp_path / "photos.packed", progress=False)
-    assert np.array_equal(embed(encoder, tmp_path / "photos.packed").vectors, wanted)
+    assert equal(embed(encoder, tmp_path / "photos.packed").vectors, wanted)
     sizes = [(40, 52), (48, 48), (61, 33)]
     images = [pixels(1, *size, seed=number)[0] for number, size in enumerate(sizes)]
     each = np.concatenate([features(encoder, image[np.newaxis]) for image in images])
     objects = np.empty(3, object)
     objects[:] = images
     for several in (images, tuple(images), objects):
-        assert np.array_equal(embed(encoder, several).vectors, each)
-    assert np.array_equal(embed(encoder, images, tmp_path / "x.npz").vectors, each)
-    assert np.array_equal(embed(encoder, [images[0]] * 2).vectors, each[[0, 0]])
+        assert equal(embed(encoder, several).vectors, each)
+    assert equal(embed(encoder, images, tmp_path / "x.npz").vectors, each)
+    assert equal(embed(encoder, [images[0]] * 2).vectors, each[[0, 0]])
 
 
 def test_csv_is_a_list_of_images(model: lm.LatentMIM, folder: Path, tmp_path: Path) -> None:
@@ -86,7 +99,7 @@ def test_csv_is_a_list_of_images(model: lm.LatentMIM, folder: Path, tmp_path: Pa
         rows = list(csv.DictReader(file))
     assert list(rows[0])[:4] == ["path", "label", "features0", "features1"] and rows[0]["label"] == "cats"
     numbers = np.array([[float(row[f"features{number}"]) for number in range(48)] for row in rows], np.float32)
-    assert np.array_equal(numbers, features(model.encoder, data))
+    assert equal(numbers, features(model.encoder, data))
 
 
 def test_parquet_for_others(model: lm.LatentMIM, folder: Path, tmp_path: Path) -> None:
@@ -99,7 +112,7 @@ def test_parquet_for_others(model: lm.LatentMIM, folder: Path, tmp_path: Path) -
     assert table.schema.field("vector").type == pyarrow.list_(pyarrow.float32(), 48)
     assert table["label"].to_pylist() == ["cats"] * 6 + ["dogs"] * 6
     wanted = features(model.encoder, folder)
-    assert np.array_equal(np.array(table["vector"].to_pylist(), np.float32), wanted)
+    assert equal(np.array(table["vector"].to_pylist(), np.float32), wanted)
     embed(model.encoder, lm.Arrays(pixels(3), [7, 0, 2]), tmp_path / "x.parquet")
     assert lm.Embedding.load(tmp_path / "x.parquet").labels.tolist() == [7, 0, 2]
     assert parquet.read_table(tmp_path / "x.parquet")["label"].to_pylist() == [7, 0, 2]
@@ -140,7 +153,7 @@ def test_going_on_without_what_cannot_be_read(
     wanted = lm.ImageFolder(folder, on_error="skip")
     place = wanted.paths.index(str(damaged))
     kept = [number for number in range(12) if number != place]
-    assert np.array_equal(found.vectors[kept], features(model.encoder, wanted, indices=kept))
+    assert equal(found.vectors[kept], features(model.encoder, wanted, indices=kept))
 
 
 class Stopped(Exception):
@@ -191,13 +204,13 @@ def test_it_goes_on_where_it_stopped(
     assert names == (["000000000.npz", "000000032.npz"] if not seconds else ["000000000.npz"]) + ["about.json"]
     assert not out.exists()
     there = lm.Embedding.load(f"{out}.parts")
-    assert np.array_equal(there.vectors if pooling == "mean" else there.tokens, wanted[:64])
+    assert equal(there.vectors if pooling == "mean" else there.tokens, wanted[:64])
     assert np.array_equal(there.labels, data.labels[:64])
     with monkeypatch.context() as changed:
         computed = stop_at(changed, -1, error)
         found = embed(encoder, data, out, pooling=pooling)
     assert computed == list(range(64, 100))
-    assert np.array_equal(found.vectors if pooling == "mean" else found.tokens, wanted)
+    assert equal(found.vectors if pooling == "mean" else found.tokens, wanted)
     assert os.listdir(tmp_path) == ["x.npz"]
 
 
@@ -262,7 +275,7 @@ def test_restart_and_damage(model: lm.LatentMIM, tmp_path: Path, monkeypatch: py
     with pytest.raises(ValueError, match=r"has no about\.json beside its parts: restart=True starts over"):
         embed(encoder, images, out)
     (folder / "note.txt").write_text("mine")
-    assert np.array_equal(embed(encoder, images, out, restart=True).vectors, features(encoder, images))
+    assert equal(embed(encoder, images, out, restart=True).vectors, features(encoder, images))
     assert os.listdir(folder) == ["note.txt"], "what is not ours stays"
     with pytest.raises(ValueError, match="holds no parts"):
         lm.Embedding.load(folder)
@@ -352,11 +365,11 @@ def test_killed_for_real(model: lm.LatentMIM, tmp_path: Path, by: signal.Signals
         _, said = program.communicate(timeout=60)
     wanted = features(model.encoder, images)
     there = lm.Embedding.load(folder)
-    assert 20 <= len(there) < 400 and np.array_equal(there.vectors, wanted[: len(there)])
+    assert 20 <= len(there) < 400 and equal(there.vectors, wanted[: len(there)])
     if by == signal.SIGINT:
         assert said.startswith(f"stopped; {len(there)} of 400 images are in {folder}")
     assert json.loads((folder / "about.json").read_text())["images (images)"] == 400
-    assert np.array_equal(embed(model.encoder, images, out).vectors, wanted)
+    assert equal(embed(model.encoder, images, out).vectors, wanted)
     assert not folder.exists()
 
 
@@ -372,12 +385,11 @@ def test_any_split_gives_the_same_rows(model: lm.LatentMIM, precision: Any) -> N
         lambda part: embed(encoder, part, precision=precision, size=48, short_side=50).vectors,
         lambda part: embed(encoder, part, precision=precision, pooling="tokens").tokens,
     ]
-    is_exact = lm.runtime.instruction_set().startswith(("avx512", "amx"))
     for call in calls:
         whole = call(images)
         for size in (1, 2, 3, 5, 16, 17, 36):
             rows = np.concatenate([call(images[first : first + size]) for first in range(0, 37, size)])
-            assert np.array_equal(rows, whole) if is_exact else np.allclose(rows, whole, atol=1e-4)
+            assert equal(rows, whole)
 
 
 def test_the_document_runs(model: lm.LatentMIM, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,7 +129,7 @@ def test_parquet(folder: Path, tmp_path: Path) -> None:
 def test_parquet_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "table").write_bytes(b"PAR1 and so on")
-    with pytest.raises(ImportError, match="pip install pyarrow"):
+    with pytest.raises(ImportError, match=r"pip install 'latentmim\[parquet\]'"):
         lm.data.from_csv(tmp_path / "table")
 
 

@@ -352,11 +352,17 @@ typedef struct lm_trainer_state {
   int64_t total_steps, steps_per_epoch;
   double peak_learning_rate;
   bool looks_collapsed;  ///< the last step crossed collapse_similarity or collapse_rank
+  double progress;       ///< how far the schedules are, 0 … 1
+  double seconds;        ///< of lm_trainer_reschedule; 0 where it was not called
 } lm_trainer_state;
 
 lm_status lm_trainer_create(
     lm_model *model, const lm_dataset *dataset, const char *training_options, lm_trainer **trainer);
 lm_status lm_trainer_progress(const lm_trainer *trainer, lm_trainer_state *state);
+/// Lets the run end after `total_steps`, those done included: from here on, at `progress` (0 … 1), its schedules go
+/// evenly to their end there. Checkpoints hold it, and `seconds`, what the run has taken, for whoever ends it by the
+/// clock.
+lm_status lm_trainer_reschedule(lm_trainer *trainer, double progress, int64_t total_steps, double seconds);
 /// What a checkpoint remembers the images by, as JSON: their number ("images"), digests of their files' names and of a
 /// sample of their content ("names", "content").
 lm_status lm_trainer_data(const lm_trainer *trainer, char **fingerprint);
@@ -405,6 +411,12 @@ lm_status lm_encoder_save(const lm_encoder *encoder, const char *path);
 lm_status lm_encoder_configuration(const lm_encoder *encoder, char **options);
 /// Whose names its weights had: "latentmim", or a family as above.
 lm_status lm_encoder_family(const lm_encoder *encoder, char **family);
+/// What its network is: JSON of "class_token", "registers", "epsilon", "activation", "pre_norm", "final_norm" ("tokens",
+/// "pooled": of the mean of patches, "none"), "interpolation" of positions, "rotary" … and "tensors", a list of [name,
+/// shape]: those that lm_encoder_save writes.
+lm_status lm_encoder_description(const lm_encoder *encoder, char **description);
+/// The numbers of all tensors, one tensor behind the other as lm_encoder_description lists them; `count` in all.
+lm_status lm_encoder_read_tensors(const lm_encoder *encoder, float *values, int64_t count);
 /// The final norm of `count` means of images' patches [count, C], in place, where the encoder has one of pooled
 /// features (fine-tuned MAE and BEiT); else nothing happens.
 lm_status lm_encoder_norm_pooled(const lm_encoder *encoder, float *pooled, int64_t count);
@@ -503,6 +515,18 @@ lm_status lm_evaluate(
 lm_status lm_evaluate_features(
     const lm_labelled_features *train, const lm_labelled_features *test, const char *tap, const char *entries,
     lm_progress progress, void *context, char **report);
+
+/// The `k` rows of `bank` [bank_count, width] with the largest cosine to each of `queries` [count, width], nearest first,
+/// the lowest row first where cosines are equal: `rows` and `cosines` [count, k]. `queries` NULL: those of the bank,
+/// `count` of them, each compared with the others.
+lm_status lm_nearest_rows(
+    const float *queries, int64_t count, const float *bank, int64_t bank_count, int64_t width, int64_t k, int64_t *rows,
+    double *cosines);
+/// The groups of rows [count, width] that pairs with a cosine of at least `threshold` join: `groups` [count] is the
+/// lowest row of each row's group. `progress`, `context`: as for lm_evaluate.
+lm_status lm_near_groups(
+    const float *features, int64_t count, int64_t width, double threshold, lm_progress progress, void *context,
+    int64_t *groups);
 
 /// Fine-tunes a copy of an encoder with a linear classifier on `train`, and scores it on `test` (Table 8c).
 ///

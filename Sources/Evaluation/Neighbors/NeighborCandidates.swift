@@ -8,8 +8,7 @@ struct NeighborCandidates: @unchecked Sendable {
   private let bank: LabelledFeatures
   private let norms: InverseNorms
   private let capacity: Int
-  /// Twice the largest rounding error of a product of two rows of length 1: |error| ≤ width · 2⁻²⁴ · Σ|x·y| ≤ width ·
-  /// 2⁻²⁴.
+  /// Twice the largest rounding error of a cosine.
   private let margin: Float
   private let memory: Buffer
   /// [queries], how many there are, and the rounded cosine that others must reach.
@@ -24,7 +23,7 @@ struct NeighborCandidates: @unchecked Sendable {
   /// - Throws: `OutOfMemory`.
   init(queries: Int, k: Int, _ bank: LabelledFeatures, _ norms: InverseNorms) throws {
     (self.k, self.bank, self.norms, self.queries) = (k, bank, norms, queries)
-    margin = 2 * Float(bank.width + 4) * 0x1p-24
+    margin = 2 * cosineError(bank.width)
     capacity = min(4 * k + 64, bank.count)
     let all = queries * capacity
     memory = try Buffer(count: 2 * queries + 4 * all)
@@ -119,9 +118,13 @@ struct NeighborCandidates: @unchecked Sendable {
   }
 }
 
+/// The largest rounding error of a float32 product of two rows of length 1: |error| ≤ width · 2⁻²⁴ · Σ|x·y| ≤ width ·
+/// 2⁻²⁴, and that of the rows themselves.
+func cosineError(_ width: Int) -> Float { Float(width + 4) * 0x1p-24 }
+
 /// Σ a·b of a row of length 1 and a row whose length is divided out first: in double precision, and in an order that
 /// depends on the width alone.
-private func unitDotProduct(
+func unitDotProduct(
   _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ inverse: Double, _ width: Int
 ) -> Double {
   typealias Lanes = SIMD8<Float>

@@ -79,13 +79,8 @@ extension Encoder {
     var metadata = try configuration.fileMetadata(format: FileFormat.encoder)
     if let pretrained { metadata[FileKey.pretrained] = try pretrained.json(network.shape).text() }
     var writer = SafetensorsWriter(metadata: metadata)
-    for (name, tensor) in try network.mergedParameters(prefix: "encoder") {
+    for (name, tensor) in try storedTensors() {
       try writer.add(name, shape: tensor.shape, values: tensor.buffer.values)
-    }
-    if let pretrained {
-      try pretrained.addTables(to: &writer)
-    } else {
-      try configuration.addPositions(of: ["encoder"], to: &writer)
     }
     try writer.write(to: path)
   }

@@ -8,12 +8,16 @@ func isPositionTable(_ name: String) -> Bool { name.hasSuffix(".pos_embed.pos_em
 extension ModelConfiguration {
   func width(of network: String) -> Int { network == "decoder" ? decoderWidth : width }
 
-  /// Adds the fixed position tables of networks; trained ones are among the parameters.
+  /// The fixed position tables of networks; trained ones are among the parameters.
+  func positionTables(of networks: [String]) throws -> [(name: String, tensor: Tensor)] {
+    guard !learnPositions else { return [] }
+    return try networks.map { (positionTableName($0), try publishedPositions(width: width(of: $0))) }
+  }
+
+  /// Adds the fixed position tables of networks.
   func addPositions(of networks: [String], to writer: inout SafetensorsWriter) throws {
-    guard !learnPositions else { return }
-    for network in networks {
-      let table = try publishedPositions(width: width(of: network))
-      try writer.add(positionTableName(network), shape: table.shape, values: table.values)
+    for (name, table) in try positionTables(of: networks) {
+      try writer.add(name, shape: table.shape, values: table.values)
     }
   }
 

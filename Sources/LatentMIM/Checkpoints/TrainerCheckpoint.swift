@@ -37,26 +37,29 @@ extension Trainer {
     let reader = WeightReader(file, title: path)
     try reader.fill(places, allowing: isPositionTable)
     (step, optimizer.step, averagedSteps) = (saved.step, saved.step, saved.averagedSteps)
+    let isLonger = training.epochs < configuration.epochs
+    span = isLonger ? allEpochs : saved.span ?? allEpochs
     configuration.precision = precision
     model.clearGradients()
     rewindLoader()
-    return training.epochs < configuration.epochs ? remarkOnExtension(of: training) : nil
+    return isLonger ? remarkOnExtension(of: training, saved.span) : nil
   }
 
   /// How the schedules of a run go on that has become longer.
-  private func remarkOnExtension(of saved: TrainingConfiguration) -> String {
-    func rate(_ schedule: Schedule, _ epochs: Int) -> String {
-      let progress = min(Double(step) / Double(stepsPerEpoch * epochs), 1)
-      return rounded(schedule.values(at: progress).learningRate)
+  private func remarkOnExtension(of saved: TrainingConfiguration, _ savedSpan: ScheduleSpan?) -> String {
+    let before = savedSpan ?? ScheduleSpan(totalSteps: stepsPerEpoch * saved.epochs)
+    func rate(_ schedule: Schedule, _ span: ScheduleSpan) -> String {
+      rounded(schedule.values(at: span.progress(at: step)).learningRate)
     }
     return
       "the run is extended from \(saved.epochs) to \(configuration.epochs) epochs: from step \(step) on, schedules are "
       + "those of a run of \(configuration.epochs), and the learning rate goes on at "
-      + "\(rate(schedule, configuration.epochs)), from \(rate(Schedule(saved), saved.epochs))"
+      + "\(rate(schedule, span)), from \(rate(Schedule(saved), before))"
   }
 
   private var state: TrainerState {
-    TrainerState(step: step, averagedSteps: averagedSteps, data: dataFingerprint)
+    TrainerState(
+      step: step, averagedSteps: averagedSteps, data: dataFingerprint, span: span == allEpochs ? nil : span)
   }
 
   /// The state a checkpoint was written in, how the run was to be trained then, and the precision it was trained at,
@@ -85,7 +88,11 @@ extension Trainer {
     guard problems.isEmpty else {
       throw CheckpointError(path: path, problem: "belongs to another run: " + problems.joined(separator: "; "))
     }
-    guard (0...totalSteps).contains(saved.step), (saved.step...saved.step + 1).contains(saved.averagedSteps) else {
+    let savedSteps = asSaved.epochs < configuration.epochs ? nil : saved.span?.totalSteps
+    let totalSteps = savedSteps ?? allEpochs.totalSteps
+    guard (0...totalSteps).contains(saved.step), (saved.span?.begin ?? 0) <= saved.step,
+      (saved.step...saved.step + 1).contains(saved.averagedSteps)
+    else {
       throw CheckpointError(path: path, problem: "is at step \(saved.step), the run has \(totalSteps)")
     }
     return (saved, asSaved, precision)
@@ -118,20 +125,27 @@ private struct TrainerState {
   let averagedSteps: Int
   /// Of the data set: epochs, orders and views depend on the number of images, all that was learnt on what they are.
   let data: DataFingerprint
+  /// nil where schedules span all epochs.
+  let span: ScheduleSpan?
 
-  init(step: Int, averagedSteps: Int, data: DataFingerprint) {
-    (self.step, self.averagedSteps, self.data) = (step, averagedSteps, data)
+  init(step: Int, averagedSteps: Int, data: DataFingerprint, span: ScheduleSpan?) {
+    (self.step, self.averagedSteps, self.data, self.span) = (step, averagedSteps, data, span)
   }
 
   init(json: JSONCursor) throws {
-    try json.refuseKeys(otherThan: ["step", "averaged_steps", "data"])
+    try json.refuseKeys(otherThan: ["step", "averaged_steps", "data", "span"])
     self.init(
       step: try json.member("step").int(), averagedSteps: try json.member("averaged_steps").int(),
-      data: try DataFingerprint(json: json.member("data")))
+      data: try DataFingerprint(json: json.member("data")),
+      span: try json.optionalMember("span").map { try ScheduleSpan(json: $0) })
   }
 
   var json: JSONValue {
-    ["step": .integer(step), "averaged_steps": .integer(averagedSteps), "data": data.json]
+    var members: [String: JSONValue] = [
+      "step": .integer(step), "averaged_steps": .integer(averagedSteps), "data": data.json,
+    ]
+    members["span"] = span?.json
+    return .object(members)
   }
 }
 

@@ -73,7 +73,10 @@ extension ConfigurationBeside {
     heads = integer(arguments["num_heads"])
     architecture = text(json["architecture"])
     if architecture?.contains("quickgelu") == true { activation = "quick_gelu" }
+    if let layer = text(arguments["act_layer"]) { activation = layer }
     if architecture?.contains("_clip_") == true { epsilon = 1e-5 }
+    setGrid(image: arguments["img_size"], patch: arguments["patch_size"])
+    theta = number(arguments["rope_temperature"])
     pixels = pixelRule(pretrained["mean"], pretrained["std"])
   }
 

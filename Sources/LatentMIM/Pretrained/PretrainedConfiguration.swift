@@ -40,7 +40,7 @@ struct PretrainedKnowledge {
     if isGated, family.name != "dinov3" { return (.swiGLU, nil) }
     let known: [String: Activation] = [
       "gelu": .gelu, "gelu_python": .gelu, "quick_gelu": .quickGELU, "gelu_pytorch_tanh": .tanhGELU,
-      "gelu_new": .tanhGELU, "gelu_fast": .tanhGELU,
+      "gelu_new": .tanhGELU, "gelu_fast": .tanhGELU, "gelu_tanh": .tanhGELU,
     ]
     if isGated, ["silu", "swish"].contains(name) { return (.swiGLU, nil) }
     guard !isGated, let activation = known[name] else {

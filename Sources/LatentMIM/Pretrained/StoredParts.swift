@@ -23,15 +23,36 @@ extension PretrainedParts {
     ]
   }
 
-  func addTables(to writer: inout SafetensorsWriter) throws {
-    if let positions {
-      try writer.add(positionTableName("encoder"), shape: positions.shape, values: positions.values)
+  fileprivate func tables() throws -> [(name: String, tensor: Tensor)] {
+    let stored = positions.map { [(positionTableName("encoder"), $0)] } ?? []
+    let periods = try rotary.map {
+      [(periodTable, try Tensor(shape: [$0.periods.count], values: $0.periods))]
     }
-    if let periods = rotary?.periods { try writer.add(periodTable, shape: [periods.count], values: periods) }
-    guard let tables = relative?.tables else { return }
-    for (block, table) in tables.enumerated() {
-      try writer.add(tables.count == 1 ? sharedTable : blockTable(block), shape: table.shape, values: table.values)
-    }
+    let bias = relative?.tables ?? []
+    return stored + (periods ?? [])
+      + bias.enumerated().map { (bias.count == 1 ? sharedTable : blockTable($0.offset), $0.element) }
+  }
+}
+
+extension Encoder {
+  /// Its tensors as `save` stores them: what adapters add to weights is taken in, tables of positions are among them.
+  ///
+  /// - Throws: `ShapeError`, `OutOfMemory`.
+  public func storedTensors() throws -> [(name: String, tensor: Tensor)] {
+    let tables = try pretrained?.tables() ?? configuration.positionTables(of: ["encoder"])
+    return try network.mergedParameters(prefix: "encoder") + tables
+  }
+
+  /// What its network is: what neither configuration nor weights tell, and the names and shapes of `storedTensors`.
+  ///
+  /// - Throws: as `storedTensors`.
+  public func description() throws -> JSONValue {
+    let own = PretrainedParts(
+      family: family, interpolation: .antialiased, positions: nil, relative: nil, rotary: nil)
+    guard case .object(var parts) = (pretrained ?? own).json(network.shape) else { return [:] }
+    parts["tensors"] = .array(
+      try storedTensors().map { .array([.string($0.name), .array($0.tensor.shape.map { .integer($0) })]) })
+    return .object(parts)
   }
 }
 

@@ -34,9 +34,14 @@ public final class Trainer: @unchecked Sendable {
   /// resumed run keeps what it began with.
   public internal(set) var configuration: TrainingConfiguration
   public let schedule: Schedule
-  /// Optimiser steps of an epoch (a last incomplete batch is left out), and of the whole run.
+  /// Optimiser steps of an epoch; a last incomplete batch is left out.
   public let stepsPerEpoch: Int
-  public var totalSteps: Int { stepsPerEpoch * configuration.epochs }
+  /// Where the schedules stand and where they end: those of all epochs, unless `reschedule` was called.
+  public internal(set) var span: ScheduleSpan
+  /// Optimiser steps of the whole run.
+  public var totalSteps: Int { span.totalSteps }
+  /// How far the schedules are, 0 … 1.
+  public var progress: Double { span.progress(at: step) }
   /// Steps done.
   public internal(set) var step = 0
 
@@ -68,6 +73,7 @@ public final class Trainer: @unchecked Sendable {
     stepsPerEpoch = try BatchPlan(
       count: dataset.count, batchSize: configuration.batchSize, order: .shuffled, seed: configuration.randomSeed
     ).batchesPerEpoch
+    span = ScheduleSpan(totalSteps: stepsPerEpoch * configuration.epochs)
     guard dataset.channels == model.configuration.channels else {
       throw ImageError.channels(dataset.channels, wanted: model.configuration.channels)
     }
@@ -104,7 +110,7 @@ public final class Trainer: @unchecked Sendable {
   private func takeStep() throws -> StepMetrics {
     let start = monotonicSeconds()
     let epoch = step / stepsPerEpoch
-    let values = schedule.values(at: Double(step) / Double(totalSteps))
+    let values = schedule.values(at: progress)
     var metrics = BatchMetrics()
     var pooled = PooledTokens()
     model.clearGradients()  // what somebody looked at between steps is not part of this one
@@ -143,7 +149,7 @@ public final class Trainer: @unchecked Sendable {
   }
 
   private func nextCrops() throws -> LoadedCrops {
-    try Profile.measure("waiting for images") { try batches.next(from: loadingStart) }
+    try Profile.measure("waiting for images") { try batches.next(from: loadingStart, until: lastEpoch) }
   }
 
   /// The terms of the loss that mix images, of a batch that is computed in parts; nil where there are none.
@@ -166,7 +172,7 @@ public final class Trainer: @unchecked Sendable {
       return optimizer.update(
         learningRate: Float(values.learningRate), weightDecay: Float(values.weightDecay))
     }
-    let next = schedule.values(at: Double(step + 1) / Double(totalSteps))
+    let next = schedule.values(at: span.progress(at: step + 1))
     optimizer.update(
       learningRate: Float(values.learningRate), weightDecay: Float(values.weightDecay),
       average: model.average.map { ($0, Float(next.targetMomentum)) })
@@ -184,6 +190,26 @@ public final class Trainer: @unchecked Sendable {
   /// Where loading begins: the epoch and the number of the part in it.
   private var loadingStart: (epoch: Int, part: Int) {
     (step / stepsPerEpoch, step % stepsPerEpoch * configuration.accumulationSteps)
+  }
+
+  /// The epoch that loading ends before. A run that is rescheduled may become longer: its loader does not end.
+  private var lastEpoch: Int { span == allEpochs ? configuration.epochs : 1 << 31 }
+
+  /// The span of a run of all epochs.
+  var allEpochs: ScheduleSpan { ScheduleSpan(totalSteps: stepsPerEpoch * configuration.epochs) }
+
+  /// Lets the run end after another number of steps: from here on, at `progress`, its schedules go evenly to their end
+  /// there. Checkpoints hold it.
+  ///
+  /// - Parameters:
+  ///   - progress: how far the schedules are, 0 … 1; of `self.progress` nothing jumps.
+  ///   - totalSteps: steps of the whole run, those done included.
+  ///   - seconds: what the run has taken, for whoever ends it by the clock; kept with the rest.
+  /// - Throws: `ArgumentError` where one is outside its range.
+  public func reschedule(progress: Double, totalSteps: Int, seconds: Double) throws {
+    let wasOpen = span != allEpochs
+    span = try ScheduleSpan(begin: step, progress: progress, totalSteps: totalSteps, seconds: seconds)
+    if !wasOpen { batches.rewind() }
   }
 
   /// Forgets batches loaded ahead: the next step begins where `step` says.

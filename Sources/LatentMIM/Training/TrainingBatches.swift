@@ -33,11 +33,11 @@ final class TrainingBatches {
   var imagesOfEach: Int { augmentations.count }
 
   /// The next part of a batch, from the one that `begin` gives on where nothing is loaded ahead: (epoch, number of the
-  /// part in it).
+  /// part in it). Loading ends before epoch `end`.
   ///
   /// - Throws: errors of the data set, `LoaderError`, `OutOfMemory`, `Interrupted`.
-  func next(from begin: (epoch: Int, part: Int)) throws -> LoadedCrops {
-    if loaders.isEmpty { loaders = try augmentations.map { try loader($0, from: begin) } }
+  func next(from begin: (epoch: Int, part: Int), until end: Int) throws -> LoadedCrops {
+    if loaders.isEmpty { loaders = try augmentations.map { try loader($0, from: begin, until: end) } }
     let batches = try loaders.map { loader in
       guard let batch = try loader.next() else { throw LoaderError.closed }
       return batch
@@ -48,11 +48,13 @@ final class TrainingBatches {
   /// Forgets what was loaded ahead.
   func rewind() { loaders = [] }
 
-  private func loader(_ augmentation: Augmentation, from begin: (epoch: Int, part: Int)) throws -> Loader {
+  private func loader(
+    _ augmentation: Augmentation, from begin: (epoch: Int, part: Int), until end: Int
+  ) throws -> Loader {
     try Loader(
       dataset, transform: .train(augmentation), batchSize: configuration.batchSize / configuration.accumulationSteps,
       order: .shuffled, seed: configuration.randomSeed, batchesPerStep: configuration.accumulationSteps,
-      epochs: begin.epoch..<configuration.epochs, firstBatch: begin.part,
+      epochs: begin.epoch..<end, firstBatch: begin.part,
       workers: configuration.workers == 0 ? nil : configuration.workers, prefetch: ahead)
   }
 }

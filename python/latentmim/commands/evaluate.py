@@ -6,6 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, cast
 
 from latentmim.commands.davis import davis_options, refuse_davis_options, run_davis
+from latentmim.commands.duplicates import duplicates_options, refuse_duplicates_options, run_duplicates
 from latentmim.commands.shared import (
     add_encoder_options,
     add_precision,
@@ -42,8 +43,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("weights", help="encoder.safetensors, a checkpoint, or the authors' .pth")
     parser.add_argument("folder", help="images scored: a sub-folder for each class; of davis, the folder of DAVIS")
     parser.add_argument("--train", metavar="FOLDER", help="images that protocols learn from; all but nn need it")
-    parser.add_argument("--protocol", choices=[*PROTOCOLS, "suite", "davis"], default="nn", help="(default: nn)")
-    parser.add_argument("--k", type=int, nargs="+", help="numbers of neighbours of knn and knn_uniform")
+    parser.add_argument("--protocol", choices=[*PROTOCOLS, "suite", "davis", "duplicates"], default="nn")
+    parser.add_argument("--k", type=int, nargs="+", help="neighbours of knn (several), knn_uniform and duplicates")
     parser.add_argument("--seed", type=int, nargs="+", help="of linear and fine_tune; of few_shot one for each run")
     parser.add_argument("--pooling", choices=["cls", "mean", "max", "topk_mean"], help="(default: the protocol's)")
     parser.add_argument("--layer", type=int, help="block behind which features are taken (default: the last)")
@@ -60,6 +61,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write everything that was found")
     parser.add_argument("--pixels", action="store_true", help="score raw pixels too (nn)")
     davis_options(parser)
+    duplicates_options(parser)
     add_encoder_options(parser)
 
 
@@ -68,6 +70,11 @@ def run(chosen: argparse.Namespace) -> None:
     refuse_davis_options(chosen)
     if chosen.protocol == "davis":
         write(run_davis(chosen), chosen.json)
+        return
+    refuse_duplicates_options(chosen)
+    if chosen.protocol == "duplicates":
+        refuse_unknown("--protocol duplicates", settings(chosen), FeatureOptions.__annotations__)
+        write(run_duplicates(chosen, _features(chosen)), chosen.json)
         return
     if chosen.train is None and chosen.protocol not in ("nn", "suite"):
         raise ValueError(f"--protocol {chosen.protocol} learns from a training set: --train FOLDER is wanted")

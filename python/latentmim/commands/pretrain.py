@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from latentmim.commands.shared import add_precision, add_settings, settings
 from latentmim.config import PRESETS
 from latentmim.data import as_dataset
+from latentmim.loggers import NAMED
 from latentmim.pretraining import pretrain
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ EXAMPLES = """examples:
   latentmim pretrain photos/ --out runs/first                         sizes and schedule by the number of images
   latentmim pretrain photos/ --out runs/second --size vit_small --epochs 100 --set patch_gap=2
   latentmim pretrain photos/ --out runs/mae --preset mae              a baseline
+  latentmim pretrain photos/ --out runs/night --budget 8h --logger tensorboard
 Ctrl-C saves; the same command goes on from there."""
 
 
@@ -32,8 +34,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--teacher", help="weights of the encoder whose latents are predicted, in place of its average's"
     )
     parser.add_argument("--epochs", type=int)
+    parser.add_argument("--budget", metavar="TIME", help="in place of --epochs: 2h, 90min; model and crops to fit")
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--validation", help="folder with a sub-folder for each class")
+    parser.add_argument(
+        "--logger", action="append", default=[], metavar="NAME", help=f"{', '.join(NAMED)} (repeatable)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--skip-unreadable", action="store_true", help="leave out files that cannot be read")
     parser.add_argument("--restart", action="store_true", help="start over; a run that is there is set aside")
@@ -51,9 +57,11 @@ def run(chosen: argparse.Namespace) -> None:
     try:
         pretrain(
             photos, chosen.out, size=chosen.size, preset=chosen.preset, init=chosen.init, teacher=chosen.teacher,
-            validation=chosen.validation, seed=chosen.seed, resume=False if chosen.restart else "auto", **options,
+            validation=chosen.validation, seed=chosen.seed, resume=False if chosen.restart else "auto",
+            budget=chosen.budget, loggers=chosen.logger, **options,
         )  # fmt: skip
     except ValueError as error:
         # What Python's users write, as it is called here.
-        raise ValueError(str(error).replace("`out`", "--out").replace("resume=False", "--restart")) from None
+        text = str(error).replace("`out`", "--out").replace("resume=False", "--restart")
+        raise ValueError(text.replace("loggers: ", "--logger: ").replace("budget: ", "--budget: ")) from None
     print(chosen.out)

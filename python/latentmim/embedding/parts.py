@@ -99,10 +99,16 @@ class Parts:
         self._time = time.monotonic()
 
     def blocks(self) -> Iterator[FloatArray]:
-        """All rows, part by part."""
+        """All rows, some parts at a time."""
         self.keep()
+        gathered: list[FloatArray] = []
         for place in _files(self.folder):
-            yield npz.read(place).values
+            gathered.append(npz.read(place).values)
+            if sum(part.nbytes for part in gathered) >= KEEP_BYTES:
+                yield np.concatenate(gathered)
+                gathered = []
+        if gathered:
+            yield np.concatenate(gathered)
 
     def remove(self) -> None:
         """Take what was written off the disk."""

@@ -29,6 +29,8 @@ __all__ = ["Features"]
 class Features:
     """A transformer for scikit-learn: images in, [N, C] float32 out; nothing is learnt from them.
 
+    Vectors from elsewhere that are to be scored are `latentmim.evaluate.Features`, which is something else.
+
     >>> make_pipeline(lm.Features(encoder, pooling="cls"), LogisticRegression()).fit(paths, labels)  # doctest: +SKIP
 
     It has what pipelines, grid searches, `clone` and pickle ask for, and works without scikit-learn, too. X is whatever

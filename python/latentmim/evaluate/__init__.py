@@ -6,11 +6,12 @@ fine-tuning; masks of videos and segments of pictures.
 >>> print(lm.evaluate.suite(encoder, "photos/train", "photos/test"))           # doctest: +SKIP
 
 Every protocol takes an encoder and two data sets, or `Features` that come from elsewhere, and gives a `Result`. `davis`
-and `segmentation` score an encoder's masks, or masks from elsewhere, by the truth's.
+and `segmentation` score an encoder's masks, or masks from elsewhere, by the truth's. `duplicates` finds copies.
 """
 
 from __future__ import annotations
 
+from latentmim.evaluate.copies import Duplicates, duplicates
 from latentmim.evaluate.davis import davis, davis_scores
 from latentmim.evaluate.features import Features, features
 from latentmim.evaluate.protocols import (
@@ -37,6 +38,7 @@ from latentmim.evaluate.video import (
 
 __all__ = [
     "ClassScore",
+    "Duplicates",
     "Features",
     "FineTuned",
     "ObjectScores",
@@ -50,6 +52,7 @@ __all__ = [
     "compare_poolings",
     "davis",
     "davis_scores",
+    "duplicates",
     "features",
     "few_shot",
     "fine_tune",

@@ -121,7 +121,8 @@ def features(
         precision: what the operands of products are rounded to: "float32" if not given, "bf16" or "auto".
         extend_positions: larger images reach further than the trained grid, instead of spanning its range.
         out: an .npy file that the vectors are written to as they are computed, whole or not at all: more may fit there
-            than into memory. What is returned is read from it.
+            than into memory. What is returned is read from it. `latentmim.embed`
+            writes paths and labels besides, in other formats too, and goes on where it was stopped.
         progress: whether a bar is shown.
 
     Returns:

@@ -38,8 +38,8 @@ def neighbors(
     ax: Any = None,
     **options: Any,
 ) -> Panels:
-    """The images nearest to some, by the cosine of their features. Classes, where known, are framed: green the same,
-    orange another.
+    """The images nearest to some, by the cosine of their features; of equally near ones the lowest first. Classes,
+    where known, are framed: green the same, orange another.
 
     Args:
         encoder: whose features.
@@ -70,28 +70,41 @@ def neighbors(
         vectors = np.array(features, np.float32, order="C")
     if len(vectors) != len(data):
         raise ValueError(f"neighbors: there are features of {len(vectors)} images, wanted those of all {len(data)}")
-    _native.normalize_rows(vectors)
+    there = np.flatnonzero(np.isfinite(vectors).all(axis=1))
     if isinstance(queries, int | np.integer):
         # Images that cannot be read have rows of NaN.
         if queries < 1:
             raise ValueError(f"neighbors: queries is {queries}, wanted at least 1, or indices of images")
-        there = np.flatnonzero(np.isfinite(vectors[:, 0]))
         queries = sorted(np.random.default_rng(seed).choice(there, min(queries, len(there)), replace=False))
     if strange := [query for query in queries if not 0 <= query < len(data)]:
         raise ValueError(f"neighbors: queries hold {strange[0]}, wanted indices of the {len(data)} images")
     if count < 1:
         raise ValueError(f"neighbors: count is {count}, wanted at least 1")
-    count = min(count, int(np.isfinite(vectors[:, 0]).sum()) - 1)
+    unread = np.setdiff1d(queries, there)
+    if unread.size:
+        raise ValueError(f"neighbors: queries hold {unread[0]}, an image that could not be read")
+    count = min(count, len(there) - 1)
+    nearest, cosines = _nearest(vectors[there], np.searchsorted(there, queries), count)
     grid = panels("neighbors", len(queries), count + 1, 1.45 * (count + 1), 1.62 * len(queries), ax)
-    for row, query in zip(grid, queries, strict=True):
-        cosines = vectors @ vectors[query]
-        cosines[query] = -np.inf
-        nearest = np.argsort(-cosines, kind="stable")[:count]
+    for row, query, others, of_others in zip(grid, queries, there[nearest], cosines, strict=True):
         show(row[0], _thumbnail(data, query), "query")
-        for axes, other in zip(row[1:], nearest, strict=True):
-            show(axes, _thumbnail(data, other), f"{cosines[other]:.3f}")
+        for axes, other, cosine in zip(row[1:], others, of_others, strict=True):
+            show(axes, _thumbnail(data, other), f"{cosine:.3f}")
             _frame(axes, data.labels, query, other)
     return grid
+
+
+def _nearest(
+    vectors: FloatArray, queries: NDArray[np.intp], count: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The rows nearest to some, themselves left out, and their cosines: [queries, count] each."""
+    shape = (len(queries), count + 1)
+    rows, cosines = np.empty(shape, np.int64), np.empty(shape)
+    _native.nearest_rows(np.ascontiguousarray(vectors[queries]), vectors, rows, cosines)
+    is_other = rows != queries[:, np.newaxis]
+    # Of more copies than are asked for, the row itself may not be among them.
+    is_other[is_other.all(axis=1), -1] = False
+    return rows[is_other].reshape(-1, count), cosines[is_other].reshape(-1, count)
 
 
 def _thumbnail(data: Dataset, index: int) -> NDArray[Any]:

@@ -73,7 +73,8 @@ def neighborhoods(
     axes = panels(name, len(pixels), 1 + count, 2.9 * (1 + count), (2.9 * height / width + 0.3) * len(pixels), ax)
     for row, pixel in zip(axes, pixels, strict=True):
         cell = found.grid.cell(pixel)
-        cosines = found.vectors @ found.vectors[cell]
+        # Row by row: a product's last bits depend on where a row lies, and copies of a patch would not tie.
+        cosines = (found.vectors * found.vectors[cell]).sum(axis=-1)
         show(row[0], picture, f"query ({pixel[0]}, {pixel[1]})")
         mark(row[0], found.grid, cell)
         limits = thresholds or [_reached_by(share, cosines) for share in SHARES]

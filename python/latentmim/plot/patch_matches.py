@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from latentmim import _latentmim as _native
 from latentmim.plot.canvas import displayed, panels, picture, show
 from latentmim.plot.grids import mark, read_query
 from latentmim.plot.patches import image_list, patches
@@ -38,7 +39,8 @@ def matches(
     ax: Any = None,
     **options: Any,
 ) -> Panels:
-    """The patches of other images that are nearest to a patch, by the cosine of their features.
+    """The patches of other images that are nearest to a patch, by the cosine of their features; of equally near ones
+    the first, image by image and row by row.
 
     Args:
         encoder: whose features.
@@ -73,11 +75,12 @@ def matches(
     with bar(len(others), "patches", "image", is_shown=progress and len(others) > 1) as shown:
         for index in range(len(others)):
             found = patches("matches", encoder, others[index], size, options)
-            cosines = found.flat @ asked.vectors[cell]
-            nearest = np.argsort(-cosines, kind="stable")[:per_image].tolist()
-            cells = [divmod(one, found.grid.shape[1]) for one in nearest]
+            shape = (1, min(per_image, len(found.flat)))
+            rows, cosines = np.empty(shape, np.int64), np.empty(shape)
+            _native.nearest_rows(asked.vectors[cell][np.newaxis], found.flat, rows, cosines)
+            cells = [divmod(one, found.grid.shape[1]) for one in rows[0].tolist()]
             # Images are read again to be drawn: all of a folder may not fit into memory.
-            best.append((-float(cosines[nearest[0]]), index, cells, found.grid))
+            best.append((-float(cosines[0, 0]), index, cells, found.grid))
             best = sorted(best, key=lambda one: one[:2])[:count]
             shown.update()
 

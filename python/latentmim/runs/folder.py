@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from latentmim._arrays import PathLike
     from latentmim.config import TrainingConfig
     from latentmim.model import LatentMIM
+    from latentmim.runs.saved import Resume
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "kept_plan"]
+
+# What loggers write into the folder of a run.
+OF_LOGGERS = ("loggers.json", "tensorboard", "wandb")
 
 
 class RunFolder:
@@ -41,8 +45,8 @@ class RunFolder:
         """Keeps other trainers out while it is entered."""
         return RunLock(self.path)
 
-    def history(self, until: int) -> list[dict[str, Any]]:
-        """The lines of the log up to a step, for `begin` to write. A damaged log is kept beside, with a warning."""
+    def history(self) -> list[dict[str, Any]]:
+        """The lines of the log, for `begin` to write anew. A damaged log is kept beside, with a warning."""
         if not os.path.exists(self.metrics):
             return []
         lines, problem = parse_metrics(self.metrics)
@@ -50,7 +54,7 @@ class RunFolder:
             kept = f"{self.metrics}.damaged"
             shutil.copyfile(self.metrics, kept)
             warnings.warn(f"{problem}; {kept} keeps the file as it was", RuntimeWarning, stacklevel=4)
-        return [line for line in lines if line["step"] <= until]
+        return lines
 
     def settings(self) -> dict[str, Any] | None:
         """What config.json holds; None where there is none.
@@ -82,12 +86,18 @@ class RunFolder:
         numbered = (os.path.join(self.path, f"previous-{number}") for number in itertools.count(1))
         place = next(path for path in numbered if not os.path.exists(path))
         os.mkdir(place)
-        for path in (self.config, self.metrics, self.checkpoints, self.encoder, self.pictures):
+        beside = [os.path.join(self.path, name) for name in OF_LOGGERS]
+        for path in (self.config, self.metrics, self.checkpoints, self.encoder, self.pictures, *beside):
             with contextlib.suppress(FileNotFoundError):
                 os.rename(path, os.path.join(place, os.path.basename(path)))
 
     def begin(
-        self, model: LatentMIM, training: TrainingConfig, data: dict[str, Any], history: list[dict[str, Any]]
+        self,
+        model: LatentMIM,
+        training: TrainingConfig,
+        data: dict[str, Any],
+        history: list[dict[str, Any]],
+        budget: dict[str, Any] | None = None,
     ) -> None:
         """Make the folder, write the configuration, and bring the log to what has really happened."""
         os.makedirs(self.checkpoints, exist_ok=True)
@@ -97,6 +107,7 @@ class RunFolder:
             "data": data,
             "chance_loss": without_nan(model.chance_loss),
             "floor_loss": without_nan(model.floor_loss),
+            **({} if budget is None else {"budget": budget}),
         }
         replace(self.config, json.dumps(configuration, indent=2, allow_nan=False) + "\n")
         write_metrics(self.metrics, history)
@@ -120,3 +131,31 @@ class RunFolder:
             os.link(self.last, kept)
         except OSError:
             shutil.copy2(self.last, kept)
+
+
+def kept_plan(out: PathLike, resume: Resume) -> dict[str, Any] | None:
+    """What was chosen for the run with a budget that is gone on with.
+
+    Args:
+        out: folder of the run.
+        resume: as for `Trainer.fit`.
+
+    Returns:
+        "budget" of its config.json; None where there is no run to go on with.
+
+    Raises:
+        ValueError: it was begun without a budget.
+
+    """
+    if resume is False:
+        return None
+    folder = RunFolder(out)
+    if not isinstance(resume, bool) and resume != "auto":
+        folder = RunFolder(os.path.dirname(os.path.dirname(os.path.realpath(_arrays.path(resume)))))
+    elif not os.path.exists(folder.last):
+        return None
+    kept: dict[str, Any] | None = (folder.settings() or {}).get("budget")
+    if kept is None:
+        problem = "was begun without a budget; wanted another `out`, or resume=False to set that run aside"
+        raise ValueError(f"budget: the run in {_arrays.shown(folder.path)} {problem}")
+    return kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from latentmim import _latentmim as _native
 
@@ -27,6 +27,8 @@ class SavedRun:
     Attributes:
         step: of the last checkpoint; −1 where there is none.
         time: when it was written, or the run began, by `time.monotonic`.
+        logged: the last step in the log of the run that is gone on with, which may be above the checkpoint's.
+        plan: what was chosen for a run with a `budget`, for its config.json; None where it has none.
 
     """
 
@@ -35,6 +37,8 @@ class SavedRun:
         self.folder = folder
         self.step = -1
         self.time = 0.0
+        self.logged = 0
+        self.plan: dict[str, Any] | None = None
         self._owns_folder = False
 
     def begin(self, resume: Resume, complete: Callable[[], None]) -> None:
@@ -73,12 +77,15 @@ class SavedRun:
     def _begin_folder(self, folder: RunFolder, checkpoint: PathLike | None, complete: Callable[[], None]) -> None:
         trainer = self.trainer
         if checkpoint is not None and folder.holds(checkpoint):
-            trainer.history = trainer.history.of_lines(folder.history(until=trainer.state.step))
+            lines = folder.history()
+            self.logged = lines[-1]["step"] if lines else 0
+            trainer.history = trainer.history.of_lines(line for line in lines if line["step"] <= trainer.state.step)
+            self.plan = self.plan or (folder.settings() or {}).get("budget")
             complete()
         elif not self._owns_folder:
             folder.set_aside()
         data = {"source": repr(trainer.dataset), **json.loads(_native.trainer_data(trainer._handle))}
-        folder.begin(trainer.model, trainer.config, data, trainer.history)
+        folder.begin(trainer.model, trainer.config, data, trainer.history, self.plan)
         self._owns_folder = True
         if checkpoint == folder.last:
             self.step = trainer.state.step
