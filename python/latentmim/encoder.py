@@ -148,7 +148,7 @@ class Encoder:
             extend_positions: larger images reach further than the trained grid, instead of spanning its range.
             precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with
                 AVX512-BF16), "auto", bf16 where there is, or "int8" (AVX512-VNNI besides): linear layers of all blocks
-                but the first multiply eight-bit numbers, each token and channel by a scale of its own.
+                but the first two multiply eight-bit numbers, each token and channel by a scale of its own.
 
         Returns:
             [B, N, C] float32, patches row by row (`grid` says how many); [N, C] for one image; [layers, …] for a list

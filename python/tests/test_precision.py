@@ -171,29 +171,29 @@ def test_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
 
 @needs_int8
 def test_int8_features(model: lm.LatentMIM) -> None:
-    """Behind the first block, which stays bf16, a token moves a little, and never with what it is computed beside."""
+    """Behind the first two blocks, which stay bf16, a token moves a little, and never with what it is computed beside."""
     images = pixels(5)[:, :40, :40]
     exact, rounded, short = (
         model.encoder.features(images, layer=[1, 2, 3], precision=p) for p in ("float32", "bf16", "int8")
     )
-    assert np.array_equal(short[0], rounded[0])
-    assert not np.array_equal(short[1], rounded[1])
+    assert np.array_equal(short[:2], rounded[:2])
+    assert not np.array_equal(short[2], rounded[2])
     cosine = (exact * short).sum(-1) / np.linalg.norm(exact, axis=-1) / np.linalg.norm(short, axis=-1)
     assert cosine.min() > 0.999
     alone = [model.encoder.features(image, layer=[1, 2, 3], precision="int8") for image in images]
     assert np.array_equal(np.stack(alone, 1), short)
-    queries = model.encoder.features(images, layer=2, part="queries", precision="int8")
-    assert not np.array_equal(queries, model.encoder.features(images, layer=2, part="queries", precision="bf16"))
+    queries = model.encoder.features(images, layer=3, part="queries", precision="int8")
+    assert not np.array_equal(queries, model.encoder.features(images, layer=3, part="queries", precision="bf16"))
 
 
 @needs_int8
 def test_int8_wherever_features_are_computed(model: lm.LatentMIM) -> None:
     data = lm.Arrays(pixels(12), np.arange(12) % 3)
-    features = lm.evaluate.features(model.encoder, data, precision="int8", progress=False)
-    assert np.allclose(features.values, lm.evaluate.features(model.encoder, data, progress=False).values, atol=0.1)
+    exact, short = (lm.evaluate.features(model.encoder, data, precision=p, progress=False) for p in ("float32", "int8"))
+    assert 0 < np.abs(short - exact).max() < 0.1
     result = lm.evaluate.nearest_neighbor(model.encoder, data, precision="int8", progress=False)
     assert "int8" in str(result.to_dict())
-    lm.segment(model.encoder, data[0], 2, precision="int8")
+    lm.segment(model.encoder, data[0][:56, :56], 2, precision="int8")
     lm.embed(model.encoder, data, precision="int8", progress=False)
     lm.spread(model.encoder, data, precision="int8")
     assert lm.runtime.measure_product("forward", 64, 64, 64, precision="int8", seconds=0.01) > 0

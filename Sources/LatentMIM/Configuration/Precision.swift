@@ -1,4 +1,5 @@
 import Compute
+import Files
 import Tensors
 
 /// The number format that the operands of products are rounded to. Weights, the residual stream, layer norms, softmax,
@@ -9,8 +10,8 @@ public enum Precision: String, Sendable, CaseIterable {
   case float32
   /// bfloat16, with its range of float32 and eight bits of precision. Needs AVX512-BF16.
   case bf16
-  /// Eight bits, for features alone: operands of the linear layers of all blocks but the first are quantised, each token
-  /// and each output channel by a scale of its own; the rest is bf16. Needs AVX512-BF16 and AVX512-VNNI.
+  /// Eight bits, for features alone: operands of the linear layers of all blocks but the first two are quantised, each
+  /// token and each output channel by a scale of its own; the rest is bf16. Needs AVX512-BF16 and AVX512-VNNI.
   case int8
 
   /// How to compute at this precision on this machine.

@@ -90,14 +90,15 @@ public final class Block: Layer {
     try quantized { try attn.queriesKeysValues(norm1.activation(x), rotary: rotary) }
   }
 
-  /// Runs `body` with eight-bit operands in linear layers where that is asked for and this is not the first block, whose
-  /// few large activations do not stand it (docs/performance.md).
+  /// Runs `body` with eight-bit operands in linear layers where that is asked for and this is not one of the first two
+  /// blocks: there a few tokens get the large activations that all later blocks read (docs/performance.md).
   private func quantized(_ body: () throws -> Tensor) rethrows -> Tensor {
     var computation = Computation.current
-    guard computation.quantizesBlocks, place.index > 0 else { return try body() }
+    guard computation.quantizesBlocks, place.index >= Self.firstQuantized else { return try body() }
     computation.isQuantized = true
     return try Computation.$current.withValue(computation) { try body() }
   }
+  private static let firstQuantized = 2
 }
 
 /// Decoder block: q += SelfAttn(LN q); q += CrossAttn(LN q, LN memory); q += MLP(LN q).
