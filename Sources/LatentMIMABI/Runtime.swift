@@ -26,6 +26,10 @@ private nonisolated(unsafe) let instructionSetNames: [InstructionSet: UnsafePoin
   attempt { try InstructionSet.use(text(name, "name")) }
 }
 
+@c @implementation public func lm_has_precision(_ name: Text) -> Bool {
+  name.flatMap { Precision(rawValue: String(cString: $0)) }.map { (try? $0.arithmetic()) != nil } ?? false
+}
+
 @c @implementation public func lm_set_interrupt_check(_ check: (@convention(c) () -> Bool)?) {
   guard let check else { return Interruption.isRequested = nil }
   Interruption.isRequested = { check() }

@@ -24,6 +24,12 @@ METHOD(set_instruction_set, "name, /", "") {
   DO(NULL, lm_set_instruction_set(name));
 }
 
+METHOD(has_precision, "name, /", "-> bool") {
+  const char *name;
+  PARSE("s", &name);
+  return PyBool_FromLong(lm_has_precision(name));
+}
+
 METHOD(memory_statistics, "", "-> (allocations, bytes in use, peak bytes in use, bytes kept)") {
   lm_memory memory = {0};
   lm_memory_statistics(&memory);

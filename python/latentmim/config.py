@@ -15,6 +15,8 @@ __all__ = ["ModelConfig", "ModelOptions", "TrainingConfig", "TrainingOptions"]
 Preset = Literal["official", "paper", "mae", "simmim", "maskfeat", "data2vec", "conmim", "ijepa"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 Precision = Literal["auto", "float32", "bf16"]
+# Of features alone.
+FeaturePrecision = Literal["auto", "float32", "bf16", "int8"]
 Objective = Literal[
     "patch_discrimination", "normalized_mse", "mse", "l1", "huber", "huber_vector", "smooth_l1",
 ]  # fmt: skip

@@ -59,6 +59,8 @@ lm_status lm_set_thread_count(int64_t count);
 const char *lm_instruction_set(void);
 /// Forces one. LM_VALUE where the machine does not have it.
 lm_status lm_set_instruction_set(const char *name);
+/// Whether the instruction set in use computes at that precision: "float32", "bf16", "int8" or "auto".
+bool lm_has_precision(const char *name);
 /// Long calls ask `check` (or NULL) now and then, on the calling thread; true ends them with LM_INTERRUPTED.
 void lm_set_interrupt_check(bool (*check)(void));
 
@@ -454,7 +456,7 @@ typedef struct lm_tap {
 
 /// Features of images, [count, N + 1, C], class token first, patches row by row; [count, N, C] without class token; of
 /// `layers` [layer_count, count, …]. Sides must fit lm_encoder_grid, which says how many tokens there are. `precision`:
-/// as for lm_model_loss.
+/// as for lm_model_loss, or "int8" (LM_VALUE without AVX512-BF16 and AVX512-VNNI).
 lm_status lm_encoder_features(
     const lm_encoder *encoder, const lm_pixels *pixels, lm_tap tap, const char *precision, float *features);
 /// The weights by which the attention of a block mixes tokens, [count, heads, queries, attended tokens]; rows have the

@@ -46,7 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--skip-unreadable", action="store_true", help="leave out files that cannot be read")
     parser.add_argument("--restart", action="store_true", help="start over; a run that is there is set aside")
-    add_precision(parser)
+    add_precision(parser, trains=True)
     add_settings(parser, "patch_gap=2")
 
 
