@@ -64,14 +64,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
-steps = Pipeline([
-    ("features", lm.Features(adapted, size=98, short_side=98, norm=True)),
-    ("classify", LogisticRegression(max_iter=2000)),
-])
+steps = Pipeline(
+    [
+        ("features", lm.Features(adapted, size=98, short_side=98, norm=True)),
+        ("classify", LogisticRegression(max_iter=2000)),
+    ]
+)
 search = GridSearchCV(steps, {"features__pooling": ["mean", "cls"], "features__layer": [8, -1]}, cv=2)
 search.fit(photos.paths[::2], photos.labels[::2])
-{str(candidate): round(float(score), 3) for candidate, score in zip(
-    search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True)}
+{
+    str(candidate): round(float(score), 3)
+    for candidate, score in zip(search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True)
+}
 
 # %%
 chosen = np.mean(search.predict(held_out.paths) == held_out.labels)

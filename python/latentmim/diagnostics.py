@@ -128,7 +128,9 @@ class Spread:
         return list(zip(range(len(notes)), self.effective_rank, self.similarity, notes, strict=True))
 
 
-def spread(encoder: Encoder, images: Dataset | PathLike | ArrayLike, *, precision: FeaturePrecision = "float32") -> Spread:
+def spread(
+    encoder: Encoder, images: Dataset | PathLike | ArrayLike, *, precision: FeaturePrecision = "float32"
+) -> Spread:
     """How far apart images lie behind every layer, before the final norm.
 
     Args:

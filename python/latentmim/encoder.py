@@ -11,7 +11,7 @@ import numpy as np
 
 from latentmim import _arrays, _pickling, _rows
 from latentmim import _latentmim as _native
-from latentmim.config import ModelConfig, ModelOptions, FeaturePrecision, to_json
+from latentmim.config import FeaturePrecision, ModelConfig, ModelOptions, to_json
 from latentmim.data import Arrays, Dataset, ImageFolder, load_image
 from latentmim.data import resize as resize_images
 from latentmim.data.each import each_image

@@ -171,7 +171,7 @@ def test_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
 
 @needs_int8
 def test_int8_features(model: lm.LatentMIM) -> None:
-    """Behind the first two blocks, which stay bf16, a token moves a little, and never with what it is computed beside."""
+    """Behind the first two blocks, which stay bf16, tokens move a little, and not with their neighbours."""
     images = pixels(5)[:, :40, :40]
     exact, rounded, short = (
         model.encoder.features(images, layer=[1, 2, 3], precision=p) for p in ("float32", "bf16", "int8")
@@ -195,7 +195,7 @@ def test_int8_wherever_features_are_computed(model: lm.LatentMIM) -> None:
     assert "int8" in str(result.to_dict())
     lm.segment(model.encoder, data[0][:56, :56], 2, precision="int8")
     lm.embed(model.encoder, data, precision="int8", progress=False)
-    lm.spread(model.encoder, data, precision="int8")
+    lm.spread(model.encoder, pixels(4)[:, :40, :40], precision="int8")
     assert lm.runtime.measure_product("forward", 64, 64, 64, precision="int8", seconds=0.01) > 0
     assert lm.runtime.measure_peak("int8", seconds=0.02) > 0
 
@@ -203,9 +203,9 @@ def test_int8_wherever_features_are_computed(model: lm.LatentMIM) -> None:
 @needs_int8
 def test_int8_has_no_gradients(model: lm.LatentMIM) -> None:
     data = lm.Arrays(pixels(12), np.arange(12) % 3)
-    with pytest.raises(ValueError, match="precision.*int8.*features alone"):
+    with pytest.raises(ValueError, match=r"precision.*int8.*features alone"):
         lm.Trainer(model, data, epochs=1, batch_size=4, precision="int8")
-    with pytest.raises(ValueError, match="precision.*int8.*features alone"):
+    with pytest.raises(ValueError, match=r"precision.*int8.*features alone"):
         lm.evaluate.fine_tune(model.encoder, data, data, precision="int8", epochs=1, progress=False)
     with pytest.raises(ValueError, match="forward"):
         lm.runtime.measure_product("weight_gradient", 64, 64, 64, precision="int8", seconds=0.01)

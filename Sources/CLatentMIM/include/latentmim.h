@@ -413,9 +413,9 @@ lm_status lm_encoder_save(const lm_encoder *encoder, const char *path);
 lm_status lm_encoder_configuration(const lm_encoder *encoder, char **options);
 /// Whose names its weights had: "latentmim", or a family as above.
 lm_status lm_encoder_family(const lm_encoder *encoder, char **family);
-/// What its network is: JSON of "class_token", "registers", "epsilon", "activation", "pre_norm", "final_norm" ("tokens",
-/// "pooled": of the mean of patches, "none"), "interpolation" of positions, "rotary" … and "tensors", a list of [name,
-/// shape]: those that lm_encoder_save writes.
+/// What its network is: JSON of "class_token", "registers", "epsilon", "activation", "pre_norm", "final_norm"
+/// ("tokens", "pooled": of the mean of patches, "none"), "interpolation" of positions, "rotary" … and "tensors", a list
+/// of [name, shape]: those that lm_encoder_save writes.
 lm_status lm_encoder_description(const lm_encoder *encoder, char **description);
 /// The numbers of all tensors, one tensor behind the other as lm_encoder_description lists them; `count` in all.
 lm_status lm_encoder_read_tensors(const lm_encoder *encoder, float *values, int64_t count);
@@ -524,9 +524,9 @@ lm_status lm_evaluate_features(
 /// - `options`: lm_options("without_labels"). `features`: lm_options("features"), its defaults those of nn; "layer":
 ///   those that are looked at, all if not given.
 /// - `progress`, `context`: as for lm_evaluate.
-/// - `*report`: {"options", "tap", "images": how many, "width", "layers": [{"layer" or null, "rankme", "effective_rank",
-///   "alpha", "similarity", "is_collapsed"}, …], "lidar" or null, "verdict", "markdown"}; numbers that cannot be had are
-///   null.
+/// - `*report`: {"options", "tap", "images": how many, "width", "layers": [{"layer" or null, "rankme",
+///   "effective_rank", "alpha", "similarity", "is_collapsed"}, …], "lidar" or null, "verdict", "markdown"}; numbers
+///   that cannot be had are null.
 lm_status lm_evaluate_without_labels(
     const lm_encoder *encoder, const lm_dataset *images, const char *options, const char *features,
     lm_progress progress, void *context, char **report);
@@ -537,9 +537,9 @@ lm_status lm_evaluate_features_without_labels(
 /// The mean cosine between images above which they are called collapsed, whatever their rank.
 double lm_collapsed_similarity(void);
 
-/// The `k` rows of `bank` [bank_count, width] with the largest cosine to each of `queries` [count, width], nearest first,
-/// the lowest row first where cosines are equal: `rows` and `cosines` [count, k]. `queries` NULL: those of the bank,
-/// `count` of them, each compared with the others.
+/// The `k` rows of `bank` [bank_count, width] with the largest cosine to each of `queries` [count, width], nearest
+/// first, the lowest row first where cosines are equal: `rows` and `cosines` [count, k]. `queries` NULL: those of the
+/// bank, `count` of them, each compared with the others.
 lm_status lm_nearest_rows(
     const float *queries, int64_t count, const float *bank, int64_t bank_count, int64_t width, int64_t k, int64_t *rows,
     double *cosines);

@@ -41,8 +41,8 @@ struct FeaturePass: Equatable {
     let widths = try poolings.map { try width(encoder, $0) }
     let vectors = try widths.map { try Buffer(count: indices.count * $0) }
     var images: [Int] = []
-    // Parts of one size but for an image: OpenBLAS computes a product of few rows in another way, and copies of an image
-    // would have features of other last bits.
+    // Parts of one size but for an image: OpenBLAS computes a product of few rows in another way, and copies of an
+    // image would have features of other last bits.
     let parts = (indices.count + imagesAtOnce - 1) / imagesAtOnce
     for number in 0..<parts {
       let first = indices.count * number / parts

@@ -76,8 +76,8 @@ public func reportWithoutLabels(
 /// The same of vectors from anywhere.
 ///
 /// - Parameters:
-///   - vectors: [count, views, width]: ranks are of the first view of each image, LiDAR is of all where there are two or
-///     more.
+///   - vectors: [count, views, width]: ranks are of the first view of each image, LiDAR is of all where there are two
+///     or more.
 /// - Throws: `EvaluationError`, `OutOfMemory`.
 public func reportWithoutLabels(
   vectors: UnsafeBufferPointer<Float>, count: Int, views: Int, width: Int

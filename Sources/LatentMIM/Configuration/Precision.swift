@@ -41,7 +41,8 @@ public enum Precision: String, Sendable, CaseIterable {
   /// - Throws: `ConfigurationError` for a precision that has no gradients.
   public func requireGradients() throws {
     guard self != .int8 else {
-      throw ConfigurationError("precision", "is 'int8', which is for features alone, wanted 'float32', 'bf16' or 'auto'")
+      throw ConfigurationError(
+        "precision", "is 'int8', which is for features alone, wanted 'float32', 'bf16' or 'auto'")
     }
   }
 }

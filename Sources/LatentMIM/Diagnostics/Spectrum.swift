@@ -28,8 +28,8 @@ public struct Spectrum: Sendable, Equatable {
     least = (values.first ?? 0) * Double(max(rows, width)) * Double.ulpOfOne
   }
 
-  /// exp of the entropy of the normalised values (Roy & Vetterli, 2007): of centred vectors 1 where all lie on a line or
-  /// are equal, at most min(rows − 1, C).
+  /// exp of the entropy of the normalised values (Roy & Vetterli, 2007): of centred vectors 1 where all lie on a line
+  /// or are equal, at most min(rows − 1, C).
   public var effectiveRank: Double { entropyRank(values) }
 
   /// RankMe (arXiv 2210.02885, eq. 1), which is meant for vectors that are not centred: the same, with 10⁻⁷ added to
