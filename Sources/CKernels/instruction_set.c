@@ -2,7 +2,7 @@
 
 #include "CKernels.h"
 
-static _Atomic int best = -1, chosen = -1, product = -1;
+static _Atomic int best = -1, chosen = -1, product = -1, vnni = -1;
 
 // Returns the cached value, calling `find` at first use.
 static int remembered(_Atomic int *place, int (*find)(void)) {
@@ -46,9 +46,15 @@ static int is_intel(void) {
   __builtin_cpu_init();
   return __builtin_cpu_is("intel");
 }
+
+static int find_vnni(void) {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512vnni") != 0;
+}
 #else
 static int find_best(void) { return LMK_PORTABLE; }
 static int is_intel(void) { return 0; }
+static int find_vnni(void) { return 0; }
 #endif
 
 int lmk_best_instruction_set(void) { return remembered(&best, find_best); }
@@ -69,6 +75,8 @@ static int fastest_product(void) {
     default: return LMK_PRODUCT_ROUNDED;
   }
 }
+
+int lmk_has_int8(void) { return lmk_instruction_set() >= LMK_AVX512BF16 && remembered(&vnni, find_vnni); }
 
 int lmk_bfloat16_product(void) { return remembered(&product, fastest_product); }
 

@@ -36,6 +36,9 @@ LMK_LOOP(
 LMK_LOOP(
     pairs_avx512, __m512, _mm512_setzero_ps(), sum[i] = _mm512_dpbf16_ps(sum[i], (__m512bh)sum[i], (__m512bh)sum[i]),
     "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")
+LMK_LOOP(
+    bytes_avx512, __m512i, _mm512_setzero_si512(), sum[i] = _mm512_dpbusd_epi32(sum[i], sum[i], sum[i]),
+    "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")
 
 // Four independent sums hide the latency of AMX. Its operands are loaded from memory: with registers that were only
 // zeroed, it sustained a rate in measurements that real products never reach.
@@ -80,6 +83,10 @@ double lmk_multiply_add_loop(int arithmetic, long steps) {
   if (arithmetic == LMK_PRODUCT_AMX && lmk_instruction_set() >= LMK_AMX) {
     amx(steps);
     return 4.0 * 2 * LMK_AMX_SIDE * LMK_AMX_SIDE * 2 * LMK_AMX_SIDE * (double)steps;
+  }
+  if (arithmetic == LMK_PRODUCT_INT8 && lmk_has_int8()) {
+    bytes_avx512(steps);
+    return 4 * flops;
   }
   if (arithmetic == LMK_PRODUCT_PAIRS && lmk_instruction_set() >= LMK_AVX512BF16) {
     pairs_avx512(steps);

@@ -36,7 +36,10 @@ static enum lmk_destination straight_way(const struct lmk_block *p) {
 
 static lmk_tile_function tile_function(const struct lmk_block *p, enum lmk_destination destination) {
   if (p->arithmetic == LMK_PRODUCT_AMX) return lmk_amx_tile(p->starts, destination);
-  return lmk_vector_tile(p->arithmetic == LMK_PRODUCT_PAIRS, !p->a_is_transposed, p->starts, destination);
+  const enum lmk_words words = p->arithmetic == LMK_PRODUCT_PAIRS  ? LMK_PAIRS
+                               : p->arithmetic == LMK_PRODUCT_INT8 ? LMK_BYTES
+                                                                   : LMK_FLOATS;
+  return lmk_vector_tile(words, !p->a_is_transposed, p->starts, destination);
 }
 
 // What all tiles of a block share.
@@ -75,7 +78,7 @@ static inline struct lmk_sums compute_tile(
   const long row = t * plan->most_rows, rows = least(p->rows - row, plan->most_rows), packed = t - plan->tiles_in_place;
   const long column = panel * LMK_TILE_COLUMNS, columns = least(p->columns - column, LMK_TILE_COLUMNS);
   const bool is_whole = rows == plan->most_rows && columns == LMK_TILE_COLUMNS, keeps_sums = !(p->starts && p->ends);
-  const struct lmk_tile tile = {
+  struct lmk_tile tile = {
       .rows = rows,
       .words = plan->words,
       .a = packed < 0 ? p->in_place + row * p->in_place_row : p->a + packed * plan->a_step,
@@ -88,6 +91,10 @@ static inline struct lmk_sums compute_tile(
       .bias = e->bias ? e->bias + column : no_bias,
   };
   struct lmk_sums sums = {tile.sums, row, rows, column, columns};
+  if (p->arithmetic == LMK_PRODUCT_INT8 && p->ends)
+    tile.quantized = (struct lmk_scales){
+        p->quantized.scales + row, p->quantized.zeros + row, p->quantized.column_scales + column,
+        p->quantized.column_sums + column};
   if (p->ends) lmk_prefetch_for_epilogue(e, &sums);
   (is_whole ? plan->compute_whole : plan->compute)(&tile);
   if (!p->ends || (is_whole && plan->straight != LMK_TO_SUMS)) sums.rows = 0;

@@ -14,13 +14,15 @@ long lmk_a_words(int arithmetic, long depth) {
     case LMK_PRODUCT_ROUNDED: return (depth + 1) / 2 * 2;  // b is expanded from pairs, so its depth is even
     case LMK_PRODUCT_PAIRS: return (depth + 1) / 2;
     case LMK_PRODUCT_AMX: return whole_steps(depth);
+    case LMK_PRODUCT_INT8: return (depth + 3) / 4;
     default: return depth;
   }
 }
 
 // All bfloat16 arithmetics share one panel layout.
 long lmk_b_words(int arithmetic, long depth) {
-  return arithmetic == LMK_PRODUCT_FLOAT32 ? depth : whole_steps(depth);
+  const int is_bfloat16 = arithmetic != LMK_PRODUCT_FLOAT32 && arithmetic != LMK_PRODUCT_INT8;
+  return is_bfloat16 ? whole_steps(depth) : lmk_a_words(arithmetic, depth);
 }
 
 static int packs_by_rows(int arithmetic, int transposed) { return !transposed || arithmetic == LMK_PRODUCT_AMX; }

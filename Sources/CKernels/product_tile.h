@@ -24,12 +24,18 @@ struct lmk_tile {
   void *c;
   long c_row;         ///< elements
   const float *bias;  ///< LMK_TILE_COLUMNS of them
+  /// Of the tile's rows and columns, where int32 sums are to become floats; NULL pointers: they stay int32.
+  struct lmk_scales quantized;
 };
+
+/// What the words of packed operands hold.
+enum lmk_words { LMK_FLOATS, LMK_PAIRS, LMK_BYTES };
 
 typedef void (*lmk_tile_function)(const struct lmk_tile *);
 
 /// `starts`: the sums start from zero, else from what is in their buffer.
-lmk_tile_function lmk_vector_tile(bool in_pairs, bool by_rows, bool starts, enum lmk_destination destination);
+/// LMK_BYTES only by rows.
+lmk_tile_function lmk_vector_tile(enum lmk_words words, bool by_rows, bool starts, enum lmk_destination destination);
 
 /// Supports LMK_TO_SUMS, and LMK_TO_FLOATS without a bias. Call its functions between lmk_amx_begin and lmk_amx_end on
 /// the same thread.

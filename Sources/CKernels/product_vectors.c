@@ -3,14 +3,17 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#include <stddef.h>
 
 #pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"))), apply_to = function)
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512vnni,fma"))), apply_to = function)
 
 #define UNROLLED _Pragma("clang loop unroll(full)")
 
-static inline __attribute__((always_inline)) __m512 multiply_add(bool in_pairs, __m512i a, __m512i b, __m512 sum) {
-  if (in_pairs) return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
+static inline __attribute__((always_inline)) __m512 multiply_add(
+    enum lmk_words words, __m512i a, __m512i b, __m512 sum) {
+  if (words == LMK_PAIRS) return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
+  if (words == LMK_BYTES) return _mm512_castsi512_ps(_mm512_dpbusd_epi32(_mm512_castps_si512(sum), a, b));
   return _mm512_fmadd_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), sum);
 }
 
@@ -19,15 +22,25 @@ enum { rows_together = 3, row_groups = (LMK_TILE_ROWS + rows_together - 1) / row
 
 // One word of depth: rank-1 update of the tile.
 static inline __attribute__((always_inline)) void step(
-    bool in_pairs, bool by_rows, long row, long k, const uint32_t *const a[row_groups], const uint32_t *b,
+    enum lmk_words kind, bool by_rows, long row, long k, const uint32_t *const a[row_groups], const uint32_t *b,
     __m512 c[LMK_TILE_ROWS][2]) {
   const __m512i left = _mm512_load_si512(b), right = _mm512_load_si512(b + 16);
   UNROLLED for (int i = 0; i < LMK_TILE_ROWS; i++) {
     const uint32_t *word = by_rows ? &a[i / rows_together][i % rows_together * row + k] : &a[0][i + k];
     const __m512i value = _mm512_set1_epi32((int)*word);
-    c[i][0] = multiply_add(in_pairs, value, left, c[i][0]);
-    c[i][1] = multiply_add(in_pairs, value, right, c[i][1]);
+    c[i][0] = multiply_add(kind, value, left, c[i][0]);
+    c[i][1] = multiply_add(kind, value, right, c[i][1]);
   }
+}
+
+// Sums of bytes as floats.
+static inline __attribute__((always_inline)) __m512 dequantized(
+    const struct lmk_tile *t, long row, long column, __m512 sum) {
+  const struct lmk_scales *q = &t->quantized;
+  const __m512i zero = _mm512_set1_epi32(q->zeros[row]), own = _mm512_loadu_si512(q->column_sums + column);
+  const __m512i shifted = _mm512_sub_epi32(_mm512_castps_si512(sum), _mm512_mullo_epi32(zero, own));
+  const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(q->scales[row]), _mm512_loadu_ps(q->column_scales + column));
+  return _mm512_mul_ps(_mm512_cvtepi32_ps(shifted), scale);
 }
 
 static inline __attribute__((always_inline)) void store_row(
@@ -48,7 +61,7 @@ static inline __attribute__((always_inline)) void store_row(
 }
 
 static inline __attribute__((always_inline)) void compute_tile(
-    bool in_pairs, bool by_rows, bool starts, enum lmk_destination destination, const struct lmk_tile *t) {
+    enum lmk_words kind, bool by_rows, bool starts, enum lmk_destination destination, const struct lmk_tile *t) {
   long row = t->a_row;
   const long next = by_rows ? 1 : LMK_TILE_ROWS, words = t->words;
   const uint32_t *a[row_groups], *b = t->b;
@@ -66,44 +79,52 @@ static inline __attribute__((always_inline)) void compute_tile(
     _mm_prefetch(ahead + LMK_AHEAD_BYTES * k, _MM_HINT_T1);
     // Keep the stride and these five row pointers in registers: fourteen computed addresses would spill.
     if (by_rows) __asm__("" : "+r"(row), "+r"(a[0]), "+r"(a[1]), "+r"(a[2]), "+r"(a[3]), "+r"(a[4]));
-    UNROLLED for (int i = 0; i < 4; i++) step(in_pairs, by_rows, row, i * next, a, b + i * LMK_TILE_COLUMNS, c);
+    UNROLLED for (int i = 0; i < 4; i++) step(kind, by_rows, row, i * next, a, b + i * LMK_TILE_COLUMNS, c);
     UNROLLED for (int g = 0; g < row_groups; g++) a[g] += 4 * next;
     b += 4 * LMK_TILE_COLUMNS;
   }
   for (; k < words; k++, b += LMK_TILE_COLUMNS) {
-    step(in_pairs, by_rows, row, 0, a, b, c);
+    step(kind, by_rows, row, 0, a, b, c);
     UNROLLED for (int g = 0; g < row_groups; g++) a[g] += next;
+  }
+  if (kind == LMK_BYTES && t->quantized.scales) {
+    UNROLLED for (int i = 0; i < LMK_TILE_ROWS; i++)
+      store_row(destination, t, i, dequantized(t, i, 0, c[i][0]), dequantized(t, i, 16, c[i][1]));
+    return;
   }
   UNROLLED for (int i = 0; i < LMK_TILE_ROWS; i++) store_row(destination, t, i, c[i][0], c[i][1]);
 }
 
-#define TILE(name, in_pairs, by_rows, starts, destination)                  \
+#define TILE(name, kind, by_rows, starts, destination)                                   \
   static __attribute__((noinline)) void name##_##destination(const struct lmk_tile *t) { \
-    compute_tile(in_pairs, by_rows, starts, destination, t);                \
+    compute_tile(kind, by_rows, starts, destination, t);                                 \
   }
-#define TILES(name, in_pairs, by_rows, starts)        \
-  TILE(name, in_pairs, by_rows, starts, LMK_TO_SUMS)      \
-  TILE(name, in_pairs, by_rows, starts, LMK_TO_FLOATS)    \
-  TILE(name, in_pairs, by_rows, starts, LMK_TO_BFLOAT16)
-TILES(floats_by_rows_first, false, true, true)
-TILES(floats_by_rows, false, true, false)
-TILES(floats_by_columns_first, false, false, true)
-TILES(floats_by_columns, false, false, false)
-TILES(pairs_by_rows_first, true, true, true)
-TILES(pairs_by_rows, true, true, false)
-TILES(pairs_by_columns_first, true, false, true)
-TILES(pairs_by_columns, true, false, false)
+#define TILES(name, kind, by_rows, starts)        \
+  TILE(name, kind, by_rows, starts, LMK_TO_SUMS)      \
+  TILE(name, kind, by_rows, starts, LMK_TO_FLOATS)    \
+  TILE(name, kind, by_rows, starts, LMK_TO_BFLOAT16)
+TILES(floats_by_rows_first, LMK_FLOATS, true, true)
+TILES(floats_by_rows, LMK_FLOATS, true, false)
+TILES(floats_by_columns_first, LMK_FLOATS, false, true)
+TILES(floats_by_columns, LMK_FLOATS, false, false)
+TILES(pairs_by_rows_first, LMK_PAIRS, true, true)
+TILES(pairs_by_rows, LMK_PAIRS, true, false)
+TILES(pairs_by_columns_first, LMK_PAIRS, false, true)
+TILES(pairs_by_columns, LMK_PAIRS, false, false)
+TILES(bytes_by_rows_first, LMK_BYTES, true, true)
+TILES(bytes_by_rows, LMK_BYTES, true, false)
 
 #define DESTINATIONS(name) {name##_LMK_TO_SUMS, name##_LMK_TO_FLOATS, name##_LMK_TO_BFLOAT16}
-static const lmk_tile_function tiles[2][2][2][LMK_DESTINATIONS] = {
+static const lmk_tile_function tiles[3][2][2][LMK_DESTINATIONS] = {
     {{DESTINATIONS(floats_by_columns), DESTINATIONS(floats_by_columns_first)},
      {DESTINATIONS(floats_by_rows), DESTINATIONS(floats_by_rows_first)}},
     {{DESTINATIONS(pairs_by_columns), DESTINATIONS(pairs_by_columns_first)},
      {DESTINATIONS(pairs_by_rows), DESTINATIONS(pairs_by_rows_first)}},
+    {{{NULL}, {NULL}}, {DESTINATIONS(bytes_by_rows), DESTINATIONS(bytes_by_rows_first)}},
 };
 
-lmk_tile_function lmk_vector_tile(bool in_pairs, bool by_rows, bool starts, enum lmk_destination destination) {
-  return tiles[in_pairs][by_rows][starts][destination];
+lmk_tile_function lmk_vector_tile(enum lmk_words words, bool by_rows, bool starts, enum lmk_destination destination) {
+  return tiles[words][by_rows][starts][destination];
 }
 
 #pragma clang attribute pop

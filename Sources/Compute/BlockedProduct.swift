@@ -34,8 +34,10 @@ struct BlockedProduct: Sendable {
   func scratchCount(columns: Int) -> Int {
     let rows = min(tiles, blocking.tilesTogether) * tileRows * Int(LMK_ROW_WORDS)
     let sums = parts > 1 ? PackedPanels.count(columns) * min(tiles, blocking.tilesTogether) * tileFloats : 0
-    return rows + Self.expandedFloats + sums
+    return rows + Self.expandedFloats + sums + 2 * rowsTogether
   }
+  /// Rows of one block, in whole tiles and vectors.
+  private var rowsTogether: Int { wholeVectors(min(tiles, blocking.tilesTogether) * tileRows) }
   private var tileFloats: Int { tileRows * PackedPanels.columns }
   private static let expandedFloats = Int(LMK_DEPTH_WORDS) * PackedPanels.columns
 
@@ -75,6 +77,7 @@ struct BlockedProduct: Sendable {
   /// Address of a's element (row, depth) if a can be read without packing: it is row-major, has the element type that
   /// is multiplied, and its rows consist of whole words. Else nil.
   private func wordsInPlace(_ a: MatrixView, row: Int, depth: Int, length: Int) -> UnsafePointer<UInt32>? {
+    guard arithmetic != .int8 else { return nil }
     let stride = a.stride * a.element.size
     let isWord = arithmetic == .float32 && a.element == .float32
     let isPair = blocking.elementsPerWord == 2 && a.element == .bfloat16
@@ -104,15 +107,22 @@ struct BlockedProduct: Sendable {
     let columns = min((columnBlock + 1) * panels / cut.columnBlocks * PackedPanels.columns, n) - column
     guard rows > 0, columns > 0 else { return }
 
-    let packed = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UInt32.self)
-    let expanded = scratch + min(tiles, blocking.tilesTogether) * tileRows * Int(LMK_ROW_WORDS)
+    let scales = scratch
+    let zeros = UnsafeMutableRawPointer(scratch + rowsTogether).assumingMemoryBound(to: Int32.self)
+    let packed = UnsafeMutableRawPointer(scratch + 2 * rowsTogether).assumingMemoryBound(to: UInt32.self)
+    let expanded = scratch + 2 * rowsTogether + min(tiles, blocking.tilesTogether) * tileRows * Int(LMK_ROW_WORDS)
     var matrix = a.matrix
     let end = first + depth
+    if arithmetic == .int8 { lmk_quantize_rows(&matrix, row, rows, depth, scales, zeros) }
     for start in stride(from: first, to: max(end, first + 1), by: partDepth) {
       let length = min(partDepth, end - start)
       let inPlace = wordsInPlace(a, row: row, depth: start, length: length)
       let skipped = inPlace == nil ? 0 : rows / tileRows * tileRows
-      lmk_pack_a(arithmetic.code, &matrix, row + skipped, rows - skipped, start, length, packed)
+      if arithmetic == .int8 {
+        lmk_pack_bytes(&matrix, row, rows, start, length, scales, zeros, packed)
+      } else {
+        lmk_pack_a(arithmetic.code, &matrix, row + skipped, rows - skipped, start, length, packed)
+      }
       let isLast = start + length >= end
       var block = lmk_block(
         arithmetic: arithmetic.code, a_is_transposed: a.isTransposed ? 1 : 0, starts: start == first ? 1 : 0,
@@ -120,6 +130,8 @@ struct BlockedProduct: Sendable {
         in_place: inPlace, in_place_row: a.stride * a.element.size / 4,
         b: b.panel(panel) + PackedPanels.words(arithmetic, k: start - first), panel_stride: b.panelWords,
         sums: expanded + Self.expandedFloats, expanded: expanded,
+        quantized: lmk_scales(
+          scales: scales, zeros: zeros, column_scales: b.scales + column, column_sums: b.sums + column),
         epilogue: epilogue.kernel(c, row: row, column: column))
       lmk_product_block(&block)
     }
@@ -134,7 +146,7 @@ extension BlockedProduct {
     switch b {
     case .packed(let packed): try run(a, packed.panels, into: c, epilogue)
     case .view(let view):
-      if a.isTransposed, parts > 2, packedWords > Self.wordsKeptWhole, canSumInPlace(c, epilogue) {
+      if arithmetic != .int8, a.isTransposed, parts > 2, packedWords > Self.wordsKeptWhole, canSumInPlace(c, epilogue) {
         try runByParts(a, view, into: c, epilogue)
       } else {
         let packed = try PackedMatrix(view, k: k, n: n, arithmetic: arithmetic)

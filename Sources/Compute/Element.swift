@@ -11,13 +11,23 @@ public enum Element: Sendable, Equatable {
   public var code: Int32 { Int32(self == .float32 ? LMK_FLOAT32 : LMK_BFLOAT16) }
 }
 
-/// Precision of products: the type their operands are rounded to. Sums are float32 in both.
+/// Precision of products: the type their operands are rounded to.
 public enum Arithmetic: Sendable, Equatable {
+  /// Sums are float32, as they are of bfloat16.
   case float32
   case bfloat16
+  /// Operands quantised to eight bits, each row of the left one and each column of the right one with a scale of its
+  /// own, which is found anew for every product; sums are int32, and exact. The left operand is not transposed.
+  case int8
 
   /// Whether the instruction set in use supports it.
-  public var isAvailable: Bool { self == .float32 || InstructionSet.hasBFloat16 }
+  public var isAvailable: Bool {
+    switch self {
+    case .float32: true
+    case .bfloat16: InstructionSet.hasBFloat16
+    case .int8: lmk_has_int8() != 0
+    }
+  }
 
   /// The kernels' code for it. The implementations for bfloat16 (FMA, VDPBF16PS, AMX) differ in the last bits of sums;
   /// a machine always uses the same.
@@ -25,6 +35,7 @@ public enum Arithmetic: Sendable, Equatable {
     switch self {
     case .float32: Int32(LMK_PRODUCT_FLOAT32)
     case .bfloat16: lmk_bfloat16_product()
+    case .int8: Int32(LMK_PRODUCT_INT8)
     }
   }
 

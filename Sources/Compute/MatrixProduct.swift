@@ -17,9 +17,9 @@ public func parallelProduct(
   }
 }
 
-/// bfloat16 products always use this library's kernels; callers check first that the processor supports them.
+/// Only float32 products have another way; callers check first that the processor supports the others.
 func usesOwnKernels(_ arithmetic: Arithmetic) -> Bool {
-  InstructionSet.hasOwnProducts || arithmetic == .bfloat16
+  InstructionSet.hasOwnProducts || arithmetic != .float32
 }
 
 /// A product on the caller's thread, for use inside parallel regions: c [m, n] = a [m, k] · b [k, n].

@@ -54,7 +54,8 @@ public enum Measurement {
   /// Repeats one product for some time, with operands and result stored as networks store them at that arithmetic.
   ///
   /// - Returns: floating-point operations per second.
-  /// - Throws: `ArgumentError` for a time outside 0 … 600 s or a size outside 1 … 2²⁴, `OutOfMemory`, `Interrupted`.
+  /// - Throws: `ArgumentError` for a time outside 0 … 600 s, a size outside 1 … 2²⁴ or a gradient in int8,
+  ///   `OutOfMemory`, `Interrupted`.
   public static func product(
     _ kind: ProductKind, rows: Int, outWidth: Int, inWidth: Int, _ arithmetic: Arithmetic, seconds: Double
   ) throws -> Double {
@@ -63,7 +64,10 @@ public enum Measurement {
     where !(1...1 << 24).contains(size) {
       throw ArgumentError("\(name) is \(size), wanted 1 … \(1 << 24)")
     }
-    let element: Element = arithmetic == .bfloat16 ? .bfloat16 : .float32
+    guard arithmetic != .int8 || kind == .forward else {
+      throw ArgumentError("kind is '\(kind.rawValue)', wanted 'forward': no gradient is computed in int8")
+    }
+    let element: Element = arithmetic == .float32 ? .float32 : .bfloat16
     func filled(_ count: Int, _ element: Element) throws -> Buffer {
       let buffer = try Buffer(count: count, element: element)
       // Words of one float32, or two bfloat16, of 0.5.

@@ -8,17 +8,27 @@ struct PackedPanels {
   /// Stride of the panels, in words.
   let panelWords: Int
   private let words: UnsafeMutablePointer<UInt32>
+  /// Of int8 alone: scale, and sum of the bytes, of each column, behind the panels.
+  let scales: UnsafeMutablePointer<Float>
+  let sums: UnsafeMutablePointer<Int32>
 
   static let columns = Int(LMK_TILE_COLUMNS)
   static func count(_ n: Int) -> Int { (n + columns - 1) / columns }
   static func words(_ arithmetic: Arithmetic, k: Int) -> Int { lmk_b_words(arithmetic.code, k) * columns }
 
-  /// - Parameter place: room for `count(n)` · `words(arithmetic, k)` words.
+  /// Words of all panels, and what belongs to them.
+  static func allWords(_ arithmetic: Arithmetic, k: Int, n: Int) -> Int {
+    count(n) * (words(arithmetic, k: k) + (arithmetic == .int8 ? 2 * columns : 0))
+  }
+
+  /// - Parameter place: room for `allWords`.
   init(_ place: UnsafeMutablePointer<Float>, k: Int, n: Int, arithmetic: Arithmetic) {
     self.n = n
     self.arithmetic = arithmetic
     panelWords = Self.words(arithmetic, k: k)
     words = UnsafeMutableRawPointer(place).assumingMemoryBound(to: UInt32.self)
+    scales = place + Self.count(n) * panelWords
+    sums = UnsafeMutableRawPointer(scales + Self.count(n) * Self.columns).assumingMemoryBound(to: Int32.self)
   }
 
   var count: Int { Self.count(n) }
@@ -34,9 +44,22 @@ struct PackedPanels {
       arithmetic.code, &matrix, column, end - column, first, depth, panel(range.lowerBound) + offset, panelWords)
   }
 
+  /// Quantises all columns of a b [k, n] that is stored transposed as float32, and packs them, with all threads.
+  func packQuantized(_ b: MatrixView, depth: Int) {
+    parallelRows(count, cost: depth * Self.columns) { range in
+      var matrix = b.matrix
+      let column = range.lowerBound * Self.columns
+      lmk_pack_quantized_columns(
+        &matrix, column, min(range.upperBound * Self.columns, n) - column, depth, panel(range.lowerBound), panelWords,
+        scales + column, sums + column)
+    }
+  }
+
   /// The same for all panels, with all threads: split along the rows of b in memory, so that each reads sequentially.
   func pack(_ b: MatrixView, first: Int, depth: Int) {
-    if b.isTransposed {
+    if arithmetic == .int8 {
+      packQuantized(b, depth: depth)
+    } else if b.isTransposed {
       parallelRows(count, cost: depth * Self.columns) { pack(b, panels: $0, first: first, depth: depth) }
     } else {
       let pieces = (depth + Self.rowsTogether - 1) / Self.rowsTogether
@@ -68,7 +91,7 @@ public final class PackedMatrix: @unchecked Sendable {
     self.k = k
     self.n = n
     self.arithmetic = arithmetic
-    buffer = try Buffer(count: PackedPanels.count(n) * PackedPanels.words(arithmetic, k: k))
+    buffer = try Buffer(count: PackedPanels.allWords(arithmetic, k: k, n: n))
     panels = PackedPanels(buffer.pointer, k: k, n: n, arithmetic: arithmetic)
   }
 

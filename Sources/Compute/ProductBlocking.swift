@@ -18,6 +18,8 @@ struct ProductBlocking: Sendable {
     case Int32(LMK_PRODUCT_AMX): (words, tilesTogether) = (Int(LMK_DEPTH_WORDS), 4)
     // More rows, to amortise expanding a panel of b.
     case Int32(LMK_PRODUCT_ROUNDED): (words, tilesTogether) = (256, 24)
+    // Parts as long as possible: sums are carried between them as int32, and made floats once.
+    case Int32(LMK_PRODUCT_INT8): (words, tilesTogether) = (Int(LMK_DEPTH_WORDS), 12)
     default: (words, tilesTogether) = (256, 12)
     }
   }
@@ -25,7 +27,13 @@ struct ProductBlocking: Sendable {
   var isAMX: Bool { code == Int32(LMK_PRODUCT_AMX) }
 
   /// Elements of depth per word of a packed row.
-  var elementsPerWord: Int { isAMX || code == Int32(LMK_PRODUCT_PAIRS) ? 2 : 1 }
+  var elementsPerWord: Int {
+    switch code {
+    case Int32(LMK_PRODUCT_INT8): 4
+    case Int32(LMK_PRODUCT_AMX), Int32(LMK_PRODUCT_PAIRS): 2
+    default: 1
+    }
+  }
 
   /// Rows of a can be read in place (without packing) only if their depth is a multiple of this.
   var elementsTogether: Int { isAMX ? 2 * Int(LMK_AMX_SIDE) : elementsPerWord }

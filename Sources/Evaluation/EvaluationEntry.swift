@@ -46,7 +46,8 @@ public let scoringProtocols: [any ScoringProtocol.Type] = [
 /// The options of evaluation and segmentation, by the name of their list.
 private let evaluationLists: [String: JSONValue] = Dictionary(
   uniqueKeysWithValues: scoringProtocols.map { ($0.name, $0.listing) } + [
-    (FeatureOptions.name, FeatureOptions.listing), (TrackingOptions.name, TrackingOptions.listing),
+    (FeatureOptions.name, FeatureOptions.listing), (WithoutLabels.name, WithoutLabels.listing),
+    (TrackingOptions.name, TrackingOptions.listing),
     (VideoScoring.name, VideoScoring.listing), (SegmentationScoring.name, SegmentationScoring.listing),
   ])
 

@@ -24,6 +24,10 @@ public enum EvaluationError: DescribedError, Equatable {
   case oneClass(scoring: String)
   /// Leave-one-out of a single image.
   case oneImage
+  /// Ranks and similarities of fewer than two images.
+  case nothingToCompare(images: Int)
+  /// An image that could be read before cannot be any more.
+  case changedImages
   /// More neighbours are asked for than the bank holds.
   case neighbors(k: Int, bank: Int)
   /// A class has fewer training images than shall be drawn of it.
@@ -55,6 +59,10 @@ public enum EvaluationError: DescribedError, Equatable {
     case .unknownClass(let name): "the test set has the class \(name), of which the training set has no image"
     case .oneClass(let scoring): "\(scoring): all training images are of one class, wanted two classes or more"
     case .oneImage: "nn: the set holds one image, wanted two or more: each looks for its nearest among the others"
+    case .nothingToCompare(let images):
+      "without_labels: \(images == 1 ? "there is one image" : "there are \(images) images") that can be read, wanted "
+        + "two or more: they are compared"
+    case .changedImages: "without_labels: images that could be read cannot be read any more"
     case .neighbors(let k, let bank): "k is \(k), but the training set holds \(bank) images, wanted 1 … \(bank)"
     case .tooFewImages(let name, let count, let wanted):
       "few_shot: class \(name) has \(count) training images, wanted \(wanted) or more"

@@ -187,6 +187,6 @@ private func given(_ pixels: Int64) -> Int? { pixels == 0 ? nil : Int(pixels) }
 }
 
 /// What feature options say over those of `nn`.
-private func featureProtocol(_ text: Text, _ model: ModelConfiguration) throws -> FeatureProtocol {
+func featureProtocol(_ text: Text, _ model: ModelConfiguration) throws -> FeatureProtocol {
   try FeatureProtocol(json: options(text, FeatureOptions.name), for: model, over: .nearestNeighbor(for: model))
 }

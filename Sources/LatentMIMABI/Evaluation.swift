@@ -42,6 +42,32 @@ import LatentMIM
   }
 }
 
+@c @implementation public func lm_evaluate_without_labels(
+  _ handle: Handle, _ images: Handle, _ optionsText: Text, _ featuresText: Text, _ progress: lm_progress?,
+  _ context: UnsafeMutableRawPointer?, _ report: TextPlace
+) -> lm_status {
+  attempt(handingOut: report) {
+    let encoder = try encoder(handle)
+    return try reportWithoutLabels(
+      encoder, dataset(images), WithoutLabels(json: options(optionsText, WithoutLabels.name)),
+      features: featureProtocol(featuresText, encoder.configuration), progress: evaluationProgress(progress, context)
+    ).json.text()
+  }
+}
+
+@c @implementation public func lm_evaluate_features_without_labels(
+  _ features: Floats, _ count: Int64, _ views: Int64, _ width: Int64, _ report: TextPlace
+) -> lm_status {
+  attempt(handingOut: report) {
+    try reportWithoutLabels(
+      vectors: array(features, [count, views, width], "features"), count: Int(count), views: Int(views),
+      width: Int(width)
+    ).json.text()
+  }
+}
+
+@c @implementation public func lm_collapsed_similarity() -> Double { collapsedSimilarity }
+
 @c @implementation public func lm_nearest_rows(
   _ queries: Floats, _ count: Int64, _ bank: Floats, _ bankCount: Int64, _ width: Int64, _ k: Int64,
   _ rows: IntegerPlace, _ cosines: NumberPlace

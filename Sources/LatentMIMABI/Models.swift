@@ -167,7 +167,9 @@ extension lm_metrics {
   attempt {
     let model = try model(handle)
     let crops = try TrainingCrops(given(crops, "crops").pointee, model.configuration)
-    let found = try precision(precisionName).compute(dropoutPlan: model.configuration.dropoutPlan(seed: seed)) {
+    let precision = try precision(precisionName)
+    try precision.requireGradients()
+    let found = try precision.compute(dropoutPlan: model.configuration.dropoutPlan(seed: seed)) {
       try model.loss(crops, gamma: gamma)
     }
     metrics?.pointee = lm_metrics(found.named)

@@ -52,6 +52,23 @@ METHOD(evaluate_features, "train, train_labels, test, test_labels, tap, entries,
   TEXT(NULL, lm_evaluate_features(train.is_held ? &learned : NULL, &scored, tap, entries, TOLD(progress), &text));
 }
 
+METHOD(evaluate_without_labels, "encoder, images, options, features, progress, /", "-> JSON; progress may be None") {
+  struct handle *encoder, *images;
+  const char *options, *features;
+  PyObject *progress;
+  PARSE("O&O&ssO", encoder_handle, &encoder, dataset_handle, &images, &options, &features, &progress);
+  TEXT(encoder, lm_evaluate_without_labels(encoder->raw, images->raw, options, features, TOLD(progress), &text));
+}
+
+METHOD(evaluate_features_without_labels, "features, /", "[count, views, width] -> JSON") {
+  ARRAY features = READ("features", FLOAT32, 3);
+  PARSE("O&", array_argument, &features);
+  TEXT(NULL, lm_evaluate_features_without_labels(DATA(features), SIZE(features, 0), SIZE(features, 1), SIZE(features, 2),
+                 &text));
+}
+
+METHOD(collapsed_similarity, "", "-> float") { return PyFloat_FromDouble(lm_collapsed_similarity()); }
+
 METHOD(nearest_rows, "queries, bank, rows, cosines, /",
        "rows, cosines [queries, k] are written; queries None: of the bank, each row among the others") {
   ARRAY queries = READ("queries", FLOAT32, 2), bank = READ("bank", FLOAT32, 2);

@@ -13,12 +13,19 @@ public struct Computation: Sendable {
   public var recomputesBlocks: Bool
   /// Dropout and stochastic depth; nil for none, as in inference.
   public var dropoutPlan: DropoutPlan?
+  /// Whether blocks are to multiply eight-bit operands in their linear layers, forwards; which ones is theirs to say.
+  public var quantizesBlocks = false
+  /// Whether linear layers do so here.
+  public var isQuantized = false
 
   public init(_ arithmetic: Arithmetic = .float32, keepsPackedWeights: Bool = false, recomputesBlocks: Bool = false) {
     self.arithmetic = arithmetic
     self.keepsPackedWeights = keepsPackedWeights
     self.recomputesBlocks = recomputesBlocks
   }
+
+  /// Of linear layers, forwards.
+  var linearArithmetic: Arithmetic { isQuantized ? .int8 : arithmetic }
 
   /// Element type of activations that only products read.
   public var activation: Element { arithmetic == .bfloat16 ? .bfloat16 : .float32 }
@@ -40,9 +47,9 @@ public final class PackingSlot: Sendable {
     let view = transposedView(weight)
     guard computation.keepsPackedWeights, InstructionSet.hasOwnProducts else { return .view(view) }
     return try kept.withLock { kept in
-      if let matrix = kept, matrix.arithmetic == computation.arithmetic { return .packed(matrix) }
+      if let matrix = kept, matrix.arithmetic == computation.linearArithmetic { return .packed(matrix) }
       let (outWidth, inWidth) = (weight.shape[0], weight.shape[1])
-      let matrix = try PackedMatrix(view, k: inWidth, n: outWidth, arithmetic: computation.arithmetic)
+      let matrix = try PackedMatrix(view, k: inWidth, n: outWidth, arithmetic: computation.linearArithmetic)
       kept = matrix
       return .packed(matrix)
     }

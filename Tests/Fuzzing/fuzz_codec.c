@@ -1,7 +1,8 @@
 // A libFuzzer target for one decoder of CImageCodecs, named by -DCODEC=jpeg, png, webp or tiff.
 //
 // Each input is taken as a file: its header is read, then all of it and a part that the bytes choose are decoded,
-// within the limits that `EncodedImage` sets; where the codec reads labels, the same again for its own numbers. Besides what the sanitizers see, an input fails where
+// within the limits that `EncodedImage` sets; where the codec reads labels, the same again for its own numbers. Besides
+// what the sanitizers see, an input fails where
 // - a part of a sound picture is an error or differs from the whole's pixels, as unwritten pixels would,
 // - decoding takes more memory than twice the pixels and LMC_MOST_MEMORY,
 // - an error comes without a message.

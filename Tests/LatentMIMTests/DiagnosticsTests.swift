@@ -34,6 +34,20 @@ import Testing
     #expect(collapseGuard(similarity: 0.9).crossing(metrics(similarity: 0.9)) == nil)
   }
 
+  /// A constant and a little noise has nearly every rank there is: it is no reason to let a run go on.
+  @Test func noRankOfImagesThatLookAlike() throws {
+    let noise = try randomTensor([64, 48], seed: 3)
+    let collapsed = try Tensor(shape: [64, 48], values: noise.values.map { 1 + 1e-4 * $0 })
+    var measured = metrics(similarity: try rowSimilarity(collapsed))
+    measured.effectiveRank = try #require(try Spectrum(collapsed, isCentred: true)).effectiveRank
+    #expect(measured.effectiveRank > 40 && measured.similarityImages > 0.9999)
+    #expect(collapseGuard(rank: 10).crossing(measured)?.contains("above 0.98") == true)
+    #expect(collapseGuard(rank: 10).crossing(metrics(similarity: 0.97)) == nil)
+    // Who says which similarity is too much is taken at his word.
+    #expect(collapseGuard(similarity: 0.999, rank: 2).crossing(metrics(similarity: 0.99)) == nil)
+    #expect(collapseGuard().crossing(measured) == nil)
+  }
+
   /// A part of the images' pass after the other: more images than go through at once.
   @Test func spreadOfManyImages() throws {
     let configuration = smallConfiguration()

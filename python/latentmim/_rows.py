@@ -69,9 +69,9 @@ def in_memory(indices: NDArray[np.int64], width: int, compute: Compute, name: st
     """[count, width], the rows of images with these indices."""
     rows = _arrays.empty((len(indices), width), name)
     with _bar(len(indices), name, progress) as bar:
-        for first in range(0, len(indices), CHUNK):
-            part = indices[first : first + CHUNK]
-            compute(part, rows[first : first + CHUNK])
+        for first, end in _parts(len(indices)):
+            part = indices[first:end]
+            compute(part, rows[first:end])
             bar.update(len(part))
     return rows
 
@@ -87,14 +87,22 @@ def in_file(
     """The same in an .npy file of an array [count, …], written whole or not at all; read from there as it is used."""
     with written_whole(path) as file, _bar(len(indices), name, progress) as bar:
         write_header(file, shape)
-        for first in range(0, len(indices), CHUNK):
-            part = indices[first : first + CHUNK]
+        for first, end in _parts(len(indices)):
+            part = indices[first:end]
             rows = np.empty((len(part), int(np.prod(shape[1:]))), np.float32)
             compute(part, rows)
             file.write(rows.astype("<f4", copy=False).data)
             bar.update(len(part))
     written: FloatArray = np.load(os.fsdecode(path), mmap_mode="r" if np.prod(shape) else None)
     return written
+
+
+def _parts(count: int) -> Iterator[tuple[int, int]]:
+    """Where parts begin and end, of one size but for an image: OpenBLAS computes a product of few rows in another way,
+    and copies of an image would have features of other last bits.
+    """
+    number = -(-count // CHUNK)
+    return ((count * part // number, count * (part + 1) // number) for part in range(number))
 
 
 def write_header(file: Any, shape: tuple[int, ...]) -> None:

@@ -199,7 +199,7 @@ class Plan:
     @classmethod
     def of_run(cls, kept: dict[str, Any], budget: Budget) -> Plan:
         """The plan of an earlier run, with what its config.json has kept of it."""
-        return cls(budget, kept["model"], kept["epochs"], kept["passes"], earlier=kept["seconds"])
+        return cls(budget, str(kept.get("model")), kept["epochs"], kept["passes"], earlier=kept["seconds"])
 
     def to_dict(self) -> dict[str, Any]:
         """What config.json keeps."""

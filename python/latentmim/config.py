@@ -15,6 +15,8 @@ __all__ = ["ModelConfig", "ModelOptions", "TrainingConfig", "TrainingOptions"]
 Preset = Literal["official", "paper", "mae", "simmim", "maskfeat", "data2vec", "conmim", "ijepa"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 Precision = Literal["auto", "float32", "bf16"]
+# Of features alone.
+FeaturePrecision = Literal["auto", "float32", "bf16", "int8"]
 Objective = Literal[
     "patch_discrimination", "normalized_mse", "mse", "l1", "huber", "huber_vector", "smooth_l1",
 ]  # fmt: skip
@@ -386,7 +388,8 @@ class TrainingConfig(_Config):
         precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with AVX512-BF16)
             or "auto", bf16 where there is. Weights, sums, softmax, norms and the loss are float32 in each.
         collapse_similarity: the run stops when the similarity between images is above this; 1: never.
-        collapse_rank: … or the effective rank of their mean tokens below this; 0: never …
+        collapse_rank: … or the effective rank of their mean tokens below this; 0: never. Images that look alike have
+            the rank of the noise between them: where there is no `collapse_similarity`, one above 0.98 counts, too …
         collapse_patience: … for so many steps in a row.
         recompute: whether blocks are computed again for their gradient instead of keeping what is inside: less memory,
             more time, the same results.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from latentmim._arrays import PathLike
-    from latentmim.config import Precision
+    from latentmim.config import FeaturePrecision
     from latentmim.encoder import Encoder
     from latentmim.model import LatentMIM
 
@@ -95,8 +95,9 @@ class Spread:
 
     Attributes:
         effective_rank: [depth + 1] float64, layer 0 (the embedded patches) first: how many directions they spread
-            over, exp of the entropy of the normalised singular values; at most images − 1.
-        similarity: [depth + 1] float64: mean cosine between different images; 1 is collapse.
+            over, exp of the entropy of the normalised singular values; at most images − 1. It says nothing of layers
+            whose images look alike: they have the rank of the noise between them.
+        similarity: [depth + 1] float64: mean cosine between different images; above 0.98 the table says "collapsed".
 
     """
 
@@ -104,26 +105,32 @@ class Spread:
     similarity: NDArray[np.float64]
 
     def _repr_markdown_(self) -> str:
-        rows = zip(self.effective_rank, self.similarity, strict=True)
         return "\n".join(
             [
                 "| layer | effective rank | similarity |",
                 "|---|---|---|",
-                *(f"| {i} | {rank:.1f} | {cosine:.3f} |" for i, (rank, cosine) in enumerate(rows)),
+                *(f"| {i} | {rank:.1f} | {cosine:.3f}{note} |" for i, rank, cosine, note in self._rows()),
             ]
         )
 
     def __str__(self) -> str:
-        rows = zip(self.effective_rank, self.similarity, strict=True)
         return "\n".join(
             [
                 "layer  rank    similarity",
-                *(f"{i:5}  {rank:6.1f}  {cosine:.3f}" for i, (rank, cosine) in enumerate(rows)),
+                *(f"{i:5}  {rank:6.1f}  {cosine:.3f}{note}" for i, rank, cosine, note in self._rows()),
             ]
         )
 
+    def _rows(self) -> list[tuple[int, float, float, str]]:
+        """Layer, rank and similarity, and what is to be said where no rank counts."""
+        most = _native.collapsed_similarity()
+        notes = ["  collapsed: the rank is that of noise" if cosine > most else "" for cosine in self.similarity]
+        return list(zip(range(len(notes)), self.effective_rank, self.similarity, notes, strict=True))
 
-def spread(encoder: Encoder, images: Dataset | PathLike | ArrayLike, *, precision: Precision = "float32") -> Spread:
+
+def spread(
+    encoder: Encoder, images: Dataset | PathLike | ArrayLike, *, precision: FeaturePrecision = "float32"
+) -> Spread:
     """How far apart images lie behind every layer, before the final norm.
 
     Args:

@@ -9,6 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from latentmim import budgets
+from latentmim.best import Best
 from latentmim.diagnostics import CollapseError
 from latentmim.interrupts import Interrupts
 from latentmim.loggers import Sending
@@ -18,6 +19,7 @@ from latentmim.runs import SavedRun
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from latentmim.best import SaveBest
     from latentmim.budgets import Budget, Plan
     from latentmim.data import Dataset
     from latentmim.history import Metrics
@@ -41,6 +43,7 @@ class Fitting:
         on_collapse: Literal["stop", "roll_back"],
         log_every: int,
         loggers: Mapping[str, Logger],
+        save_best: SaveBest | None = None,
         **every: float | None,
     ) -> None:
         for name, value in (every | {"log_every": log_every}).items():
@@ -50,13 +53,19 @@ class Fitting:
             raise ValueError(f"on_collapse: is {on_collapse!r}, wanted 'stop' or 'roll_back'")
         if on_collapse == "roll_back" and folder is None:
             raise ValueError("on_collapse: is 'roll_back', which needs a folder `out` with checkpoints to go back to")
+        if save_best is not None and folder is None:
+            raise ValueError(f"save_best: is {save_best!r}, which needs a folder `out` to save to")
+        if save_best == "nn" and validation is None:
+            raise ValueError("save_best: is 'nn', which needs `validation`, a labelled data set")
         if loggers and folder is None:
             raise ValueError("loggers: need a folder `out`, where what they go on with is kept")
-        if validation is not None and validation.labels is None:
+        has_labels = validation is not None and validation.labels is not None
+        if validation is not None and not has_labels and save_best in (None, "nn"):
             raise ValueError(f"validation: {validation!r} has no labels, which the nearest-neighbour score needs")
+        self._best = None if save_best is None else Best(save_best, validation or trainer.dataset)
         self.trainer = trainer
         self.folder = folder
-        self.validation = validation
+        self.validation = validation if has_labels else None
         self._on_collapse = on_collapse
         self._log_every = log_every
         self._every = every
@@ -112,13 +121,19 @@ class Fitting:
     def begin(self, resume: Resume) -> None:
         """Restore what is to be resumed, and prepare the folder."""
         self._saved.begin(resume, self._score_last)
+        # The best is saved behind the last: a run may have ended between the two.
+        if self._best and self._best.resume(self.trainer.history):
+            self._keep_best()
 
     def _score_last(self) -> None:
-        """The score of the step resumed from, where it was due and failed."""
+        """The scores of the step resumed from, where they were due and failed."""
         trainer = self.trainer
         for last in trainer.history[-1:]:
-            if last["step"] == trainer.state.step and "nn_accuracy" not in last and self._is_scored(last):
-                last["nn_accuracy"] = self._score()
+            is_open = any(name not in last for name in self._scores)
+            if last["step"] == trainer.state.step and is_open and self._is_scored(last):
+                if self._best:
+                    self._best.resume(trainer.history[:-1])
+                self._score(last)
 
     def _steps(self, pace: Pace | None) -> Ending:
         trainer = self.trainer
@@ -141,6 +156,7 @@ class Fitting:
             self._save()
         if self.folder and trainer.state.step == trainer.state.total_steps:
             trainer.model.encoder.save(self.folder.encoder)
+            self._tell_of_no_best()
         return "interrupted" if interrupts.requested else "finished"
 
     def _step(self) -> Metrics | None:
@@ -157,16 +173,18 @@ class Fitting:
     def after_step(self, metrics: Metrics) -> None:
         """Score, log, checkpoint, in this order: what a checkpoint holds is in the log."""
         self._is_logged = False
-        is_scored = self._is_scored(metrics)
+        is_scored, is_best = self._is_scored(metrics), False
         try:
             if is_scored:
-                metrics["nn_accuracy"] = self._score()
+                is_best = self._score(metrics)
         finally:
             is_last = metrics["step"] == self.trainer.state.total_steps
             if self.folder and (is_scored or is_last or metrics["step"] % self._log_every == 0):
                 self.folder.log(metrics)
                 self._sending.log(metrics)
             self._is_logged = True
+        if is_best:
+            self._keep_best()
         if self.folder and self._is_due("save", metrics):
             self._save()
         if self.folder and self._every["keep_every"] and self._is_due("keep", metrics):
@@ -174,14 +192,30 @@ class Fitting:
             self.folder.keep(metrics["epoch"] + 1)
 
     def _is_scored(self, metrics: Metrics) -> bool:
-        return self.validation is not None and self._is_due("validate", metrics)
+        return bool(self._scores) and self._is_due("validate", metrics)
 
-    def _score(self) -> float:
+    @property
+    def _scores(self) -> list[str]:
+        """The names of the scores of a step."""
+        return [*([] if self.validation is None else ["nn_accuracy"]), *(self._best.names if self._best else [])]
+
+    def _score(self, metrics: Metrics) -> bool:
+        """Score the model as it is; whether it is the best so far."""
         from latentmim.evaluate import nearest_neighbor
 
-        assert self.validation is not None
+        encoder = self.trainer.model.encoder
         with self._measured("score"):
-            return nearest_neighbor(self.trainer.model.encoder, self.validation, progress=False).accuracy
+            if self.validation is not None:
+                metrics["nn_accuracy"] = nearest_neighbor(encoder, self.validation, progress=False).accuracy
+            if self._best:
+                metrics.update(self._best.measure(encoder))
+        return self._best is not None and self._best.note(metrics, self.trainer.state.looks_collapsed)
+
+    def _keep_best(self) -> None:
+        """Save, and keep what was saved as the best."""
+        self._save()
+        if self.folder and self._saved.step == self.trainer.state.step:
+            self.folder.keep_best()
 
     def _is_due(self, what: str, metrics: Metrics) -> bool:
         """Whether this step ends the epoch, or part of one, that something is done after."""
@@ -200,6 +234,11 @@ class Fitting:
             self._budget.hold(self.trainer)
         with self._measured("save"):
             self._saved.save()
+
+    def _tell_of_no_best(self) -> None:
+        if self._best and self._best.scores and self._best.value is None:
+            problem = f"none of {self._best.scores} states that were scored is kept: images looked alike to all of them"
+            warnings.warn(f"save_best: {problem}, or they had no such score", RuntimeWarning, stacklevel=6)
 
     def _roll_back(self, error: CollapseError) -> None:
         """Go back to the last good state, where there is one and that is wanted; raise otherwise."""

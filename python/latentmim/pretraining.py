@@ -16,6 +16,7 @@ from latentmim.config import ModelOptions, Preset, TrainingOptions
 from latentmim.data import Arrays, Dataset, as_dataset
 from latentmim.encoder import Encoder, load_encoder
 from latentmim.forecasts import Candidate, choose, tell
+from latentmim.loggers import make_loggers
 from latentmim.model import LatentMIM
 from latentmim.names import refuse_unknown
 from latentmim.runs import kept_plan
@@ -42,7 +43,7 @@ SMALL = {
 MEDIUM = {"size": "vit_tiny", "grid": 10, "decoder_width": 256, "decoder_heads": 8, "projector_width": 1024}
 LARGE = {"size": "vit_small"}
 
-OF_TRAINER = ("save_every", "keep_every", "log_every", "on_collapse", "loggers")
+OF_TRAINER = ("save_every", "keep_every", "log_every", "on_collapse", "loggers", "save_best")
 
 
 class Recipe(NamedTuple):
@@ -192,6 +193,7 @@ def pretrain(
     if clock is None:
         chosen, plan = candidate(None), None
     else:
+        make_loggers(for_trainer.get("loggers", ()))  # what is missing is said before anything is measured
         chosen, plan = _planned(clock, candidate, dataset, is_settled, out, resume)
     training = chosen.training if plan is None else chosen.training | {"epochs": plan.epochs}
     passes = training["epochs"] if plan is None else plan.passes

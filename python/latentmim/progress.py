@@ -47,6 +47,10 @@ class Bar:
         ]
         if "nn_accuracy" in metrics:
             self.bar.write(f"epoch {metrics['epoch'] + 1}: nearest neighbour {metrics['nn_accuracy']:.1%}")
+        for name in ("rankme", "lidar", "alpha"):
+            if name in metrics:
+                similarity = f"similarity {metrics['features_similarity']:.3f}"
+                self.bar.write(f"epoch {metrics['epoch'] + 1}: {name} {metrics[name]:.4g} at {similarity}")
         self.bar.set_postfix_str(", ".join(parts), refresh=False)
         self.bar.update()
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Memory",
     "ProfileEntry",
+    "feature_precisions",
     "instruction_set",
     "measure_peak",
     "measure_product",
@@ -45,8 +46,13 @@ def instruction_set() -> str:
 
 
 def precisions() -> list[Literal["float32", "bf16"]]:
-    """The precisions that the instruction set in use computes in: "bf16" needs AVX512-BF16."""
-    return ["float32", "bf16"] if instruction_set() in ("avx512bf16", "amx") else ["float32"]
+    """The precisions that the instruction set in use trains in: "bf16" needs AVX512-BF16."""
+    return ["float32", "bf16"] if _native.has_precision("bf16") else ["float32"]
+
+
+def feature_precisions() -> list[Literal["float32", "bf16", "int8"]]:
+    """Those that features are computed in: "int8" needs AVX512-BF16 and AVX512-VNNI."""
+    return [*precisions(), "int8"] if _native.has_precision("int8") else [*precisions()]
 
 
 def set_instruction_set(name: Literal["portable", "avx2", "avx512", "avx512bf16", "amx"]) -> None:
@@ -54,7 +60,7 @@ def set_instruction_set(name: Literal["portable", "avx2", "avx512", "avx512bf16"
     _native.set_instruction_set(name)
 
 
-def measure_peak(precision: Literal["float32", "bf16"] = "float32", *, seconds: float = 0.2) -> float:
+def measure_peak(precision: Literal["float32", "bf16", "int8"] = "float32", *, seconds: float = 0.2) -> float:
     """Floating-point operations a second that all threads reach in registers only: the limit of everything else.
 
     Raises ValueError for a precision that this machine does not have.
@@ -68,12 +74,13 @@ def measure_product(
     out_width: int,
     in_width: int,
     *,
-    precision: Literal["float32", "bf16"] = "float32",
+    precision: Literal["float32", "bf16", "int8"] = "float32",
     seconds: float = 0.2,
 ) -> float:
     """Floating-point operations a second of one of a linear map's products: x·Wᵀ, dy·W or dyᵀ·x of `rows` tokens.
 
-    Raises ValueError for a precision that this machine does not have, and sizes outside 1 … 2²⁴.
+    Raises ValueError for a precision that this machine does not have, sizes outside 1 … 2²⁴, and gradients
+    in int8.
     """
     return _native.measure_product(kind, rows, out_width, in_width, precision, seconds)
 

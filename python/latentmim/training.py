@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from latentmim._arrays import PathLike
+    from latentmim.best import SaveBest
     from latentmim.loggers import Logger
 
 __all__ = ["MemoryEstimate", "Metrics", "Trainer", "TrainerState"]
@@ -76,8 +77,16 @@ class Trainer:
         keep_every: epochs between checkpoints that are kept beside the last one; none by default.
         log_every: steps between lines of metrics.jsonl; steps with a nearest-neighbour score and the last one are
             always there.
-        validation: a labelled data set for the nearest-neighbour score.
+        validation: a labelled data set for the nearest-neighbour score; it needs no labels for what `save_best` takes
+            without them.
         validate_every: epochs between scores.
+        save_best: a score, measured every `validate_every` epochs, by which the best state is kept in
+            checkpoints/best.safetensors, beside the last: "nn", or without labels "rankme", "lidar" or "alpha" (the
+            nearest to 1), of `validation` or, without it, of the training images (1000 at most; see
+            `evaluate.without_labels`). A rank is judged with its similarity: states whose images look alike (a mean
+            cosine above 0.98) are never the best, nor are those that cross `collapse_similarity` or `collapse_rank`.
+            No rank replaces labels where there are some: docs/recipes.md. The log remembers the best so far (`best_…`),
+            so that a run that is resumed goes on with it.
         on_collapse: what `fit` does when `collapse_similarity` or `collapse_rank` is crossed: "stop" raises and leaves
             the weights as they are; "roll_back" goes back to the last checkpoint of before, warns and returns; it needs
             `out`. Nothing is saved while a threshold is crossed, so the last checkpoint is always a good one.
@@ -124,6 +133,7 @@ class Trainer:
         log_every: int = 1,
         validation: Dataset | PathLike | None = None,
         validate_every: float = 1,
+        save_best: SaveBest | None = None,
         on_collapse: Literal["stop", "roll_back"] = "stop",
         loggers: str | Sequence[str | Logger] = (),
         progress: bool = True,
@@ -136,7 +146,7 @@ class Trainer:
         self._run = None if out is None else RunFolder(out)
         scored = None if validation is None else as_dataset(validation, model.config.channels)
         self._fitting = Fitting(
-            self, self._run, scored, on_collapse, log_every, make_loggers(loggers),
+            self, self._run, scored, on_collapse, log_every, make_loggers(loggers), save_best,
             save_every=save_every, keep_every=keep_every, validate_every=validate_every,
         )  # fmt: skip
         self._config = TrainingConfig.resolve(epochs=epochs, batch_size=batch_size, **options)

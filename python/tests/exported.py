@@ -47,6 +47,15 @@ def biased_and_placed() -> lm.Encoder:
     return read(pretrained.plain(rng, position_rows=1, relative="shared", grid=(3, 5)), grid=(3, 5))
 
 
+def learned() -> lm.Encoder:
+    """With learned positions that are no longer those it began with, the class token's among them."""
+    model = lm.LatentMIM(**SMALL, seed=1, learn_positions=True)
+    name = "encoder.pos_embed.pos_embeds"
+    moved = np.random.default_rng(17).normal(0, 0.3, model.parameters()[name].shape).astype(np.float32)
+    model.load_parameters(model.parameters() | {name: moved})
+    return model.encoder
+
+
 def rotary(*, gated: bool = False, periods: tuple[float, float] = (1, 10), **options: Any) -> lm.Encoder:
     """DINOv3 under its own names; heads of 8 numbers have two periods."""
     rng = np.random.default_rng(13)
@@ -79,7 +88,7 @@ Make = Callable[[], lm.Encoder]
 # What timm can express.
 FOR_TIMM: dict[str, Make] = {
     "own": lambda: lm.LatentMIM(**SMALL, seed=1).encoder,
-    "own_learned": lambda: lm.LatentMIM(**SMALL, seed=1, learn_positions=True).encoder,
+    "own_learned": learned,
     "own_index": lambda: lm.LatentMIM(**SMALL, seed=1, positions="index").encoder,
     "own_channels": lambda: lm.LatentMIM(**SMALL, seed=1, channels=5).encoder,
     "registers": lambda: case("timm"),

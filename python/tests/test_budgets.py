@@ -118,10 +118,10 @@ def test_scores_and_checkpoints_count(clock: Clock, tmp_path: Path, monkeypatch:
 
     score = Fitting._score
 
-    def slow(self: Fitting) -> float:
+    def slow(self: Fitting, metrics: dict[str, Any]) -> bool:
         with self._measured("score"):
             clock.time += 13
-        return score(self)
+        return score(self, metrics)
 
     monkeypatch.setattr(Fitting, "_score", slow)
     began, labels = clock.time, np.arange(16) % 2
@@ -148,6 +148,17 @@ def test_epochs_may_be_less_than_one(clock: Clock, tmp_path: Path, capsys: pytes
     assert "→ as given: 48 wide, 2 deep, crops of 40×50 pixels, 8 images/s, 0.4 epochs, 160 crops" in (
         capsys.readouterr().err
     )
+
+
+def test_the_command_takes_one(clock: Clock, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = [f"--set={name}={json.dumps(value)}" for name, value in SMALL.items()]
+    command = ["pretrain", str(folder), "--out", str(tmp_path / "run"), "--batch-size", "2", *settings]
+    began = clock.time
+    assert cli.main([*command, "--budget", "20s"]) == 0
+    assert clock.time - began == pytest.approx(20, rel=0.05)
+    assert f"{tmp_path / 'run'}\n" == capsys.readouterr().out
+    assert cli.main([*command, "--budget", "30s"]) == 0
+    assert clock.time - began == pytest.approx(30, rel=0.05)
 
 
 # ---- Going on --------------------------------------------------------------------------------------------------------
@@ -243,6 +254,15 @@ def test_runs_with_and_without_a_budget_are_told_apart(clock: Clock, tmp_path: P
     trainer.fit()
     assert trainer.state.step == len(read_metrics(tmp_path / "epochs/metrics.jsonl")) < 60
     assert json.loads((tmp_path / "epochs/config.json").read_text())["budget"] == config["budget"]
+
+
+@pytest.mark.parametrize("kept", [[], {}, {"seconds": 9, "epochs": 1.5, "passes": 2}, {"seconds": "9"}, 3])
+def test_a_damaged_plan_is_refused(kept: Any, clock: Clock, tmp_path: Path) -> None:
+    lm.pretrain(pixels(16), tmp_path, budget=8, **RUN)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"budget": kept}))
+    with pytest.raises(ValueError, match=r"config\.json: 'budget' is damaged"):
+        lm.pretrain(pixels(16), tmp_path, budget=20, **RUN)
 
 
 # ---- The choice ------------------------------------------------------------------------------------------------------

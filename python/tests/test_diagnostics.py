@@ -154,6 +154,19 @@ def test_rank_alone() -> None:
     assert trainer.step() is not None, "counting begins anew"
 
 
+def test_no_rank_of_images_that_look_alike_passes() -> None:
+    """A rank is never below 1: what stops this run is the similarity that belongs to it."""
+    trainer = naive(epochs=60, collapse_rank=0.5, collapse_patience=3)
+    with pytest.raises(
+        lm.CollapseError, match=r"above 0\.98, so that their effective rank \(collapse_rank = 0\.5\) says"
+    ):
+        trainer.fit()
+    # Who says which similarity is too much is taken at his word.
+    trainer = naive(epochs=60, collapse_rank=0.5, collapse_similarity=0.9999999, collapse_patience=3)
+    trainer.fit()
+    assert max(line["similarity_images"] for line in trainer.history) > 0.98
+
+
 def test_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="on_collapse: is 'roll_back', which needs a folder"):
         naive(on_collapse="roll_back")

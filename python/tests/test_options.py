@@ -70,6 +70,15 @@ def test_protocols_have_the_cores_options(name: str) -> None:
     assert all(f"\n    {option}: " in documented for option in own)
 
 
+def test_options_without_labels_are_the_cores() -> None:
+    core, signature = listed("without_labels"), inspect.signature(lm.evaluate.without_labels)
+    own = [name for name in signature.parameters if name not in {"encoder", "data", "progress", "features"}]
+    assert set(own) == core.keys()
+    for option in own:
+        assert signature.parameters[option].default is None, f"{option}: the default is the core's"
+        check_type(option, hints(lm.evaluate.without_labels)[option], core[option])
+
+
 def test_feature_options_are_the_cores() -> None:
     core = listed("features")
     assert hints(FeatureOptions).keys() == core.keys()

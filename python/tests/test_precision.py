@@ -23,6 +23,11 @@ SMALL = {
 needs_bf16 = pytest.mark.skipif("bf16" not in lm.runtime.precisions(), reason="needs a processor with AVX512-BF16")
 
 
+needs_int8 = pytest.mark.skipif(
+    "int8" not in lm.runtime.feature_precisions(), reason="needs a processor with AVX512-BF16 and AVX512-VNNI"
+)
+
+
 @pytest.fixture
 def model() -> lm.LatentMIM:
     return lm.LatentMIM(**SMALL, seed=3)
@@ -162,3 +167,52 @@ def test_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
         assert 0 < entry["share"] < 2
     assert cli.main(["bench", "--parts", "speed"]) == 1
     assert "unknown speed" in capsys.readouterr().err
+
+
+@needs_int8
+def test_int8_features(model: lm.LatentMIM) -> None:
+    """Behind the first two blocks, which stay bf16, tokens move a little, and not with their neighbours."""
+    images = pixels(5)[:, :40, :40]
+    exact, rounded, short = (
+        model.encoder.features(images, layer=[1, 2, 3], precision=p) for p in ("float32", "bf16", "int8")
+    )
+    assert np.array_equal(short[:2], rounded[:2])
+    assert not np.array_equal(short[2], rounded[2])
+    cosine = (exact * short).sum(-1) / np.linalg.norm(exact, axis=-1) / np.linalg.norm(short, axis=-1)
+    assert cosine.min() > 0.999
+    alone = [model.encoder.features(image, layer=[1, 2, 3], precision="int8") for image in images]
+    assert np.array_equal(np.stack(alone, 1), short)
+    queries = model.encoder.features(images, layer=3, part="queries", precision="int8")
+    assert not np.array_equal(queries, model.encoder.features(images, layer=3, part="queries", precision="bf16"))
+
+
+@needs_int8
+def test_int8_wherever_features_are_computed(model: lm.LatentMIM) -> None:
+    data = lm.Arrays(pixels(12), np.arange(12) % 3)
+    exact, short = (lm.evaluate.features(model.encoder, data, precision=p, progress=False) for p in ("float32", "int8"))
+    assert 0 < np.abs(short - exact).max() < 0.1
+    result = lm.evaluate.nearest_neighbor(model.encoder, data, precision="int8", progress=False)
+    assert "int8" in str(result.to_dict())
+    lm.segment(model.encoder, data[0][:56, :56], 2, precision="int8")
+    lm.embed(model.encoder, data, precision="int8", progress=False)
+    lm.spread(model.encoder, pixels(4)[:, :40, :40], precision="int8")
+    assert lm.runtime.measure_product("forward", 64, 64, 64, precision="int8", seconds=0.01) > 0
+    assert lm.runtime.measure_peak("int8", seconds=0.02) > 0
+
+
+@needs_int8
+def test_int8_has_no_gradients(model: lm.LatentMIM) -> None:
+    data = lm.Arrays(pixels(12), np.arange(12) % 3)
+    with pytest.raises(ValueError, match=r"precision.*int8.*features alone"):
+        lm.Trainer(model, data, epochs=1, batch_size=4, precision="int8")
+    with pytest.raises(ValueError, match=r"precision.*int8.*features alone"):
+        lm.evaluate.fine_tune(model.encoder, data, data, precision="int8", epochs=1, progress=False)
+    with pytest.raises(ValueError, match="forward"):
+        lm.runtime.measure_product("weight_gradient", 64, 64, 64, precision="int8", seconds=0.01)
+
+
+@pytest.mark.usefixtures("portable")
+def test_int8_is_refused_without_its_instructions(model: lm.LatentMIM) -> None:
+    assert "int8" not in lm.runtime.feature_precisions()
+    with pytest.raises(ValueError, match=r"'int8', which needs a processor with AVX512-BF16 and AVX512-VNNI.*portable"):
+        model.encoder.features(pixels(1)[:, :40, :40], precision="int8")

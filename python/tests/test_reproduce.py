@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import struct
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 from conftest import pixels
 
 import latentmim as lm
 from latentmim import cli
 from latentmim.commands import reproduce as command
-from latentmim.reproduce import claims, data, figures, planning, report, running, study
+from latentmim.reproduce import claims, data, figures, planning, report, running, study, unlabelled
 from latentmim.reproduce.data import LabelledSet
 from latentmim.reproduce.planning import Request, plan
 from latentmim.reproduce.results import Found, Results
@@ -347,6 +349,39 @@ def test_a_table(tmp_path: Path) -> None:
     assert "(3 → 1, 8 → 3)" in page
 
 
+# ---- Scores without labels -------------------------------------------------------------------------------------------
+
+
+def test_correlations_are_scipys() -> None:
+    rng = np.random.default_rng(0)
+    for count, levels in ((4, 3), (12, 5), (30, 1000), (5, 1)):
+        first, second = (rng.integers(levels, size=count).astype(float).tolist() for _ in range(2))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            rho, tau = (float(f(first, second).statistic) for f in (scipy.stats.spearmanr, scipy.stats.kendalltau))
+        assert unlabelled.spearman(first, second) == pytest.approx(rho, nan_ok=True)
+        assert unlabelled.kendall(first, second) == pytest.approx(tau, nan_ok=True)
+
+
+def test_a_collapsed_run_comes_last_where_its_rank_is_judged_with_similarity(tmp_path: Path) -> None:
+    """Ranks in the order of NN but for the collapsed run, whose rank is the highest."""
+    nn, ranks, similarity = [0.3, 0.5, 0.6, 0.7], [334.0, 10.0, 20.0, 30.0], [0.999, 0.5, 0.5, 0.4]
+    rows = tuple(Row(key=f"row{number}", name="") for number in range(4))
+    numbers = {
+        row.key: {"nn": [nn[i]], "linear": [1 - nn[i]], "rankme": [ranks[i]], "features_rank": [ranks[i]],
+                  "lidar": [ranks[i]], "alpha": [1 + nn[i]], "features_similarity": [similarity[i]]}
+        for i, row in enumerate(rows)
+    }  # fmt: skip
+    text = unlabelled.page([Experiment(name="table0", title="", rows=rows)], made_up(tmp_path, numbers))
+    alone, together = (line.split(" | ") for line in text.splitlines()[8:10])
+    assert alone[:4] == ["| table0", "4", "alone", "-0.20 / 0.00"]
+    assert together[2:5] == ["judged with similarity", "1.00 / 1.00", "1.00 / 1.00"]
+    assert alone[6] == "-1.00 / -1.00", "an α further from 1 is worse"
+    assert "| row0 | 30.0 | 70.0 | 334.0 | 334.0 | 334.0 | 1.30 | 0.999 |" in text
+    fewer = unlabelled.page([Experiment(name="table0", title="", rows=rows[:3])], made_up(tmp_path, numbers))
+    assert not fewer
+
+
 # ---- A study ---------------------------------------------------------------------------------------------------------
 
 
@@ -380,6 +415,9 @@ def test_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (first, _) = results.values("first", "nn")
     encoder = lm.load_encoder(running.run_folder(str(tmp_path), "first", 1).encoder)
     assert first == lm.evaluate.nearest_neighbor(encoder, images.test, progress=False).accuracy
+    found = lm.evaluate.without_labels(encoder, images.test, layer=-1, progress=False)
+    for measure, value in unlabelled.scores(found).items():
+        assert results.values("first", measure)[0] == value
     # All is there: nothing is trained again, but what was refused is tried.
     trained: list[str] = []
     monkeypatch.setattr(Runner, "_train", lambda self, row, seed: trained.append(f"{row.key} {seed}"))

@@ -43,6 +43,8 @@ int lmk_set_instruction_set(int set);
 /// The arithmetic (LMK_PRODUCT_…) of bfloat16 products, by default the fastest of the instruction set in use: AMX, else
 /// VDPBF16PS, except on Intel's cores, where VDPBF16PS is no faster than float32 FMA.
 int lmk_bfloat16_product(void);
+/// Whether the instruction set in use has LMK_PRODUCT_INT8: AVX-512 with BF16, and VNNI.
+int lmk_has_int8(void);
 /// Sets that arithmetic; a negative value restores the default. Returns 0 and changes nothing if the instruction set in
 /// use does not support it.
 int lmk_set_bfloat16_product(int arithmetic);
@@ -139,5 +141,6 @@ void lmk_average(long n, float momentum, const float *online, float *target);
 #include "lmk_attention.h"
 #include "lmk_linkage.h"
 #include "lmk_product.h"
+#include "lmk_quantize.h"
 
 #endif

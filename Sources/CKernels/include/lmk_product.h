@@ -1,6 +1,6 @@
 // Building blocks of matrix products c = a·b for processors with AVX-512: packing of both operands, and the product of
-// a packed block. "Depth" is the inner dimension k. Packed data are 32-bit words: one float, or a pair of bfloat16 that
-// are adjacent in depth.
+// a packed block. "Depth" is the inner dimension k. Packed data are 32-bit words: one float, a pair of bfloat16 or four
+// bytes that are adjacent in depth.
 #ifndef LMK_PRODUCT_H
 #define LMK_PRODUCT_H
 
@@ -9,8 +9,15 @@
 #include "lmk_elements.h"
 
 /// How a product is computed. ROUNDED: operands rounded to bfloat16, then float32 FMA; PAIRS: bfloat16 by VDPBF16PS;
-/// AMX: bfloat16 by AMX tiles. Sums are float32 in all.
-enum { LMK_PRODUCT_FLOAT32 = 0, LMK_PRODUCT_ROUNDED = 1, LMK_PRODUCT_PAIRS = 2, LMK_PRODUCT_AMX = 3 };
+/// AMX: bfloat16 by AMX tiles. Sums are float32 in these. INT8: operands quantised to eight bits, by VPDPBUSD, sums
+/// int32 (lmk_quantize.h).
+enum {
+  LMK_PRODUCT_FLOAT32 = 0,
+  LMK_PRODUCT_ROUNDED = 1,
+  LMK_PRODUCT_PAIRS = 2,
+  LMK_PRODUCT_AMX = 3,
+  LMK_PRODUCT_INT8 = 4,
+};
 
 /// Size of the micro-kernel's tile of c, which is held in vector or AMX registers.
 enum { LMK_TILE_ROWS = 14, LMK_TILE_COLUMNS = 32, LMK_AMX_TILE_ROWS = 32 };
@@ -71,6 +78,14 @@ void lmk_pack_b(
     int arithmetic, const struct lmk_matrix *b, long column, long count, long first, long depth, uint32_t *packed,
     long panel_stride);
 
+/// How to turn int32 sums of quantised operands into floats: (sum - zero · column_sum) · scale · column_scale.
+struct lmk_scales {
+  const float *scales;        ///< of rows, padded to whole tiles
+  const int32_t *zeros;       ///< of rows, padded to whole tiles
+  const float *column_scales; ///< padded to whole panels
+  const int32_t *column_sums; ///< padded to whole panels
+};
+
 /// One block of a product, on the caller's thread.
 struct lmk_block {
   int arithmetic;
@@ -89,6 +104,7 @@ struct lmk_block {
   float *sums;
   /// Scratch for one panel of b as floats, [depth rounded up to even][32]; only for LMK_PRODUCT_ROUNDED.
   float *expanded;
+  struct lmk_scales quantized;  ///< of the block's rows and columns; only for LMK_PRODUCT_INT8
   /// Its pointers are to the block's first row and column.
   struct lmk_epilogue epilogue;
 };

@@ -59,10 +59,15 @@ lm_status lm_set_thread_count(int64_t count);
 const char *lm_instruction_set(void);
 /// Forces one. LM_VALUE where the machine does not have it.
 lm_status lm_set_instruction_set(const char *name);
+<<<<<<< HEAD
 /// What computes in this process, for reports of problems: {"version", "instruction_set", "instruction_sets": those
 /// that this machine has, "threads", "precision": what "auto" stands for, "memory_limit": {"bytes", "reason"},
 /// "libraries": {"products": "OpenBLAS 0.3.21 …", "JPEG": "libjpeg-turbo 2.1.5", …}}.
 lm_status lm_environment(char **report);
+=======
+/// Whether the instruction set in use computes at that precision: "float32", "bf16", "int8" or "auto".
+bool lm_has_precision(const char *name);
+>>>>>>> main
 /// Long calls ask `check` (or NULL) now and then, on the calling thread; true ends them with LM_INTERRUPTED.
 void lm_set_interrupt_check(bool (*check)(void));
 
@@ -101,7 +106,7 @@ lm_status lm_model_options_difference(const char *options, const char *preset, c
 /// What options there are: {"name": {"type": "integer" | "number" | "flag" | "text" | "choice" | "sides", "least",
 /// "largest" or "choices", "optional": null is taken, "list": several are, "default"}, …}. `name` of the list: "model",
 /// "training", "features" (how images become vectors), "pretrained" (what is said about weights of other projects),
-/// "tracking" (its defaults are those of the preset "dino"), or a protocol of lm_evaluate.
+/// "tracking" (its defaults are those of the preset "dino"), "without_labels", or a protocol of lm_evaluate.
 lm_status lm_options(const char *name, char **list);
 
 /// The sizes of what a model sees, predicts and gives.
@@ -415,9 +420,9 @@ lm_status lm_encoder_save(const lm_encoder *encoder, const char *path);
 lm_status lm_encoder_configuration(const lm_encoder *encoder, char **options);
 /// Whose names its weights had: "latentmim", or a family as above.
 lm_status lm_encoder_family(const lm_encoder *encoder, char **family);
-/// What its network is: JSON of "class_token", "registers", "epsilon", "activation", "pre_norm", "final_norm" ("tokens",
-/// "pooled": of the mean of patches, "none"), "interpolation" of positions, "rotary" … and "tensors", a list of [name,
-/// shape]: those that lm_encoder_save writes.
+/// What its network is: JSON of "class_token", "registers", "epsilon", "activation", "pre_norm", "final_norm"
+/// ("tokens", "pooled": of the mean of patches, "none"), "interpolation" of positions, "rotary" … and "tensors", a list
+/// of [name, shape]: those that lm_encoder_save writes.
 lm_status lm_encoder_description(const lm_encoder *encoder, char **description);
 /// The numbers of all tensors, one tensor behind the other as lm_encoder_description lists them; `count` in all.
 lm_status lm_encoder_read_tensors(const lm_encoder *encoder, float *values, int64_t count);
@@ -458,7 +463,7 @@ typedef struct lm_tap {
 
 /// Features of images, [count, N + 1, C], class token first, patches row by row; [count, N, C] without class token; of
 /// `layers` [layer_count, count, …]. Sides must fit lm_encoder_grid, which says how many tokens there are. `precision`:
-/// as for lm_model_loss.
+/// as for lm_model_loss, or "int8" (LM_VALUE without AVX512-BF16 and AVX512-VNNI).
 lm_status lm_encoder_features(
     const lm_encoder *encoder, const lm_pixels *pixels, lm_tap tap, const char *precision, float *features);
 /// The weights by which the attention of a block mixes tokens, [count, heads, queries, attended tokens]; rows have the
@@ -520,9 +525,28 @@ lm_status lm_evaluate_features(
     const lm_labelled_features *train, const lm_labelled_features *test, const char *tap, const char *entries,
     lm_progress progress, void *context, char **report);
 
-/// The `k` rows of `bank` [bank_count, width] with the largest cosine to each of `queries` [count, width], nearest first,
-/// the lowest row first where cosines are equal: `rows` and `cosines` [count, k]. `queries` NULL: those of the bank,
-/// `count` of them, each compared with the others.
+/// What an encoder's features say of it without labels: RankMe, effective rank, α-ReQ and similarity behind layers, and
+/// LiDAR behind the last of them. No rank says anything where the similarity is near 1.
+///
+/// - `options`: lm_options("without_labels"). `features`: lm_options("features"), its defaults those of nn; "layer":
+///   those that are looked at, all if not given.
+/// - `progress`, `context`: as for lm_evaluate.
+/// - `*report`: {"options", "tap", "images": how many, "width", "layers": [{"layer" or null, "rankme",
+///   "effective_rank", "alpha", "similarity", "is_collapsed"}, …], "lidar" or null, "verdict", "markdown"}; numbers
+///   that cannot be had are null.
+lm_status lm_evaluate_without_labels(
+    const lm_encoder *encoder, const lm_dataset *images, const char *options, const char *features,
+    lm_progress progress, void *context, char **report);
+/// The same for vectors [count, views, width] from anywhere: ranks are of the first view of each image, LiDAR is of all
+/// where there are two or more.
+lm_status lm_evaluate_features_without_labels(
+    const float *features, int64_t count, int64_t views, int64_t width, char **report);
+/// The mean cosine between images above which they are called collapsed, whatever their rank.
+double lm_collapsed_similarity(void);
+
+/// The `k` rows of `bank` [bank_count, width] with the largest cosine to each of `queries` [count, width], nearest
+/// first, the lowest row first where cosines are equal: `rows` and `cosines` [count, k]. `queries` NULL: those of the
+/// bank, `count` of them, each compared with the others.
 lm_status lm_nearest_rows(
     const float *queries, int64_t count, const float *bank, int64_t bank_count, int64_t width, int64_t k, int64_t *rows,
     double *cosines);

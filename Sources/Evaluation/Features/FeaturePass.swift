@@ -12,8 +12,8 @@ struct FeaturePass: Equatable {
   var scaling: PositionScaling
   var stride: Int?
 
-  /// Decoded images are large: a few at a time.
-  private static let imagesAtOnce = 64
+  /// Decoded images are large, and so are the tokens of several layers: a few at a time.
+  private var imagesAtOnce: Int { max(64 / max(tap.layerCount, 1), 4) }
 
   /// Numbers in the vector of an image.
   ///
@@ -28,20 +28,27 @@ struct FeaturePass: Equatable {
 
   /// Features of images of a data set, in inference mode.
   ///
+  /// - Parameter crops: nil: whole images or their centres, as they are framed; else random crops of that size.
   /// - Returns: for each pooling [count, width] and the width; and the index of the image that each row really is,
   ///   another than was asked for where the data set replaces what cannot be read.
   /// - Throws: errors of the data set and of `Encoder.features`, `PoolingError`, `Interrupted`, what `progress` throws.
   func features(
-    _ encoder: Encoder, _ dataset: any ImageDataset, indices: [Int], poolings: [Pooling],
+    _ encoder: Encoder, _ dataset: any ImageDataset, indices: [Int], poolings: [Pooling], crops: RandomCrops? = nil,
     progress: (Int) throws -> Void = { _ in }
   ) throws -> (vectors: [Buffer], widths: [Int], images: [Int]) {
-    let transform = try EvaluationTransform(framing, normalization: encoder.configuration.normalization())
+    let framed = try EvaluationTransform(framing, normalization: encoder.configuration.normalization())
+    let transform = try crops?.transform(framed) ?? .evaluate(framed)
     let widths = try poolings.map { try width(encoder, $0) }
     let vectors = try widths.map { try Buffer(count: indices.count * $0) }
     var images: [Int] = []
-    for first in Swift.stride(from: 0, to: indices.count, by: Self.imagesAtOnce) {
-      let part = Array(indices[first..<min(first + Self.imagesAtOnce, indices.count)])
-      let batch = try loadBatch(dataset, indices: part, transform: .evaluate(transform))
+    // Parts of one size but for an image: OpenBLAS computes a product of few rows in another way, and copies of an
+    // image would have features of other last bits.
+    let parts = (indices.count + imagesAtOnce - 1) / imagesAtOnce
+    for number in 0..<parts {
+      let first = indices.count * number / parts
+      let part = Array(indices[first..<indices.count * (number + 1) / parts])
+      let batch = try loadBatch(
+        dataset, indices: part, transform: transform, seed: crops?.seed ?? 0, epoch: crops?.number ?? 0)
       let tokens = try encoder.features(
         Tensor(shape: batch.shape, buffer: batch.pixels), tap: tap, scaling: scaling, stride: stride,
         precision: precision)
@@ -77,5 +84,16 @@ struct FeaturePass: Equatable {
         set: set, vectors: rows, count: kept.count, width: width, labels: kept.map { labels[$0] },
         classNames: dataset.classNames, images: kept)
     }
+  }
+}
+
+/// The crops of training in place of whole images: one for each image, another for each number.
+struct RandomCrops: Equatable {
+  let seed: UInt64
+  let number: Int
+
+  /// - Throws: `ImageError`.
+  fileprivate func transform(_ framed: EvaluationTransform) throws -> ImageTransform {
+    .train(try Augmentation(height: framed.height, width: framed.width, normalization: framed.normalization))
   }
 }

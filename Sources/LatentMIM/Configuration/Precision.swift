@@ -1,4 +1,5 @@
 import Compute
+import Files
 import Tensors
 
 /// The number format that the operands of products are rounded to. Weights, the residual stream, layer norms, softmax,
@@ -9,18 +10,41 @@ public enum Precision: String, Sendable, CaseIterable {
   case float32
   /// bfloat16, with its range of float32 and eight bits of precision. Needs AVX512-BF16.
   case bf16
+  /// Eight bits, for features alone: operands of the linear layers of all blocks but the first two are quantised, each
+  /// token and each output channel by a scale of its own; the rest is bf16. Needs AVX512-BF16 and AVX512-VNNI.
+  case int8
 
   /// How to compute at this precision on this machine.
   ///
-  /// - Throws: `PrecisionError` where bf16 is asked for and the instruction set in use does not have it.
+  /// - Throws: `PrecisionError` where the instruction set in use does not have what is asked for.
   public func arithmetic() throws -> Arithmetic {
-    if self != .float32, Arithmetic.bfloat16.isAvailable { return .bfloat16 }
-    guard self != .bf16 else { throw PrecisionError(InstructionSet.current) }
-    return .float32
+    let wanted: Arithmetic =
+      switch self {
+      case .auto: Arithmetic.bfloat16.isAvailable ? .bfloat16 : .float32
+      case .float32: .float32
+      case .bf16: .bfloat16
+      case .int8: .int8
+      }
+    guard wanted.isAvailable else { throw PrecisionError(self, InstructionSet.current) }
+    return wanted
   }
 
   /// What `auto` stands for on this machine.
-  public static func named(_ arithmetic: Arithmetic) -> Precision { arithmetic == .bfloat16 ? .bf16 : .float32 }
+  public static func named(_ arithmetic: Arithmetic) -> Precision {
+    switch arithmetic {
+    case .float32: .float32
+    case .bfloat16: .bf16
+    case .int8: .int8
+    }
+  }
+
+  /// - Throws: `ConfigurationError` for a precision that has no gradients.
+  public func requireGradients() throws {
+    guard self != .int8 else {
+      throw ConfigurationError(
+        "precision", "is 'int8', which is for features alone, wanted 'float32', 'bf16' or 'auto'")
+    }
+  }
 }
 
 /// A precision that the instruction set in use cannot compute with.
@@ -28,10 +52,11 @@ public struct PrecisionError: DescribedError {
   public let kind = ErrorKind.value
   public let description: String
 
-  init(_ set: InstructionSet) {
+  init(_ precision: Precision, _ set: InstructionSet) {
+    let needed = precision == .int8 ? "AVX512-BF16 and AVX512-VNNI" : "AVX512-BF16"
     description =
-      "precision is 'bf16', which needs a processor with AVX512-BF16: the instruction set in use is '\(set.rawValue)'; "
-      + "wanted 'float32', or 'auto' to take what there is"
+      "precision is '\(precision.rawValue)', which needs a processor with \(needed): the instruction set in use is "
+      + "'\(set.rawValue)'; wanted 'float32', or 'auto' to take what there is"
   }
 }
 
@@ -48,8 +73,11 @@ extension Precision {
     _ body: () throws -> Result
   ) throws -> Result {
     try InstructionSet.held {
+      let arithmetic = try arithmetic()
       var computation = Computation(
-        try arithmetic(), keepsPackedWeights: keepsPackedWeights, recomputesBlocks: recomputesBlocks)
+        arithmetic == .int8 ? .bfloat16 : arithmetic, keepsPackedWeights: keepsPackedWeights,
+        recomputesBlocks: recomputesBlocks)
+      computation.quantizesBlocks = arithmetic == .int8
       computation.dropoutPlan = dropoutPlan
       return try Computation.$current.withValue(computation) { try body() }
     }

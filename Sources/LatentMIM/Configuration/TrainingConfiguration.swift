@@ -118,6 +118,7 @@ extension TrainingConfiguration: Configurable {
   /// - Throws: `ConfigurationError` where an option is out of its range or options do not go together.
   public func validate() throws {
     try checkRanges()
+    try precision.requireGradients()
     guard batchSize % accumulationSteps == 0 else {
       throw ConfigurationError(
         "batch_size", "is \(batchSize), not divisible by accumulation_steps = \(accumulationSteps)")

@@ -1,5 +1,8 @@
 import Compute
 
+/// Mean cosines between images above this: they are as good as equal, and no rank says anything of them.
+public let collapsedSimilarity = 0.98
+
 /// Training that has collapsed: all images look alike to the model. The steps that showed it were taken.
 public struct CollapseError: DescribedError {
   public let kind = ErrorKind.collapsed
@@ -10,7 +13,8 @@ public struct CollapseError: DescribedError {
 struct CollapseGuard {
   /// The largest mean cosine between images that is let pass; 1: any.
   let similarity: Double
-  /// The least effective rank of images' mean tokens that is let pass; 0: any.
+  /// The least effective rank of images' mean tokens that is let pass; 0: any. Of images that look alike none is: what
+  /// they differ in may be noise, which has a high rank.
   let rank: Double
   /// Steps in a row that are one too many.
   let patience: Int
@@ -26,6 +30,10 @@ struct CollapseGuard {
   func crossing(_ metrics: BatchMetrics) -> String? {
     if similarity < 1, metrics.similarityImages > similarity {
       return "the similarity between images is \(metrics.similarityImages), above collapse_similarity = \(similarity)"
+    }
+    if rank > 0, similarity == 1, metrics.similarityImages > collapsedSimilarity {
+      let what = "the similarity between images is \(metrics.similarityImages), above \(collapsedSimilarity)"
+      return "\(what), so that their effective rank (collapse_rank = \(rank)) says nothing"
     }
     if rank > 0, metrics.effectiveRank < rank {
       return "the effective rank is \(metrics.effectiveRank), below collapse_rank = \(rank)"

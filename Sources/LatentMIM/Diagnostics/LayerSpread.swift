@@ -6,7 +6,8 @@ import Tensors
 public struct LayerSpread: Sendable, Equatable {
   /// 0 (the embedded patches) … depth; before the final norm.
   public let layer: Int
-  /// How many directions they spread over (see `effectiveRank`); at most images − 1.
+  /// How many directions they spread over (`Spectrum`); at most images − 1. It says nothing where `similarity` is near
+  /// 1.
   public let effectiveRank: Double
   /// Mean cosine between different images; 1 is collapse.
   public let similarity: Double

@@ -18,19 +18,16 @@ extension ModelConfiguration {
     return LossDiagnosis(bounds: bounds, position: position, meaning: Self.meaning(position, metrics))
   }
 
-  /// Cosines from which on images, or targets of one image, are as good as equal.
-  private static let alike = 0.98
-
   private static func meaning(_ position: Double, _ metrics: BatchMetrics) -> String {
     guard metrics.loss.isFinite else {
       return
         "The loss is \(metrics.loss): training has diverged. Go back to an earlier checkpoint, with a smaller learning rate."
     }
-    if metrics.similarityImages > alike {
+    if metrics.similarityImages > collapsedSimilarity {
       return "Collapse: all images look alike to the encoder (similarity between images \(metrics.similarityImages)), "
         + "however small the loss is."
     }
-    if metrics.similarityTargets > alike {
+    if metrics.similarityTargets > collapsedSimilarity {
       return
         "The targets of an image are nearly equal (similarity \(metrics.similarityTargets)): there is nothing left to tell "
         + "apart or to predict."

@@ -112,9 +112,13 @@ public final class Encoder: @unchecked Sendable {
     let (batch, size) = (images.shape[0], images.count / max(images.shape[0], 1))
     let together = Self.imagesPerPass(grid)
     try OutOfMemory.check(for: together * grid.cells, of: Int32.self)
-    for first in Swift.stride(from: 0, to: batch, by: together) {
+    // Parts of one size but for an image: OpenBLAS computes products of few rows in another way, and copies of an image
+    // would have features of other last bits.
+    let parts = (batch + together - 1) / together
+    for number in 0..<parts {
       try Interruption.check()
-      let count = min(together, batch - first)
+      let first = batch * number / parts
+      let count = batch * (number + 1) / parts - first
       let part = try Tensor(
         shape: [count] + images.shape.dropFirst(),
         values: UnsafeBufferPointer(start: images.pointer + first * size, count: count * size))

@@ -1,5 +1,4 @@
 import Compute
-import Glibc
 import Tensors
 
 /// What is measured of a batch beside its loss. Similarities are mean cosines.
@@ -63,32 +62,6 @@ struct PooledTokens {
     guard images > 1, let width = rows.first?.shape[1] else { return (.nan, .nan) }
     try OutOfMemory.check(for: images * width, of: Float.self)
     let pooled = try Tensor(shape: [images, width], values: rows.flatMap(\.values))
-    // Σ over ordered pairs of different images = ‖Σ unit vectors‖² − their number.
-    let units = try normalize(pooled)
-    let sum = try Buffer(count: width, repeating: 0)
-    try addColumnSums(units.pointer, rows: images, width: width, into: sum.pointer)
-    let all = sumOfSquares(sum.pointer, count: width)
-    let own = sumOfSquares(units.pointer, count: units.count)
-    return ((all - own) / Double(images * (images - 1)), try effectiveRank(pooled))
+    return (try rowSimilarity(pooled), try Spectrum(pooled, isCentred: true)?.effectiveRank ?? .nan)
   }
-}
-
-/// exp of the entropy of the normalised singular values of x [rows, C], its columns centred: 1 where all rows lie on a
-/// line (or are equal), at most min(rows − 1, C). nan where the values are not finite.
-///
-/// - Throws: `OutOfMemory`.
-func effectiveRank(_ x: Tensor) throws -> Double {
-  let (rows, width) = (x.shape[0], x.shape[1])
-  // The values as doubles, a copy that LAPACK writes to, and its workspace.
-  try OutOfMemory.check(for: 4 * rows * width, of: Double.self)
-  var centred = x.values.map(Double.init)
-  for channel in 0..<width {
-    let column = stride(from: channel, to: centred.count, by: width)
-    let mean = column.reduce(0) { $0 + centred[$1] } / Double(rows)
-    for index in column { centred[index] -= mean }
-  }
-  guard let values = singularValues(centred, rows: rows, columns: width) else { return .nan }
-  let total = values.reduce(0, +)
-  guard total > 0 else { return 1 }
-  return exp(-values.reduce(0) { $1 > 0 ? $0 + $1 / total * log($1 / total) : $0 })
 }

@@ -100,7 +100,8 @@ private struct LinearMap {
       let right = try weight.packing?.operand(weight, computation) ?? .view(transposedView(weight))
       try parallelProduct(
         rows, outWidth, inWidth, MatrixView(x.raw, stride: inWidth, element: x.element), right,
-        into: MatrixOutput(y.raw, stride: outWidth, element: y.element), epilogue, arithmetic: computation.arithmetic)
+        into: MatrixOutput(y.raw, stride: outWidth, element: y.element), epilogue,
+        arithmetic: computation.linearArithmetic)
     }
   }
 

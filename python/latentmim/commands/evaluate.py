@@ -23,29 +23,37 @@ from latentmim.evaluate.protocols import pixels_nearest_neighbor
 from latentmim.evaluate.running import FUNCTIONS, PROTOCOLS, score
 from latentmim.evaluate.suites import suite
 from latentmim.evaluate.tuning import fine_tune
+from latentmim.evaluate.without_labels import without_labels
 from latentmim.names import refuse_unknown
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from latentmim.evaluate.results import Report, Result
+    from latentmim.evaluate.without_labels import WithoutLabels
 
 __all__ = ["EXAMPLES", "add_options", "run"]
 
 EXAMPLES = """examples:
   latentmim evaluate encoder.safetensors test/                        nearest neighbours, leave-one-out
   latentmim evaluate encoder.safetensors test/ --train train/ --protocol suite
-  latentmim evaluate dinov2_vits14.pth test/ --train train/ --protocol linear --pooling cls --set epochs=50"""
+  latentmim evaluate dinov2_vits14.pth test/ --train train/ --protocol linear --pooling cls --set epochs=50
+  latentmim evaluate encoder.safetensors photos/ --protocol without_labels"""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to its parser."""
     parser.add_argument("weights", help="encoder.safetensors, a checkpoint, or the authors' .pth")
-    parser.add_argument("folder", help="images scored: a sub-folder for each class; of davis, the folder of DAVIS")
-    parser.add_argument("--train", metavar="FOLDER", help="images that protocols learn from; all but nn need it")
-    parser.add_argument("--protocol", choices=[*PROTOCOLS, "suite", "davis", "duplicates"], default="nn")
+    parser.add_argument("folder", help="images scored: a sub-folder for each class, but of without_labels; of "
+                        "davis, the folder of DAVIS")  # fmt: skip
+    parser.add_argument("--train", metavar="FOLDER", help="images that protocols learn from; all need it but nn "
+                        "and without_labels")  # fmt: skip
+    parser.add_argument("--protocol", choices=[*PROTOCOLS, "suite", "without_labels", "davis", "duplicates"],
+                        default="nn")  # fmt: skip
     parser.add_argument("--k", type=int, nargs="+", help="neighbours of knn (several), knn_uniform and duplicates")
-    parser.add_argument("--seed", type=int, nargs="+", help="of linear and fine_tune; of few_shot one for each run")
+    parser.add_argument("--seed", type=int, nargs="+", help="of linear, fine_tune and without_labels; of few_shot one "
+                        "for each run")  # fmt: skip
     parser.add_argument("--pooling", choices=["cls", "mean", "max", "topk_mean"], help="(default: the protocol's)")
     parser.add_argument("--layer", type=int, help="block behind which features are taken (default: the last)")
     parser.add_argument(
@@ -76,8 +84,10 @@ def run(chosen: argparse.Namespace) -> None:
         refuse_unknown("--protocol duplicates", settings(chosen), FeatureOptions.__annotations__)
         write(run_duplicates(chosen, _features(chosen)), chosen.json)
         return
-    if chosen.train is None and chosen.protocol not in ("nn", "suite"):
+    if chosen.train is None and chosen.protocol not in ("nn", "suite", "without_labels"):
         raise ValueError(f"--protocol {chosen.protocol} learns from a training set: --train FOLDER is wanted")
+    if chosen.train is not None and chosen.protocol == "without_labels":
+        raise ValueError("--train: --protocol without_labels learns from nothing")
     if chosen.out is not None and chosen.protocol != "fine_tune":
         raise ValueError("--out: only --protocol fine_tune trains an encoder to be written")
     encoder = read_encoder(chosen.weights, chosen)
@@ -87,11 +97,13 @@ def run(chosen: argparse.Namespace) -> None:
     options, features = _options(chosen), _features(chosen)
     if chosen.pixels:
         print(pixels_nearest_neighbor(images))
-    found: Result | Report
+    found: Result | Report | WithoutLabels
     if chosen.protocol == "suite":
         if options or features:
             raise ValueError("--protocol suite takes every protocol with its defaults: no other options go with it")
         found = suite(encoder, train, images)
+    elif chosen.protocol == "without_labels":
+        found = without_labels(encoder, images, **options, **features)
     elif chosen.protocol == "fine_tune":
         assert train is not None
         tuned = fine_tune(encoder, train, images, **options, **features)
@@ -118,7 +130,8 @@ def _options(chosen: argparse.Namespace) -> dict[str, Any]:
 
 def _known(protocol: str) -> list[str]:
     """What `--set` may name."""
-    function = fine_tune if protocol == "fine_tune" else getattr(protocols, FUNCTIONS[protocol], None)
+    others: dict[str, Callable[..., Any]] = {"fine_tune": fine_tune, "without_labels": without_labels}
+    function = others[protocol] if protocol in others else getattr(protocols, FUNCTIONS[protocol], None)
     parameters = [] if function is None else list(inspect.signature(function).parameters.values())
     own = [item.name for item in parameters if item.kind is item.KEYWORD_ONLY and item.name != "progress"]
     return [*own, *FeatureOptions.__annotations__]

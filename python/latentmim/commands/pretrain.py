@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from latentmim.best import SaveBest
 from latentmim.commands.shared import add_precision, add_settings, settings
 from latentmim.config import PRESETS
 from latentmim.data import as_dataset
@@ -37,20 +38,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budget", metavar="TIME", help="in place of --epochs: 2h, 90min; model and crops to fit")
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--validation", help="folder with a sub-folder for each class")
+    parser.add_argument("--save-best", choices=get_args(SaveBest), help="score by which the best state is kept, in "
+                        "checkpoints/best.safetensors: nn needs --validation, the others no labels")  # fmt: skip
     parser.add_argument(
         "--logger", action="append", default=[], metavar="NAME", help=f"{', '.join(NAMED)} (repeatable)"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--skip-unreadable", action="store_true", help="leave out files that cannot be read")
     parser.add_argument("--restart", action="store_true", help="start over; a run that is there is set aside")
-    add_precision(parser)
+    add_precision(parser, trains=True)
     add_settings(parser, "patch_gap=2")
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Train as the command line says: prints the folder of the run."""
     options: dict[str, Any] = settings(chosen)
-    for name in ("epochs", "batch_size", "precision"):
+    for name in ("epochs", "batch_size", "precision", "save_best"):
         if getattr(chosen, name) is not None:
             options[name] = getattr(chosen, name)
     photos = as_dataset(chosen.folder, options.get("channels", 3), "skip" if chosen.skip_unreadable else "raise")

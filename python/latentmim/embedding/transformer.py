@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from latentmim._arrays import FloatArray, PathLike
-    from latentmim.config import Precision
+    from latentmim.config import FeaturePrecision
     from latentmim.embedding.computing import Plan
     from latentmim.embedding.sources import Images
     from latentmim.encoder import Encoder, Part, Pooling
@@ -50,7 +50,7 @@ class Features:
         size: (height, width) of what the encoder sees, or one number.
         short_side: images are brought to it, and the centre of `size` is cut out.
         stride: pixels from a patch to the next.
-        precision: "float32" if not given, "bf16" or "auto".
+        precision: "float32" if not given, "bf16", "int8" or "auto".
         extend_positions: larger images reach further than the trained grid.
 
     Attributes:
@@ -71,7 +71,7 @@ class Features:
         size: int | tuple[int, int] | None = None,
         short_side: int | None = None,
         stride: int | None = None,
-        precision: Precision | None = None,
+        precision: FeaturePrecision | None = None,
         extend_positions: bool | None = None,
     ) -> None:
         # As scikit-learn asks for it: kept as they are, checked when they are used.

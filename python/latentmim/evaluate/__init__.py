@@ -1,12 +1,13 @@
 """How good the features are: nearest neighbours (the paper's score, DINO's, plain), linear probe, few-shot transfer,
-fine-tuning; masks of videos and segments of pictures.
+fine-tuning; what features say without labels; masks of videos and segments of pictures.
 
 >>> import latentmim as lm
 >>> lm.evaluate.knn(encoder, "photos/train", "photos/test")                    # doctest: +SKIP
 >>> print(lm.evaluate.suite(encoder, "photos/train", "photos/test"))           # doctest: +SKIP
 
-Every protocol takes an encoder and two data sets, or `Features` that come from elsewhere, and gives a `Result`. `davis`
-and `segmentation` score an encoder's masks, or masks from elsewhere, by the truth's. `duplicates` finds copies.
+Every protocol takes an encoder and two data sets, or `Features` that come from elsewhere, and gives a `Result`.
+`without_labels` takes one data set, and no labels of it. `davis` and `segmentation` score an encoder's masks, or masks
+from elsewhere, by the truth's. `duplicates` finds copies.
 """
 
 from __future__ import annotations
@@ -35,12 +36,14 @@ from latentmim.evaluate.video import (
     region_similarity,
     video_scores,
 )
+from latentmim.evaluate.without_labels import LayerRanks, WithoutLabels, without_labels
 
 __all__ = [
     "ClassScore",
     "Duplicates",
     "Features",
     "FineTuned",
+    "LayerRanks",
     "ObjectScores",
     "Report",
     "Result",
@@ -48,6 +51,7 @@ __all__ = [
     "SegmentationScores",
     "VideoScores",
     "VideoSummary",
+    "WithoutLabels",
     "boundary_accuracy",
     "compare_poolings",
     "davis",
@@ -65,4 +69,5 @@ __all__ = [
     "segmentation",
     "suite",
     "video_scores",
+    "without_labels",
 ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from latentmim._arrays import FloatArray, PathLike
-    from latentmim.config import Precision
+    from latentmim.config import FeaturePrecision
     from latentmim.data import Dataset
     from latentmim.encoder import Encoder
 
@@ -46,7 +46,7 @@ class FeatureOptions(ImageOptions, total=False):
     stride: int
     norm: bool
     projector: bool
-    precision: Precision
+    precision: FeaturePrecision
     extend_positions: bool
 
 
@@ -92,7 +92,7 @@ def features(
     projector: bool | None = None,
     pooling: VectorPooling | None = None,
     pooling_k: int | None = None,
-    precision: Precision | None = None,
+    precision: FeaturePrecision | None = None,
     extend_positions: bool | None = None,
     out: PathLike | None = None,
     progress: bool = True,
@@ -118,7 +118,8 @@ def features(
         pooling: "mean" (if not given) or "max" of the patches, the class token "cls", or "topk_mean". "patches" leaves
             a vector for each patch, "tokens" puts the class token before them, where there is one.
         pooling_k: of "topk_mean"; 10 if not given.
-        precision: what the operands of products are rounded to: "float32" if not given, "bf16" or "auto".
+        precision: what the operands of products are rounded to: "float32" if not given, "bf16",
+            "int8" or "auto".
         extend_positions: larger images reach further than the trained grid, instead of spanning its range.
         out: an .npy file that the vectors are written to as they are computed, whole or not at all: more may fit there
             than into memory. What is returned is read from it. `latentmim.embed`

@@ -6,7 +6,8 @@
 
 `rows` says what a row is and `tables` which there are; `scale` translates them to a small encoder and `planning` finds
 the scale for the hours given; `data` reads labelled images; `running` trains and scores one row; `results` keeps what
-was found; `claims` judges the paper's orderings; `report` and `figures` show it all; `study` does one after the other.
+was found; `claims` judges the paper's orderings; `unlabelled` how far scores without labels order runs; `report` and
+`figures` show it all; `study` does one after the other.
 """
 
 from __future__ import annotations

@@ -30,6 +30,8 @@ TIMED_STEPS, WARM_STEPS = 7, 3
 TIMED_IMAGES = 128
 # Forward and backward take about three times what forward alone takes.
 TRAINING_RATIO = 3
+# Crops of each image that are looked at without labels.
+VIEWS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +167,8 @@ class _Clock:
         tuned = 0
         if scoring.fine_tune:
             tuned = TRAINING_RATIO * scoring.fine_tune_epochs * min(scoring.fine_tune_images, train) + test
-        return feature * (curve + 2 * test + train + tuned)
+        # Without labels: as they are, and VIEWS crops of each.
+        return feature * (curve + (3 + VIEWS) * test + train + tuned)
 
     def _rates(self, size: Size) -> tuple[dict[str, float], float]:
         """Seconds an image of training, by row, and of features."""

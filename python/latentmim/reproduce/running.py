@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import shutil
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from latentmim import evaluate
 from latentmim.encoder import Encoder, load_encoder
 from latentmim.model import LatentMIM
+from latentmim.reproduce import unlabelled
 from latentmim.reproduce.data import subset
 from latentmim.reproduce.results import Found
 from latentmim.runs import RunFolder, read_metrics
@@ -87,6 +89,7 @@ class Runner:
         self._progress = progress
         self._curve = subset(data.test, scoring.curve_images)
         self._labelled = subset(data.train, scoring.fine_tune_images)
+        self._seen: tuple[Encoder, dict[str, float]] | None = None
 
     @property
     def measures(self) -> dict[str, Callable[[Encoder, int], float]]:
@@ -94,7 +97,7 @@ class Runner:
         found: dict[str, Callable[[Encoder, int], float]] = {"nn": self._nearest_neighbor, "linear": self._linear}
         if self.scoring.fine_tune:
             found["fine_tuned"] = self._fine_tune
-        return found
+        return found | {name: functools.partial(self._without_labels, name) for name in unlabelled.MEASURES}
 
     def is_complete(self, row: Row, seed: int) -> bool:
         """Whether nothing is left to do for a row with a seed."""
@@ -200,6 +203,18 @@ class Runner:
 
     def _linear(self, encoder: Encoder, seed: int) -> float:
         return evaluate.linear_probe(encoder, self.data.train, self.data.test, seed=seed, progress=False).accuracy
+
+    def _without_labels(self, measure: str, encoder: Encoder, seed: int) -> float:
+        """One of the scores that are found together."""
+        if self._seen is None or self._seen[0] is not encoder:
+            found = evaluate.without_labels(
+                encoder, self.data.test, images=max(2, len(self.data.test)), layer=encoder.config.depth, progress=False
+            )
+            self._seen = (encoder, unlabelled.scores(found))
+        value = self._seen[1][measure]
+        if not math.isfinite(value):
+            raise FloatingPointError(f"{measure} is not to be had of so few directions")
+        return value
 
     def _fine_tune(self, encoder: Encoder, seed: int) -> float:
         found = evaluate.fine_tune(

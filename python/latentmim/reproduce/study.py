@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from latentmim import _arrays
-from latentmim.reproduce import figures
+from latentmim.reproduce import figures, unlabelled
 from latentmim.reproduce.planning import plan
 from latentmim.reproduce.report import orderings, report
 from latentmim.reproduce.results import Results
@@ -35,7 +35,8 @@ class Study:
 
     The folder holds study.json (the scale), results.jsonl (every number), runs/ROW/seed-N/ (the runs), for each
     experiment NAME.md and NAME-curves.png, orderings.md (what the paper's figures show, and ours, for all experiments
-    that are there), and progression.png when the stages of Fig. 1 are there.
+    that are there), without_labels.md (how far scores without labels order the runs as NN and the linear probe do), and
+    progression.png when the stages of Fig. 1 are there.
 
     Args:
         out: the folder; a study that is there is gone on with, at its scale.
@@ -113,6 +114,8 @@ class Study:
         paths = [self._write_table(experiment, scale) for experiment in experiments]
         if text := orderings(self._all_there(experiments), self.results, self.data, self.scoring):
             paths.append(self._write_page("orderings", text))
+        if text := unlabelled.page(self._all_there(experiments), self.results):
+            paths.append(self._write_page("without_labels", text))
         try:
             drawn = {f"{experiment.name}-curves.png": figures.curves(experiment, self.out, self.results)
                      for experiment in experiments}  # fmt: skip

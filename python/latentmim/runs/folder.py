@@ -38,6 +38,7 @@ class RunFolder:
         self.metrics = os.path.join(self.path, "metrics.jsonl")
         self.checkpoints = os.path.join(self.path, "checkpoints")
         self.last = os.path.join(self.checkpoints, "last.safetensors")
+        self.best = os.path.join(self.checkpoints, "best.safetensors")
         self.encoder = os.path.join(self.path, "encoder.safetensors")
         self.pictures = os.path.join(self.path, "pictures")
 
@@ -123,14 +124,26 @@ class RunFolder:
 
     def keep(self, epoch: int) -> None:
         """Keep the last checkpoint under the number of its epoch."""
-        kept = os.path.join(self.checkpoints, f"epoch-{epoch:04}.safetensors")
+        self._keep(os.path.join(self.checkpoints, f"epoch-{epoch:04}.safetensors"))
+
+    def keep_best(self) -> None:
+        """Keep the last checkpoint as the best."""
+        self._keep(self.best)
+
+    def _keep(self, path: str) -> None:
+        """Put the last checkpoint in the place of a file, which is there whole at any time."""
+        beside = f"{path}.part"
         with contextlib.suppress(FileNotFoundError):
-            os.remove(kept)
+            os.remove(beside)
         try:
             # The next save puts another file in the place of `last`; this one stays.
-            os.link(self.last, kept)
+            os.link(self.last, beside)
         except OSError:
-            shutil.copy2(self.last, kept)
+            shutil.copy2(self.last, beside)
+        os.replace(beside, path)
+        # Where both were the same file already, the system left it as it was.
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(beside)
 
 
 def kept_plan(out: PathLike, resume: Resume) -> dict[str, Any] | None:
@@ -144,7 +157,7 @@ def kept_plan(out: PathLike, resume: Resume) -> dict[str, Any] | None:
         "budget" of its config.json; None where there is no run to go on with.
 
     Raises:
-        ValueError: it was begun without a budget.
+        ValueError: it was begun without a budget, or what is kept is damaged.
 
     """
     if resume is False:
@@ -158,4 +171,8 @@ def kept_plan(out: PathLike, resume: Resume) -> dict[str, Any] | None:
     if kept is None:
         problem = "was begun without a budget; wanted another `out`, or resume=False to set that run aside"
         raise ValueError(f"budget: the run in {_arrays.shown(folder.path)} {problem}")
+    names = ("seconds", "epochs", "passes")
+    numbers: list[Any] = [kept.get(name) for name in names] if isinstance(kept, dict) else [None]
+    if not all(type(number) in (int, float) and number > 0 for number in numbers) or type(kept["epochs"]) is not int:
+        raise ValueError(f"{folder.config}: 'budget' is damaged: {kept}")
     return kept

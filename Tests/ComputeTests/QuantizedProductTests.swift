@@ -1,0 +1,169 @@
+import CKernels
+import TestSupport
+import Testing
+
+@testable import Compute
+
+/// A product of eight-bit operands as its definition says, in whole numbers.
+private struct QuantizedReference {
+  let m: Int
+  let n: Int
+  let k: Int
+
+  /// Scale, zero and bytes of a row: its range, 0 included, in 255 steps.
+  func row(_ x: ArraySlice<Float>) -> (scale: Float, zero: Int, bytes: [Int]) {
+    guard x.allSatisfy(\.isFinite) else { return (.nan, 0, x.map { _ in 0 }) }
+    let (low, high) = (min(x.min() ?? 0, 0), max(x.max() ?? 0, 0))
+    let half = 0.5 * high - 0.5 * low
+    guard half >= 0x1p-101 else { return (0, 0, x.map { _ in 0 }) }
+    let scale = half / 127.5
+    let zero = Int((-low / scale).rounded(.toNearestOrEven))
+    let inverse = 1 / scale
+    return (scale, zero, x.map { min(max(Int(($0 * inverse).rounded(.toNearestOrEven)) + zero, 0), 255) })
+  }
+
+  /// Scale and bytes of a column: its largest magnitude becomes 127.
+  func column(_ x: ArraySlice<Float>) -> (scale: Float, bytes: [Int]) {
+    guard x.allSatisfy(\.isFinite) else { return (.nan, x.map { _ in 0 }) }
+    let most = x.reduce(0) { max($0, abs($1)) }
+    guard most >= 0x1p-100 else { return (0, x.map { _ in 0 }) }
+    let scale = most / 127
+    let inverse = 1 / scale
+    return (scale, x.map { Int(($0 * inverse).rounded(.toNearestOrEven)) })
+  }
+
+  /// a [m, k] times b [n, k] transposed.
+  func product(_ a: [Float], _ b: [Float]) -> [Float] {
+    let rows = (0..<m).map { row(a[$0 * k..<($0 + 1) * k]) }
+    let columns = (0..<n).map { column(b[$0 * k..<($0 + 1) * k]) }
+    return rows.flatMap { row in
+      columns.map { column in
+        let sum = zip(row.bytes, column.bytes).reduce(0) { $0 + ($1.0 - row.zero) * $1.1 }
+        return Float(sum) * (row.scale * column.scale)
+      }
+    }
+  }
+}
+
+@Suite(.enabled(if: Arithmetic.int8.isAvailable, "needs a processor with AVX512-BF16 and AVX512-VNNI"))
+struct QuantizedProductTests {
+  private func run(
+    _ m: Int, _ n: Int, _ k: Int, _ a: [Float], _ b: [Float], _ epilogue: Epilogue = Epilogue(),
+    element: Element = .float32, result: Element = .float32, packs: Bool = true
+  ) throws -> [Float] {
+    let (left, right) = (try Buffer(count: a.count, element: element), try Buffer(count: b.count))
+    convert(a, .float32, count: a.count, to: left.raw, element)
+    right.pointer.update(from: b, count: b.count)
+    let c = try Buffer(count: m * n, element: result)
+    let view = MatrixView(right.raw, stride: k, transposed: true)
+    try parallelProduct(
+      m, n, k, MatrixView(left.raw, stride: k, element: element),
+      packs ? .packed(try PackedMatrix(view, k: k, n: n, arithmetic: .int8)) : .view(view),
+      into: MatrixOutput(c.raw, stride: n, element: result), epilogue, arithmetic: .int8)
+    var values = [Float](repeating: 0, count: m * n)
+    convert(c.raw, result, count: values.count, to: &values, .float32)
+    return values
+  }
+
+  /// Sums are whole numbers, so that every number is the reference's own; a depth of several parts, tiles and panels
+  /// that are full, one longer and one shorter, one row, one column, one element.
+  @Test(arguments: [
+    (1, 1, 1), (14, 32, 64), (15, 33, 65), (3, 5, 7), (170, 70, 31), (29, 31, 2048), (16, 40, 2049), (5, 33, 4100),
+  ])
+  func equalsWholeNumbers(m: Int, n: Int, k: Int) throws {
+    let (a, b) = (randomValues(m * k, seed: 1, in: -0.7...2), randomValues(n * k, seed: 2, in: -0.1...0.1))
+    let expected = QuantizedReference(m: m, n: n, k: k).product(a, b)
+    try Machine.undisturbed {
+      for packs in [true, false] {
+        let found = try run(m, n, k, a, b, packs: packs)
+        #expect(zip(found, expected).allSatisfy { $0 == $1 }, "\(m)×\(n)×\(k), packs: \(packs)")
+      }
+      let short = a.map(rounded)
+      let wanted = QuantizedReference(m: m, n: n, k: k).product(short, b)
+      #expect(try zip(run(m, n, k, a, b, element: .bfloat16), wanted).allSatisfy { $0 == $1 }, "bfloat16")
+    }
+  }
+
+  /// Half a step of either operand in every product at most.
+  @Test func isCloseToTheProduct() throws {
+    let (m, n, k) = (20, 40, 300)
+    let (a, b) = (randomValues(m * k, seed: 3, in: -1...3), randomValues(n * k, seed: 4))
+    let found = try Machine.undisturbed { try run(m, n, k, a, b) }
+    for i in 0..<m {
+      for j in 0..<n {
+        let (x, w) = (a[i * k..<(i + 1) * k], b[j * k..<(j + 1) * k])
+        let (step, weightStep) = (Double(4.0 / 255), Double(w.map(abs).max()! / 127))
+        let bound = zip(x, w).reduce(0.0) {
+          $0 + step * Double(abs($1.1)) / 2 + weightStep * Double(abs($1.0)) / 2 + step * weightStep / 4
+        }
+        let exact = zip(x, w).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+        #expect(abs(Double(found[i * n + j]) - exact) <= bound * 1.01, "row \(i), column \(j)")
+      }
+    }
+  }
+
+  /// Rows of nothing, of one element 10⁴ times the others, subnormal and huge ones; what is not finite spoils its own
+  /// row or column, no other.
+  @Test func extremeScales() throws {
+    let (m, n, k) = (8, 6, 40)
+    var (a, b) = (randomValues(m * k, seed: 5), randomValues(n * k, seed: 6))
+    for l in 0..<k {
+      a[l] = 0
+      a[k + l] *= l == 3 ? 1e4 : 1
+      a[2 * k + l] *= 0x1p-130
+      a[3 * k + l] *= 3e38
+      a[4 * k + l] = abs(a[4 * k + l])
+      a[5 * k + l] = -abs(a[5 * k + l])
+      b[l] = 0
+      b[k + l] *= 0x1p-138
+    }
+    a[6 * k + 7] = .infinity
+    a[7 * k + 1] = .nan
+    b[5 * k + 9] = -.infinity
+    let expected = QuantizedReference(m: m, n: n, k: k).product(a, b)
+    let found = try Machine.undisturbed { try run(m, n, k, a, b) }
+    for (index, pair) in zip(found, expected).enumerated() {
+      #expect(
+        pair.0 == pair.1 || (pair.0.isNaN && pair.1.isNaN), "row \(index / n), column \(index % n): \(pair.0)")
+    }
+    #expect(
+      found[..<n].allSatisfy { $0 == 0 || $0.isNaN } && found[6 * n].isNaN && found[7 * n].isNaN && found[5].isNaN)
+  }
+
+  /// The epilogue works on the product's floats as it does for other operands.
+  @Test(arguments: [Element.float32, .bfloat16])
+  func epilogues(result: Element) throws {
+    let (m, n, k) = (31, 70, 2100)
+    let (a, b) = (randomValues(m * k, seed: 7), randomValues(n * k, seed: 8))
+    let (bias, residual) = (randomValues(n, seed: 9), randomValues(m * n, seed: 10))
+    let plain = QuantizedReference(m: m, n: n, k: k).product(a, b).map(Double.init)
+    let coarse = result == .float32 ? 4 * roundoff : 0x1p-8
+    try Machine.undisturbed {
+      try bias.withUnsafeBufferPointer { bias in
+        try residual.withUnsafeBufferPointer { residual in
+          let added = plain.enumerated().map { $1 + Double(bias[$0 % n]) }
+          let first = Epilogue(bias: bias.baseAddress)
+          expectClose(try run(m, n, k, a, b, first, result: result), added, absolute: 1e-6, relative: coarse, "bias")
+          let both = Epilogue(bias: bias.baseAddress, residual: residual.baseAddress)
+          expectClose(
+            try run(m, n, k, a, b, both, result: result), zip(added, residual).map { $0 + Double($1) }, absolute: 1e-6,
+            relative: coarse, "residual")
+          // What is stored as bfloat16 is rounded before the GELU, too.
+          let before = result == .float32 ? added : added.map { Double(rounded(Float($0))) }
+          let curved = try run(m, n, k, a, b, Epilogue(.gelu, bias: bias.baseAddress), result: result)
+          expectClose(curved, before.map(gelu), absolute: 1e-3, relative: 2.5 * coarse, "GELU")
+        }
+      }
+    }
+  }
+
+  /// Whatever it is computed with: threads, and rows beside it.
+  @Test func sameBits() throws {
+    let (m, n, k) = (300, 100, 200)
+    let (a, b) = (randomValues(m * k, seed: 11), randomValues(n * k, seed: 12))
+    try expectSameBitsForAnyThreadCount { try run(m, n, k, a, b) }
+    let all = try Machine.undisturbed { try run(m, n, k, a, b) }
+    let one = try Machine.undisturbed { try run(1, n, k, Array(a[170 * k..<171 * k]), b) }
+    expectSameBits(one, Array(all[170 * n..<171 * n]), "a row alone")
+  }
+}

@@ -1,0 +1,210 @@
+"""`save_best`: which state is kept, that a stopped run remembers it, that no collapsed state is best by rank."""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import SMALL, pixels
+from test_diagnostics import NAIVE
+
+import latentmim as lm
+from latentmim import best, cli
+from latentmim.best import Best
+
+COUNT = 32
+
+
+def labelled(seed: int = 1) -> lm.Arrays:
+    return lm.Arrays(pixels(COUNT, seed=seed), np.arange(COUNT) % 4)
+
+
+def trainer(out: Path | None, save_best: Any, seed: int = 1, **options: Any) -> lm.Trainer:
+    training: dict[str, Any] = {
+        "epochs": 4, "batch_size": 16, "validate_every": 0.5, "save_every": 10, "progress": False, "out": out
+    }  # fmt: skip
+    model = lm.LatentMIM(**SMALL, seed=seed)
+    return lm.Trainer(model, pixels(COUNT), save_best=save_best, **(training | options))
+
+
+def lines(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def step_of(checkpoint: Path) -> int:
+    other = trainer(None, None)
+    other.restore(checkpoint)
+    return other.state.step
+
+
+@pytest.mark.parametrize("score", ["nn", "rankme", "lidar", "alpha"])
+def test_the_best_state_is_kept(score: Any, tmp_path: Path) -> None:
+    """The step whose score is the best in the log, and the encoder that has just this score."""
+    data = labelled()
+    run = trainer(tmp_path, score, validation=data)
+    run.fit()
+    name = best.NAMES[score]
+    values = [math.nan if line[name] is None else line[name] for line in lines(tmp_path)]
+    assert len(values) == 8
+    worth = np.array([-abs(value - 1) if score == "alpha" else value for value in values])
+    wanted = int(np.nanargmax(worth))
+    assert [line[f"best_{name}"] for line in lines(tmp_path)][-1] == values[wanted]
+    assert step_of(tmp_path / "checkpoints" / "best.safetensors") == wanted + 1
+    encoder = lm.load_encoder(tmp_path / "checkpoints" / "best.safetensors")
+    if score == "nn":
+        found = float(lm.evaluate.nearest_neighbor(encoder, data, progress=False))
+    else:
+        found = getattr(lm.evaluate.without_labels(encoder, data, progress=False), score)
+        assert all(0 < line["features_similarity"] < 1 for line in lines(tmp_path))
+    assert found == pytest.approx(values[wanted], rel=1e-6)
+    assert step_of(tmp_path / "checkpoints" / "last.safetensors") == 8
+    assert not list((tmp_path / "checkpoints").glob("*.part"))
+
+
+def test_training_images_stand_in_for_validation(tmp_path: Path) -> None:
+    run = trainer(tmp_path / "one", "rankme", epochs=1)
+    run.fit()
+    found = lm.evaluate.without_labels(run.model.encoder, run.dataset, views=0, progress=False)
+    assert lines(tmp_path / "one")[-1]["rankme"] == pytest.approx(found.rankme)
+    assert "nn_accuracy" not in lines(tmp_path / "one")[-1]
+    # Images without labels do for a rank.
+    other = trainer(tmp_path / "two", "rankme", epochs=1, validation=lm.Arrays(pixels(COUNT, seed=5)))
+    other.fit()
+    assert lines(tmp_path / "two")[-1]["rankme"] != lines(tmp_path / "one")[-1]["rankme"]
+
+
+@pytest.mark.parametrize("score", ["nn", "rankme"])
+def test_a_stopped_run_remembers_its_best(score: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    trainer(whole, score, validation=labelled()).fit()
+    first = trainer(parts, score, validation=labelled())
+
+    def stop(after: int) -> None:
+        step = first.step
+
+        def limited() -> Any:
+            if first.state.step == after:
+                raise RuntimeError("stopped")
+            return step()
+
+        monkeypatch.setattr(first, "step", limited)
+
+    stop(5)
+    with pytest.raises(RuntimeError, match="stopped"):
+        first.fit()
+    again = trainer(parts, score, validation=labelled())
+    again.fit()
+    without_speed = [
+        [{name: value for name, value in line.items() if name != "images_per_second"} for line in lines(out)]
+        for out in (whole, parts)
+    ]
+    assert without_speed[0] == without_speed[1]
+    assert step_of(whole / "checkpoints" / "best.safetensors") == step_of(parts / "checkpoints" / "best.safetensors")
+
+
+def test_what_was_saved_and_not_yet_kept_is_kept_on_resuming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process ends behind the checkpoint of the best step, before that becomes the best."""
+    first = trainer(tmp_path, "rankme")
+    assert first._run is not None
+    monkeypatch.setattr(first._run, "keep_best", lambda: (_ for _ in ()).throw(OSError("gone")))
+    with pytest.raises(OSError, match="gone"):
+        first.fit()
+    last = tmp_path / "checkpoints" / "last.safetensors"
+    assert not (tmp_path / "checkpoints" / "best.safetensors").exists()
+    stopped = step_of(last)
+    again = trainer(tmp_path, "rankme")
+    again._fitting.begin("auto")
+    assert again.state.step == stopped
+    assert step_of(tmp_path / "checkpoints" / "best.safetensors") == stopped
+
+
+def test_no_collapsed_state_is_the_best_by_rank(tmp_path: Path) -> None:
+    """A naive run whose images come to look alike: what is kept is a state from before."""
+    model = lm.LatentMIM(**(SMALL | NAIVE), seed=1)
+    run = lm.Trainer(
+        model, pixels(COUNT), epochs=40, batch_size=16, base_learning_rate=0.05, validate_every=0.5, save_every=100,
+        out=tmp_path, save_best="rankme", progress=False,
+    )  # fmt: skip
+    run.fit()
+    similarities = [line["features_similarity"] for line in lines(tmp_path)]
+    assert max(similarities) > 0.98
+    path = tmp_path / "checkpoints" / "best.safetensors"
+    assert path.exists() == (min(similarities) <= 0.98)
+    if path.exists():
+        found = lm.evaluate.without_labels(lm.load_encoder(path), run.dataset, views=0, progress=False)
+        assert not found.is_collapsed
+
+
+def test_images_that_look_alike_leave_no_best(tmp_path: Path) -> None:
+    same = np.repeat(pixels(1), COUNT, axis=0)
+    with pytest.warns(
+        RuntimeWarning, match="save_best: none of 4 states that were scored is kept: images looked alike"
+    ):
+        trainer(tmp_path, "rankme", epochs=2, validation=lm.Arrays(same)).fit()
+    assert not (tmp_path / "checkpoints" / "best.safetensors").exists()
+    assert all("best_rankme" not in line for line in lines(tmp_path))
+
+
+def test_a_higher_rank_of_a_collapsed_encoder_is_not_better() -> None:
+    """By the numbers alone: the rank of noise is the highest there is, and has no say."""
+    watch = Best("rankme", labelled())
+    healthy = {"rankme": 12.0}
+    assert watch.note(healthy, looks_collapsed=False)
+    assert healthy["best_rankme"] == 12.0
+    watch._found = lm.evaluate.without_labels(
+        None, (1 + 1e-4 * np.random.default_rng(0).normal(size=(64, 32))).astype(np.float32)
+    )
+    noise = {"rankme": 334.0}
+    assert not watch.note(noise, looks_collapsed=False)
+    assert noise["best_rankme"] == 12.0
+    watch._found = None
+    assert not watch.note({"rankme": 40.0}, looks_collapsed=True), "nor one that crossed a threshold of the run"
+    assert watch.note({"rankme": 13.0}, looks_collapsed=False)
+    assert not watch.note({"rankme": math.nan}, looks_collapsed=False)
+    nearest = Best("alpha", labelled())
+    assert [nearest.note({"alpha": value}, looks_collapsed=False) for value in (1.8, 0.5, 0.4, 1.2)] == [
+        True, True, False, True
+    ]  # fmt: skip
+
+
+def test_the_log_tells_the_best() -> None:
+    watch = Best("nn", labelled())
+    history: list[dict[str, Any]] = [
+        {"step": 1, "nn_accuracy": 0.5, "best_nn_accuracy": 0.5},
+        {"step": 2, "nn_accuracy": 0.7, "best_nn_accuracy": 0.7},
+        {"step": 3},
+        {"step": 4, "nn_accuracy": 0.7, "best_nn_accuracy": 0.7},
+    ]
+    assert not watch.resume(history)
+    assert watch.value == 0.7
+    assert watch.resume(history[:2])
+    assert not watch.resume(history[:3])
+    assert not watch.resume([])
+    assert watch.value is None
+    other = Best("rankme", labelled())
+    assert not other.resume(history)
+    assert other.value is None, "another score begins anew"
+
+
+def test_what_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="save_best: is 'rank', wanted one of 'nn', 'rankme', 'lidar', 'alpha'"):
+        trainer(tmp_path, "rank")
+    with pytest.raises(ValueError, match="save_best: is 'rankme', which needs a folder `out`"):
+        trainer(None, "rankme")
+    with pytest.raises(ValueError, match="save_best: is 'nn', which needs `validation`"):
+        trainer(tmp_path, "nn")
+    with pytest.raises(ValueError, match="has no labels"):
+        trainer(tmp_path, "nn", validation=lm.Arrays(pixels(8)))
+    assert not os.listdir(tmp_path)
+
+
+def test_command_line(folder: Path, tmp_path: Path) -> None:
+    settings = [part for name, value in SMALL.items() for part in ("--set", f"{name}={json.dumps(value)}")]
+    out = tmp_path / "run"
+    call = ["pretrain", str(folder), "--out", str(out), "--epochs", "2", "--batch-size", "4", *settings]
+    assert cli.main([*call, "--save-best", "rankme"]) == 0
+    assert lm.load_encoder(out / "checkpoints" / "best.safetensors").config.width == 48
+    assert "best_rankme" in lines(out)[-1]
