@@ -59,15 +59,12 @@ lm_status lm_set_thread_count(int64_t count);
 const char *lm_instruction_set(void);
 /// Forces one. LM_VALUE where the machine does not have it.
 lm_status lm_set_instruction_set(const char *name);
-<<<<<<< HEAD
+/// Whether the instruction set in use computes at that precision: "float32", "bf16", "int8" or "auto".
+bool lm_has_precision(const char *name);
 /// What computes in this process, for reports of problems: {"version", "instruction_set", "instruction_sets": those
 /// that this machine has, "threads", "precision": what "auto" stands for, "memory_limit": {"bytes", "reason"},
 /// "libraries": {"products": "OpenBLAS 0.3.21 …", "JPEG": "libjpeg-turbo 2.1.5", …}}.
 lm_status lm_environment(char **report);
-=======
-/// Whether the instruction set in use computes at that precision: "float32", "bf16", "int8" or "auto".
-bool lm_has_precision(const char *name);
->>>>>>> main
 /// Long calls ask `check` (or NULL) now and then, on the calling thread; true ends them with LM_INTERRUPTED.
 void lm_set_interrupt_check(bool (*check)(void));
 
