@@ -17,12 +17,19 @@ DEBIAN_PACKAGES := python3-dev python3-venv libopenblas-dev libdeflate-dev libjp
 # What the test of the notebook widget wants besides, with python/tests/browser/requirements.txt.
 BROWSER_PACKAGES := chromium chromium-driver
 BROWSER ?=
+# What a wheel is made with besides: sources of the decoders, an assembler for theirs, LAPACK's Fortran runtime.
+WHEEL_PACKAGES := cmake dpkg-dev gfortran nasm
+WHEEL_TESTS ?=
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+DESTDIR ?=
 # Neither formatter wraps comments.
 LONG_COMMENT := ^(?=\s*(//|\# )).{121,}$$
 COMMENTED := Package.swift Sources Tests examples python
 SOURCES := $(shell find Sources -type f) Package.swift pyproject.toml hatch_build.py
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-swift test-python test-browser bench notebooks fuzz lint format packages clean
+.PHONY: help demo test test-swift test-python test-browser bench notebooks fuzz wheel test-wheel library install lint \
+  format packages clean
 
 help:
 	@echo "make demo               train on real photographs, print accuracies, leave pictures in $(OUT)"
@@ -35,6 +42,10 @@ help:
 	@echo "                        the notebooks of docs/notebooks, executed; NOTEBOOKS='1_pretrain 6_ablate' chooses"
 	@echo "make fuzz               millions of changed image files through each decoder (an hour or more); FUZZ='png tiff' and RUNS=100000"
 	@echo "                        choose which and how many; docs/reliability.md"
+	@echo "make wheel              a wheel that carries all it needs, in dist/; docs/install.md"
+	@echo "make test-wheel         installs it in a Debian system made for that (as root) and runs the Python tests there"
+	@echo "make library, make install PREFIX=/usr/local"
+	@echo "                        liblatentmim.so for C programs, its header, files for pkg-config and CMake"
 	@echo "make lint, make format  check or apply the format of Swift and Python sources"
 
 demo: $(BIN)/.installed
@@ -71,6 +82,21 @@ fuzz: DEBIAN_PACKAGES += cmake dpkg-dev
 fuzz: packages
 	Tests/Fuzzing/fuzz.sh $(FUZZ)
 
+wheel: DEBIAN_PACKAGES += $(WHEEL_PACKAGES)
+wheel: packages
+	PYTHON="$(PYTHON)" packaging/wheel.sh
+
+# WHEEL_TESTS='python/tests/test_fork.py -x' chooses what is run.
+test-wheel: DEBIAN_PACKAGES += debootstrap qemu-user-static
+test-wheel: wheel
+	packaging/test_wheel.sh $(WHEEL_TESTS)
+
+library: packages
+	swift build -c release --product latentmim
+
+install:
+	PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" DESTDIR="$(DESTDIR)" packaging/install.sh .build/release/liblatentmim.so
+
 lint: $(BIN)/.installed-test
 	swift format lint --strict --recursive Package.swift Sources Tests examples/swift
 	@if LC_ALL=C.UTF-8 grep -rnP '$(LONG_COMMENT)' $(COMMENTED) --include='*.swift' --include='*.[ch]' --include='*.py'; \
@@ -102,4 +128,4 @@ $(BIN)/.installed-test: $(BIN)/.installed
 	@touch $@
 
 clean:
-	rm -rf .build $(VENV) $(VENV)-browser runs python/latentmim/*.so
+	rm -rf .build .build-wheel dist $(VENV) $(VENV)-browser runs python/latentmim/*.so

@@ -8,6 +8,9 @@
 
 #include "pixels.h"
 
+#define QUOTED(text) #text
+#define VALUE_OF(macro) QUOTED(macro)
+
 // A scan of nearly no bytes may go over all pixels. Files have 10 scans, hardly ever more than 100; more than 500 are
 // taken for an attack on the reader's time (the limit of libjpeg-turbo's own fuzzers), and fewer in large pictures.
 static int most_scans(const struct jpeg_decompress_struct *jpeg) {
@@ -176,4 +179,8 @@ int lmc_jpeg_decode(
   }
   jpeg_destroy_decompress(&decoder.jpeg);
   return decoder.status;
+}
+
+void lmc_jpeg_library(char *text) {
+  snprintf(text, LMC_MESSAGE, "libjpeg-turbo %s", VALUE_OF(LIBJPEG_TURBO_VERSION));
 }

@@ -288,3 +288,7 @@ int lmc_png_decode(
   free(file);
   return status;
 }
+
+void lmc_png_library(char *text) {
+  snprintf(text, LMC_MESSAGE, "libpng %s, libdeflate %s", png_get_libpng_ver(NULL), LIBDEFLATE_VERSION_STRING);
+}

@@ -471,3 +471,10 @@ int lmc_tiff_decode(
   TIFFClose(file);
   return status;
 }
+
+void lmc_tiff_library(char *text) {
+  // "LIBTIFF, Version 4.5.0" and lines of copyright.
+  const char *found = strstr(TIFFGetVersion(), "Version ");
+  const char *version = found ? found + strlen("Version ") : "";
+  snprintf(text, LMC_MESSAGE, "libtiff %.*s", (int)strcspn(version, "\n"), version);
+}

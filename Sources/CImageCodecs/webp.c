@@ -131,3 +131,8 @@ int lmc_webp_decode(
   return decode_region(
       &all, region, (int)header->channels, pixels, (size_t)region.width * pixel_size(header), message);
 }
+
+void lmc_webp_library(char *text) {
+  int version = WebPGetDecoderVersion();
+  snprintf(text, LMC_MESSAGE, "libwebp %d.%d.%d", version >> 16, version >> 8 & 0xFF, version & 0xFF);
+}

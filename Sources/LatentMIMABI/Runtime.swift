@@ -2,9 +2,11 @@ import CLatentMIM
 import Compute
 import Files
 import Glibc
+import Images
 import LatentMIM
 
-private nonisolated(unsafe) let versionText = UnsafePointer(strdup("0.1.0"))
+private let version = "0.1.0"
+private nonisolated(unsafe) let versionText = UnsafePointer(strdup(version))
 private nonisolated(unsafe) let instructionSetNames: [InstructionSet: UnsafePointer<CChar>?] = Dictionary(
   uniqueKeysWithValues: InstructionSet.allCases.map { ($0, UnsafePointer(strdup($0.rawValue))) })
 
@@ -28,6 +30,22 @@ private nonisolated(unsafe) let instructionSetNames: [InstructionSet: UnsafePoin
 
 @c @implementation public func lm_has_precision(_ name: Text) -> Bool {
   name.flatMap { Precision(rawValue: String(cString: $0)) }.map { (try? $0.arithmetic()) != nil } ?? false
+}
+
+@c @implementation public func lm_environment(_ report: TextPlace) -> lm_status {
+  attempt(handingOut: report) {
+    let limit = MemoryLimit.current()
+    let libraries = ImageCodec.libraries.merging(["products": blasLibrary]) { $1 }
+    return try JSONValue.object([
+      "version": .string(version),
+      "instruction_set": .string(InstructionSet.current.rawValue),
+      "instruction_sets": .array(InstructionSet.allCases.filter(\.isAvailable).map { .string($0.rawValue) }),
+      "threads": .integer(threadCount),
+      "precision": .string(Precision.named(Precision.auto.arithmetic()).rawValue),
+      "memory_limit": ["bytes": .integer(limit.bytes), "reason": .string(limit.name)],
+      "libraries": .object(libraries.mapValues { .string($0) }),
+    ]).text()
+  }
 }
 
 @c @implementation public func lm_set_interrupt_check(_ check: (@convention(c) () -> Bool)?) {

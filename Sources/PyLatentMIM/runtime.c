@@ -30,6 +30,10 @@ METHOD(has_precision, "name, /", "-> bool") {
   return PyBool_FromLong(lm_has_precision(name));
 }
 
+METHOD(environment, "", "-> JSON: what computes in this process") {
+  TEXT(NULL, lm_environment(&text));
+}
+
 METHOD(memory_statistics, "", "-> (allocations, bytes in use, peak bytes in use, bytes kept)") {
   lm_memory memory = {0};
   lm_memory_statistics(&memory);

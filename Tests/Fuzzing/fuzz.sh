@@ -15,7 +15,7 @@ out=$root/.build-fuzz
 libraries=$out/libraries
 mkdir -p "$out/found"
 
-"$here/libraries.sh" "$libraries"
+"$root/packaging/codecs.sh" fuzzing "$libraries"
 
 build_c() {
   codec=$1

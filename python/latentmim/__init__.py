@@ -22,6 +22,7 @@ from latentmim.exploring import explore
 from latentmim.masking import Views
 from latentmim.model import AdamW, LatentMIM
 from latentmim.pretraining import pretrain
+from latentmim.reports import show_config
 from latentmim.runtime import set_thread_count, thread_count
 from latentmim.segmentation import JointSegments, Segments, segment
 from latentmim.tracking import Tracker, Tracks, track, track_each
@@ -64,6 +65,7 @@ __all__ = [
     "save_features",
     "segment",
     "set_thread_count",
+    "show_config",
     "spread",
     "thread_count",
     "track",

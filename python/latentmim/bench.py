@@ -6,7 +6,6 @@ Speeds of a shared machine drift; shares of the limit drift less.
 
 from __future__ import annotations
 
-import platform
 import resource
 import statistics
 import time
@@ -16,6 +15,7 @@ import numpy as np
 
 from latentmim import bench_reading, runtime
 from latentmim.model import LatentMIM
+from latentmim.reports import processor
 from latentmim.training import Trainer
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def machine() -> dict[str, Any]:
     """The processor, threads and instruction set in use, and the limit at each precision, operations a second."""
     limits = {precision: limit(precision) for precision in runtime.precisions()}
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "threads": runtime.thread_count(),
         "instruction_set": runtime.instruction_set(),
         "peak_flops": limits,
@@ -212,13 +212,3 @@ def _beside_limit(measure: Callable[[], float], precision: Exact, repeats: int) 
         speeds.append(speed)
         shares.append(2 * speed / (before + after))
     return statistics.median(speeds), statistics.median(shares)
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            lines = [line.partition(":") for line in file]
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [value.strip() for key, _, value in lines if key.strip() == "model name"]
-    return names[0] if names else platform.machine()

@@ -7,8 +7,7 @@ import io
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from latentmim import _latentmim as _native
-from latentmim import runtime
+from latentmim import reports, runtime
 from latentmim.commands import (
     bench,
     evaluate,
@@ -75,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="latentmim", description="Latent Masked Image Modeling on CPUs.")
-    parser.add_argument("--version", action="version", version=f"latentmim {_native.version()}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="version, and what reports of problems need")
     threads = "threads that compute (default: one a core)"
     parser.add_argument("--threads", type=int, help=threads)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -88,6 +87,14 @@ def _parser() -> argparse.ArgumentParser:
         # No default: what stands before the command must not be forgotten.
         below.add_argument("--threads", type=int, default=argparse.SUPPRESS, help=threads)
     return parser
+
+
+class _Version(argparse.Action):
+    """Prints what `latentmim.show_config` does, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        reports.show_config()
+        parser.exit()
 
 
 def _refuse(parser: argparse.ArgumentParser, command: str, left: list[str]) -> NoReturn:

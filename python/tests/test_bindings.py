@@ -15,7 +15,7 @@ from conftest import SMALL, pixels
 import latentmim as lm
 from latentmim import _latentmim as native
 
-ROOT = Path(lm.__file__).parents[2]
+ROOT = Path(__file__).parents[2]
 HEADER = (ROOT / "Sources/CLatentMIM/include/latentmim.h").read_text()
 STUB = ast.parse((Path(lm.__file__).parent / "_latentmim.pyi").read_text())
 FUNCTIONS = {node.name: node for node in STUB.body if isinstance(node, ast.FunctionDef)}

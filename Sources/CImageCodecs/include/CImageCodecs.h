@@ -51,6 +51,8 @@ struct lmc_region {
 // [height, width, channels] as its header says. Data that are damaged or end early are failures; data behind the
 // region may not be looked at.
 
+// And one that writes the name and version of what decodes it: "libpng 1.6.39", LMC_MESSAGE characters at most.
+
 /// One channel or RGB. CMYK and YCCK follow Adobe's inverted convention.
 int lmc_jpeg_header(const uint8_t *bytes, size_t count, struct lmc_header *header, char *message);
 /// - reduction: 1, 2, 4 or 8: sides are divided by it and rounded up. The header and the region are the reduced
@@ -58,12 +60,14 @@ int lmc_jpeg_header(const uint8_t *bytes, size_t count, struct lmc_header *heade
 int lmc_jpeg_decode(
     const uint8_t *bytes, size_t count, const struct lmc_header *header, struct lmc_region region, int reduction,
     void *pixels, char *message);
+void lmc_jpeg_library(char *text);
 
 /// 1, 2, 3 or 4 channels of 8 or 16 bits; palettes and fewer bits become 8, a transparent colour becomes alpha.
 int lmc_png_header(const uint8_t *bytes, size_t count, struct lmc_header *header, char *message);
 int lmc_png_decode(
     const uint8_t *bytes, size_t count, const struct lmc_header *header, struct lmc_region region, void *pixels,
     char *message);
+void lmc_png_library(char *text);
 /// The header of a file's own numbers, which lmc_png_decode then gives: indices of a palette, grey of any bits.
 int lmc_png_label_header(const uint8_t *bytes, size_t count, struct lmc_header *header, char *message);
 /// A file with a palette of 256 colours and 8 bits, `labels` [height, width] their indices. `*file` is freed with free.
@@ -75,6 +79,7 @@ int lmc_webp_header(const uint8_t *bytes, size_t count, struct lmc_header *heade
 int lmc_webp_decode(
     const uint8_t *bytes, size_t count, const struct lmc_header *header, struct lmc_region region, void *pixels,
     char *message);
+void lmc_webp_library(char *text);
 
 /// Any number of channels of 8 or 16 bits or of floats, stored pixel by pixel or plane by plane; palettes, fewer bits,
 /// CMYK and YCbCr become RGB of 8 bits. The first picture of a file that has several.
@@ -82,5 +87,6 @@ int lmc_tiff_header(const uint8_t *bytes, size_t count, struct lmc_header *heade
 int lmc_tiff_decode(
     const uint8_t *bytes, size_t count, const struct lmc_header *header, struct lmc_region region, void *pixels,
     char *message);
+void lmc_tiff_library(char *text);
 
 #endif

@@ -61,6 +61,10 @@ const char *lm_instruction_set(void);
 lm_status lm_set_instruction_set(const char *name);
 /// Whether the instruction set in use computes at that precision: "float32", "bf16", "int8" or "auto".
 bool lm_has_precision(const char *name);
+/// What computes in this process, for reports of problems: {"version", "instruction_set", "instruction_sets": those
+/// that this machine has, "threads", "precision": what "auto" stands for, "memory_limit": {"bytes", "reason"},
+/// "libraries": {"products": "OpenBLAS 0.3.21 …", "JPEG": "libjpeg-turbo 2.1.5", …}}.
+lm_status lm_environment(char **report);
 /// Long calls ask `check` (or NULL) now and then, on the calling thread; true ends them with LM_INTERRUPTED.
 void lm_set_interrupt_check(bool (*check)(void));
 

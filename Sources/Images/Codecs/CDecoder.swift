@@ -30,6 +30,15 @@ func throwing(_ format: String, _ call: (CMessage) -> Int32) throws {
   }
 }
 
+/// What a function of CImageCodecs writes.
+func written(by write: (CMessage?) -> Void) -> String {
+  withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(LMC_MESSAGE)) { message in
+    guard let start = message.baseAddress else { return "" }
+    write(start)
+    return String(cString: start)
+  }
+}
+
 extension lmc_header {
   init(_ header: ImageHeader) {
     self.init()

@@ -21,6 +21,9 @@ public struct ImageCodec: Sendable {
   /// `ImageFileError`, `OutOfMemory`.
   var labels: (@Sendable ([UInt8]) throws -> LabelMap)?
 
+  /// Writes the name and version of the library that decodes it, if one does; at most LMC_MESSAGE characters.
+  var library: (@Sendable (UnsafeMutablePointer<CChar>?) -> Void)?
+
   /// The formats that are read.
   public static let all: [ImageCodec] = [.jpeg, .png, .webp, .tiff, .bmp, .pnm, .npy]
 
@@ -30,6 +33,12 @@ public struct ImageCodec: Sendable {
   /// Names and usual endings of all formats: "JPEG (.jpg, .jpeg) or PNG (.png)".
   public static var namesAndEndings: String {
     listed(all.map { "\($0.name) (\($0.endings.map { "." + $0 }.joined(separator: ", ")))" })
+  }
+
+  /// What files are decoded with: "libpng 1.6.39, libdeflate 1.14" for PNG; formats without a library are left out.
+  public static var libraries: [String: String] {
+    let pairs = all.compactMap { codec in codec.library.map { (codec.name, written(by: $0)) } }
+    return Dictionary(uniqueKeysWithValues: pairs)
   }
 
   /// The names of the formats that label maps are read from.

@@ -12,7 +12,8 @@ extension ImageCodec {
         lmc_jpeg_decode(
           file, file.count, &header, lmc_region(part.rectangle), Int32(part.reduction), pixels.baseAddress, $0)
       }
-    })
+    },
+    library: { lmc_jpeg_library($0) })
 }
 
 /// The TIFF structure inside a JPEG file's EXIF segment.

@@ -12,7 +12,8 @@ extension ImageCodec {
         lmc_png_decode(file, file.count, &header, lmc_region(part.rectangle), pixels.baseAddress, $0)
       }
     },
-    labels: { try labelMap("PNG", $0, header: lmc_png_label_header, decode: lmc_png_decode) })
+    labels: { try labelMap("PNG", $0, header: lmc_png_label_header, decode: lmc_png_decode) },
+    library: { lmc_png_library($0) })
 }
 
 /// The content of the chunk `eXIf`: a TIFF structure.

@@ -16,5 +16,6 @@ extension ImageCodec {
         lmc_tiff_decode(file, file.count, &header, lmc_region(part.rectangle), pixels.baseAddress, $0)
       }
     },
-    labels: { try labelMap("TIFF", $0, header: lmc_tiff_header, decode: lmc_tiff_decode) })
+    labels: { try labelMap("TIFF", $0, header: lmc_tiff_header, decode: lmc_tiff_decode) },
+    library: { lmc_tiff_library($0) })
 }

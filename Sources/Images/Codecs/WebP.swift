@@ -10,7 +10,8 @@ extension ImageCodec {
       try throwing("WebP") {
         lmc_webp_decode(file, file.count, &header, lmc_region(part.rectangle), pixels.baseAddress, $0)
       }
-    })
+    },
+    library: { lmc_webp_library($0) })
 }
 
 /// The content of the chunk `EXIF`: a TIFF structure, behind "Exif" and two zeros in some files.
