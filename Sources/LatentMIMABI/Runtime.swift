@@ -28,6 +28,10 @@ private nonisolated(unsafe) let instructionSetNames: [InstructionSet: UnsafePoin
   attempt { try InstructionSet.use(text(name, "name")) }
 }
 
+@c @implementation public func lm_has_precision(_ name: Text) -> Bool {
+  name.flatMap { Precision(rawValue: String(cString: $0)) }.map { (try? $0.arithmetic()) != nil } ?? false
+}
+
 @c @implementation public func lm_environment(_ report: TextPlace) -> lm_status {
   attempt(handingOut: report) {
     let limit = MemoryLimit.current()
@@ -42,10 +46,6 @@ private nonisolated(unsafe) let instructionSetNames: [InstructionSet: UnsafePoin
       "libraries": .object(libraries.mapValues { .string($0) }),
     ]).text()
   }
-}
-
-@c @implementation public func lm_has_precision(_ name: Text) -> Bool {
-  name.flatMap { Precision(rawValue: String(cString: $0)) }.map { (try? $0.arithmetic()) != nil } ?? false
 }
 
 @c @implementation public func lm_set_interrupt_check(_ check: (@convention(c) () -> Bool)?) {

@@ -24,14 +24,14 @@ METHOD(set_instruction_set, "name, /", "") {
   DO(NULL, lm_set_instruction_set(name));
 }
 
-METHOD(environment, "", "-> JSON: what computes in this process") {
-  TEXT(NULL, lm_environment(&text));
-}
-
 METHOD(has_precision, "name, /", "-> bool") {
   const char *name;
   PARSE("s", &name);
   return PyBool_FromLong(lm_has_precision(name));
+}
+
+METHOD(environment, "", "-> JSON: what computes in this process") {
+  TEXT(NULL, lm_environment(&text));
 }
 
 METHOD(memory_statistics, "", "-> (allocations, bytes in use, peak bytes in use, bytes kept)") {
