@@ -10,7 +10,7 @@ cd "$root"
 
 packaging/codecs.sh shared "$work/codecs"
 
-# Debian's OpenBLAS as an archive. Of libgfortran only what LAPACK calls is taken: handling of texts.
+# Debian's OpenBLAS as an archive. Of libgfortran only what LAPACK calls is taken, and no libquadmath (LGPL).
 blas=$work/openblas
 mkdir -p "$blas/pkgconfig"
 cp "$(pkg-config --variable=libdir openblas)/libopenblas.a" "$(gcc -print-file-name=libgfortran.a)" "$blas"
@@ -33,7 +33,7 @@ cp /usr/share/doc/libopenblas0-pthread/copyright "$licences/openblas.txt"
 cp /usr/share/doc/libgfortran-*-dev/copyright "$licences/libgfortran.txt" 2>/dev/null ||
   cp /usr/share/doc/gcc-*-base/copyright "$licences/libgfortran.txt"
 # OpenBLAS has its LAPACK from this package.
-(cd "$work" && apt-get download -qq liblapack3 && dpkg-deb --fsys-tarfile liblapack3_*.deb |
+(cd "$work" && apt-get download -qq -o APT::Sandbox::User="$(id -un)" liblapack3 && dpkg-deb --fsys-tarfile liblapack3_*.deb |
   tar -xO ./usr/share/doc/liblapack3/copyright) >"$licences/lapack.txt"
 cp /usr/share/common-licenses/GPL-3 "$licences/gpl-3.txt"
 cp "$(dirname "$(readlink -f "$(command -v swift)")")/../share/swift/LICENSE.txt" "$licences/swift.txt"
