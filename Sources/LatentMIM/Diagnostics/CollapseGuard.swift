@@ -31,12 +31,12 @@ struct CollapseGuard {
     if similarity < 1, metrics.similarityImages > similarity {
       return "the similarity between images is \(metrics.similarityImages), above collapse_similarity = \(similarity)"
     }
+    if rank > 0, metrics.effectiveRank < rank {
+      return "the effective rank is \(metrics.effectiveRank), below collapse_rank = \(rank)"
+    }
     if rank > 0, similarity == 1, metrics.similarityImages > collapsedSimilarity {
       let what = "the similarity between images is \(metrics.similarityImages), above \(collapsedSimilarity)"
       return "\(what), so that their effective rank (collapse_rank = \(rank)) says nothing"
-    }
-    if rank > 0, metrics.effectiveRank < rank {
-      return "the effective rank is \(metrics.effectiveRank), below collapse_rank = \(rank)"
     }
     return nil
   }
