@@ -266,6 +266,20 @@ def test_files_put_there_by_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
             lm.data.load("cifar10")
 
 
+@pytest.mark.parametrize("name", ["../evil", "/tmp/evil", "imagenette2-320/../../evil", "imagenette2-320/link"])
+def test_archives_write_below_their_folder_only(name: str, tmp_path: Path) -> None:
+    place = tmp_path / "imagenette"
+    place.mkdir()
+    with tarfile.open(place / "imagenette2-320.tgz", "w:gz") as archive:
+        member = tarfile.TarInfo(name)
+        if name.endswith("link"):
+            member.type, member.linkname = tarfile.SYMTYPE, "../../evil"
+        archive.addfile(member)
+    with pytest.raises(ValueError, match=rf"imagenette2-320\.tgz: .*holds '{name}', which is no file"):
+        load("imagenette", "train", tmp_path)
+    assert os.listdir(tmp_path) == ["imagenette"] and os.listdir(place) == ["imagenette2-320.tgz"]
+
+
 def test_svhn_without_scipy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "svhn").mkdir()
     (tmp_path / "svhn" / "train_32x32.mat").write_bytes(b"none")

@@ -160,7 +160,6 @@ def _idx(path: str) -> NDArray[np.uint8]:
 
 def _unpacked(archive: str, folder: str, name: str) -> str:
     """The folder `name` of an archive, unpacked beside it: whole, or not at all."""
-    import tarfile
     import tempfile
     import zipfile
 
@@ -171,8 +170,7 @@ def _unpacked(archive: str, folder: str, name: str) -> str:
                 with zipfile.ZipFile(archive) as zipped:
                     zipped.extractall(partial)
             else:
-                with tarfile.open(archive, "r:gz") as tarred:
-                    tarred.extractall(partial, filter="data")
+                _untar(archive, partial)
             if not os.path.isdir(os.path.join(partial, name)):
                 raise KeyError(f"it holds no folder '{name}'")
             try:
@@ -181,6 +179,27 @@ def _unpacked(archive: str, folder: str, name: str) -> str:
                 if not os.path.isdir(target):  # else another process was faster
                     raise
     return target
+
+
+def _untar(archive: str, folder: str) -> None:
+    """Write the files of an archive below a folder, and nothing anywhere else.
+
+    Not by `extractall(filter="data")`, which CPython has from 3.11.4 on: Debian 12's is 3.11.2.
+    """
+    import shutil
+    import tarfile
+
+    folder = os.path.realpath(folder)
+    with tarfile.open(archive, "r:gz") as tarred:
+        for member in tarred:
+            place = os.path.normpath(os.path.join(folder, member.name))
+            content = tarred.extractfile(member) if member.isfile() else None
+            if os.path.commonpath([folder, place]) != folder or not (content or member.isdir()):
+                raise tarfile.TarError(f"it holds '{member.name}', which is no file or folder below its own")
+            os.makedirs(os.path.dirname(place) if content else place, exist_ok=True)
+            if content:
+                with open(place, "wb") as file:
+                    shutil.copyfileobj(content, file)
 
 
 def _imagenette(paths: list[str], split: str, folder: str) -> Dataset:
