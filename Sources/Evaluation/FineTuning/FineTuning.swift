@@ -77,7 +77,7 @@ public struct FineTuning: ScoringProtocol {
     Option("rand_augment", \.randAugment, .optional(.flag)),
     Option("erasing_probability", \.erasingProbability, .number(0...1)),
     Option("init_std", \.initStd, .number(0...1)),
-    Option("precision", \.precision, .choice),
+    Option("precision", \.precision, .choice(except: [.int8])),
     Option("recompute", \.recompute, .flag),
     Option("evaluate_every", \.evaluateEvery, .optional(.integer(1...1_000_000))),
     Option("seed", \.seed, .integer(0...Int.max)),

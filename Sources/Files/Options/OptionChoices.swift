@@ -1,10 +1,15 @@
 import Compute
 
 extension OptionKind where Value: RawRepresentable<String> & CaseIterable {
-  public static var choice: OptionKind {
-    let names = Value.allCases.map(\.rawValue)
+  public static var choice: OptionKind { choice(except: []) }
+
+  /// Any of them but some that do not go here.
+  public static func choice(except left: [Value]) -> OptionKind {
+    let leftOut = left.map(\.rawValue)
+    let names = Value.allCases.map(\.rawValue).filter { !leftOut.contains($0) }
     return OptionKind(values: OptionValues(type: "choice", choices: names, wanted: oneOf(names))) {
-      Value(rawValue: try $0.string())
+      let name = try $0.string()
+      return names.contains(name) ? Value(rawValue: name) : nil
     } json: {
       .string($0.rawValue)
     }

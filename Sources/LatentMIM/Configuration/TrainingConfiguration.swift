@@ -77,7 +77,7 @@ extension TrainingConfiguration: Configurable {
     Option("fast_decode", \.fastDecode, .flag),
     Option("seed", \.seed, .integer(0...Int.max)),
     Option("workers", \.workers, .integer(0...256)),
-    Option("precision", \.precision, .choice),
+    Option("precision", \.precision, .choice(except: [.int8])),
     Option("collapse_similarity", \.collapseSimilarity, .number(-1...1)),
     Option("collapse_rank", \.collapseRank, .number(0...100_000)),
     Option("collapse_patience", \.collapsePatience, .integer(1...1_000_000)),
