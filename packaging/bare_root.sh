@@ -14,7 +14,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 suite=${SUITE:-$(. /etc/os-release && echo "$VERSION_CODENAME")}
 
 if [ ! -e "$root/made" ]; then
-  debootstrap --variant=minbase --include="ca-certificates,$(echo "$packages" | tr " " ,)" "$suite" "$root" http://deb.debian.org/debian \
+  debootstrap --variant=minbase --include="ca-certificates,$(echo "$packages" | tr " " ,)" "$suite" "$root" \
     >"$root.log" 2>&1 || { tail -5 "$root.log"; exit 1; }
   touch "$root/made"
 fi

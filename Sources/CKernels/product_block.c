@@ -66,6 +66,13 @@ static struct plan make_plan(const struct lmk_block *p) {
   };
 }
 
+// The scales of a tile whose sums are complete; none of others.
+static inline struct lmk_scales scales_at(const struct lmk_block *p, long row, long column) {
+  const struct lmk_scales *q = &p->quantized;
+  if (p->arithmetic != LMK_PRODUCT_INT8 || !p->ends) return (struct lmk_scales){0};
+  return (struct lmk_scales){q->scales + row, q->zeros + row, q->column_scales + column, q->column_sums + column};
+}
+
 // Computes tile `t` of the rows by one panel of columns.
 //
 // `here` holds its sums if they need not be carried to the next part of the depth. Returns the sums that still need the
@@ -78,7 +85,7 @@ static inline struct lmk_sums compute_tile(
   const long row = t * plan->most_rows, rows = least(p->rows - row, plan->most_rows), packed = t - plan->tiles_in_place;
   const long column = panel * LMK_TILE_COLUMNS, columns = least(p->columns - column, LMK_TILE_COLUMNS);
   const bool is_whole = rows == plan->most_rows && columns == LMK_TILE_COLUMNS, keeps_sums = !(p->starts && p->ends);
-  struct lmk_tile tile = {
+  const struct lmk_tile tile = {
       .rows = rows,
       .words = plan->words,
       .a = packed < 0 ? p->in_place + row * p->in_place_row : p->a + packed * plan->a_step,
@@ -89,12 +96,9 @@ static inline struct lmk_sums compute_tile(
       .c = (char *)e->c + (row * e->stride + column) * (e->type == LMK_FLOAT32 ? 4 : 2),
       .c_row = e->stride,
       .bias = e->bias ? e->bias + column : no_bias,
+      .quantized = scales_at(p, row, column),
   };
   struct lmk_sums sums = {tile.sums, row, rows, column, columns};
-  if (p->arithmetic == LMK_PRODUCT_INT8 && p->ends)
-    tile.quantized = (struct lmk_scales){
-        p->quantized.scales + row, p->quantized.zeros + row, p->quantized.column_scales + column,
-        p->quantized.column_sums + column};
   if (p->ends) lmk_prefetch_for_epilogue(e, &sums);
   (is_whole ? plan->compute_whole : plan->compute)(&tile);
   if (!p->ends || (is_whole && plan->straight != LMK_TO_SUMS)) sums.rows = 0;

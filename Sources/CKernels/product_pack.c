@@ -43,17 +43,6 @@ enum { lanes = 16 };
 // Prefetch distance, in rows of the source.
 enum { rows_ahead = 32 };
 
-static inline const char *element(const struct lmk_matrix *m, long row, long column) {
-  return (const char *)m->data + (row * m->stride + column) * (m->type == LMK_FLOAT32 ? 4 : 2);
-}
-
-// Loads sixteen elements as floats; masked-off lanes are zero.
-static inline __m512 floats(int type, const char *from, __mmask16 mask) {
-  if (type == LMK_FLOAT32) return _mm512_maskz_loadu_ps(mask, from);
-  const __m512i halves = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(halves, 16));
-}
-
 // Loads sixteen elements as bfloat16, each in the lower half of a 32-bit lane.
 static inline __m512i halves(int type, const char *from, __mmask16 mask) {
   if (type == LMK_FLOAT32)

@@ -16,23 +16,13 @@ static const float least_range = 0x1p-100f;
 
 static long whole_tiles(long rows) { return (rows + LMK_TILE_ROWS - 1) / LMK_TILE_ROWS * LMK_TILE_ROWS; }
 
-static inline __attribute__((always_inline)) __m512 load(int type, const char *from, __mmask16 mask) {
-  if (type == LMK_FLOAT32) return _mm512_maskz_loadu_ps(mask, from);
-  const __m512i halves = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(halves, 16));
-}
-
-static const char *row_of(const struct lmk_matrix *m, long row, long first) {
-  return (const char *)m->data + (row * m->stride + first) * (m->type == LMK_FLOAT32 ? 4 : 2);
-}
-
 // The range of a row, 0 included; `spoilt` collects 0 · x, which is NaN where x is not finite.
 static inline __attribute__((always_inline)) void find_range(
     int type, const char *from, long depth, float *low, float *high, float *spoilt) {
   const long size = type == LMK_FLOAT32 ? 4 : 2;
   __m512 least = _mm512_setzero_ps(), most = least, zeros = least;
   for (long k = 0; k < depth; k += lanes) {
-    const __m512 x = load(type, from + k * size, first_lanes(depth - k));
+    const __m512 x = floats(type, from + k * size, first_lanes(depth - k));
     least = _mm512_min_ps(x, least);
     most = _mm512_max_ps(x, most);
     zeros = _mm512_fmadd_ps(x, _mm512_setzero_ps(), zeros);
@@ -49,7 +39,7 @@ void lmk_quantize_rows(
     zeros[r] = 0;
     if (r >= rows) continue;
     float low, high, spoilt;
-    const char *from = row_of(a, first_row + r, 0);
+    const char *from = element(a, first_row + r, 0);
     if (a->type == LMK_FLOAT32)
       find_range(LMK_FLOAT32, from, depth, &low, &high, &spoilt);
     else
@@ -68,7 +58,7 @@ static inline __attribute__((always_inline)) void pack_row(
   const __m512 inverse = _mm512_set1_ps(scale > 0 ? 1 / scale : 0);
   const __m512i shift = _mm512_set1_epi32(zero), none = _mm512_setzero_si512();
   for (long k = 0; k < depth; k += lanes) {
-    const __m512 x = load(type, from + k * size, first_lanes(depth - k));
+    const __m512 x = floats(type, from + k * size, first_lanes(depth - k));
     const __m512i byte = _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_mul_ps(x, inverse)), shift);
     _mm_storeu_si128((__m128i *)(to + k), _mm512_cvtusepi32_epi8(_mm512_max_epi32(byte, none)));
   }
@@ -83,7 +73,7 @@ void lmk_pack_bytes(
       memset(to, 0, sizeof *to * (size_t)lmk_a_words(LMK_PRODUCT_INT8, depth));
       continue;
     }
-    const char *from = row_of(a, first_row + r, first);
+    const char *from = element(a, first_row + r, first);
     if (a->type == LMK_FLOAT32)
       pack_row(LMK_FLOAT32, from, depth, scales[r], zeros[r], (uint8_t *)to);
     else

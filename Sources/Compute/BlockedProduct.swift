@@ -200,7 +200,9 @@ extension BlockedProduct {
 
 extension BlockedProduct {
   /// Floats of scratch memory that `runAlone` needs.
-  var aloneScratchCount: Int { scratchCount(columns: n) + packedWords }
+  var aloneScratchCount: Int {
+    scratchCount(columns: n) + PackedPanels.allWords(arithmetic, k: k, n: n)
+  }
 
   /// Computes the product on the caller's thread.
   func runAlone(
@@ -209,7 +211,7 @@ extension BlockedProduct {
     let panels = PackedPanels(scratch, k: k, n: n, arithmetic: arithmetic)
     panels.pack(b, panels: 0..<panels.count, first: 0, depth: k)
     let cut = Cut(rowBlocks: max((tiles + blocking.tilesTogether - 1) / blocking.tilesTogether, 1), columnBlocks: 1)
-    let rest = scratch + panels.count * panels.panelWords
+    let rest = scratch + PackedPanels.allWords(arithmetic, k: k, n: n)
     for index in 0..<cut.count { compute(index, of: cut, a, panels, depth: k, into: c, epilogue, scratch: rest) }
   }
 }

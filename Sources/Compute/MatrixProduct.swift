@@ -2,12 +2,13 @@
 /// number of threads.
 ///
 /// - Parameter arithmetic: precision of a and b; a packed b must have been packed for it.
-/// - Throws: `OutOfMemory`.
+/// - Throws: `OutOfMemory`; `ArgumentError` where int8 cannot take these operands.
 public func parallelProduct(
   _ m: Int, _ n: Int, _ k: Int, _ a: MatrixView, _ b: RightOperand, into c: MatrixOutput,
   _ epilogue: Epilogue = Epilogue(), arithmetic: Arithmetic = .float32
 ) throws {
   guard m > 0, n > 0 else { return }
+  if arithmetic == .int8 { try requireQuantizable(a, b, depth: k) }
   try InstructionSet.held {
     if case .view(let view) = b, !usesOwnKernels(arithmetic) {
       try BLASProduct(m: m, n: n, k: k).run(a, view, into: c, epilogue)
@@ -17,12 +18,30 @@ public func parallelProduct(
   }
 }
 
+/// Bytes of a row are at most 255, of a column 127, and their sums have to fit an int32.
+private let mostQuantizedDepth = Int(Int32.max) / (255 * 127)
+
+private func requireQuantizable(_ a: MatrixView, _ b: RightOperand, depth: Int) throws {
+  guard depth <= mostQuantizedDepth else {
+    throw ArgumentError("int8 product: depth is \(depth), wanted at most \(mostQuantizedDepth), whose sums fit 32 bits")
+  }
+  guard !a.isTransposed else {
+    throw ArgumentError("int8 product: the left operand is transposed, wanted rows as they are stored")
+  }
+  if case .view(let view) = b, !view.isTransposed || view.element != .float32 {
+    let order = view.isTransposed ? "transposed" : "row by row"
+    throw ArgumentError(
+      "int8 product: the right operand is stored \(order) as \(view.element), wanted transposed as float32")
+  }
+}
+
 /// Only float32 products have another way; callers check first that the processor supports the others.
 func usesOwnKernels(_ arithmetic: Arithmetic) -> Bool {
   InstructionSet.hasOwnProducts || arithmetic != .float32
 }
 
-/// A product on the caller's thread, for use inside parallel regions: c [m, n] = a [m, k] · b [k, n].
+/// A product on the caller's thread, for use inside parallel regions: c [m, n] = a [m, k] · b [k, n]. Not for int8,
+/// whose operands `parallelProduct` checks.
 public struct LocalProduct: Sendable {
   private let blocked: BlockedProduct
   private let isOwn: Bool

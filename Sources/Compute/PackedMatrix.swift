@@ -35,31 +35,23 @@ struct PackedPanels {
 
   func panel(_ index: Int) -> UnsafeMutablePointer<UInt32> { words + index * panelWords }
 
-  /// Packs elements first ..< first + depth of b's depth into the panels `range`, `offset` words from each one's start.
+  /// Packs elements first ..< first + depth of b's depth into the panels `range`, `offset` words from each one's start;
+  /// as int8 all of the depth, of a b [k, n] that is stored transposed as float32.
   func pack(_ b: MatrixView, panels range: Range<Int>, first: Int, depth: Int, at offset: Int = 0) {
     var matrix = b.matrix
     let column = range.lowerBound * Self.columns
     let end = min(range.upperBound * Self.columns, n)
+    if arithmetic == .int8 {
+      return lmk_pack_quantized_columns(
+        &matrix, column, end - column, depth, panel(range.lowerBound), panelWords, scales + column, sums + column)
+    }
     lmk_pack_b(
       arithmetic.code, &matrix, column, end - column, first, depth, panel(range.lowerBound) + offset, panelWords)
   }
 
-  /// Quantises all columns of a b [k, n] that is stored transposed as float32, and packs them, with all threads.
-  func packQuantized(_ b: MatrixView, depth: Int) {
-    parallelRows(count, cost: depth * Self.columns) { range in
-      var matrix = b.matrix
-      let column = range.lowerBound * Self.columns
-      lmk_pack_quantized_columns(
-        &matrix, column, min(range.upperBound * Self.columns, n) - column, depth, panel(range.lowerBound), panelWords,
-        scales + column, sums + column)
-    }
-  }
-
   /// The same for all panels, with all threads: split along the rows of b in memory, so that each reads sequentially.
   func pack(_ b: MatrixView, first: Int, depth: Int) {
-    if arithmetic == .int8 {
-      packQuantized(b, depth: depth)
-    } else if b.isTransposed {
+    if b.isTransposed {
       parallelRows(count, cost: depth * Self.columns) { pack(b, panels: $0, first: first, depth: depth) }
     } else {
       let pieces = (depth + Self.rowsTogether - 1) / Self.rowsTogether

@@ -157,6 +157,30 @@ struct QuantizedProductTests {
     }
   }
 
+  /// What would be read wrongly, or not fit a sum, is refused.
+  @Test func operandsThatDoNotGo() throws {
+    let numbers = try Buffer(count: 66_312, repeating: 1)
+    let (plain, turned) = (
+      MatrixView(numbers.raw, stride: 66_312), MatrixView(numbers.raw, stride: 66_312, transposed: true)
+    )
+    let halves = MatrixView(numbers.raw, stride: 1, transposed: true, element: .bfloat16)
+    let c = try Buffer(count: 1)
+    func refuses(_ k: Int, _ a: MatrixView, _ b: MatrixView, _ what: String) {
+      let error = #expect(throws: ArgumentError.self) {
+        try parallelProduct(1, 1, k, a, .view(b), into: MatrixOutput(c.raw, stride: 1), arithmetic: .int8)
+      }
+      #expect(error?.description.contains(what) == true)
+    }
+    refuses(66_312, plain, turned, "depth is 66312, wanted at most 66311")
+    refuses(1, turned, turned, "left operand is transposed")
+    refuses(1, plain, plain, "right operand is stored row by row as float32, wanted transposed as float32")
+    refuses(1, plain, halves, "right operand is stored transposed as bfloat16")
+    try Machine.undisturbed {
+      try parallelProduct(1, 1, 66_311, plain, .view(turned), into: MatrixOutput(c.raw, stride: 1), arithmetic: .int8)
+    }
+    #expect(abs(c.values[0] - 66_311) < 1)
+  }
+
   /// Whatever it is computed with: threads, and rows beside it.
   @Test func sameBits() throws {
     let (m, n, k) = (300, 100, 200)
