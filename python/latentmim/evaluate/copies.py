@@ -13,6 +13,7 @@ from latentmim import _latentmim as _native
 from latentmim.data import as_dataset
 from latentmim.encoder import require_encoder
 from latentmim.evaluate.features import Features, features
+from latentmim.evaluate.results import Shown
 from latentmim.evaluate.running import Bar
 from latentmim.progress import bar
 
@@ -35,7 +36,7 @@ SHOWN = 20
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Duplicates:
+class Duplicates(Shown):
     """What is there twice, and what is like nothing else: `print` shows the groups as a table.
 
     Attributes:
@@ -121,12 +122,6 @@ class Duplicates:
 
     def _name(self, index: int) -> str:
         return _arrays.shown(self.paths[index]) if self.paths else f"image {index}"
-
-    def _repr_markdown_(self) -> str:
-        return self.markdown()
-
-    def __str__(self) -> str:
-        return self.markdown()
 
 
 def duplicates(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,21 @@ if TYPE_CHECKING:
 __all__ = ["Report", "Result"]
 
 
-class Tabled:
+class Shown(ABC):
+    """What is shown as its table in Markdown, in notebooks and by `print`."""
+
+    @abstractmethod
+    def markdown(self) -> str:
+        """The table in Markdown."""
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
+
+    def __str__(self) -> str:
+        return self.markdown()
+
+
+class Tabled(Shown):
     """What the core found, with the table that it makes of it."""
 
     _found: dict[str, Any]
@@ -29,12 +44,6 @@ class Tabled:
     def to_dict(self) -> dict[str, Any]:
         """Everything by name, ready for JSON."""
         return {name: value for name, value in self._found.items() if name != "markdown"}
-
-    def _repr_markdown_(self) -> str:
-        return self.markdown()
-
-    def __str__(self) -> str:
-        return self.markdown()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
