@@ -20,7 +20,8 @@ def add_reference(pages: Pages) -> None:
         f"| [{group['title']}]({page}.md) | {' '.join(map(_linked, group['names']))} |"
         for page, group in groups().items()
     ]
-    opening = "# Python\n\n`import latentmim as lm`\n\n| | |\n|---|---|\n"
+    prelude = Path(__file__).with_name("prelude.py").read_text("utf-8").split("\n", 2)[2]
+    opening = f"# Python\n\nExamples begin with this:\n\n```python\n{prelude}```\n\n| page | names |\n|---|---|\n"
     pages.write("python/index.md", opening + "\n".join(rows) + "\n")
     for page, group in groups().items():
         entries = [f"::: latentmim.{name}\n" for name in group["names"]]
