@@ -76,7 +76,8 @@ bench: DEBIAN_PACKAGES += $(BENCH_PACKAGES)
 bench: $(BIN)/.installed packages
 	$(BIN)/python python/benchmarks/run.py --write-docs --json runs/bench.json $(BENCH)
 
-docs: $(BIN)/.installed
+docs: DEBIAN_PACKAGES += fonts-stix
+docs: $(BIN)/.installed packages
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	$(BIN)/python packaging/site/build.py --out site --swift-build .build/release --base "$(SITE_BASE)"
 

@@ -23,6 +23,8 @@ from pages import Pages
 from reference import add_reference
 from swift import add_swift
 
+# Of Debian's fonts-stix (Open Font License): browsers without a font for mathematics set subscripts badly.
+FONT = Path("/usr/share/fonts/opentype/stix-word/STIXMath-Regular.otf")
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SWIFT = "# Swift\n\n{}\n\nAn example: [main.swift](source/examples/swift/main.swift.md).\n"
@@ -67,6 +69,10 @@ def stage(work: Path, *, with_swift: bool) -> None:
     pages.write("c.md", header_page((ROOT / HEADER).read_text("utf-8")))
     pages.write("swift.md", SWIFT.format(THERE if with_swift else NOT_THERE))
     pages.write("assets/site.css", (HERE / "site.css").read_text("utf-8"))
+    if FONT.exists():
+        shutil.copyfile(FONT, work / "pages" / "assets" / FONT.name)
+    else:
+        print(f"{FONT} is missing: equations get the font that a browser has for them", file=sys.stderr)
     shutil.copyfile(HERE / "zensical.toml", work / "zensical.toml")
     (work / "python").symlink_to(ROOT / "python")
 
