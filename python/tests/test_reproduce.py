@@ -21,12 +21,13 @@ from latentmim import cli
 from latentmim.commands import reproduce as command
 from latentmim.reproduce import claims, data, figures, planning, report, running, study, unlabelled
 from latentmim.reproduce.data import LabelledSet
+from latentmim.reproduce.experiments import EXPERIMENTS
 from latentmim.reproduce.planning import Request, plan
 from latentmim.reproduce.results import Found, Results
 from latentmim.reproduce.rows import Claim, Experiment, Row, Scores
 from latentmim.reproduce.running import Runner, Scoring
 from latentmim.reproduce.scale import LADDER, Scale
-from latentmim.reproduce.tables import EXPERIMENTS, STAGES
+from latentmim.reproduce.tables import STAGES
 
 SCALE = Scale(
     size="tiny", width=48, depth=4, heads=3, grid=4, patch_size=4, channels=1, epochs=2, batch_size=16,
@@ -67,7 +68,7 @@ def made_up(path: Path, numbers: dict[str, dict[str, list[float]]]) -> Results:
 def test_the_rows_are_the_papers() -> None:
     sizes = {name: len(experiment.rows) for name, experiment in EXPERIMENTS.items()}
     assert sizes == {"table1": 5, "table2": 5, "table3": 5, "table4": 6, "table10": 5, "table11": 13, "baselines": 7,
-                     "ijepa": 2, "poolings": 1}  # fmt: skip
+                     "table12": 6, "ijepa": 2, "poolings": 1}  # fmt: skip
     rows = {(name, row.key): row for name, experiment in EXPERIMENTS.items() for row in experiment.rows}
     assert rows["table1", "naive"].paper == Scores(nn=0.9, linear=7.9, similarity=1.0)
     assert rows["table2", "huber"].paper == Scores(nn=24.3, linear=46.4, fine_tuned=82.1)
@@ -82,7 +83,7 @@ def test_rows_with_one_key_are_one_run_and_others_differ() -> None:
     runs: dict[str, Any] = {}
     for experiment in EXPERIMENTS.values():
         for row in experiment.rows:
-            run = (dict(row.model), dict(row.training), row.average, row.longer)
+            run = (dict(row.model), dict(row.training), row.average, row.longer, row.teacher)
             assert runs.setdefault(row.key, run) == run, row.key
     texts = [json.dumps(run, sort_keys=True) for run in runs.values()]
     assert len(texts) == len(set(texts)), "two keys for one run"
@@ -172,8 +173,8 @@ def test_schedules_scale() -> None:
 def test_hours_choose_size_epochs_and_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
     """With rates that are known: 1 ms an image at the smallest size, in proportion to the product of sizes beyond."""
     costs = {size.name: (size.width / 96) ** 2 * size.depth / 4 for size in LADDER}
-    monkeypatch.setattr(planning, "_training_rate", lambda scale, row, data: 1e-3 * costs[scale.size])
-    monkeypatch.setattr(planning, "_feature_rate", lambda scale, row, data: 0.0)
+    monkeypatch.setattr(planning, "_training_rate", lambda scale, row, data, teacher: 1e-3 * costs[scale.size])
+    monkeypatch.setattr(planning, "_feature_rate", lambda scale, row, data, teacher: 0.0)
     images, rows = labelled(1000, 20), (ROWS[0], ROWS[2])
     # 3 seeds of 2 rows of 100,000 images are 600 s; a tenth is left for what is not planned.
     for hours, size, seeds, epochs in [
