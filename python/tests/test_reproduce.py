@@ -472,7 +472,7 @@ def test_rows_with_a_teacher_are_left_out_without_one(
 
 
 def test_what_a_teacher_is_to_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    images, given = labelled(), teacher(1)
+    images, given = labelled(), teacher(7)
     this = begin(tmp_path, images, monkeypatch)
     this.run([TAUGHT], Request(teacher=given), seeds=[1])
     taught, adapted, itself = (
