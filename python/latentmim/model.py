@@ -9,7 +9,8 @@ import numpy as np
 from latentmim import _arrays, _pickling
 from latentmim import _latentmim as _native
 from latentmim.config import ModelConfig, ModelOptions, Precision, Preset, TrainingConfig, to_json
-from latentmim.encoder import Encoder, load_encoder
+from latentmim.encoder import Encoder
+from latentmim.loading import load_encoder
 from latentmim.names import refuse_unknown
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from latentmim import evaluate
-from latentmim.encoder import Encoder, load_encoder
+from latentmim.encoder import Encoder
+from latentmim.loading import load_encoder
 from latentmim.reproduce import unlabelled
 from latentmim.reproduce.data import subset
 from latentmim.reproduce.models import build
