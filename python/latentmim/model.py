@@ -68,7 +68,7 @@ class LatentMIM:
         **options: Unpack[ModelOptions],
     ) -> None:
         refuse_unknown("LatentMIM", options, [*ModelOptions.__annotations__, "init", "teacher"])
-        given = to_json({"size": size, "preset": preset, **options})
+        given = ModelConfig._given(dict(options), size=size, preset=preset)
         self._teacher = _encoder(teacher)
         start = _encoder(init)
         self._handle = _native.model_begin(given, _handle(start), _handle(self._teacher), seed)
