@@ -14,8 +14,9 @@ from latentmim import plot
 from latentmim.budgets import Budget, Plan, read_budget
 from latentmim.config import ModelOptions, Preset, TrainingOptions
 from latentmim.data import Arrays, Dataset, as_dataset
-from latentmim.encoder import Encoder, load_encoder
+from latentmim.encoder import Encoder
 from latentmim.forecasts import Candidate, choose, tell
+from latentmim.loading import load_encoder
 from latentmim.loggers import make_loggers
 from latentmim.model import LatentMIM
 from latentmim.names import refuse_unknown

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, get_args
 
 from latentmim.best import SaveBest
-from latentmim.commands.shared import add_precision, add_settings, settings
+from latentmim.commands.shared import (
+    add_encoder_options,
+    add_precision,
+    add_settings,
+    encoder_options,
+    read_encoder,
+    settings,
+)
 from latentmim.config import PRESETS
 from latentmim.data import as_dataset
 from latentmim.loggers import NAMED
@@ -48,6 +55,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--restart", action="store_true", help="start over; a run that is there is set aside")
     add_precision(parser, trains=True)
     add_settings(parser, "patch_gap=2")
+    add_encoder_options(parser)
 
 
 def run(chosen: argparse.Namespace) -> None:
@@ -56,10 +64,13 @@ def run(chosen: argparse.Namespace) -> None:
     for name in ("epochs", "batch_size", "precision", "save_best"):
         if getattr(chosen, name) is not None:
             options[name] = getattr(chosen, name)
+    init, teacher = (None if path is None else read_encoder(path, chosen) for path in (chosen.init, chosen.teacher))
+    if init is teacher is None and (unused := encoder_options(chosen)):
+        raise ValueError(f"--{next(iter(unused))}: says how weights are read, and there are none: --init or --teacher")
     photos = as_dataset(chosen.folder, options.get("channels", 3), "skip" if chosen.skip_unreadable else "raise")
     try:
         pretrain(
-            photos, chosen.out, size=chosen.size, preset=chosen.preset, init=chosen.init, teacher=chosen.teacher,
+            photos, chosen.out, size=chosen.size, preset=chosen.preset, init=init, teacher=teacher,
             validation=chosen.validation, seed=chosen.seed, resume=False if chosen.restart else "auto",
             budget=chosen.budget, loggers=chosen.logger, **options,
         )  # fmt: skip
