@@ -16,6 +16,7 @@ __all__ = [
     "ProfileEntry",
     "feature_precisions",
     "instruction_set",
+    "is_thread_count_set",
     "measure_peak",
     "measure_product",
     "memory",
@@ -26,6 +27,8 @@ __all__ = [
     "thread_count",
 ]
 
+_is_set = False
+
 
 def thread_count() -> int:
     """Threads that compute, the caller's included. Results do not depend on their number."""
@@ -34,7 +37,16 @@ def thread_count() -> int:
 
 def set_thread_count(count: int) -> None:
     """Compute with so many threads from now on. Raises ValueError outside 1 … 256."""
+    global _is_set
     _native.set_thread_count(count)
+    _is_set = True
+
+
+def is_thread_count_set() -> bool:
+    """Whether `set_thread_count` was called; else there are as many threads as processors that the calling thread may
+    run on, at any time.
+    """
+    return _is_set
 
 
 def instruction_set() -> str:

@@ -54,7 +54,8 @@ extension BatchMetrics {
   /// - Parameter gradientNorm: of summed gradients: where it differs ranks have drifted apart.
   /// - Throws: `RanksError`, what the communicator throws.
   mutating func takeMeans(_ ranks: Ranks, gradientNorm: Double) throws {
-    try ranks.requireSame(gradientNorm.bitPattern, "another gradient after summing over ranks")
+    let norm = gradientNorm.isNaN ? Double.nan : gradientNorm
+    try ranks.requireSame(norm.bitPattern, "another gradient after summing over ranks")
     let means = try ranks.means([loss, similarityPredictions, similarityVisible, similarityTargets])
     (loss, similarityPredictions) = (means[0], means[1])
     (similarityVisible, similarityTargets) = (means[2], means[3])

@@ -55,8 +55,8 @@ public final class Trainer: @unchecked Sendable {
   /// Those that train together with this one; nil where it is alone.
   private(set) var ranks: Ranks?
   private var reduction: GradientReduction?
-  /// Whether a step ended before its last exchange.
-  private var isOutOfStep = false
+  /// Whether the last step had all its exchanges.
+  private var isInStep = true
   /// Whether ranks are known to have the same.
   var hasCheckedRanks = false
   /// Steps that the target encoder was averaged for: once for each, also where a step is tried again.
@@ -109,22 +109,21 @@ public final class Trainer: @unchecked Sendable {
   /// Bytes that gradients take on their way to other ranks.
   var wireBytes: Int { reduction?.bytes ?? 0 }
 
-  /// One optimiser step; nil when the run is over. What several ranks throw, but for `CollapseError`, leaves them out of
-  /// step with each other.
+  /// One optimiser step; nil when the run is over. Several ranks can go on after `CollapseError` and `NonFiniteError`,
+  /// which all of them throw; what one of them throws leaves the others waiting.
   ///
   /// - Throws: `StepTooLarge` before the first; `NonFiniteError` when the loss is not finite, errors of the data set,
   ///   `Interrupted`, `OutOfMemory`. The step has not been taken then and can be tried again. `CollapseError`, where
   ///   the configuration watches for it: the step has been taken.
   public func next() throws -> StepMetrics? {
     guard step < totalSteps else { return nil }
-    guard !isOutOfStep else { throw RanksError("a step failed: they are no longer in step; wanted new trainers") }
+    guard isInStep || ranks == nil else { throw RanksError("a step failed, and they are no longer in step") }
     try checkMemory()
     try checkRanks()
     let metrics: StepMetrics
     do {
       metrics = try takeStep()
     } catch {
-      isOutOfStep = ranks != nil
       model.clearGradients()
       // Batches may have been taken from it for nothing.
       batches.rewind()
@@ -139,6 +138,7 @@ public final class Trainer: @unchecked Sendable {
 
   private func takeStep() throws -> StepMetrics {
     let start = monotonicSeconds()
+    isInStep = false
     let epoch = step / stepsPerEpoch
     let values = schedule.values(at: progress)
     var metrics = BatchMetrics()
@@ -155,7 +155,8 @@ public final class Trainer: @unchecked Sendable {
       if isLast { reduction?.begin() }
       let found = try compute(part) {
         try model.loss(
-          part, gamma: values.gamma, mixed: mixed, pooled: &pooled, afterEach: isLast ? reduction?.progress : nil)
+          part, gamma: values.gamma, mixed: mixed, pooled: &pooled, requiresFinite: ranks == nil,
+          afterEach: isLast ? reduction?.progress : nil)
       }
       metrics.add(found, share: 1 / Double(count))
     }
@@ -165,8 +166,10 @@ public final class Trainer: @unchecked Sendable {
     (metrics.similarityImages, metrics.effectiveRank) = try pooled.similarityAndRank()
     try reduction?.finish()
     let norm = Profile.measure("gradient norm") { optimizer.gradientNorm() }
-    guard norm.isFinite else { throw NonFiniteError(what: "the gradient's norm", value: norm) }
     if let ranks { try metrics.takeMeans(ranks, gradientNorm: norm) }
+    isInStep = true
+    guard metrics.loss.isFinite else { throw NonFiniteError(what: "the loss", value: metrics.loss) }
+    guard norm.isFinite else { throw NonFiniteError(what: "the gradient's norm", value: norm) }
     Profile.measure("AdamW and target average", bytes: optimizer.bytesPerStep) { update(values) }
     model.clearGradients()
     step += 1
