@@ -82,7 +82,8 @@ class Fitting:
             plan: of a run that ends by the clock.
 
         """
-        return self.trainer._ranks.together(self.trainer, lambda: self._run(resume, tells_pace, plan))
+        ending: Ending = self.trainer._ranks.together(self.trainer, lambda: self._run(resume, tells_pace, plan))
+        return ending
 
     def _run(self, resume: Resume, tells_pace: bool, plan: Plan | None) -> Ending:
         self._budget = None if plan is None else plan.budget

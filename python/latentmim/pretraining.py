@@ -215,8 +215,7 @@ def pretrain(
         progress=progress, comm=comm, **for_trainer, **training,
     )  # fmt: skip
     ending = trainer._fitting.run(resume, tells_pace=plan is None, plan=plan)
-    if ranks.is_root:
-        _tell_skipped(dataset)
+    _tell_skipped(dataset, ranks)
     if ending == "interrupted":
         raise KeyboardInterrupt(trainer._fitting.stopped if ranks.is_root else "")
     assert trainer._run is not None
@@ -312,9 +311,11 @@ def _beside(model: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in model.items() if name not in of_encoder}
 
 
-def _tell_skipped(dataset: Dataset, shown: int = 10) -> None:
-    """What of the images could not be read and was passed over."""
-    skipped = dataset.skipped
+def _tell_skipped(dataset: Dataset, ranks: Ranks, shown: int = 10) -> None:
+    """What of the images could not be read and was passed over, on any rank."""
+    skipped = sorted(set(ranks.gather(dataset.skipped)))
+    if not ranks.is_root:
+        return
     if skipped:
         print(f"{len(skipped)} of {len(dataset)} files could not be read and were skipped:", file=sys.stderr)
     for path, reason in skipped[:shown]:

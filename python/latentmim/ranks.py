@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from latentmim import _latentmim as _native
 from latentmim import runtime
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Ranks", "Wire", "world"]
 
 Wire: TypeAlias = Literal["float32", "bf16"]
-Result = TypeVar("Result")
 
 # What ends a run of several ranks as Ctrl-C does one of a single process. Launchers and batch systems pass some on.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
@@ -68,8 +67,9 @@ class Ranks:
 
             if not isinstance(comm, MPI.Intracomm) or comm == MPI.COMM_NULL:
                 raise TypeError(f"comm: is {type(comm).__name__}, wanted an intracommunicator of mpi4py, or None")
-        self.rank, self.size = (0, 1) if comm is None else (comm.Get_rank(), comm.Get_size())
-        self._comm = comm if self.size > 1 else None
+        self.rank: int = 0 if comm is None else comm.Get_rank()
+        self.size: int = 1 if comm is None else comm.Get_size()
+        self._comm: Any = comm if self.size > 1 else None
         self._exchanges = None if self._comm is None else Exchanges(comm)
         self._leads = False
 
@@ -124,7 +124,7 @@ class Ranks:
         if together > 1:
             _native.set_thread_count(max(1, len(mine[1]) // together))
 
-    def together(self, trainer: Trainer, lead: Callable[[], Result]) -> Result:
+    def together(self, trainer: Trainer, lead: Callable[[], Any]) -> Any:
         """What rank 0 does, while the others follow it; its result on all ranks."""
         if self._comm is None:
             return lead()
@@ -156,6 +156,10 @@ class Ranks:
         """Whether that is so on any rank."""
         self.tell("ask")
         return flag if self._comm is None else bool(sum(self._comm.allgather(flag)))
+
+    def gather(self, values: list[Any]) -> list[Any]:
+        """Those of all ranks, one rank after the other."""
+        return values if self._comm is None else [value for own in self._comm.allgather(values) for value in own]
 
     def interrupts(self) -> Interrupts:
         """What asks a run to end."""

@@ -56,12 +56,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Train as the command line says: prints the folder of the run."""
+    comm = world()
+    ranks = Ranks(comm)
+    try:
+        _train(chosen, comm, ranks)
+    except (Exception, KeyboardInterrupt):
+        # All ranks end for the same reason, of which one tells.
+        if not ranks.is_root:
+            raise SystemExit(1) from None
+        raise
+    if ranks.is_root:
+        print(chosen.out)
+
+
+def _train(chosen: argparse.Namespace, comm: Any, ranks: Ranks) -> None:
     options: dict[str, Any] = settings(chosen)
     for name in ("epochs", "batch_size", "precision", "save_best", "wire"):
         if getattr(chosen, name) is not None:
             options[name] = getattr(chosen, name)
-    comm = world()
-    ranks = Ranks(comm)
     with ranks.agreeing():
         photos = as_dataset(chosen.folder, options.get("channels", 3), "skip" if chosen.skip_unreadable else "raise")
     try:
@@ -74,5 +86,3 @@ def run(chosen: argparse.Namespace) -> None:
         # What Python's users write, as it is called here.
         text = str(error).replace("`out`", "--out").replace("resume=False", "--restart")
         raise ValueError(text.replace("loggers: ", "--logger: ").replace("budget: ", "--budget: ")) from None
-    if ranks.is_root:
-        print(chosen.out)
