@@ -31,10 +31,12 @@ public final class Loader: Sendable {
   /// - Throws: `LoaderError`; `ImageError` where the transform does not go with the data set.
   public init(
     _ dataset: any ImageDataset, transform: ImageTransform, batchSize: Int, order: BatchPlan.Order, seed: UInt64 = 0,
-    batchesPerStep: Int = 1, share: BatchPlan.Share = .init(), epochs: Range<Int> = 0..<1, firstBatch: Int = 0, workers: Int? = nil, prefetch: Int = 2
+    batchesPerStep: Int = 1, share: BatchPlan.Share = .init(), epochs: Range<Int> = 0..<1, firstBatch: Int = 0,
+    workers: Int? = nil, prefetch: Int = 2
   ) throws {
     plan = try BatchPlan(
-      count: dataset.count, batchSize: batchSize, order: order, seed: seed, batchesPerStep: batchesPerStep, share: share)
+      count: dataset.count, batchSize: batchSize, order: order, seed: seed, batchesPerStep: batchesPerStep, share: share
+    )
     let batches = try Self.batches(plan, epochs, firstBatch)
     // The order of an epoch, made on a thread that cannot refuse.
     try OutOfMemory.check(for: plan.count, of: (Int, Int).self)

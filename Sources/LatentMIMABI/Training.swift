@@ -46,12 +46,14 @@ private func trainer(_ handle: Handle) throws -> Trainer { try object(handle, Tr
 private final class CommunicatorOfC: Communicator, @unchecked Sendable {
   let (rank, size): (Int, Int)
   private let context: UnsafeMutableRawPointer?
-  private let starting: @convention(c) (
-    UnsafeMutableRawPointer?, lm_exchange, UnsafeRawPointer?, Int64, UnsafeMutableRawPointer?, Int64, IntegerPlace
-  ) -> Bool
-  private let finishing: @convention(c) (
-    UnsafeMutableRawPointer?, Int64, Bool, UnsafeMutablePointer<Bool>?
-  ) -> Bool
+  private let starting:
+    @convention(c) (
+      UnsafeMutableRawPointer?, lm_exchange, UnsafeRawPointer?, Int64, UnsafeMutableRawPointer?, Int64, IntegerPlace
+    ) -> Bool
+  private let finishing:
+    @convention(c) (
+      UnsafeMutableRawPointer?, Int64, Bool, UnsafeMutablePointer<Bool>?
+    ) -> Bool
 
   init(_ functions: lm_communicator) throws {
     (rank, size, context) = (Int(functions.rank), Int(functions.size), functions.context)
@@ -61,9 +63,11 @@ private final class CommunicatorOfC: Communicator, @unchecked Sendable {
 
   func start(_ exchange: Exchange) throws -> Int {
     var request: Int64 = 0
-    func start(_ kind: lm_exchange, _ sent: UnsafeRawBufferPointer?, _ received: UnsafeMutableRawBufferPointer) -> Bool {
+    func start(_ kind: lm_exchange, _ sent: UnsafeRawBufferPointer?, _ received: UnsafeMutableRawBufferPointer) -> Bool
+    {
       starting(
-        context, kind, sent?.baseAddress, Int64(sent?.count ?? 0), received.baseAddress, Int64(received.count), &request)
+        context, kind, sent?.baseAddress, Int64(sent?.count ?? 0), received.baseAddress, Int64(received.count), &request
+      )
     }
     let isStarted =
       switch exchange {

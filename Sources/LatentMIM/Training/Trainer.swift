@@ -200,7 +200,10 @@ public final class Trainer: @unchecked Sendable {
     guard model.mixesImages else { return nil }
     let own = try batch.map { part in try compute(part) { try model.mixedValues(part.crops) } }
     let values = try ranks.map { try own.gathered($0) } ?? own
+    // What these throw all ranks throw: they have the same values.
+    isInStep = true
     let terms = try configuration.precision.compute { try model.mixedTerms(values, gamma: gamma) }
+    isInStep = false
     // All ranks have found the whole batch's gradient, and what they have is added up.
     if let ranks, ranks.rank > 0 {
       for named in model.onlineParameters { try named.parameter.tensor.gradient?.setToZero() }

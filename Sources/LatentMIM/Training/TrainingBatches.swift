@@ -59,7 +59,8 @@ final class TrainingBatches {
     try Loader(
       dataset, transform: .train(augmentation), batchSize: configuration.partSize(ranks: ranks?.size ?? 1),
       order: .shuffled, seed: configuration.randomSeed, batchesPerStep: configuration.accumulationSteps,
-      share: ranks.map { BatchPlan.Share($0.rank, of: $0.size) } ?? BatchPlan.Share(), epochs: begin.epoch..<end, firstBatch: begin.part,
+      share: ranks.map { BatchPlan.Share($0.rank, of: $0.size) } ?? BatchPlan.Share(), epochs: begin.epoch..<end,
+      firstBatch: begin.part,
       workers: configuration.workers == 0 ? nil : configuration.workers, prefetch: ahead)
   }
 }
