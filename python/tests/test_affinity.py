@@ -53,6 +53,6 @@ def test_threads_are_as_many_as_the_process_began_with() -> None:
     command = [
         sys.executable,
         "-c",
-        f"import os; os.sched_setaffinity(0, [{first}]); os.execv({sys.executable!r}, ['python', '-c', {program!r}])",
+        f"import os; os.sched_setaffinity(0, [{first}]); os.execv({sys.executable!r}, [{sys.executable!r}, '-c', {program!r}])",
     ]
     subprocess.run(command, check=True, timeout=60)
