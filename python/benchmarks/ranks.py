@@ -1,7 +1,7 @@
 """Two ranks with a thread each against one process with two threads, in turn.
 
-`mpiexec -n 2 --bind-to none python python/benchmarks/ranks.py` prints the step's time of both, bytes that a rank sends a
-step, how long summing gradients takes by itself, and how much of that the backward pass hides. Under a shaped link
+`mpiexec -n 2 --bind-to none python python/benchmarks/ranks.py` prints the step's time of both, bytes that a rank sends
+a step, how long summing gradients takes by itself, and how much of that the backward pass hides. Under a shaped link
 (`--links`, see docs/scaling.md) the ranks alone are measured.
 """
 

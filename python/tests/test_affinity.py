@@ -50,9 +50,6 @@ def test_threads_follow_the_mask_also_when_it_changes() -> None:
 def test_threads_are_as_many_as_the_process_began_with() -> None:
     program = "import os, latentmim as lm; assert lm.thread_count() == len(os.sched_getaffinity(0)) == 1"
     first = min(os.sched_getaffinity(0))
-    command = [
-        sys.executable,
-        "-c",
-        f"import os; os.sched_setaffinity(0, [{first}]); os.execv({sys.executable!r}, [{sys.executable!r}, '-c', {program!r}])",
-    ]
-    subprocess.run(command, check=True, timeout=60)
+    again = f"os.execv(sys.executable, [sys.executable, '-c', {program!r}])"
+    bound = f"import os, sys; os.sched_setaffinity(0, [{first}]); {again}"
+    subprocess.run([sys.executable, "-c", bound], check=True, timeout=60)
