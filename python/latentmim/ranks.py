@@ -9,6 +9,8 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+import numpy as np
+
 from latentmim import _latentmim as _native
 from latentmim import runtime
 from latentmim.diagnostics import CollapseError
@@ -17,6 +19,10 @@ from latentmim.interrupts import Interrupts
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from numpy.typing import NDArray
+
+    from latentmim._arrays import FloatArray
+    from latentmim._rows import Compute
     from latentmim.training import Trainer
 
 __all__ = ["Ranks", "Wire", "world"]
@@ -143,6 +149,53 @@ class Ranks:
                     problem = error
                 self.tell("end" if problem is None else "raise", result if problem is None else problem)
                 self._leads = False
+        if problem is not None:
+            raise problem
+        return result
+
+    def filling(self, compute: Compute, width: int, lead: Callable[[Compute], Any]) -> Any:
+        """What rank 0 makes of rows that all ranks compute; its result on all ranks.
+
+        Args:
+            compute: fills rows of these numbers; the same on all ranks.
+            width: numbers in a row.
+            lead: called on rank 0 with what fills rows together.
+
+        """
+        if self._comm is None:
+            return lead(compute)
+
+        def fill_own(numbers: NDArray[np.int64]) -> tuple[Exception | None, FloatArray]:
+            own = np.array_split(numbers, self.size)[self.rank]
+            rows = np.empty((len(own), width), np.float32)
+            try:
+                if len(own):
+                    compute(own, rows)
+            except Exception as error:
+                return error, rows[:0]
+            return None, rows
+
+        def fill(numbers: NDArray[np.int64], rows: FloatArray) -> None:
+            self._comm.bcast(numbers, root=0)
+            found = self._comm.gather(fill_own(numbers), root=0)
+            for problem, _ in found:
+                if problem is not None:
+                    raise problem
+            np.concatenate([part for _, part in found], out=rows)
+
+        result, problem = None, None
+        with self.aborting():
+            if self.is_root:
+                try:
+                    result = lead(fill)
+                except (Exception, KeyboardInterrupt) as error:
+                    problem = error
+                self._comm.bcast(None, root=0)
+            else:
+                with self.interrupts():
+                    while (numbers := self._comm.bcast(None, root=0)) is not None:
+                        self._comm.gather(fill_own(numbers), root=0)
+            result, problem = self._comm.bcast((result, problem), root=0)
         if problem is not None:
             raise problem
         return result

@@ -61,6 +61,23 @@ def goes_on(comm: Any, folder: Path) -> None:
     assert trainer.state.step == 8 and len(trainer.history) == 4
 
 
+def embedding(comm: Any, folder: Path) -> None:
+    """Rows that two ranks compute, in memory and in a file; what one of them cannot read is an error of both."""
+    encoder = lm.LatentMIM(**SMALL, seed=1).encoder
+    images = pixels(101)
+    found = lm.embed(encoder, images, comm=comm, progress=False).vectors
+    written = lm.embed(encoder, images, folder / "written.npz", comm=comm, progress=False)
+    assert np.array_equal(written.vectors, found)
+    said = ""
+    try:
+        lm.embed(encoder, images, folder / f"{comm.rank}.unknown", comm=comm)
+    except ValueError as error:
+        said = str(error)
+    assert "unknown" in said
+    if comm.rank == 0:
+        np.save(folder / "vectors.npy", found)
+
+
 def equality(comm: Any, folder: Path) -> None:
     """Every method's metrics, those of both ranks."""
     results: dict[str, Any] = {}

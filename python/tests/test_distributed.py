@@ -208,6 +208,14 @@ def test_a_run_goes_on_with_another_number_of_ranks(tmp_path: Path) -> None:
 
 
 @needs_mpi
+def test_embedding_together(tmp_path: Path) -> None:
+    status, text = job(JOB, "embedding", tmp_path)
+    assert status == 0, text
+    alone = lm.embed(lm.LatentMIM(**SMALL, seed=1).encoder, pixels(101), progress=False).vectors
+    np.testing.assert_allclose(np.load(tmp_path / "vectors.npy"), alone, rtol=1e-5, atol=1e-6)
+
+
+@needs_mpi
 def test_a_signal_ends_the_step_and_saves(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     with Job(*pretrain(photos, out, 5000)) as running:
