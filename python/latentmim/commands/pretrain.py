@@ -8,9 +8,9 @@ from latentmim.best import SaveBest
 from latentmim.commands.shared import add_precision, add_settings, settings
 from latentmim.config import PRESETS
 from latentmim.data import as_dataset
+from latentmim.distributed import Ranks, Wire, world
 from latentmim.loggers import NAMED
 from latentmim.pretraining import pretrain
-from latentmim.ranks import Ranks, Wire, world
 
 if TYPE_CHECKING:
     import argparse
