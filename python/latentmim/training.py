@@ -10,12 +10,12 @@ from latentmim import _arrays, _pickling
 from latentmim import _latentmim as _native
 from latentmim.config import TrainingConfig, TrainingOptions
 from latentmim.data import Dataset, as_dataset
+from latentmim.distributed import SHARED, Ranks, Wire
 from latentmim.fitting import Fitting
 from latentmim.history import History, Metrics
 from latentmim.loggers import make_loggers
 from latentmim.model import LatentMIM
 from latentmim.names import refuse_unknown
-from latentmim.ranks import SHARED, Ranks, Wire
 from latentmim.runs import Resume, RunFolder
 
 if TYPE_CHECKING:
@@ -272,8 +272,8 @@ class Trainer:
             1
 
         """
-        self._ranks.tell("restore", _arrays.path(path))
         remarks = _native.trainer_restore(self._handle, _arrays.path(path))
+        self._ranks.tell("restore", _arrays.path(path))
         if remarks is not None and self._ranks.is_root:
             print(remarks, file=sys.stderr)
         self.history = self.history.until(self.state.step)

@@ -15,9 +15,9 @@ from latentmim.commands.shared import (
 )
 from latentmim.config import PRESETS
 from latentmim.data import as_dataset
+from latentmim.distributed import Ranks, Wire, world
 from latentmim.loggers import NAMED
 from latentmim.pretraining import pretrain
-from latentmim.ranks import Ranks, Wire, world
 
 if TYPE_CHECKING:
     import argparse
