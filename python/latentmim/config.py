@@ -157,12 +157,19 @@ class _Config:
         values = json.loads(text)
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
+    @classmethod
+    def _given(cls, options: dict[str, Any], **beside: Any) -> str:
+        """Options as the core reads them: None means not given, but where all are there, as `to_dict` has them."""
+        is_complete = options.keys() >= {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        named = {name: value for name, value in beside.items() if value is not None}
+        return to_json(named | options, is_complete=is_complete)
+
     def to_json(self) -> str:
         """All options as one line of JSON, readable by `from_json` and by every other face of the library."""
         return to_json(self.to_dict(), is_complete=True)
 
     def to_dict(self) -> dict[str, Any]:
-        """All options by name."""
+        """All options by name; given again, they are the same configuration."""
         return asdict(self)  # type: ignore[call-overload, no-any-return]
 
     def __str__(self) -> str:
@@ -326,7 +333,7 @@ class ModelConfig(_Config):
             9
 
         """
-        return cls.from_json(to_json({"size": size, "preset": preset, **options}))
+        return cls.from_json(cls._given(options, size=size, preset=preset))
 
     @classmethod
     def from_json(cls, text: str) -> ModelConfig:
@@ -472,7 +479,7 @@ class TrainingConfig(_Config):
             10.0
 
         """
-        return cls.from_json(to_json({"preset": preset, **options}))
+        return cls.from_json(cls._given(options, preset=preset))
 
     @classmethod
     def from_json(cls, text: str) -> TrainingConfig:

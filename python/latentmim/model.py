@@ -9,7 +9,8 @@ import numpy as np
 from latentmim import _arrays, _pickling
 from latentmim import _latentmim as _native
 from latentmim.config import ModelConfig, ModelOptions, Precision, Preset, TrainingConfig, to_json
-from latentmim.encoder import Encoder, load_encoder
+from latentmim.encoder import Encoder
+from latentmim.loading import load_encoder
 from latentmim.names import refuse_unknown
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class LatentMIM:
         **options: Unpack[ModelOptions],
     ) -> None:
         refuse_unknown("LatentMIM", options, [*ModelOptions.__annotations__, "init", "teacher"])
-        given = to_json({"size": size, "preset": preset, **options})
+        given = ModelConfig._given(dict(options), size=size, preset=preset)
         self._teacher = _encoder(teacher)
         start = _encoder(init)
         self._handle = _native.model_begin(given, _handle(start), _handle(self._teacher), seed)

@@ -16,6 +16,7 @@ __all__ = [
     "ProfileEntry",
     "feature_precisions",
     "instruction_set",
+    "is_thread_count_set",
     "measure_peak",
     "measure_product",
     "memory",
@@ -25,6 +26,8 @@ __all__ = [
     "set_thread_count",
     "thread_count",
 ]
+
+_is_set = False
 
 
 def thread_count() -> int:
@@ -49,7 +52,16 @@ def set_thread_count(count: int) -> None:
         >>> lm.set_thread_count(count)
 
     """
+    global _is_set
     _native.set_thread_count(count)
+    _is_set = True
+
+
+def is_thread_count_set() -> bool:
+    """Whether `set_thread_count` was called; else there are as many threads as processors that the calling thread may
+    run on, at any time.
+    """
+    return _is_set
 
 
 def instruction_set() -> str:

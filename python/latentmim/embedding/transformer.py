@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentmim.embedding.computing import embedded, plan_of
-from latentmim.encoder import load_encoder, require_encoder
+from latentmim.encoder import require_encoder
+from latentmim.loading import load_encoder
 from latentmim.names import refuse_unknown
 
 if TYPE_CHECKING:

@@ -231,9 +231,7 @@ def _add(scores: Scoring, name: str, predicted: list[tuple[str, IntArray]], trut
 
 def _tracked(encoder: Encoder, sequence: _Sequence, preset: Preset, options: dict[str, Any]) -> Iterator[IntArray]:
     """Labels of each frame, the first mask's own included."""
-    first = read_labels(next(iter(sequence.truth.values())))
-    if np.isin(first, (0, 255)).all():
-        first = np.minimum(first, 1)
+    first = next(iter(sequence.truth.values()))
     for labels in track_each(encoder, sequence.frames, first, preset=preset, **options):
         yield np.ascontiguousarray(labels, np.int32)
 
