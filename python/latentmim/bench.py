@@ -53,7 +53,14 @@ class Product(NamedTuple):
 
 
 def machine() -> dict[str, Any]:
-    """The processor, threads and instruction set in use, and the limit at each precision, operations a second."""
+    """The processor, threads and instruction set in use, and the limit at each precision, operations a second.
+
+    Examples:
+        >>> from latentmim import bench
+        >>> "threads" in bench.machine()
+        True
+
+    """
     limits = {precision: limit(precision) for precision in runtime.precisions()}
     return {
         "processor": processor(),
@@ -126,7 +133,14 @@ def step(
 def features(
     size: str = "vit_small", *, batch: int = 32, precision: Exact = "float32", repeats: int = 5
 ) -> dict[str, Any]:
-    """Features of random 224×224 images: images a second, and the share of the limit."""
+    """Features of random 224×224 images: images a second, and the share of the limit.
+
+    Examples:
+        >>> from latentmim import bench
+        >>> bench.features("vit_tiny", batch=1, repeats=1)["images_per_second"] > 0
+        True
+
+    """
     encoder = LatentMIM(size, projector="none").encoder
     images = np.random.default_rng(0).random((batch, 224, 224, 3), np.float32)
     encoder.features(images, precision=precision)

@@ -60,6 +60,12 @@ def set_thread_count(count: int) -> None:
 def is_thread_count_set() -> bool:
     """Whether `set_thread_count` was called; else there are as many threads as processors that the calling thread may
     run on, at any time.
+
+    Examples:
+        >>> lm.set_thread_count(lm.thread_count())
+        >>> lm.runtime.is_thread_count_set()
+        True
+
     """
     return _is_set
 

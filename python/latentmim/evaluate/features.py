@@ -30,6 +30,13 @@ class ImageOptions(TypedDict, total=False):
     """How images are framed and their tokens pooled; what is not given is the protocol's own.
 
     `size`, `short_side`, `pooling` and `pooling_k` as in `features`.
+
+    Examples:
+        >>> from latentmim.evaluate.features import ImageOptions
+        >>> options: ImageOptions = {"size": 64}
+        >>> lm.evaluate.features(encoder, photos, progress=False, **options).shape
+        (28, 48)
+
     """
 
     size: int | tuple[int, int]
@@ -39,7 +46,15 @@ class ImageOptions(TypedDict, total=False):
 
 
 class FeatureOptions(ImageOptions, total=False):
-    """How images become vectors; what is not given is the protocol's own. All as in `features`."""
+    """How images become vectors; what is not given is the protocol's own. All as in `features`.
+
+    Examples:
+        >>> from latentmim.evaluate.features import FeatureOptions
+        >>> options: FeatureOptions = {"pooling": "cls", "layer": 1}
+        >>> lm.evaluate.features(encoder, photos, progress=False, **options).shape
+        (28, 48)
+
+    """
 
     layer: int | Sequence[int]
     part: Part
