@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import documents
 import environment
+import latentmim as lm
 import machine
-import numpy as np
 from alternate import Skipped, Worker
 from run import DOCUMENT
-
-import latentmim as lm
 
 # What others make of the encoder; the names of jobs/quantised_tokens.py.
 OTHERS = {

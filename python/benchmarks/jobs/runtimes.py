@@ -1,4 +1,4 @@
-"""ONNX Runtime's and OpenVINO's sides: the encoder that PyTorch exported, as it is or quantised, and NumPy's products."""
+"""ONNX Runtime's and OpenVINO's sides: the exported encoder, as it is or quantised; and NumPy's products."""
 
 from __future__ import annotations
 
