@@ -11,7 +11,7 @@ import numpy as np
 
 from latentmim import _arrays, _pickling, _rows
 from latentmim import _latentmim as _native
-from latentmim.config import FeaturePrecision, ModelConfig, ModelOptions, to_json
+from latentmim.config import ModelConfig, ModelOptions, Precision, to_json
 from latentmim.data import Arrays, Dataset, ImageFolder, load_image
 from latentmim.data import resize as resize_images
 from latentmim.data.each import each_image
@@ -42,7 +42,7 @@ class MapOptions(TypedDict, total=False):
     projector: bool
     stride: int | None
     extend_positions: bool
-    precision: FeaturePrecision
+    precision: Precision
 
 
 # What follows from the weights.
@@ -118,7 +118,7 @@ class Encoder:
         resize: Resize = None,
         stride: int | None = None,
         extend_positions: bool = False,
-        precision: FeaturePrecision = "float32",
+        precision: Precision = "float32",
     ) -> FloatArray:
         """One vector for each patch.
 
@@ -189,7 +189,7 @@ class Encoder:
         projector: bool = False,
         resize: Resize = None,
         stride: int | None = None,
-        precision: FeaturePrecision = "float32",
+        precision: Precision = "float32",
     ) -> FloatArray:
         """One vector for each image: [B, C] float32, [C] for one image, [layers, …] for a list of layers.
 
@@ -235,7 +235,7 @@ class Encoder:
         resize: Resize = None,
         stride: int | None = None,
         extend_positions: bool = False,
-        precision: FeaturePrecision = "float32",
+        precision: Precision = "float32",
     ) -> FloatArray:
         """The weights by which the attention of a block mixes tokens: what each token looks at.
 
@@ -450,7 +450,7 @@ class Encoder:
 
     def _tokens(
         self, pixels: NDArray[Any], layer: Layers, part: Part, norm: bool, projector: bool, stride: int | None,
-        extend: bool, precision: FeaturePrecision,
+        extend: bool, precision: Precision,
     ) -> FloatArray:  # fmt: skip
         """[layers, B, tokens, C], class token first."""
         layers = np.array(self._layers(layer)[0], np.int32)

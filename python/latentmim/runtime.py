@@ -46,12 +46,12 @@ def instruction_set() -> str:
 
 
 def precisions() -> list[Literal["float32", "bf16"]]:
-    """The precisions that the instruction set in use trains in: "bf16" needs AVX512-BF16."""
+    """The precisions that "auto" chooses from, its choice last: "bf16" needs AVX512-BF16."""
     return ["float32", "bf16"] if _native.has_precision("bf16") else ["float32"]
 
 
 def feature_precisions() -> list[Literal["float32", "bf16", "int8"]]:
-    """Those that features are computed in: "int8" needs AVX512-BF16 and AVX512-VNNI."""
+    """Those that features and, where it is asked to, training are computed in: "int8" needs AVX512-VNNI besides."""
     return [*precisions(), "int8"] if _native.has_precision("int8") else [*precisions()]
 
 
@@ -79,8 +79,8 @@ def measure_product(
 ) -> float:
     """Floating-point operations a second of one of a linear map's products: x·Wᵀ, dy·W or dyᵀ·x of `rows` tokens.
 
-    Raises ValueError for a precision that this machine does not have, sizes outside 1 … 2²⁴, and gradients
-    in int8.
+    Raises ValueError for a precision that this machine does not have, sizes outside 1 … 2²⁴, and the gradient of
+    weights in int8.
     """
     return _native.measure_product(kind, rows, out_width, in_width, precision, seconds)
 

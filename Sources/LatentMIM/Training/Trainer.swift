@@ -63,7 +63,9 @@ public final class Trainer: @unchecked Sendable {
   public init(_ model: LatentMIMModel, dataset: any ImageDataset, configuration: TrainingConfiguration) throws {
     try configuration.validate()
     var configuration = configuration
+    try model.configuration.check(targetPrecision: configuration.targetPrecision)
     choosesPrecision = configuration.precision == .auto
+    _ = try configuration.targetPrecision?.arithmetic(option: "target_precision")
     configuration.precision = .named(try configuration.precision.arithmetic())
     self.model = model
     self.dataset = dataset
@@ -156,14 +158,13 @@ public final class Trainer: @unchecked Sendable {
   private func mixedTerms(_ batch: [BatchPart], gamma: Double) throws -> MixedTerms? {
     guard model.mixesImages else { return nil }
     let values = try batch.map { part in try compute(part) { try model.mixedValues(part.crops) } }
-    return try configuration.precision.compute { try model.mixedTerms(values, gamma: gamma) }
+    return try configuration.compute { try model.mixedTerms(values, gamma: gamma) }
   }
 
   private func compute<Result>(_ part: BatchPart, _ body: () throws -> Result) throws -> Result {
     var dropoutPlan = model.configuration.dropoutPlan(seed: configuration.randomSeed, step: step)
     dropoutPlan?.firstImage = part.images.lowerBound
-    return try configuration.precision.compute(
-      recomputesBlocks: configuration.recompute, dropoutPlan: dropoutPlan, body)
+    return try configuration.compute(dropoutPlan: dropoutPlan, body)
   }
 
   /// Moves the weights, and in the same pass the target encoder as the next step will want it.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from latentmim.best import SaveBest
 from latentmim.commands.shared import add_precision, add_settings, settings
-from latentmim.config import PRESETS
+from latentmim.config import PRESETS, TargetPrecision
 from latentmim.data import as_dataset
 from latentmim.loggers import NAMED
 from latentmim.pretraining import pretrain
@@ -46,14 +46,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--skip-unreadable", action="store_true", help="leave out files that cannot be read")
     parser.add_argument("--restart", action="store_true", help="start over; a run that is there is set aside")
-    add_precision(parser, trains=True)
+    add_precision(parser)
+    parser.add_argument(
+        "--target-precision", choices=get_args(TargetPrecision), help="the same, of targets (default: --precision)"
+    )
     add_settings(parser, "patch_gap=2")
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Train as the command line says: prints the folder of the run."""
     options: dict[str, Any] = settings(chosen)
-    for name in ("epochs", "batch_size", "precision", "save_best"):
+    for name in ("epochs", "batch_size", "precision", "target_precision", "save_best"):
         if getattr(chosen, name) is not None:
             options[name] = getattr(chosen, name)
     photos = as_dataset(chosen.folder, options.get("channels", 3), "skip" if chosen.skip_unreadable else "raise")
