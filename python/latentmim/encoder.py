@@ -147,8 +147,9 @@ class Encoder:
                 whole patches do. Time grows with the square of what the stride is divided by, and more.
             extend_positions: larger images reach further than the trained grid, instead of spanning its range.
             precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with
-                AVX512-BF16), "auto", bf16 where there is, or "int8" (AVX512-VNNI besides): linear layers of all blocks
-                but the first two multiply eight-bit numbers, each token and channel by a scale of its own.
+                AVX512-BF16), "auto", bf16 where there is, or "int8" (AVX512-VNNI besides): linear layers of blocks and
+                projector, but for the first block's and the second one's MLP, multiply eight-bit numbers, each token
+                and channel by a scale of its own.
 
         Returns:
             [B, N, C] float32, patches row by row (`grid` says how many); [N, C] for one image; [layers, …] for a list

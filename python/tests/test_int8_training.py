@@ -28,9 +28,9 @@ EITHER = pytest.mark.parametrize("options", [TARGETS, ALL], ids=["targets", "all
 # An operand of eight bits is off by half a step at most, which is (largest / rms) / 254 of its length; errors spread
 # evenly over the step have 1/√3 of that. Largest numbers of a row or column are some four times the rms.
 STEP = 4 / (254 * np.sqrt(3))
-# Operands of eight bits on the way to the targets: two in each linear layer, two layers in the second block, four in the
-# third and three in the projector; on the way to the loss besides them as many in the online encoder and 2 · 7 in each
-# of three decoder blocks.
+# Operands of eight bits on the way to the targets: two in each linear layer, two layers in the second block, four in
+# the third and three in the projector; on the way to the loss besides them as many in the online encoder and 2 · 7 in
+# each of three decoder blocks.
 OF_TARGETS = 2 * (2 + 4 + 3)
 OF_PREDICTIONS = OF_TARGETS + 3 * 2 * 7
 # Roundings to bfloat16, as `test_precision` counts them.
