@@ -191,7 +191,7 @@ class Trainer:
         return TrainerState(*_native.trainer_progress(self._handle))
 
     @property
-    def precision(self) -> Literal["float32", "bf16"]:
+    def precision(self) -> Literal["float32", "bf16", "int8"]:
         """What operands of products are rounded to."""
         return _native.trainer_precision(self._handle)
 

@@ -148,7 +148,7 @@ private struct LinearMap {
       try parallelProduct(
         rows, inWidth, outWidth, MatrixView(dy.raw, stride: outWidth, element: dy.element),
         .view(MatrixView(weight.pointer, stride: inWidth)), into: MatrixOutput(dx, stride: inWidth, element: element),
-        epilogue, arithmetic: computation.arithmetic)
+        epilogue, arithmetic: computation.linearArithmetic)
     }
   }
 
