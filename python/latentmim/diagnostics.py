@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from latentmim._arrays import PathLike
-    from latentmim.config import FeaturePrecision
+    from latentmim.config import Precision
     from latentmim.encoder import Encoder
     from latentmim.model import LatentMIM
 
@@ -38,6 +38,11 @@ class Diagnosis:
         floor: that of perfect predictions of targets as different as they can be; 0 for direct reconstruction.
         position: 1 at chance, 0 at the floor.
         meaning: what that means, in words.
+
+    Examples:
+        >>> from latentmim.diagnostics import Diagnosis
+        >>> print(Diagnosis(loss=0.6, chance=1.0, floor=0.2, position=0.5, meaning="It learns."))
+        floor 0.200 ├──────────────●───────────────┤ 1.000 chance: loss 0.600. It learns.
 
     """
 
@@ -79,6 +84,12 @@ def diagnose(model: LatentMIM, metrics: Mapping[str, float]) -> Diagnosis:
     Raises:
         ValueError: one of them is missing.
 
+    Examples:
+        >>> trainer = lm.Trainer(model, photos, epochs=1, batch_size=14)
+        >>> found = lm.diagnose(model, trainer.step())
+        >>> found.chance == model.chance_loss
+        True
+
     """
     names = ("loss", "similarity_targets", "similarity_images")
     if missing := [name for name in names if name not in metrics]:
@@ -98,6 +109,12 @@ class Spread:
             over, exp of the entropy of the normalised singular values; at most images − 1. It says nothing of layers
             whose images look alike: they have the rank of the noise between them.
         similarity: [depth + 1] float64: mean cosine between different images; above 0.98 the table says "collapsed".
+
+    Examples:
+        >>> print(lm.diagnostics.Spread(np.array([9.5, 3.2]), np.array([0.3, 0.99])))
+        layer  rank    similarity
+            0     9.5  0.300
+            1     3.2  0.990  collapsed: the rank is that of noise
 
     """
 
@@ -128,9 +145,7 @@ class Spread:
         return list(zip(range(len(notes)), self.effective_rank, self.similarity, notes, strict=True))
 
 
-def spread(
-    encoder: Encoder, images: Dataset | PathLike | ArrayLike, *, precision: FeaturePrecision = "float32"
-) -> Spread:
+def spread(encoder: Encoder, images: Dataset | PathLike | ArrayLike, *, precision: Precision = "float32") -> Spread:
     """How far apart images lie behind every layer, before the final norm.
 
     Args:
@@ -142,6 +157,11 @@ def spread(
 
     Raises:
         ValueError: fewer than two images, sides that do not divide, numbers that are not finite.
+
+    Examples:
+        >>> found = lm.spread(encoder, photos)
+        >>> found.similarity.shape, bool((found.effective_rank < len(photos)).all())
+        ((3,), True)
 
     """
     if isinstance(images, str | os.PathLike | Dataset) and not isinstance(images, Arrays):

@@ -86,12 +86,14 @@ class Fitting:
         return ending
 
     def _run(self, resume: Resume, tells_pace: bool, plan: Plan | None) -> Ending:
-        self._budget = None if plan is None else plan.budget
+        self._budget = None
         self._saved.plan = None if plan is None else plan.to_dict()
         with contextlib.nullcontext() if self.folder is None else self.folder.lock():
             self.begin(resume)
             if plan is not None:
+                # Not before: it knows only now what the run has taken.
                 plan.begin(self.trainer)
+                self._budget = plan.budget
             if self._saved.is_complete:
                 where = "the run" if self.folder is None else self.folder.path
                 print(f"already finished: {where} has all {self.trainer.state.step:,} steps", file=sys.stderr)
@@ -125,7 +127,7 @@ class Fitting:
         """Restore what is to be resumed, and prepare the folder."""
         self._saved.begin(resume, self._score_last)
         # The best is saved behind the last: a run may have ended between the two.
-        if self._best and self._best.resume(self.trainer.history):
+        if self._best and self._best.resume(self.trainer.history, self._kept):
             self._keep_best()
 
     def _score_last(self) -> None:
@@ -135,7 +137,7 @@ class Fitting:
             is_open = any(name not in last for name in self._scores)
             if last["step"] == trainer.state.step and is_open and self._is_scored(last):
                 if self._best:
-                    self._best.resume(trainer.history[:-1])
+                    self._best.resume(trainer.history[:-1], self._kept)
                 self._score(last)
 
     def _steps(self, pace: Pace | None) -> Ending:
@@ -214,6 +216,11 @@ class Fitting:
             if self._best:
                 metrics.update(self._best.measure(encoder))
         return self._best is not None and self._best.note(metrics, self.trainer.state.looks_collapsed)
+
+    @property
+    def _kept(self) -> int | None:
+        """The step of the best state that was kept."""
+        return None if self.folder is None else self.folder.best_step
 
     def _keep_best(self) -> None:
         """Save, and keep what was saved as the best."""

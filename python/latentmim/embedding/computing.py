@@ -37,7 +37,14 @@ STEPS = (4, 64)
 
 
 class Plan(NamedTuple):
-    """What is computed: options as the core reads them, the kind of the rows, numbers in one, and its shape."""
+    """What is computed: options as the core reads them, the kind of the rows, numbers in one, and its shape.
+
+    Examples:
+        >>> from latentmim.embedding.computing import plan_of
+        >>> plan_of(encoder, {}).kind
+        'vectors'
+
+    """
 
     options: str
     kind: str
@@ -56,8 +63,6 @@ def embed(
     **options: Unpack[FeatureOptions],
 ) -> Embedding:
     """One vector for each image, or its tokens, with paths and labels; in memory, or in a file for other programs.
-
-    >>> found = lm.embed(encoder, "photos/", "photos.parquet", pooling="cls", norm=True)    # doctest: +SKIP
 
     With `out`, what is computed goes to a folder of parts beside it, `OUT.parts`, at least four times a minute, and is
     joined at the end. Whatever ends the program, the same call goes on where it stopped; `Embedding.load(OUT.parts)`
@@ -85,6 +90,11 @@ def embed(
         ImportError: pyarrow is missing.
         KeyboardInterrupt: on Ctrl-C, once what is computed is on the disk; it says how much that is.
 
+    Examples:
+        >>> found = lm.embed(encoder, photos, "photos.csv", pooling="mean", progress=False)
+        >>> found.vectors.shape, found.labels[:3]
+        ((28, 48), array([0, 0, 1]))
+
     """
     ranks = Ranks(comm)
     with ranks.agreeing():
@@ -108,7 +118,14 @@ def embed(
 
 
 def embedded(encoder: Encoder, data: Images, plan: Plan) -> FloatArray:
-    """[N, …], without a bar."""
+    """[N, …], without a bar.
+
+    Examples:
+        >>> from latentmim.embedding.computing import embedded, plan_of
+        >>> embedded(encoder, photos[:2], plan_of(encoder, {})).shape
+        (2, 48)
+
+    """
     source = Source(data, encoder.config.channels)
     values = _rows_of(source, plan, source.compute(encoder, plan.options), False)
     _warn(source, _unread(values), stacklevel=4)
@@ -116,7 +133,14 @@ def embedded(encoder: Encoder, data: Images, plan: Plan) -> FloatArray:
 
 
 def plan_of(encoder: Encoder, options: Any) -> Plan:
-    """What options of `embed` ask for. Raises ValueError for those that this encoder does not have."""
+    """What options of `embed` ask for. Raises ValueError for those that this encoder does not have.
+
+    Examples:
+        >>> from latentmim.embedding.computing import plan_of
+        >>> plan_of(encoder, {"pooling": "cls"}).width
+        48
+
+    """
     refuse_unknown("embed", options, FeatureOptions.__annotations__)
     if options.get("precision") == "auto":
         # What is gone on with elsewhere stays what it was.

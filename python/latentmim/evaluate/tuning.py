@@ -14,7 +14,7 @@ from latentmim.evaluate.results import Report, Result
 from latentmim.evaluate.running import Bar, split
 
 if TYPE_CHECKING:
-    from latentmim.config import Precision
+    from latentmim.config import TuningPrecision
 from latentmim.evaluate.running import Images
 
 __all__ = ["FineTuned", "fine_tune"]
@@ -27,6 +27,10 @@ class FineTuned:
     Attributes:
         encoder: the trained encoder, without a projector.
         result: the score; `result.history` holds the accuracies on the way.
+
+    Examples:
+        >>> float(lm.evaluate.fine_tune(encoder, photos, held_out, epochs=1, progress=False)) <= 1
+        True
 
     """
 
@@ -70,7 +74,7 @@ def fine_tune(
     rand_augment: bool | None = None,
     erasing_probability: float | None = None,
     init_std: float | None = None,
-    precision: Precision | None = None,
+    precision: TuningPrecision | None = None,
     recompute: bool | None = None,
     evaluate_every: int | None = None,
     seed: int | None = None,
@@ -119,6 +123,11 @@ def fine_tune(
         ValueError: no labels, one class, an option outside its range, a class that the training set lacks.
         FloatingPointError: the loss left the finite numbers.
         KeyboardInterrupt: Ctrl-C; nothing is kept.
+
+    Examples:
+        >>> tuned = lm.evaluate.fine_tune(encoder, photos, held_out, epochs=1, progress=False)
+        >>> tuned.encoder
+        Encoder(48 wide, 2 deep, 3 heads; patches of 16×16×3, trained on 4×4)
 
     """
     require_encoder(encoder)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from latentmim._arrays import PathLike
-    from latentmim.config import FeaturePrecision
+    from latentmim.config import Precision
     from latentmim.data import Dataset
     from latentmim.encoder import Encoder
     from latentmim.exploring.widget import Explorer
@@ -34,7 +34,7 @@ def explore(
     size: Literal["nearest"] | int | tuple[int, int] | None = None,
     linkage: Linkage = "ward",
     norm: bool = True,
-    precision: FeaturePrecision = "auto",
+    precision: Precision = "auto",
     cache: int = 512,
     **state: Any,
 ) -> Explorer:
@@ -66,6 +66,11 @@ def explore(
         ValueError: more than 100 images or none, another number of channels, NaN, an unknown trait.
         TypeError: `encoder` is none, pixels neither uint8 nor float.
         traitlets.TraitError: a trait's value is not among those that it takes; the message says which are.
+
+    Examples:
+        >>> explorer = lm.explore(encoder, [image, lm.resize(photos[2], 160)], layer=2)
+        >>> explorer.layer
+        2
 
     """
     require_encoder(encoder)
