@@ -42,6 +42,10 @@ def world() -> Any:
     Raises:
         ImportError: there are several, and mpi4py is not installed.
 
+    Examples:
+        >>> from latentmim.ranks import world
+        >>> world()
+
     """
     given = os.environ.get
     sizes = [given("OMPI_COMM_WORLD_SIZE"), given("PMI_SIZE"), given("SLURM_NTASKS") if given("PMIX_RANK") else None]
@@ -64,6 +68,11 @@ class Ranks:
     Attributes:
         rank: the number of this process.
         size: how many there are.
+
+    Examples:
+        >>> from latentmim.ranks import Ranks
+        >>> Ranks().size
+        1
 
     """
 
