@@ -121,12 +121,9 @@ static void forget_workers(void) {
   pthread_mutex_init(&owner, NULL);
 }
 
+__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(NULL, NULL, forget_workers); }
+
 static void start_workers(int wanted) {
-  static bool registered = false;
-  if (!registered) {
-    pthread_atfork(NULL, NULL, forget_workers);
-    registered = true;
-  }
   // Workers block all signals: Ctrl-C must reach a thread that can handle it.
   sigset_t all, before;
   sigfillset(&all);

@@ -12,6 +12,7 @@ import numpy as np
 
 from latentmim import _arrays, _rows, runtime
 from latentmim import _latentmim as _native
+from latentmim.distributed import Ranks, filled
 from latentmim.embedding import formats
 from latentmim.embedding.parts import Parts
 from latentmim.embedding.result import Embedding
@@ -20,7 +21,6 @@ from latentmim.encoder import require_encoder
 from latentmim.evaluate.features import FeatureOptions, feature_options
 from latentmim.names import refuse_unknown
 from latentmim.progress import bar
-from latentmim.ranks import Ranks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +111,7 @@ def embed(
             return _in_memory(source, plan, fill, progress, ranks.size)
         return _in_file(place, encoder, source, plan, fill, restart, progress, ranks.size)
 
-    found: tuple[Embedding, list[int]] = ranks.filling(compute, plan.width, lead)
+    found: tuple[Embedding, list[int]] = filled(ranks, compute, plan.width, lead)
     if ranks.is_root:
         _warn(source, found[1])
     return found[0]

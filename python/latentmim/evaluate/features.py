@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from latentmim._arrays import FloatArray, PathLike
-    from latentmim.config import FeaturePrecision
+    from latentmim.config import Precision
     from latentmim.data import Dataset
     from latentmim.encoder import Encoder
 
@@ -61,7 +61,7 @@ class FeatureOptions(ImageOptions, total=False):
     stride: int
     norm: bool
     projector: bool
-    precision: FeaturePrecision
+    precision: Precision
     extend_positions: bool
 
 
@@ -113,7 +113,7 @@ def features(
     projector: bool | None = None,
     pooling: VectorPooling | None = None,
     pooling_k: int | None = None,
-    precision: FeaturePrecision | None = None,
+    precision: Precision | None = None,
     extend_positions: bool | None = None,
     out: PathLike | None = None,
     progress: bool = True,
