@@ -14,6 +14,7 @@ from latentmim.dense import save_features
 from latentmim.embedding import embed
 from latentmim.encoder import Part
 from latentmim.evaluate.features import VectorPooling
+from latentmim.ranks import Ranks, world
 
 __all__ = ["EXAMPLES", "add_options", "run"]
 
@@ -63,6 +64,9 @@ def run(chosen: argparse.Namespace) -> None:
         raise ValueError("--pooling: makes one vector of an image, --maps keeps its patches; wanted one of the two")
     if chosen.maps and chosen.restart:
         raise ValueError("--restart: maps are begun anew each time; wanted without --maps")
+    comm = world()
+    if chosen.maps and comm is not None:
+        raise ValueError("--maps: is for one process, and a launcher of MPI started several")
     encoder = read_encoder(chosen.weights, chosen)
     options, size = _options(chosen), sides(chosen.size)
     source: Dataset | str = images
@@ -76,8 +80,9 @@ def run(chosen: argparse.Namespace) -> None:
         return
     given = {"size": size, "short_side": chosen.short_side, "pooling": chosen.pooling}
     options |= {name: value for name, value in given.items() if value is not None}
-    found = embed(encoder, source, out, restart=chosen.restart, **options)
-    print(f"{out}: {' × '.join(map(str, found.shape))} float32")
+    found = embed(encoder, source, out, restart=chosen.restart, comm=comm, **options)
+    if Ranks(comm).is_root:
+        print(f"{out}: {' × '.join(map(str, found.shape))} float32")
 
 
 def _options(chosen: argparse.Namespace) -> dict[str, Any]:

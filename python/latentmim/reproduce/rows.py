@@ -38,7 +38,8 @@ class Row:
         training: options of its training, likewise.
         average: (m, steps) of a constant target average: how m was published, and for how many steps. A run of fewer
             steps gets an average of as much shorter memory.
-        longer: the run takes so many times the epochs of the others.
+        longer: the run takes so many times the epochs of the others, one at least; with 0 it is not trained.
+        teacher: what a published encoder is to the row: the "target" of its predictions, or its "start".
 
     """
 
@@ -48,7 +49,8 @@ class Row:
     model: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     average: tuple[float, int] | None = None
-    longer: int = 1
+    longer: float = 1
+    teacher: Literal["", "target", "start"] = ""
 
 
 @dataclass(frozen=True)
