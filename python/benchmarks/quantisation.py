@@ -3,8 +3,8 @@
     python python/benchmarks/quantisation.py dinov2_vits14.safetensors --photographs photographs/ --write-docs
     python python/benchmarks/quantisation.py dinov2_vits14.safetensors runs/first --labelled groceries/ --write-docs
 
-Tokens are compared for the first encoder alone. `--labelled` is a folder with `train` and `test`, each with a folder for
-each class.
+Tokens are compared for the first encoder alone. `--labelled` is a folder with `train` and `test`, and in both a folder
+for each class.
 """
 
 from __future__ import annotations
@@ -111,6 +111,8 @@ def accuracy_table(arguments: argparse.Namespace) -> Iterator[str]:
     for path in arguments.encoders:
         encoder = lm.load_encoder(path)
         parts = [lm.ImageFolder(arguments.labelled / part) for part in ("train", "test")]
+        if parts[0].classes != parts[1].classes:
+            raise SystemExit(f"{arguments.labelled}: train and test have other classes")
         for precision in lm.runtime.feature_precisions():
             train, test = (
                 lm.evaluate.Features(lm.evaluate.features(encoder, part, precision=precision), part.labels)
