@@ -17,7 +17,7 @@ import numpy as np
 from mpi4py import MPI
 
 import latentmim as lm
-from latentmim.ranks import Exchanges
+from latentmim.distributed.exchanges import Exchanges
 
 SIZES: dict[str, dict[str, Any]] = {
     "small": {"width": 192, "depth": 6, "heads": 3, "grid": 7, "num_visible": 8, "decoder_width": 128,

@@ -15,6 +15,12 @@ class Interrupts:
 
     Nothing changes outside the main thread, where Python delivers no signals, and where the signal is ignored (`nohup`,
     a script's `&`) or not Python's to handle.
+
+    Examples:
+        >>> from latentmim.interrupts import Interrupts
+        >>> with Interrupts() as interrupts:
+        ...     pass
+
     """
 
     def __init__(self, *signals: signal.Signals) -> None:

@@ -14,13 +14,13 @@ from latentmim import plot
 from latentmim.budgets import Budget, Plan, read_budget
 from latentmim.config import ModelOptions, Preset, TrainingOptions
 from latentmim.data import Arrays, Dataset, as_dataset
+from latentmim.distributed import Ranks
 from latentmim.encoder import Encoder
 from latentmim.forecasts import Candidate, choose, tell
 from latentmim.loading import load_encoder
 from latentmim.loggers import make_loggers
 from latentmim.model import LatentMIM
 from latentmim.names import refuse_unknown
-from latentmim.ranks import Ranks
 from latentmim.runs import kept_plan
 from latentmim.training import Trainer
 

@@ -10,12 +10,12 @@ from latentmim import _arrays, _pickling
 from latentmim import _latentmim as _native
 from latentmim.config import TrainingConfig, TrainingOptions
 from latentmim.data import Dataset, as_dataset
+from latentmim.distributed import SHARED, Ranks, Wire
 from latentmim.fitting import Fitting
 from latentmim.history import History, Metrics
 from latentmim.loggers import make_loggers
 from latentmim.model import LatentMIM
 from latentmim.names import refuse_unknown
-from latentmim.ranks import SHARED, Ranks, Wire
 from latentmim.runs import Resume, RunFolder
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ class Trainer:
         return TrainerState(*_native.trainer_progress(self._handle))
 
     @property
-    def precision(self) -> Literal["float32", "bf16"]:
+    def precision(self) -> Literal["float32", "bf16", "int8"]:
         """What operands of products are rounded to."""
         return _native.trainer_precision(self._handle)
 
@@ -272,8 +272,8 @@ class Trainer:
             1
 
         """
-        self._ranks.tell("restore", _arrays.path(path))
         remarks = _native.trainer_restore(self._handle, _arrays.path(path))
+        self._ranks.tell("restore", _arrays.path(path))
         if remarks is not None and self._ranks.is_root:
             print(remarks, file=sys.stderr)
         self.history = self.history.until(self.state.step)

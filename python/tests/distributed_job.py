@@ -118,7 +118,7 @@ def refusals(comm: Any, folder: Path) -> None:
 
 def memory(comm: Any, folder: Path) -> None:
     """All that the core hands over to MPI is flat: there is no order of axes to be mistaken."""
-    from latentmim.ranks import Exchanges
+    from latentmim.distributed.exchanges import Exchanges
 
     seen = []
     start = Exchanges.start

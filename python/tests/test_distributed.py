@@ -18,7 +18,7 @@ from distributed_job import METHODS, STEPS, make_trainer, train
 from PIL import Image
 
 import latentmim as lm
-from latentmim.ranks import Ranks, world
+from latentmim.distributed import Ranks, world
 
 MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
 JOB = Path(__file__).with_name("distributed_job.py")

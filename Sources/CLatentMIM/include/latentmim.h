@@ -80,7 +80,7 @@ void lm_memory_statistics(lm_memory *statistics);
 /// Floating-point operations a second that all threads reach in registers, in about `seconds`: 600 at most.
 lm_status lm_measure_peak(const char *precision, double seconds, double *flops_per_second);
 /// The same for one of the products of a linear map of `rows` tokens: `kind` is "forward", "input_gradient" or
-/// "weight_gradient"; sizes are 1 … 2²⁴.
+/// "weight_gradient", which has no "int8"; sizes are 1 … 2²⁴.
 lm_status lm_measure_product(
     const char *kind, int64_t rows, int64_t out_width, int64_t in_width, const char *precision, double seconds,
     double *flops_per_second);
@@ -331,9 +331,12 @@ typedef struct lm_crops {
 
 /// The loss of a batch; gradients are added to those collected. `gamma`: γ of the similarity constraint. `seed`: of
 /// what dropout and drop path leave out, where the model has them. `precision`: what the operands of products are
-/// rounded to, "float32" (also NULL), "bf16" (LM_VALUE without AVX512-BF16) or "auto" (bf16 where there is).
+/// rounded to, "float32" (also NULL), "bf16" (LM_VALUE without AVX512-BF16), "int8" (LM_VALUE without AVX512-BF16 and
+/// AVX512-VNNI) or "auto" (bf16 where there is). `target_precision`: the same of targets that an encoder computes without
+/// gradient; NULL: `precision`.
 lm_status lm_model_loss(
-    lm_model *model, const lm_crops *crops, double gamma, uint64_t seed, const char *precision, lm_metrics *metrics);
+    lm_model *model, const lm_crops *crops, double gamma, uint64_t seed, const char *precision,
+    const char *target_precision, lm_metrics *metrics);
 /// Where a loss stands: `*position` is 1 at chance and 0 at the floor (nan where there is none), `*meaning` says what
 /// that means. Of `metrics` it reads the loss and the similarities.
 lm_status lm_model_diagnose(lm_model *model, const lm_metrics *metrics, double *position, char **meaning);
@@ -396,7 +399,7 @@ lm_status lm_trainer_reschedule(lm_trainer *trainer, double progress, int64_t to
 /// What a checkpoint remembers the images by, as JSON: their number ("images"), digests of their files' names and of a
 /// sample of their content ("names", "content").
 lm_status lm_trainer_data(const lm_trainer *trainer, char **fingerprint);
-/// The precision that its steps compute with, "float32" or "bf16": what "auto" stood for when the run began.
+/// The precision that its steps compute with, "float32", "bf16" or "int8": what "auto" stood for when the run began.
 lm_status lm_trainer_precision(const lm_trainer *trainer, char **precision);
 /// Bytes that a step takes at its fullest, predicted without computing; what the process holds besides is not counted.
 typedef struct lm_memory_estimate {
@@ -484,7 +487,7 @@ typedef struct lm_tap {
 
 /// Features of images, [count, N + 1, C], class token first, patches row by row; [count, N, C] without class token; of
 /// `layers` [layer_count, count, …]. Sides must fit lm_encoder_grid, which says how many tokens there are. `precision`:
-/// as for lm_model_loss, or "int8" (LM_VALUE without AVX512-BF16 and AVX512-VNNI).
+/// as for lm_model_loss.
 lm_status lm_encoder_features(
     const lm_encoder *encoder, const lm_pixels *pixels, lm_tap tap, const char *precision, float *features);
 /// The weights by which the attention of a block mixes tokens, [count, heads, queries, attended tokens]; rows have the

@@ -20,7 +20,7 @@ extension Trainer {
   /// - Throws: `PrecisionError`.
   public func memoryEstimate() throws -> MemoryEstimate {
     let batch = configuration.partSize(ranks: ranks?.size ?? 1)
-    let step = try configuration.precision.compute(recomputesBlocks: configuration.recompute) {
+    let step = try configuration.compute {
       try model.peakBytes(batch: batch, parts: configuration.accumulationSteps)
     }
     let pixels = model.configuration.cropHeight * model.configuration.cropWidth * model.configuration.channels

@@ -70,7 +70,9 @@ public final class Trainer: @unchecked Sendable {
   public init(_ model: LatentMIMModel, dataset: any ImageDataset, configuration: TrainingConfiguration) throws {
     try configuration.validate()
     var configuration = configuration
+    try model.configuration.check(targetPrecision: configuration.targetPrecision)
     choosesPrecision = configuration.precision == .auto
+    _ = try configuration.targetPrecision?.arithmetic(option: "target_precision")
     configuration.precision = .named(try configuration.precision.arithmetic())
     self.model = model
     self.dataset = dataset
@@ -202,7 +204,7 @@ public final class Trainer: @unchecked Sendable {
     let values = try ranks.map { try own.gathered($0) } ?? own
     // What these throw all ranks throw: they have the same values.
     isInStep = true
-    let terms = try configuration.precision.compute { try model.mixedTerms(values, gamma: gamma) }
+    let terms = try configuration.compute { try model.mixedTerms(values, gamma: gamma) }
     isInStep = false
     // All ranks have found the whole batch's gradient, and what they have is added up.
     if let ranks, ranks.rank > 0 {
@@ -214,8 +216,7 @@ public final class Trainer: @unchecked Sendable {
   private func compute<Result>(_ part: BatchPart, _ body: () throws -> Result) throws -> Result {
     var dropoutPlan = model.configuration.dropoutPlan(seed: configuration.randomSeed, step: step)
     dropoutPlan?.firstImage = part.images.lowerBound
-    return try configuration.precision.compute(
-      recomputesBlocks: configuration.recompute, dropoutPlan: dropoutPlan, body)
+    return try configuration.compute(dropoutPlan: dropoutPlan, body)
   }
 
   /// Moves the weights, and in the same pass the target encoder as the next step will want it.

@@ -11,10 +11,10 @@ from latentmim.commands.shared import add_encoder_options, add_precision, read_e
 from latentmim.data import Dataset, as_dataset
 from latentmim.data.opening import is_packed
 from latentmim.dense import save_features
+from latentmim.distributed import Ranks, world
 from latentmim.embedding import embed
 from latentmim.encoder import Part
 from latentmim.evaluate.features import VectorPooling
-from latentmim.ranks import Ranks, world
 
 __all__ = ["EXAMPLES", "add_options", "run"]
 

@@ -13,11 +13,11 @@ from latentmim.commands.shared import (
     read_encoder,
     settings,
 )
-from latentmim.config import PRESETS
+from latentmim.config import PRESETS, TargetPrecision
 from latentmim.data import as_dataset
+from latentmim.distributed import Ranks, Wire, world
 from latentmim.loggers import NAMED
 from latentmim.pretraining import pretrain
-from latentmim.ranks import Ranks, Wire, world
 
 if TYPE_CHECKING:
     import argparse
@@ -57,7 +57,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wire", choices=get_args(Wire), help="what gradients are sent as, under mpiexec "
                         "(default: float32)")  # fmt: skip
     parser.add_argument("--restart", action="store_true", help="start over; a run that is there is set aside")
-    add_precision(parser, trains=True)
+    add_precision(parser)
+    parser.add_argument(
+        "--target-precision", choices=get_args(TargetPrecision), help="the same, of targets (default: --precision)"
+    )
     add_settings(parser, "patch_gap=2")
     add_encoder_options(parser)
 
@@ -79,7 +82,7 @@ def run(chosen: argparse.Namespace) -> None:
 
 def _train(chosen: argparse.Namespace, comm: Any, ranks: Ranks) -> None:
     options: dict[str, Any] = settings(chosen)
-    for name in ("epochs", "batch_size", "precision", "save_best", "wire"):
+    for name in ("epochs", "batch_size", "precision", "target_precision", "save_best", "wire"):
         if getattr(chosen, name) is not None:
             options[name] = getattr(chosen, name)
     with ranks.agreeing():

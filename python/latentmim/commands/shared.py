@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, get_args
 
 from latentmim import _arrays
-from latentmim.config import FeaturePrecision, Precision
+from latentmim.config import Precision
 from latentmim.loading import load_encoder
 
 if TYPE_CHECKING:
@@ -47,10 +47,13 @@ def encoder_options(chosen: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def add_precision(parser: argparse.ArgumentParser, *, trains: bool = False) -> None:
+def add_precision(parser: argparse.ArgumentParser) -> None:
     """What the operands of products are rounded to."""
-    choices = get_args(Precision if trains else FeaturePrecision)
-    parser.add_argument("--precision", choices=choices, help="of products (bf16 needs AVX512-BF16)")
+    parser.add_argument(
+        "--precision",
+        choices=get_args(Precision),
+        help="of products (bf16 needs AVX512-BF16, int8 AVX512-VNNI besides)",
+    )
 
 
 def add_settings(parser: argparse.ArgumentParser, example: str) -> None:

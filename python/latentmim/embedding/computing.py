@@ -12,6 +12,7 @@ import numpy as np
 
 from latentmim import _arrays, _rows, runtime
 from latentmim import _latentmim as _native
+from latentmim.distributed import Ranks, filled
 from latentmim.embedding import formats
 from latentmim.embedding.parts import Parts
 from latentmim.embedding.result import Embedding
@@ -20,7 +21,6 @@ from latentmim.encoder import require_encoder
 from latentmim.evaluate.features import FeatureOptions, feature_options
 from latentmim.names import refuse_unknown
 from latentmim.progress import bar
-from latentmim.ranks import Ranks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,14 @@ STEPS = (4, 64)
 
 
 class Plan(NamedTuple):
-    """What is computed: options as the core reads them, the kind of the rows, numbers in one, and its shape."""
+    """What is computed: options as the core reads them, the kind of the rows, numbers in one, and its shape.
+
+    Examples:
+        >>> from latentmim.embedding.computing import plan_of
+        >>> plan_of(encoder, {}).kind
+        'vectors'
+
+    """
 
     options: str
     kind: str
@@ -104,14 +111,21 @@ def embed(
             return _in_memory(source, plan, fill, progress, ranks.size)
         return _in_file(place, encoder, source, plan, fill, restart, progress, ranks.size)
 
-    found: tuple[Embedding, list[int]] = ranks.filling(compute, plan.width, lead)
+    found: tuple[Embedding, list[int]] = filled(ranks, compute, plan.width, lead)
     if ranks.is_root:
         _warn(source, found[1])
     return found[0]
 
 
 def embedded(encoder: Encoder, data: Images, plan: Plan) -> FloatArray:
-    """[N, …], without a bar."""
+    """[N, …], without a bar.
+
+    Examples:
+        >>> from latentmim.embedding.computing import embedded, plan_of
+        >>> embedded(encoder, photos[:2], plan_of(encoder, {})).shape
+        (2, 48)
+
+    """
     source = Source(data, encoder.config.channels)
     values = _rows_of(source, plan, source.compute(encoder, plan.options), False)
     _warn(source, _unread(values), stacklevel=4)
@@ -119,7 +133,14 @@ def embedded(encoder: Encoder, data: Images, plan: Plan) -> FloatArray:
 
 
 def plan_of(encoder: Encoder, options: Any) -> Plan:
-    """What options of `embed` ask for. Raises ValueError for those that this encoder does not have."""
+    """What options of `embed` ask for. Raises ValueError for those that this encoder does not have.
+
+    Examples:
+        >>> from latentmim.embedding.computing import plan_of
+        >>> plan_of(encoder, {"pooling": "cls"}).width
+        48
+
+    """
     refuse_unknown("embed", options, FeatureOptions.__annotations__)
     if options.get("precision") == "auto":
         # What is gone on with elsewhere stays what it was.
