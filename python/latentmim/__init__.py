@@ -17,8 +17,9 @@ from latentmim.data import Arrays, ImageFolder, load_image, resize
 from latentmim.dense import save_features
 from latentmim.diagnostics import CollapseError, diagnose, spread
 from latentmim.embedding import Embedding, Features, embed
-from latentmim.encoder import Encoder, load_encoder
+from latentmim.encoder import Encoder
 from latentmim.exploring import explore
+from latentmim.loading import load_encoder
 from latentmim.masking import Views
 from latentmim.model import AdamW, LatentMIM
 from latentmim.pretraining import pretrain

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Product", "features", "machine", "products", "report", "step"]
 
-Exact = Literal["float32", "bf16", "int8"]
+Precision = Literal["float32", "bf16", "int8"]
 Kind = Literal["forward", "input_gradient", "weight_gradient"]
 
 KINDS: tuple[Kind, ...] = ("forward", "input_gradient", "weight_gradient")
@@ -53,7 +53,14 @@ class Product(NamedTuple):
 
 
 def machine() -> dict[str, Any]:
-    """The processor, threads and instruction set in use, and the limit at each precision, operations a second."""
+    """The processor, threads and instruction set in use, and the limit at each precision, operations a second.
+
+    Examples:
+        >>> from latentmim import bench
+        >>> "threads" in bench.machine()
+        True
+
+    """
     limits = {precision: limit(precision) for precision in runtime.feature_precisions()}
     return {
         "processor": processor(),
@@ -63,12 +70,12 @@ def machine() -> dict[str, Any]:
     }
 
 
-def limit(precision: Exact, seconds: float = 0.3) -> float:
+def limit(precision: Precision, seconds: float = 0.3) -> float:
     """Operations a second in registers only: the best of five."""
     return max(runtime.measure_peak(precision, seconds=seconds / 5) for _ in range(5))
 
 
-def products(precision: Exact = "float32", *, repeats: int = 5, seconds: float = 0.1) -> Iterator[Product]:
+def products(precision: Precision = "float32", *, repeats: int = 5, seconds: float = 0.1) -> Iterator[Product]:
     """The three products of each linear map in `SHAPES`, two in int8: medians of `repeats`, the limit measured around
     each.
     """
@@ -86,8 +93,8 @@ def step(
     size: str = "vit_small",
     *,
     batch: int = 32,
-    precision: Exact = "float32",
-    target_precision: Exact | None = None,
+    precision: Precision = "float32",
+    target_precision: Precision | None = None,
     repeats: int = 5,
     recompute: bool = False,
 ) -> dict[str, Any]:
@@ -135,9 +142,17 @@ def step(
 
 
 def features(
-    size: str = "vit_small", *, batch: int = 32, precision: Exact = "float32", repeats: int = 5
+    size: str = "vit_small", *, batch: int = 32, precision: Precision = "float32", repeats: int = 5
 ) -> dict[str, Any]:
-    """Features of random 224×224 images: images a second, and the share of the limit."""
+    """Features of random 224×224 images: images a second, and the share of the precision's limit; in int8 the first
+    block, the second one's MLP and attention are multiplied in bf16 all the same.
+
+    Examples:
+        >>> from latentmim import bench
+        >>> bench.features("vit_tiny", batch=1, repeats=1)["images_per_second"] > 0
+        True
+
+    """
     encoder = LatentMIM(size, projector="none").encoder
     images = np.random.default_rng(0).random((batch, 224, 224, 3), np.float32)
     encoder.features(images, precision=precision)
@@ -214,7 +229,7 @@ def _step_table(entry: dict[str, Any]) -> Iterator[str]:
     yield f"{'everything else':46}{1e3 * rest:9.1f}{rest / entry['seconds']:7.1%}"
 
 
-def _beside_limit(measure: Callable[[], float], precision: Exact, repeats: int) -> tuple[float, float]:
+def _beside_limit(measure: Callable[[], float], precision: Precision, repeats: int) -> tuple[float, float]:
     """Medians of a speed and of its share of the limit, which is measured before and after each repetition."""
     speeds, shares = [], []
     for _ in range(repeats):

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from latentmim.data import Dataset
     from latentmim.encoder import Encoder
@@ -36,6 +36,11 @@ class Best:
     Attributes:
         value: the best score so far; None before there is one.
         scores: how many states were scored, those that looked collapsed among them.
+
+    Examples:
+        >>> from latentmim.best import Best
+        >>> sorted(Best("rankme", photos).names)
+        ['features_similarity', 'rankme']
 
     """
 
@@ -91,11 +96,12 @@ class Best:
         # An α is the better the nearer it is to 1.
         return abs(value - 1) < abs(self.value - 1) if self.by == "alpha" else value > self.value
 
-    def resume(self, history: Iterable[Metrics]) -> bool:
-        """Remember the best of a run that is gone on with.
+    def resume(self, history: Sequence[Metrics], kept: int | None) -> bool:
+        """Remember the best of a run that is gone on with; where that state is there no more, the best begins anew.
 
         Args:
             history: its steps.
+            kept: the step of the state that was kept as the best; None where there is none.
 
         Returns:
             Whether the last of them is the best.
@@ -107,4 +113,11 @@ class Best:
             if (value := line.get(f"best_{self.name}")) is not None and math.isfinite(value):
                 is_last = line.get(self.name) == value and value != self.value
                 self.value = value
+        if not is_last and not self._is_of(kept, history):
+            self.value = None
         return is_last
+
+    def _is_of(self, kept: int | None, history: Sequence[Metrics]) -> bool:
+        """Whether the state of a step has the best score, by all that the log still says of it."""
+        of_kept = (line.get(self.name) for line in history if line["step"] == kept)
+        return kept is not None and next(of_kept, self.value) == self.value

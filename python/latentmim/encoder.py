@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, Unpack
 
 import numpy as np
 
 from latentmim import _arrays, _pickling, _rows
 from latentmim import _latentmim as _native
-from latentmim.config import ModelConfig, ModelOptions, Precision, to_json
+from latentmim.config import ModelConfig, Precision, to_json
 from latentmim.data import Arrays, Dataset, ImageFolder, load_image
 from latentmim.data import resize as resize_images
 from latentmim.data.each import each_image
-from latentmim.names import refuse_unknown
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -23,11 +21,9 @@ if TYPE_CHECKING:
     from latentmim._arrays import FloatArray, PathLike
     from latentmim.export import Format
 
-__all__ = ["Encoder", "load_encoder"]
+__all__ = ["Encoder", "require_encoder"]
 
 Pooling = Literal["mean", "cls", "max", "topk_mean"]
-Interpolation = Literal["antialiased", "bicubic", "offset"]
-Activation = Literal["gelu", "quick_gelu", "gelu_tanh"]
 Part = Literal["tokens", "queries", "keys", "values"]
 Layers: TypeAlias = "int | Sequence[int] | None"
 Resize: TypeAlias = "Literal['nearest', 'auto'] | int | tuple[int, int] | None"
@@ -47,7 +43,6 @@ class MapOptions(TypedDict, total=False):
 
 # What follows from the weights.
 OF_HANDLE = ("_handle", "_is_of_model", "config", "family", "has_class_token")
-OF_WEIGHTS = ("family", "prefix", "interpolation", "activation", "epsilon")
 
 
 class Encoder:
@@ -56,6 +51,13 @@ class Encoder:
     It pickles and copies, other projects' too, to the same features bit by bit. `copy.copy` shares the weights, and so
     does `copy.deepcopy` of one that is not a model's, as nothing can change them. Of a model's encoder,
     `copy.deepcopy` and pickle hold the weights of that moment, what adapters add taken in.
+
+    Examples:
+        >>> encoder
+        Encoder(48 wide, 2 deep, 3 heads; patches of 16×16×3, trained on 4×4)
+        >>> encoder.features(image).shape
+        (100, 48)
+
     """
 
     def __init__(self) -> None:
@@ -162,6 +164,12 @@ class Encoder:
             TypeError: pixels neither uint8 nor float.
             MemoryError: there is not enough for the result.
 
+        Examples:
+            >>> encoder.features(image).shape
+            (100, 48)
+            >>> encoder.features(image, layer=[1, 2], part="keys", resize=(64, 64)).shape
+            (2, 16, 48)
+
         """
         if class_token and not self.has_class_token:
             raise ValueError("class_token: this encoder has none")
@@ -209,6 +217,10 @@ class Encoder:
             resize: see `features`.
             stride: see `features`.
             precision: see `features`.
+
+        Examples:
+            >>> encoder.pool(image, "mean", resize=(64, 64)).shape
+            (48,)
 
         """
         source = _source(images, self.config.channels)
@@ -260,6 +272,11 @@ class Encoder:
             TypeError: a data set; its images are taken one by one.
             MemoryError: there is not enough for the result: before anything is computed.
 
+        Examples:
+            >>> maps = encoder.attention(image, resize=(64, 64))
+            >>> maps.shape, bool(np.allclose(maps.sum(-1), 1))
+            ((3, 17, 17), True)
+
         """
         source = _source(images, self.config.channels)
         if isinstance(source, Dataset):
@@ -286,8 +303,6 @@ class Encoder:
     ) -> Iterator[FloatArray | None]:
         """Maps of features of images of different sizes, one image after the other, each at its own.
 
-        >>> maps = [m for m in encoder.each_features("photos/", short_side=480)]          # doctest: +SKIP
-
         Args:
             images: a data set, a folder or a packed file, paths of files, or images [H, W, channels], perhaps as a
                 generator makes them.
@@ -304,6 +319,10 @@ class Encoder:
 
         Raises:
             ValueError: `short_side` with a `resize` of its own, and as `features`, the image named where it has a name.
+
+        Examples:
+            >>> [found.shape for found in encoder.each_features(photos[:2], short_side=64)]
+            [(4, 5, 48), (4, 4, 48)]
 
         """
         if short_side is not None and resize != "nearest":
@@ -328,6 +347,10 @@ class Encoder:
         Raises:
             ValueError: what `features` would refuse: a size that patches do not fill, other channels.
 
+        Examples:
+            >>> encoder.grid(photos[0], resize="nearest")
+            (22, 29)
+
         """
         size = self._size(images)
         rows, columns, *_ = self._grid(
@@ -346,13 +369,23 @@ class Encoder:
             stride: of patches, as in `features`.
             short_side: the pixels that the shorter of the two is brought to first, the longer in proportion.
 
+        Examples:
+            >>> encoder.nearest_size(350, 460)
+            (352, 464)
+
         """
         sides = (_arrays.whole(height, "height"), _arrays.whole(width, "width"))
         return _native.encoder_nearest_size(self._handle, *sides, _pixels(short_side, "short_side"), _pixels(stride))
 
     @property
     def leading_tokens(self) -> int:
-        """Tokens in front of the patches in `attention`: the class token, where there is one, and registers."""
+        """Tokens in front of the patches in `attention`: the class token, where there is one, and registers.
+
+        Examples:
+            >>> encoder.leading_tokens
+            1
+
+        """
         return self._grid((self.config.patch_size, self.config.patch_size), None)[3] - 1
 
     def save(self, path: PathLike) -> None:
@@ -361,6 +394,11 @@ class Encoder:
         Raises:
             OSError: it cannot be written.
             ValueError: the name has the ending of another format, such as ".pth".
+
+        Examples:
+            >>> encoder.save("saved.safetensors")
+            >>> lm.load_encoder("saved.safetensors").config == encoder.config
+            True
 
         """
         _native.encoder_save(self._handle, _arrays.path(path))
@@ -384,6 +422,11 @@ class Encoder:
             OSError: the folder holds files, or cannot be written.
             ValueError: no such format, or `run` is not the folder of this encoder's run.
             ImportError: onnx is missing.
+
+        Examples:
+            >>> import os
+            >>> [os.path.basename(path) for path in encoder.export("for-timm", format="timm")]
+            ['README.md', 'config.json', 'model.safetensors']
 
         """
         from latentmim.export import export
@@ -538,61 +581,3 @@ def require_encoder(encoder: object) -> None:
     """Refuse what is no encoder, a model above all. Raises TypeError."""
     if not isinstance(encoder, Encoder):
         raise TypeError(f"encoder: is a {type(encoder).__name__}, wanted `model.encoder` or `load_encoder(path)`")
-
-
-def load_encoder(
-    weights: PathLike | Mapping[str, Any],
-    *,
-    family: str | None = None,
-    prefix: str | None = None,
-    interpolation: Interpolation | None = None,
-    activation: Activation | None = None,
-    epsilon: float | None = None,
-    **options: Unpack[ModelOptions],
-) -> Encoder:
-    """Read an encoder: this project's, or the plain vision transformer of another.
-
-    Files are safetensors or PyTorch's `.pth`, of which nothing is executed. Whose names they are, and where in the
-    checkpoint the encoder lies, is told from the names; `docs/encoders.md` lists what loads.
-
-    Args:
-        weights: path of the file, of a run's folder or of one that holds model.safetensors (in parts too) or
-            pytorch_model.bin; or arrays (PyTorch's tensors too) by name, perhaps in dicts within dicts.
-        family: whose names they are, where that is not to be told from them; `docs/encoders.md` lists the families.
-        prefix: what stands before the names of the encoder to take, such as "student.backbone."; where it is not given,
-            the encoder is found by what names end in.
-        interpolation: how positions that are a table are found for other grids: "antialiased" as timm does it,
-            "bicubic" as Hugging Face, "offset" as DINO and DINOv2 do; the rule of the family's own project if not
-            given.
-        activation: between the layers of MLPs: "gelu", "quick_gelu" or "gelu_tanh"; what the configuration says, or
-            the family has, if not given.
-        epsilon: of layer normalisation; what the configuration says, or the family has, if not given.
-        options: for weights without a configuration, what shapes do not tell. For other projects' these are `grid`,
-            `heads`, `mean` and `std`. A config.json and preprocessor_config.json beside the file (Hugging Face's,
-            timm's) are read; what neither tells is assumed, with a warning where models differ.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: it is damaged, something else, lacks tensors (the first are named), or has tensors of another
-            architecture.
-        TypeError: something in a mapping is no array.
-
-    """
-    refuse_unknown("load_encoder", options, [*OF_WEIGHTS, *ModelOptions.__annotations__])
-    given = to_json(
-        {"family": family, "prefix": prefix, "interpolation": interpolation, "activation": activation,
-         "epsilon": epsilon, **options}
-    )  # fmt: skip
-    if isinstance(weights, Mapping):
-        handle, remarks = _native.encoder_from_arrays(_arrays.by_name(_arrays.state_of(weights)), "weights", given)
-    elif _arrays.is_pytorch(path := _arrays.weights_file(_arrays.path(weights))):
-        from latentmim import pth
-
-        # JSON has no way to say a path that is no UTF-8: what lies beside such a file is not read.
-        beside = {"beside": path} if path == _arrays.shown(path) else {}
-        text = json.dumps(json.loads(given) | beside)
-        handle, remarks = _native.encoder_from_arrays(pth.weights(path), _arrays.shown(path), text)
-    else:
-        handle, remarks = _native.encoder_load(path, given)
-    _arrays.warn(remarks)
-    return Encoder._from_handle(handle)

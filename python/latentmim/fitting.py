@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from latentmim import budgets
 from latentmim.best import Best
 from latentmim.diagnostics import CollapseError
-from latentmim.interrupts import Interrupts
 from latentmim.loggers import Sending
 from latentmim.progress import Bar, Pace
 from latentmim.runs import SavedRun
@@ -83,12 +82,18 @@ class Fitting:
             plan: of a run that ends by the clock.
 
         """
-        self._budget = None if plan is None else plan.budget
+        ending: Ending = self.trainer._ranks.together(self.trainer, lambda: self._run(resume, tells_pace, plan))
+        return ending
+
+    def _run(self, resume: Resume, tells_pace: bool, plan: Plan | None) -> Ending:
+        self._budget = None
         self._saved.plan = None if plan is None else plan.to_dict()
         with contextlib.nullcontext() if self.folder is None else self.folder.lock():
             self.begin(resume)
             if plan is not None:
+                # Not before: it knows only now what the run has taken.
                 plan.begin(self.trainer)
+                self._budget = plan.budget
             if self._saved.is_complete:
                 where = "the run" if self.folder is None else self.folder.path
                 print(f"already finished: {where} has all {self.trainer.state.step:,} steps", file=sys.stderr)
@@ -122,7 +127,7 @@ class Fitting:
         """Restore what is to be resumed, and prepare the folder."""
         self._saved.begin(resume, self._score_last)
         # The best is saved behind the last: a run may have ended between the two.
-        if self._best and self._best.resume(self.trainer.history):
+        if self._best and self._best.resume(self.trainer.history, self._kept):
             self._keep_best()
 
     def _score_last(self) -> None:
@@ -132,14 +137,15 @@ class Fitting:
             is_open = any(name not in last for name in self._scores)
             if last["step"] == trainer.state.step and is_open and self._is_scored(last):
                 if self._best:
-                    self._best.resume(trainer.history[:-1])
+                    self._best.resume(trainer.history[:-1], self._kept)
                 self._score(last)
 
     def _steps(self, pace: Pace | None) -> Ending:
-        trainer = self.trainer
-        with Interrupts() as interrupts, Bar(trainer) as bar:
+        trainer, ranks = self.trainer, self.trainer._ranks
+        with ranks.interrupts() as interrupts, Bar(trainer) as bar:
+            is_stopped = False
             try:
-                while not interrupts.requested and (metrics := self._step()) is not None:
+                while not (is_stopped := ranks.is_any(interrupts.requested)) and (metrics := self._step()) is not None:
                     self.after_step(metrics)
                     bar.update(metrics)
                     if pace and (text := pace.after_step(trainer.state.total_steps - trainer.state.step)):
@@ -157,7 +163,7 @@ class Fitting:
         if self.folder and trainer.state.step == trainer.state.total_steps:
             trainer.model.encoder.save(self.folder.encoder)
             self._tell_of_no_best()
-        return "interrupted" if interrupts.requested else "finished"
+        return "interrupted" if is_stopped else "finished"
 
     def _step(self) -> Metrics | None:
         """A step, by which a budget sees how far it will come."""
@@ -210,6 +216,11 @@ class Fitting:
             if self._best:
                 metrics.update(self._best.measure(encoder))
         return self._best is not None and self._best.note(metrics, self.trainer.state.looks_collapsed)
+
+    @property
+    def _kept(self) -> int | None:
+        """The step of the best state that was kept."""
+        return None if self.folder is None else self.folder.best_step
 
     def _keep_best(self) -> None:
         """Save, and keep what was saved as the best."""

@@ -34,6 +34,11 @@ class Candidate:
         training: options of its `Trainer` but `epochs`.
         enough: crops without which a smaller model is the better choice.
 
+    Examples:
+        >>> from latentmim.forecasts import Candidate
+        >>> Candidate("mine", lambda: model, {"epochs": 1, "batch_size": 14}).name
+        'mine'
+
     """
 
     name: str

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack
 
 from latentmim import _arrays, _pickling
 from latentmim import _latentmim as _native
 from latentmim.config import TrainingConfig, TrainingOptions
 from latentmim.data import Dataset, as_dataset
+from latentmim.distributed import SHARED, Ranks, Wire
 from latentmim.fitting import Fitting
 from latentmim.history import History, Metrics
 from latentmim.loggers import make_loggers
@@ -33,6 +34,11 @@ class TrainerState(NamedTuple):
     """Where a run is: steps done, steps of the whole run and of an epoch, the largest learning rate, whether the last
     step crossed `collapse_similarity` or `collapse_rank`, how far the schedules are (0 … 1), and of a run with a
     `budget` the seconds that it had taken when its schedules were last laid anew.
+
+    Examples:
+        >>> lm.Trainer(model, photos, epochs=3, batch_size=14).state.total_steps
+        6
+
     """
 
     step: int
@@ -48,6 +54,12 @@ class MemoryEstimate(NamedTuple):
     """Bytes that a training step takes at its fullest: weights, the optimiser's moments, what a step takes besides
     (activations, gradients, working memory), batches loaded ahead, and all together. What the process holds besides,
     Python and libraries, is some 60 MB more.
+
+    Examples:
+        >>> estimate = lm.Trainer(model, photos, epochs=1, batch_size=14).memory_estimate()
+        >>> estimate.total == estimate.weights + estimate.moments + estimate.step + estimate.loader
+        True
+
     """
 
     weights: int
@@ -94,18 +106,23 @@ class Trainer:
             objects with the methods of `latentmim.loggers.Logger`; they need `out`. One that fails while training
             costs a warning, not the run.
         progress: whether a progress bar is shown.
+        comm: of mpi4py, whose ranks train together, each on its share of every batch; all make the same trainer and
+            call the same methods. `batch_size` is that of all ranks, and numbers are those of one process, but for the
+            rounding of sums. Rank 0 alone writes and scores. What a rank raises in a step ends all of them: see
+            docs/scaling.md.
+        wire: what gradients are sent as: "bf16" halves the bytes and rounds to eight bits.
         options: anything else, by name: `TrainingConfig` lists and explains them.
 
     Raises:
         ValueError: an unknown option, one out of its range, less data than one batch, images of other channels, an
-            unknown logger.
+            unknown logger, a batch that does not divide among ranks.
         ImportError: a logger's package is not installed.
 
     Attributes:
         history: a list of one dict a step: loss, similarities, effective rank, learning rate, … as in metrics.jsonl.
             It shows as a summary.
 
-    Example:
+    Examples:
         >>> import latentmim as lm
         >>> import numpy as np
         >>> model = lm.LatentMIM(width=48, depth=2, heads=3, grid=4, patch_size=8, patch_gap=2, num_visible=4,
@@ -137,20 +154,26 @@ class Trainer:
         on_collapse: Literal["stop", "roll_back"] = "stop",
         loggers: str | Sequence[str | Logger] = (),
         progress: bool = True,
+        comm: Any = None,
+        wire: Wire = "float32",
         **options: Unpack[TrainingOptions],
     ) -> None:
         refuse_unknown("Trainer", options, TrainingOptions.__annotations__)
         self.model = model
-        self.dataset = as_dataset(data, model.config.channels)
-        self.progress = progress
-        self._run = None if out is None else RunFolder(out)
-        scored = None if validation is None else as_dataset(validation, model.config.channels)
-        self._fitting = Fitting(
-            self, self._run, scored, on_collapse, log_every, make_loggers(loggers), save_best,
-            save_every=save_every, keep_every=keep_every, validate_every=validate_every,
-        )  # fmt: skip
-        self._config = TrainingConfig.resolve(epochs=epochs, batch_size=batch_size, **options)
-        self._handle = _native.trainer_create(model._handle, self.dataset._handle, self._config.to_json())
+        self._ranks = Ranks(comm)
+        with self._ranks.agreeing():
+            self.dataset = as_dataset(data, model.config.channels)
+            self.progress = progress
+            self._run = None if out is None else RunFolder(out)
+            scored = None if validation is None else as_dataset(validation, model.config.channels)
+            self._fitting = Fitting(
+                self, self._run, scored, on_collapse, log_every, make_loggers(loggers), save_best,
+                save_every=save_every, keep_every=keep_every, validate_every=validate_every,
+            )  # fmt: skip
+            self._config = TrainingConfig.resolve(epochs=epochs, batch_size=batch_size, **options)
+            self._handle = _native.trainer_create(model._handle, self.dataset._handle, self._config.to_json())
+            self._ranks.join(self._handle, wire)
+        self._ranks.share_processors()
         self.history = History(
             total=self.state.total_steps, chance=model.chance_loss, folder=None if self._run is None else self._run.path
         )
@@ -173,7 +196,13 @@ class Trainer:
         return _native.trainer_precision(self._handle)
 
     def memory_estimate(self) -> MemoryEstimate:
-        """How much memory a step will take, known before the first one. Gradients collected are forgotten."""
+        """How much memory a step will take, known before the first one. Gradients collected are forgotten.
+
+        Examples:
+            >>> lm.Trainer(model, photos, epochs=1, batch_size=14).memory_estimate().total < 100e6
+            True
+
+        """
         return MemoryEstimate(*_native.trainer_memory_estimate(self._handle))
 
     def step(self) -> Metrics | None:
@@ -184,14 +213,22 @@ class Trainer:
             MemoryError: before the first step, where it would not fit in what the machine, the container or `ulimit -v`
                 leaves: with the sizes, and which options would help.
 
+        Examples:
+            >>> trainer = lm.Trainer(model, photos, epochs=1, batch_size=14)
+            >>> sorted(trainer.step())[:3]
+            ['effective_rank', 'epoch', 'gamma']
+
         """
-        metrics = _native.trainer_step(self._handle)
+        self._ranks.tell("step")
+        with self._ranks.aborting(*SHARED):
+            metrics = _native.trainer_step(self._handle)
         if metrics is not None:
             self.history.append(metrics)
         return metrics
 
     def _reschedule(self, progress: float, total_steps: int, seconds: float) -> None:
         """Let the run end after so many steps, its schedules at `progress` now; see `Budget`."""
+        self._ranks.tell("reschedule", (progress, total_steps, seconds))
         _native.trainer_reschedule(self._handle, progress, total_steps, seconds)
         self.history.total = total_steps
 
@@ -201,14 +238,20 @@ class Trainer:
             yield metrics
 
     def save(self, path: PathLike) -> None:
-        """Write everything needed to go on exactly: complete or not at all.
+        """Write everything needed to go on exactly: complete or not at all. Of several ranks, rank 0 alone writes.
 
         Raises:
             OSError: it cannot be written.
             ValueError: the name has the ending of another format, such as ".pth".
 
+        Examples:
+            >>> trainer = lm.Trainer(model, photos, epochs=1, batch_size=14)
+            >>> _ = trainer.step()
+            >>> trainer.save("state.safetensors")
+
         """
-        _native.trainer_save(self._handle, _arrays.path(path))
+        if self._ranks.is_root:
+            _native.trainer_save(self._handle, _arrays.path(path))
 
     def restore(self, path: PathLike) -> None:
         """Go back to a saved state, weights included.
@@ -220,9 +263,18 @@ class Trainer:
             ValueError: it is damaged, or of a run with other options (which are named), on other images, or with a
                 precision that this machine does not have.
 
+        Examples:
+            >>> trainer = lm.Trainer(model, photos, epochs=1, batch_size=14)
+            >>> _ = trainer.step()
+            >>> trainer.save("state.safetensors")
+            >>> trainer.restore("state.safetensors")
+            >>> trainer.state.step
+            1
+
         """
         remarks = _native.trainer_restore(self._handle, _arrays.path(path))
-        if remarks is not None:
+        self._ranks.tell("restore", _arrays.path(path))
+        if remarks is not None and self._ranks.is_root:
             print(remarks, file=sys.stderr)
         self.history = self.history.until(self.state.step)
 
@@ -246,8 +298,15 @@ class Trainer:
             ValueError: the run to resume has other options (which are named) or other images.
             BlockingIOError: another run writes to `out`.
 
+        Examples:
+            >>> trainer = lm.Trainer(model, photos, epochs=1, batch_size=14, out="runs/parts", progress=False)
+            >>> trainer.fit()
+            History: step 2 of 2, in runs/parts; loss 1.068 → 1.095 (chance 0.994)
+            >>> len(trainer.history), trainer.state.step
+            (2, 2)
+
         """
-        if self._fitting.run(resume) == "interrupted":
+        if self._fitting.run(resume) == "interrupted" and self._ranks.is_root:
             print(self._fitting.stopped, file=sys.stderr)
         return self.history
 

@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import latentmim as lm
+from latentmim import budgets, pretraining
 
 SMALL: dict[str, Any] = {
     "grid": (4, 5),
@@ -78,3 +79,28 @@ def folder(tmp_path: Path) -> Path:
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(place / f"{index:02}.jpg", quality=92)
     return tmp_path / "photos"
+
+
+class Clock:
+    """Time that passes only while something is done: `cost` says how long the next step takes."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+        self.cost: Callable[[lm.Trainer], float] = lambda _: 1.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made, step = Clock(), lm.Trainer.step
+
+    def timed(trainer: lm.Trainer) -> Any:
+        made.time += made.cost(trainer)
+        return step(trainer)
+
+    monkeypatch.setattr(budgets, "now", made)
+    monkeypatch.setattr(lm.Trainer, "step", timed)
+    monkeypatch.setattr(pretraining, "_draw", lambda _: None)
+    return made

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import SMALL, pixels
+from conftest import SMALL, Clock, pixels
 from test_diagnostics import NAIVE
 
 import latentmim as lm
@@ -35,9 +35,9 @@ def lines(out: Path) -> list[dict[str, Any]]:
 
 
 def step_of(checkpoint: Path) -> int:
-    other = trainer(None, None)
-    other.restore(checkpoint)
-    return other.state.step
+    with open(checkpoint, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return int(json.loads(header["__metadata__"]["state"])["step"])
 
 
 @pytest.mark.parametrize("score", ["nn", "rankme", "lidar", "alpha"])
@@ -121,6 +121,91 @@ def test_what_was_saved_and_not_yet_kept_is_kept_on_resuming(tmp_path: Path, mon
     assert step_of(tmp_path / "checkpoints" / "best.safetensors") == stopped
 
 
+def scored(monkeypatch: pytest.MonkeyPatch, *values: float) -> None:
+    """Let the next scores be these."""
+    left = iter(values)
+    monkeypatch.setattr(Best, "measure", lambda *_: {"rankme": next(left), best.SIMILARITY: 0.5})
+
+
+def test_going_on_from_before_the_best(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The best of the log is of step 2, and what was kept of step 8: neither is a state of the run any more."""
+    scored(monkeypatch, 1, 3, 2, 2, 2, 2, 2, 9)
+    trainer(tmp_path, "rankme", keep_every=1).fit()
+    checkpoints = tmp_path / "checkpoints"
+    assert step_of(checkpoints / "best.safetensors") == 8
+    scored(monkeypatch, 1.5, 2.5, 2, 2)
+    trainer(tmp_path, "rankme").fit(resume=checkpoints / "epoch-0002.safetensors")
+    assert [line.get("best_rankme") for line in lines(tmp_path)] == [1, 3, 3, 3, 1.5, 2.5, 2.5, 2.5]
+    assert step_of(checkpoints / "best.safetensors") == 6
+    aside = checkpoints / "best-of-step-8.safetensors"
+    assert step_of(aside) == 8
+    assert f"the best state so far is of step 8, after 4: it is now {aside}" in capsys.readouterr().err
+
+
+def test_going_on_from_behind_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scored(monkeypatch, 1, 3, 2, 2, 2, 2, 2, 2)
+    trainer(tmp_path, "rankme", keep_every=1).fit()
+    scored(monkeypatch, 1.5, 2.5, 2, 2)
+    checkpoints = tmp_path / "checkpoints"
+    trainer(tmp_path, "rankme").fit(resume=checkpoints / "epoch-0002.safetensors")
+    assert {line["best_rankme"] for line in lines(tmp_path)[1:]} == {3}
+    assert step_of(checkpoints / "best.safetensors") == 2
+    # From the best itself, which is then the best by what it scored.
+    scored(monkeypatch, 1, 1, 1, 1, 1, 4)
+    trainer(tmp_path, "rankme").fit(resume=checkpoints / "best.safetensors")
+    assert step_of(checkpoints / "best.safetensors") == 8
+    assert [line["best_rankme"] for line in lines(tmp_path)[1:]] == [3, 3, 3, 3, 3, 3, 4]
+
+
+def test_a_best_that_somebody_removed_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scored(monkeypatch, 1, 3, 2, 2)
+    trainer(tmp_path, "rankme", epochs=2).fit()
+    (tmp_path / "checkpoints" / "best.safetensors").unlink()
+    scored(monkeypatch, 1.5, 1)
+    trainer(tmp_path, "rankme", epochs=3).fit()
+    assert [line["best_rankme"] for line in lines(tmp_path)] == [1, 3, 3, 3, 1.5, 1.5]
+    assert step_of(tmp_path / "checkpoints" / "best.safetensors") == 5
+
+
+def test_with_a_budget(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores, and the checkpoints of what was best, take their time; a paused run goes on with its best."""
+    options: dict[str, Any] = {**SMALL, "batch_size": 8, "progress": False, "save_best": "rankme", "validate_every": 5}
+    values = iter([1.0, 2.0, 5.0, *[3.0] * 30])
+
+    def measure(*_: Any) -> dict[str, float]:
+        clock.time += 2
+        return {"rankme": next(values), best.SIMILARITY: 0.5}
+
+    def stop(run: lm.Trainer) -> float:
+        if run.state.step == 45 and run.history:
+            raise KeyboardInterrupt
+        return 1.0
+
+    monkeypatch.setattr(Best, "measure", measure)
+    clock.cost = stop
+    began = clock.time
+    with pytest.raises(KeyboardInterrupt):
+        lm.pretrain(pixels(16), tmp_path, budget=100, **options)
+    path = tmp_path / "checkpoints" / "best.safetensors"
+    assert step_of(path) == 30
+    clock.cost = lambda _: 1.0
+    clock.time += 1000
+    lm.pretrain(pixels(16), tmp_path, budget=100, **options)
+    assert clock.time - began - 1000 == pytest.approx(100 + 17, rel=0.05)  # 15 steps and a score were undone
+    assert step_of(path) == 30
+    found = lines(tmp_path)
+    assert [line["step"] for line in found] == list(range(1, len(found) + 1))
+    assert {line["best_rankme"] for line in found if "rankme" in line} == {1, 2, 5}
+    assert "rankme" in found[-1] and found[-1]["best_rankme"] == 5
+    assert lm.load_encoder(path).config.width == SMALL["width"]
+    # The best itself is gone on from, and is then the last.
+    again = step_of(path)
+    lm.pretrain(pixels(16), tmp_path, budget=120, resume=path, **options)
+    assert step_of(path) == again
+
+
 def test_no_collapsed_state_is_the_best_by_rank(tmp_path: Path) -> None:
     """A naive run whose images come to look alike: what is kept is a state from before."""
     model = lm.LatentMIM(**(SMALL | NAIVE), seed=1)
@@ -178,14 +263,19 @@ def test_the_log_tells_the_best() -> None:
         {"step": 3},
         {"step": 4, "nn_accuracy": 0.7, "best_nn_accuracy": 0.7},
     ]
-    assert not watch.resume(history)
+    assert not watch.resume(history, 2)
     assert watch.value == 0.7
-    assert watch.resume(history[:2])
-    assert not watch.resume(history[:3])
-    assert not watch.resume([])
+    assert watch.resume(history[:2], 1)
+    assert not watch.resume(history[:3], 2)
+    assert not watch.resume([], None)
     assert watch.value is None
+    for lost in (None, 1):
+        assert not watch.resume(history, lost)
+        assert watch.value is None, "the state of step 2 is there no more"
+    assert not watch.resume([{"step": 4, "nn_accuracy": 0.6, "best_nn_accuracy": 0.7}], 2), "lines were damaged"
+    assert watch.value == 0.7
     other = Best("rankme", labelled())
-    assert not other.resume(history)
+    assert not other.resume(history, 2)
     assert other.value is None, "another score begins anew"
 
 

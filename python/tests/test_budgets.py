@@ -8,40 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import SMALL, pixels
+from conftest import SMALL, Clock, pixels
 
 import latentmim as lm
-from latentmim import budgets, cli, forecasts, pretraining
+from latentmim import cli, forecasts, pretraining
 from latentmim.budgets import Budget, read_budget
 from latentmim.forecasts import Candidate, choose
 from latentmim.runs import read_metrics
 
 RUN: dict[str, Any] = {**SMALL, "batch_size": 8, "progress": False}
-
-
-class Clock:
-    """Time that passes only while something is done: `cost` says how long the next step takes."""
-
-    def __init__(self) -> None:
-        self.time = 1000.0
-        self.cost: Callable[[lm.Trainer], float] = lambda _: 1.0
-
-    def __call__(self) -> float:
-        return self.time
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made, step = Clock(), lm.Trainer.step
-
-    def timed(trainer: lm.Trainer) -> Any:
-        made.time += made.cost(trainer)
-        return step(trainer)
-
-    monkeypatch.setattr(budgets, "now", made)
-    monkeypatch.setattr(lm.Trainer, "step", timed)
-    monkeypatch.setattr(pretraining, "_draw", lambda _: None)
-    return made
 
 
 # ---- Times -----------------------------------------------------------------------------------------------------------

@@ -128,7 +128,7 @@ def test_folders_have_paths_and_skip_what_cannot_be_read(
             assert cli.main([*command, *extra]) != 0
         assert text in capsys.readouterr().err
     assert cli.main(["evaluate", str(weights), str(tmp_path), "--threshold", "0.9"]) != 0
-    assert "--threshold: only --protocol duplicates takes it" in capsys.readouterr().err
+    assert "--threshold: is no option of --protocol nn, only of duplicates" in capsys.readouterr().err
 
 
 def _no_warnings() -> Any:

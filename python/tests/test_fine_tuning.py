@@ -194,4 +194,4 @@ def test_command_line(model: lm.LatentMIM, folder: Path, tmp_path: Path, capsys:
     assert "| fine_tune, small |" in capsys.readouterr().out
     assert lm.load_encoder(tuned).config.width == 48
     assert cli.main([*arguments, "--out", str(tuned)]) == 1
-    assert "fine_tune" in capsys.readouterr().err
+    assert "--out: is no option of --protocol nn, only of fine_tune, davis" in capsys.readouterr().err

@@ -8,6 +8,7 @@ from typing import Any, Literal, Union, Unpack, get_args, get_origin, get_type_h
 
 import numpy as np
 import pytest
+from conftest import SMALL
 
 import latentmim as lm
 from latentmim import _latentmim as native
@@ -35,7 +36,7 @@ def hints(thing: Any) -> dict[str, Any]:
     from numpy.typing import ArrayLike
 
     names = {"Sequence": collections.abc.Sequence, "ArrayLike": ArrayLike, "Precision": config.Precision,
-             "FeaturePrecision": config.FeaturePrecision, "Any": Any,
+             "Any": Any,
              "Encoder": lm.Encoder, "PathLike": str, "FloatArray": np.ndarray, "Dataset": Dataset, "Result": object,
              "Images": object, "FineTuned": object, "Literal": Literal, "Unpack": Unpack}  # fmt: skip
     module = inspect.getmodule(thing)
@@ -156,3 +157,20 @@ def test_unknown_options_are_explained(model: lm.LatentMIM, tmp_path: Any, capsy
     assert "whole image as 24×24" in capsys.readouterr().out
     assert cli.main(["evaluate", str(weights), str(folder), "--set", "sizes=24"]) == 1
     assert "--protocol nn: unknown option 'sizes'; did you mean 'size'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("preset", config.PRESETS)
+def test_a_configuration_given_again_is_the_same(preset: Any) -> None:
+    """What has no value in it has none again, and is not what would stand where nothing is given."""
+    small: dict[str, Any] = {name: value for name, value in SMALL.items() if name != "num_visible"}
+    small |= {"grid": 6, "depth": 8}
+    chosen = lm.ModelConfig.resolve(preset=preset, **small)
+    for other in config.PRESETS:
+        assert lm.ModelConfig.resolve(preset=other, **chosen.to_dict()) == chosen
+    assert lm.LatentMIM(**chosen.to_dict()).config == chosen
+    training = lm.TrainingConfig.resolve(preset=preset, epochs=3, batch_size=4)
+    for other in config.PRESETS:
+        assert lm.TrainingConfig.resolve(preset=other, **training.to_dict()) == training
+    teacher = lm.LatentMIM(**small, seed=3).encoder
+    taught = lm.LatentMIM(**small, teacher=teacher).config
+    assert lm.LatentMIM(**taught.to_dict(), teacher=teacher).config == taught

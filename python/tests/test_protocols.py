@@ -13,6 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import latentmim as lm
 from latentmim import cli
+from latentmim.commands.evaluating import RUNNERS, Runner
 from latentmim.evaluate import Features, Report, Result
 from latentmim.evaluate.running import FUNCTIONS, PROTOCOLS
 
@@ -396,3 +397,42 @@ def test_command_line(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "--train" in capsys.readouterr().err
     assert cli.main([*common, "--protocol", "few_shot"]) == 1
     assert "6 training images" in capsys.readouterr().err
+    assert cli.main([*common, "--protocol", "suite", "--k", "5"]) == 1
+    assert "--k: is no option of --protocol suite, only of knn, knn_uniform, duplicates" in capsys.readouterr().err
+    assert cli.main([*common, "--protocol", "linear", "--set", "epoch=3"]) == 1
+    assert "--protocol linear: unknown option 'epoch'; did you mean 'epochs'" in capsys.readouterr().err
+
+
+def test_a_protocol_on_the_command_line_is_a_runner(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One entry: its options, what it takes, and what it finds, shown and written."""
+
+    class Found:
+        def __str__(self) -> str:
+            return "| what was found |"
+
+        def to_dict(self) -> dict[str, Any]:
+            return {"found": 7}
+
+    def add_options(parser: Any) -> None:
+        parser.add_argument("--brightness", type=float)
+
+    found: list[Any] = []
+    runner = Runner(
+        run=lambda chosen: found.append(chosen.brightness) or Found(), takes=frozenset({"brightness"}),
+        add_options=add_options,
+    )  # fmt: skip
+    monkeypatch.setitem(RUNNERS, "new", runner)
+    call, written = ["evaluate", "weights", str(folder)], tmp_path / "found.json"
+    assert cli.main([*call, "--protocol", "new", "--brightness", "0", "--json", str(written)]) == 0
+    assert found == [0.0]
+    assert capsys.readouterr().out == "| what was found |\n"
+    assert json.loads(written.read_text()) == {"found": 7}
+    assert cli.main([*call, "--brightness", "0"]) == 1
+    assert "--brightness: is no option of --protocol nn, only of new" in capsys.readouterr().err
+    assert cli.main([*call, "--protocol", "new", "--seed", "0"]) == 1
+    assert "--seed: is no option of --protocol new, only of linear, few_shot" in capsys.readouterr().err
+    monkeypatch.setitem(RUNNERS, "new", Runner(run=runner.run, takes=frozenset(), learns=True))
+    assert cli.main([*call, "--protocol", "new"]) == 1
+    assert "--protocol new learns from a training set: --train FOLDER is wanted" in capsys.readouterr().err

@@ -21,12 +21,14 @@ from latentmim import cli
 from latentmim.commands import reproduce as command
 from latentmim.reproduce import claims, data, figures, planning, report, running, study, unlabelled
 from latentmim.reproduce.data import LabelledSet
+from latentmim.reproduce.experiments import EXPERIMENTS
 from latentmim.reproduce.planning import Request, plan
 from latentmim.reproduce.results import Found, Results
 from latentmim.reproduce.rows import Claim, Experiment, Row, Scores
 from latentmim.reproduce.running import Runner, Scoring
 from latentmim.reproduce.scale import LADDER, Scale
-from latentmim.reproduce.tables import EXPERIMENTS, STAGES
+from latentmim.reproduce.tables import STAGES
+from latentmim.runs import read_metrics
 
 SCALE = Scale(
     size="tiny", width=48, depth=4, heads=3, grid=4, patch_size=4, channels=1, epochs=2, batch_size=16,
@@ -67,7 +69,7 @@ def made_up(path: Path, numbers: dict[str, dict[str, list[float]]]) -> Results:
 def test_the_rows_are_the_papers() -> None:
     sizes = {name: len(experiment.rows) for name, experiment in EXPERIMENTS.items()}
     assert sizes == {"table1": 5, "table2": 5, "table3": 5, "table4": 6, "table10": 5, "table11": 13, "baselines": 7,
-                     "ijepa": 2, "poolings": 1}  # fmt: skip
+                     "table12": 6, "ijepa": 2, "poolings": 1}  # fmt: skip
     rows = {(name, row.key): row for name, experiment in EXPERIMENTS.items() for row in experiment.rows}
     assert rows["table1", "naive"].paper == Scores(nn=0.9, linear=7.9, similarity=1.0)
     assert rows["table2", "huber"].paper == Scores(nn=24.3, linear=46.4, fine_tuned=82.1)
@@ -82,7 +84,7 @@ def test_rows_with_one_key_are_one_run_and_others_differ() -> None:
     runs: dict[str, Any] = {}
     for experiment in EXPERIMENTS.values():
         for row in experiment.rows:
-            run = (dict(row.model), dict(row.training), row.average, row.longer)
+            run = (dict(row.model), dict(row.training), row.average, row.longer, row.teacher)
             assert runs.setdefault(row.key, run) == run, row.key
     texts = [json.dumps(run, sort_keys=True) for run in runs.values()]
     assert len(texts) == len(set(texts)), "two keys for one run"
@@ -172,8 +174,8 @@ def test_schedules_scale() -> None:
 def test_hours_choose_size_epochs_and_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
     """With rates that are known: 1 ms an image at the smallest size, in proportion to the product of sizes beyond."""
     costs = {size.name: (size.width / 96) ** 2 * size.depth / 4 for size in LADDER}
-    monkeypatch.setattr(planning, "_training_rate", lambda scale, row, data: 1e-3 * costs[scale.size])
-    monkeypatch.setattr(planning, "_feature_rate", lambda scale, row, data: 0.0)
+    monkeypatch.setattr(planning, "_training_rate", lambda scale, row, data, teacher: 1e-3 * costs[scale.size])
+    monkeypatch.setattr(planning, "_feature_rate", lambda scale, row, data, teacher: 0.0)
     images, rows = labelled(1000, 20), (ROWS[0], ROWS[2])
     # 3 seeds of 2 rows of 100,000 images are 600 s; a tenth is left for what is not planned.
     for hours, size, seeds, epochs in [
@@ -429,6 +431,64 @@ def test_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         begin(tmp_path, labelled(32), monkeypatch).write([EXPERIMENT])
     with pytest.raises(ValueError, match="unknown third"):
         begin(tmp_path, images, monkeypatch).run([EXPERIMENT], Request(), keys=["third"])
+
+
+TAUGHT = Experiment(
+    name="table0", title="Table 0",
+    rows=(
+        Row(key="first", name="First", model={"mask_ratio": 0.75, "projector": "online"}),
+        Row(key="taught", name="Taught", teacher="target", model={"mask_ratio": 0.75, "projector": "online"}),
+        Row(key="adapted", name="Adapted", teacher="start", longer=1 / 16,
+            model={"mask_ratio": 0.75, "patch_gap": 0, "lora_rank": 2}),
+        Row(key="teacher", name="Teacher", teacher="start", longer=0, model={"mask_ratio": 0.75, "patch_gap": 0}),
+    ),
+)  # fmt: skip
+
+
+def teacher(seed: int) -> lm.Encoder:
+    """Of other sizes than the study's encoder."""
+    sizes: Any = {"width": 24, "depth": 2, "heads": 2, "grid": 4, "patch_size": 3, "channels": 1}
+    return lm.LatentMIM(**sizes, decoder_width=32, decoder_heads=4, projector_width=48, seed=seed).encoder
+
+
+def test_rows_with_a_teacher_are_left_out_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = labelled()
+    begin(tmp_path, images, monkeypatch)  # the scale
+    this = study.Study(str(tmp_path), images, SCORING)
+    this.run([TAUGHT], Request(), seeds=[1])
+    reason = "wants a teacher, the weights of a published encoder: --teacher FILE"
+    assert f"left out: taught refused: {reason}" in capsys.readouterr().err
+    page = (tmp_path / "table0.md").read_text()
+    for row in TAUGHT.rows[1:]:
+        assert f"- {row.name}, seed 1, training: refused: {reason}" in page
+    assert this.results.values("first", "nn") and not this.results.values("taught", "nn")
+    # A teacher joins later, and stays.
+    this.run([TAUGHT], Request(teacher=teacher(1)), seeds=[1])
+    assert "Not to be had" not in (tmp_path / "table0.md").read_text()
+    with pytest.raises(ValueError, match=r"this study has a teacher with weights \w{8}, these are \w{8}; choose"):
+        this.run([TAUGHT], Request(teacher=teacher(2)), seeds=[1])
+
+
+def test_what_a_teacher_is_to_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images, given = labelled(), teacher(7)
+    this = begin(tmp_path, images, monkeypatch)
+    this.run([TAUGHT], Request(teacher=given), seeds=[1])
+    taught, adapted, itself = (
+        lm.load_encoder(running.run_folder(str(tmp_path), row.key, 1).encoder) for row in TAUGHT.rows[1:]
+    )
+    assert (taught.config.width, adapted.config.width, adapted.config.patch_size) == (48, 24, 3)
+    assert taught.config.teacher_width == 24
+    size = given.config.image_size
+    features = [encoder.features(images.test, resize=size) for encoder in (given, itself, adapted)]
+    assert np.array_equal(features[0], features[1])
+    assert not np.array_equal(features[0], features[2])
+    # Of 2 epochs a sixteenth is one: 3 steps of 16 images.
+    log = read_metrics(running.run_folder(str(tmp_path), "adapted", 1).metrics)
+    assert log[-1]["step"] == 3
+    for measure in ("training", "similarity", "rank", "nn", "linear"):
+        assert len(this.results.values("teacher", measure)) == 1, measure
 
 
 def test_one_page_of_orderings_keeps_what_the_folder_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

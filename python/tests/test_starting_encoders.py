@@ -377,3 +377,19 @@ def test_pretrain_begins_as_an_encoder_and_learns_from_a_teacher(tmp_path: Path,
             config = lm.load_encoder(out).config
             assert config.depth == depth
             assert config.target_encoder == ("momentum" if option == "init" else "frozen")
+
+
+def test_the_command_says_how_weights_are_read(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from safetensors.numpy import save_file
+
+    _, weights = published("dinov2")
+    save_file({f"student.{name}": array for name, array in weights.items()}, tmp_path / "vit.safetensors")
+    call = ["pretrain", str(folder), "--out", str(tmp_path / "out"), "--epochs", "1", "--batch-size", "4"]
+    small = ["--set", "grid=4", "--set", "projector_width=32"]
+    how = ["--family", "dinov2", "--prefix", "student.", "--heads", "3"]
+    assert cli.main([*call, *small, "--init", str(tmp_path / "vit.safetensors"), *how]) == 0
+    assert lm.load_encoder(tmp_path / "out").config.heads == 3
+    assert cli.main([*call, "--heads", "3"]) == 1
+    assert "--heads: says how weights are read, and there are none: --init or --teacher" in capsys.readouterr().err

@@ -42,6 +42,7 @@ extension Trainer {
     configuration.precision = precision
     model.clearGradients()
     rewindLoader()
+    hasCheckedRanks = false
     return isLonger ? remarkOnExtension(of: training, saved.span) : nil
   }
 

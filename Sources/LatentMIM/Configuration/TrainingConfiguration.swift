@@ -129,6 +129,16 @@ extension TrainingConfiguration: Configurable {
   /// A tenth of the epochs, 40 at most.
   private static func usualWarmup(_ epochs: Int) -> Double { min(40, Double(epochs) / 10) }
 
+  /// Images that are computed at a time.
+  func partSize(ranks: Int) -> Int { batchSize / (accumulationSteps * ranks) }
+
+  /// - Throws: `ConfigurationError` where a batch does not divide into equal parts for so many ranks.
+  func validate(ranks: Int) throws {
+    guard batchSize % (accumulationSteps * ranks) != 0 else { return }
+    let parts = accumulationSteps == 1 ? "" : " × accumulation_steps = \(accumulationSteps)"
+    throw ConfigurationError("batch_size", "is \(batchSize), not divisible by \(ranks) ranks\(parts)")
+  }
+
   /// - Throws: `ConfigurationError` where an option is out of its range or options do not go together.
   public func validate() throws {
     try checkRanges()

@@ -61,12 +61,13 @@ def _measured(chosen: argparse.Namespace, parts: set[str]) -> dict[str, Any]:
 
     results: dict[str, Any] = {"machine": bench.machine()}
     precisions = [chosen.precision] if chosen.precision else runtime.precisions()
+    of_features = [chosen.precision] if chosen.precision else runtime.feature_precisions()
     options = {"size": chosen.size, "repeats": chosen.repeats}
     if "products" in parts:
         found = (p for precision in precisions for p in bench.products(precision, repeats=chosen.repeats))
         results["products"] = [product._asdict() for product in found]
     if "features" in parts:
-        pairs = [(precision, batch) for precision in precisions for batch in (32, 1)]
+        pairs = [(precision, batch) for precision in of_features for batch in (32, 1)]
         results["features"] = [bench.features(batch=batch, precision=p, **options) for p, batch in pairs]
     if "step" in parts:
         steps = {

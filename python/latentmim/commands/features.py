@@ -11,6 +11,7 @@ from latentmim.commands.shared import add_encoder_options, add_precision, read_e
 from latentmim.data import Dataset, as_dataset
 from latentmim.data.opening import is_packed
 from latentmim.dense import save_features
+from latentmim.distributed import Ranks, world
 from latentmim.embedding import embed
 from latentmim.encoder import Part
 from latentmim.evaluate.features import VectorPooling
@@ -63,6 +64,9 @@ def run(chosen: argparse.Namespace) -> None:
         raise ValueError("--pooling: makes one vector of an image, --maps keeps its patches; wanted one of the two")
     if chosen.maps and chosen.restart:
         raise ValueError("--restart: maps are begun anew each time; wanted without --maps")
+    comm = world()
+    if chosen.maps and comm is not None:
+        raise ValueError("--maps: is for one process, and a launcher of MPI started several")
     encoder = read_encoder(chosen.weights, chosen)
     options, size = _options(chosen), sides(chosen.size)
     source: Dataset | str = images
@@ -76,8 +80,9 @@ def run(chosen: argparse.Namespace) -> None:
         return
     given = {"size": size, "short_side": chosen.short_side, "pooling": chosen.pooling}
     options |= {name: value for name, value in given.items() if value is not None}
-    found = embed(encoder, source, out, restart=chosen.restart, **options)
-    print(f"{out}: {' × '.join(map(str, found.shape))} float32")
+    found = embed(encoder, source, out, restart=chosen.restart, comm=comm, **options)
+    if Ranks(comm).is_root:
+        print(f"{out}: {' × '.join(map(str, found.shape))} float32")
 
 
 def _options(chosen: argparse.Namespace) -> dict[str, Any]:

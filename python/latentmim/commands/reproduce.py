@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from latentmim.commands.shared import add_encoder_options, encoder_options, read_encoder
 from latentmim.reproduce import data
+from latentmim.reproduce.experiments import EXPERIMENTS
 from latentmim.reproduce.planning import Request
 from latentmim.reproduce.running import Scoring
 from latentmim.reproduce.scale import LADDER
 from latentmim.reproduce.study import Study
-from latentmim.reproduce.tables import EXPERIMENTS
 
 if TYPE_CHECKING:
     import argparse
@@ -33,6 +34,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         "folders, folder of IDX files, or .npz (default: the photographs that examples/groceries.py "
                         "fetched)")  # fmt: skip
     parser.add_argument("--images", type=int, help="training images used, spread over the classes (default: all)")
+    parser.add_argument("--teacher", metavar="FILE", help="weights of a published encoder, for the rows of table12 "
+                        "that learn from one; without, they are left out")  # fmt: skip
     parser.add_argument("--out", default="runs/reproduction", help="folder of the study; run again to go on "
                         "(default: %(default)s)")  # fmt: skip
     parser.add_argument("--hours", type=float, default=DEFAULTS.hours,
@@ -50,6 +53,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fine-tune-images", type=int, default=SCORING.fine_tune_images, help="(default: %(default)s)")
     parser.add_argument("--fine-tune-epochs", type=int, default=SCORING.fine_tune_epochs, help="(default: %(default)s)")
     parser.add_argument("--redraw", action="store_true", help="only write tables and pictures from what is there")
+    add_encoder_options(parser)
 
 
 def run(chosen: argparse.Namespace) -> None:
@@ -72,7 +76,8 @@ def run(chosen: argparse.Namespace) -> None:
     if chosen.redraw:
         paths = study.write(experiments)
     else:
-        request = Request(hours=chosen.hours, **asked)
+        teacher = None if chosen.teacher is None else read_encoder(chosen.teacher, chosen)
+        request = Request(hours=chosen.hours, teacher=teacher, **asked)
         paths = study.run(experiments, request, asked=list(asked), seeds=chosen.seeds, keys=chosen.rows)
     print("\n".join(paths))
 
@@ -94,8 +99,9 @@ def default_data() -> str:
 def _source(chosen: argparse.Namespace) -> list[str]:
     """The part of the command line that names data and scoring, with what differs from the defaults."""
     parts = ["--data", chosen.data] if chosen.data else []
-    for name in ("images", "fine_tune_images", "fine_tune_epochs"):
-        value = getattr(chosen, name)
+    values = {name: getattr(chosen, name) for name in ("images", "teacher", "fine_tune_images", "fine_tune_epochs")}
+    for name, value in (values | encoder_options(chosen)).items():
         if value is not None and value != getattr(SCORING, name, None):
-            parts += [f"--{name.replace('_', '-')}", str(value)]
+            several = value if isinstance(value, list) else [value]
+            parts += [f"--{name.replace('_', '-')}", *map(str, several)]
     return [*parts, "--no-fine-tune"] if chosen.no_fine_tune else parts

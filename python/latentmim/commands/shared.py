@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from latentmim import _arrays
 from latentmim.config import Precision
-from latentmim.encoder import load_encoder
+from latentmim.loading import load_encoder
 
 if TYPE_CHECKING:
     import argparse
 
     from latentmim.encoder import Encoder
 
-__all__ = ["add_encoder_options", "add_precision", "add_settings", "read_encoder", "settings", "sides", "write"]
+__all__ = [
+    "add_encoder_options",
+    "add_precision",
+    "add_settings",
+    "encoder_options",
+    "read_encoder",
+    "settings",
+    "sides",
+    "write",
+]
 
 
 def add_encoder_options(parser: argparse.ArgumentParser) -> None:

@@ -30,6 +30,13 @@ class ImageOptions(TypedDict, total=False):
     """How images are framed and their tokens pooled; what is not given is the protocol's own.
 
     `size`, `short_side`, `pooling` and `pooling_k` as in `features`.
+
+    Examples:
+        >>> from latentmim.evaluate.features import ImageOptions
+        >>> options: ImageOptions = {"size": 64}
+        >>> lm.evaluate.features(encoder, photos, progress=False, **options).shape
+        (28, 48)
+
     """
 
     size: int | tuple[int, int]
@@ -39,7 +46,15 @@ class ImageOptions(TypedDict, total=False):
 
 
 class FeatureOptions(ImageOptions, total=False):
-    """How images become vectors; what is not given is the protocol's own. All as in `features`."""
+    """How images become vectors; what is not given is the protocol's own. All as in `features`.
+
+    Examples:
+        >>> from latentmim.evaluate.features import FeatureOptions
+        >>> options: FeatureOptions = {"pooling": "cls", "layer": 1}
+        >>> lm.evaluate.features(encoder, photos, progress=False, **options).shape
+        (28, 48)
+
+    """
 
     layer: int | Sequence[int]
     part: Part
@@ -58,6 +73,12 @@ class Features:
         vectors: [N, C] float.
         labels: [N], whole numbers from 0.
         tap: what results say of where they come from.
+
+    Examples:
+        >>> vectors = np.eye(28, dtype=np.float32)
+        >>> given = lm.evaluate.Features(vectors, photos.labels)
+        >>> lm.evaluate.knn(None, given, given, k=1, progress=False).accuracy
+        1.0
 
     """
 
@@ -134,6 +155,10 @@ def features(
         ValueError: a size that the patch size does not divide, no such image, layer or pooling.
         TypeError: `encoder` is none.
         OSError: `out` cannot be written.
+
+    Examples:
+        >>> lm.evaluate.features(encoder, photos, progress=False).shape
+        (28, 48)
 
     """
     require_encoder(encoder)

@@ -102,7 +102,14 @@ def entry_text(protocol: str, options: Mapping[str, Any], features: str | None =
 
 
 def encoder_of(model: object) -> Encoder:
-    """The encoder of a model, or the encoder itself. Raises TypeError."""
+    """The encoder of a model, or the encoder itself. Raises TypeError.
+
+    Examples:
+        >>> from latentmim.evaluate.running import encoder_of
+        >>> encoder_of(model)
+        Encoder(48 wide, 2 deep, 3 heads; patches of 16×16×3, trained on 4×4)
+
+    """
     from latentmim.model import LatentMIM
 
     encoder = model.encoder if isinstance(model, LatentMIM) else model

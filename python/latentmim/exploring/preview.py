@@ -26,7 +26,15 @@ HEIGHT, MOST, GAP = 240, 5, 8
 
 
 def coloured(view: str, values: NDArray[Any], threshold: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """[rows, columns, 3] colours of the patches of an image, 0 … 255, and which patches have one."""
+    """[rows, columns, 3] colours of the patches of an image, 0 … 255, and which patches have one.
+
+    Examples:
+        >>> from latentmim.exploring.preview import coloured
+        >>> colours, shown = coloured("similarity", np.array([[0.2, 0.9]]), threshold=0.5)
+        >>> shown
+        array([[False,  True]])
+
+    """
     if view == "pca":
         return values.astype(float), np.ones(values.shape[:2], bool)
     if view == "segments":
@@ -52,7 +60,14 @@ def side_by_side(
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
-    """A PNG file of [H, W, 3] pixels."""
+    """A PNG file of [H, W, 3] pixels.
+
+    Examples:
+        >>> from latentmim.exploring.preview import png
+        >>> png(np.zeros((4, 4, 3), np.uint8))[1:4]
+        b'PNG'
+
+    """
     height, width, _ = pixels.shape
     # A row says first that it is stored as it is.
     rows = np.concatenate([np.zeros((height, 1), np.uint8), pixels.reshape(height, -1)], axis=1)

@@ -17,7 +17,13 @@ __all__ = ["NAMED", "NamedLogger", "make_loggers"]
 
 
 class NamedLogger(NamedTuple):
-    """Where a logger is, and the package it needs, which is also the name of its extra."""
+    """Where a logger is, and the package it needs, which is also the name of its extra.
+
+    Examples:
+        >>> lm.loggers.NAMED["mlflow"].package
+        'mlflow'
+
+    """
 
     module: str
     kind: str
@@ -42,6 +48,12 @@ def make_loggers(wanted: str | Sequence[str | Logger]) -> dict[str, Logger]:
         ValueError: an unknown name, or one that is there twice.
         TypeError: an object without the three methods.
         ImportError: a package that is not installed.
+
+    Examples:
+        >>> lm.loggers.make_loggers("tensorbord")
+        Traceback (most recent call last):
+            ...
+        ValueError: loggers: there is no 'tensorbord'; did you mean 'tensorboard'?
 
     """
     made: dict[str, Logger] = {}

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentmim.plot import canvas
+from latentmim.reproduce.experiments import EXPERIMENTS
 from latentmim.reproduce.rows import MEASURES
 from latentmim.reproduce.running import run_folder
-from latentmim.reproduce.tables import EXPERIMENTS, STAGES
+from latentmim.reproduce.tables import STAGES
 from latentmim.runs import read_metrics
 
 if TYPE_CHECKING:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latentmim import evaluate
-from latentmim.model import LatentMIM
 from latentmim.reproduce.data import subset
+from latentmim.reproduce.models import build
 from latentmim.reproduce.scale import LADDER, Scale, Size
 from latentmim.training import Trainer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from latentmim.encoder import Encoder
     from latentmim.reproduce.data import LabelledSet
     from latentmim.reproduce.rows import Row
     from latentmim.reproduce.running import Scoring
@@ -46,6 +47,7 @@ class Request:
         batch_size: images of a step.
         base_learning_rate: of all rows.
         preset: of rows that name none.
+        teacher: the encoder that rows with one learn from; they are refused without.
 
     """
 
@@ -56,6 +58,7 @@ class Request:
     batch_size: int = 128
     base_learning_rate: float = 2e-3
     preset: str = "official"
+    teacher: Encoder | None = None
 
     def scale(self, size: Size, data: LabelledSet, epochs: int = 1) -> Scale:
         """The scale of one size."""
@@ -175,23 +178,27 @@ class _Clock:
         if size.name not in self._measured:
             scale = self.request.scale(size, self.data)
             if not self._first:
-                timed = {key: _training_rate(scale, row, self.data) for key, row in self.rows.items()}
+                timed = {
+                    key: _training_rate(scale, row, self.data, self.request.teacher) for key, row in self.rows.items()
+                }
                 self._first = {key: rate for key, rate in timed.items() if rate is not None}
                 if not self._first:
                     raise ValueError("every row is refused at this scale; `--epochs` runs them and reports the reasons")
                 rates = self._first
             else:
                 dearest = max(self._first, key=self._first.__getitem__)
-                rate = _training_rate(scale, self.rows[dearest], self.data) or self._first[dearest]
+                again = _training_rate(scale, self.rows[dearest], self.data, self.request.teacher)
+                rate = again or self._first[dearest]
                 rates = {key: one * rate / self._first[dearest] for key, one in self._first.items()}
-            self._measured[size.name] = rates, _feature_rate(scale, self.rows[next(iter(rates))], self.data)
+            first = self.rows[next(iter(rates))]
+            self._measured[size.name] = rates, _feature_rate(scale, first, self.data, self.request.teacher)
         return self._measured[size.name]
 
 
-def _training_rate(scale: Scale, row: Row, data: LabelledSet) -> float | None:
+def _training_rate(scale: Scale, row: Row, data: LabelledSet, teacher: Encoder | None) -> float | None:
     """Seconds an image: the median of a few steps, warmed up; None where the row is refused."""
     try:
-        model = LatentMIM(**scale.model_options(row))
+        model = build(row, scale, teacher)
         options = scale.training_options(row, len(data.train)) | {"epochs": TIMED_STEPS}
         trainer = Trainer(model, data.train, progress=False, **options)
         speeds = [metrics["images_per_second"] for metrics, _ in zip(trainer, range(TIMED_STEPS), strict=False)]
@@ -200,8 +207,8 @@ def _training_rate(scale: Scale, row: Row, data: LabelledSet) -> float | None:
     return 1 / float(statistics.median(speeds[min(WARM_STEPS, len(speeds) - 1) :]))
 
 
-def _feature_rate(scale: Scale, row: Row, data: LabelledSet) -> float:
-    encoder = LatentMIM(**scale.model_options(row)).encoder
+def _feature_rate(scale: Scale, row: Row, data: LabelledSet, teacher: Encoder | None) -> float:
+    encoder = build(row, scale, teacher).encoder
     images = subset(data.test, TIMED_IMAGES)
     start = time.monotonic()
     evaluate.features(encoder, images, progress=False)

@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from latentmim import evaluate
-from latentmim.encoder import Encoder, load_encoder
-from latentmim.model import LatentMIM
+from latentmim.encoder import Encoder
+from latentmim.loading import load_encoder
 from latentmim.reproduce import unlabelled
 from latentmim.reproduce.data import subset
+from latentmim.reproduce.models import build
 from latentmim.reproduce.results import Found
 from latentmim.runs import RunFolder, read_metrics
 from latentmim.training import Trainer
@@ -78,15 +79,24 @@ class Runner:
         data: what they learn from and are scored on.
         results: where numbers go.
         scoring: how they are scored.
+        teacher: the encoder that rows with one learn from; they are refused without.
         progress: whether bars are shown.
 
     """
 
     def __init__(
-        self, out: str, scale: Scale, data: LabelledSet, results: Results, scoring: Scoring, *, progress: bool = True
+        self,
+        out: str,
+        scale: Scale,
+        data: LabelledSet,
+        results: Results,
+        scoring: Scoring,
+        *,
+        teacher: Encoder | None = None,
+        progress: bool = True,
     ) -> None:
         self.out, self.scale, self.data, self.results, self.scoring = out, scale, data, results, scoring
-        self._progress = progress
+        self._teacher, self._progress = teacher, progress
         self._curve = subset(data.test, scoring.curve_images)
         self._labelled = subset(data.train, scoring.fine_tune_images)
         self._seen: tuple[Encoder, dict[str, float]] | None = None
@@ -159,6 +169,8 @@ class Runner:
 
     def _train(self, row: Row, seed: int) -> None:
         def trained() -> float:
+            if not row.longer:
+                return self._leave(row, seed)
             trainer = self._trainer(row, seed)
             if trainer._fitting.run("auto") == "interrupted":
                 raise KeyboardInterrupt(trainer._fitting.stopped)
@@ -170,8 +182,20 @@ class Runner:
             # The encoder and the log stay; moments and target are not needed any more.
             shutil.rmtree(run_folder(self.out, row.key, seed).checkpoints, ignore_errors=True)
 
+    def _leave(self, row: Row, seed: int) -> float:
+        """Write the encoder as it is; the rest is of a first batch."""
+        model = build(row, self.scale, self._teacher, seed=seed)
+        run = run_folder(self.out, row.key, seed)
+        os.makedirs(run.path, exist_ok=True)
+        model.encoder.save(run.encoder)
+        options = self.scale.training_options(row, len(self.data.train))
+        metrics = next(iter(Trainer(model, self.data.train, seed=seed, progress=False, **options)))
+        self.results.record(row.key, seed, "similarity", Found(metrics["similarity_images"]))
+        self.results.record(row.key, seed, "rank", Found(metrics["effective_rank"]))
+        return float(metrics["loss"])
+
     def _trainer(self, row: Row, seed: int) -> Trainer:
-        model = LatentMIM(**self.scale.model_options(row), seed=seed)
+        model = build(row, self.scale, self._teacher, seed=seed)
         options = self.scale.training_options(row, len(self.data.train))
         steps = options["epochs"] * (len(self.data.train) // options["batch_size"])
         return Trainer(

@@ -100,7 +100,7 @@ class Scale:
 
     def training_options(self, row: Row, images: int) -> dict[str, Any]:
         """The row's training at this scale, on so many images."""
-        epochs = self.epochs * row.longer
+        epochs = max(1, round(self.epochs * row.longer))
         options: dict[str, Any] = {
             "epochs": epochs,
             "batch_size": self.batch_size,

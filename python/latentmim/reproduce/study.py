@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from latentmim import _arrays
 from latentmim.reproduce import figures, unlabelled
+from latentmim.reproduce.experiments import EXPERIMENTS
+from latentmim.reproduce.models import digest
 from latentmim.reproduce.planning import plan
 from latentmim.reproduce.report import orderings, report
 from latentmim.reproduce.results import Results
 from latentmim.reproduce.running import Runner, Scoring
 from latentmim.reproduce.scale import Scale
-from latentmim.reproduce.tables import EXPERIMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from latentmim.encoder import Encoder
     from latentmim.reproduce.data import LabelledSet
     from latentmim.reproduce.planning import Request
     from latentmim.reproduce.rows import Experiment, Row
@@ -90,7 +92,10 @@ class Study:
         start = time.monotonic()
         rows = _distinct(experiments, keys)
         scale = self._settle(rows, request, asked)
-        runner = Runner(self.out, scale, self.data, self.results, self.scoring, progress=self._progress)
+        self._settle_teacher(request.teacher)
+        runner = Runner(
+            self.out, scale, self.data, self.results, self.scoring, teacher=request.teacher, progress=self._progress
+        )
         deadline = None if seeds is not None else start + 3600 * request.hours
         poolings = any(experiment.name == "poolings" for experiment in experiments)
         for number, seed in enumerate(seeds if seeds is not None else ALL_SEEDS):
@@ -138,6 +143,8 @@ class Study:
                 continue
             self._say(f"seed {seed}, row {place} of {len(rows)}: {row.key}")
             runner.complete(row, seed)
+            if refusal := self.results.failures(row.key, "training").get(seed):
+                self._say(f"left out: {row.key} {refusal}")
             for experiment in experiments:
                 if any(other.key == row.key for other in experiment.rows):
                     self._write_table(experiment, scale)
@@ -202,15 +209,33 @@ class Study:
         self._say(found.scale.describe(len(self.data.train)))
         self._say(found.describe())
         os.makedirs(self.out, exist_ok=True)
-        content = {"scale": found.scale.to_dict(), **self._premises()}
+        self._write({"scale": found.scale.to_dict(), **self._premises()})
+        return found.scale
+
+    def _settle_teacher(self, teacher: Encoder | None) -> None:
+        """One teacher for all rows of a folder: the first that comes is written down."""
+        if teacher is None:
+            return
+        content, here = self._content(), digest(teacher)
+        there = content.setdefault("teacher", here)
+        if there != here:
+            raise ValueError(
+                f"{self._file}: this study has a teacher with weights {there}, these are {here}; choose another --out"
+            )
+        self._write(content)
+
+    def _write(self, content: dict[str, Any]) -> None:
         with open(f"{self._file}.part", "w", encoding="utf-8") as file:
             json.dump(content, file, indent=2)
         os.replace(f"{self._file}.part", self._file)
-        return found.scale
+
+    def _content(self) -> dict[str, Any]:
+        with open(self._file, encoding="utf-8") as file:
+            content: dict[str, Any] = json.load(file)
+        return content
 
     def _read(self) -> Scale:
-        with open(self._file, encoding="utf-8") as file:
-            content = json.load(file)
+        content = self._content()
         for name, here in self._premises().items():
             if content.get(name) != here:
                 raise ValueError(

@@ -15,7 +15,20 @@ from typing import Any
 
 from latentmim.reproduce.rows import Claim, Experiment, Row, Scores
 
-__all__ = ["EXPERIMENTS", "LATENT_MIM", "STAGES"]
+__all__ = [
+    "BASELINES",
+    "BEST",
+    "IJEPA_CURVE",
+    "LATENT_MIM",
+    "POOLINGS",
+    "STAGES",
+    "TABLE1",
+    "TABLE2",
+    "TABLE3",
+    "TABLE4",
+    "TABLE10",
+    "TABLE11",
+]
 
 
 def _scores(
@@ -274,8 +287,3 @@ POOLINGS = Experiment(
     rows=(LATENT_MIM,),
     remark="A.2 gives no numbers; the mean of the 10 largest of 196 values was best.",
 )
-
-EXPERIMENTS = {
-    experiment.name: experiment
-    for experiment in (TABLE1, TABLE2, TABLE3, TABLE4, TABLE10, TABLE11, BASELINES, IJEPA_CURVE, POOLINGS)
-}

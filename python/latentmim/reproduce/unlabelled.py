@@ -64,12 +64,26 @@ def page(experiments: Sequence[Experiment], results: Results) -> str:
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float:
-    """ρ, ties at their mean rank; nan where all of one are equal."""
+    """ρ, ties at their mean rank; nan where all of one are equal.
+
+    Examples:
+        >>> from latentmim.reproduce.unlabelled import spearman
+        >>> spearman([1, 2, 3, 4], [1, 3, 2, 4])
+        0.8
+
+    """
     return _pearson(_ranks(first), _ranks(second))
 
 
 def kendall(first: Sequence[float], second: Sequence[float]) -> float:
-    """τ-b, which takes ties into account; nan where all of one are equal."""
+    """τ-b, which takes ties into account; nan where all of one are equal.
+
+    Examples:
+        >>> from latentmim.reproduce.unlabelled import kendall
+        >>> kendall([1, 2, 3, 4], [1, 3, 2, 4])
+        0.6666666666666666
+
+    """
     agreement, untied = 0, [0, 0]
     for one, other in itertools.combinations(range(len(first)), 2):
         signs = [(values[one] > values[other]) - (values[one] < values[other]) for values in (first, second)]

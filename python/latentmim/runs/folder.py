@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import shutil
+import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,14 @@ OF_LOGGERS = ("loggers.json", "tensorboard", "wandb")
 
 
 class RunFolder:
-    """Where a run writes."""
+    """Where a run writes.
+
+    Examples:
+        >>> from latentmim.runs import RunFolder
+        >>> len(RunFolder("run").history())
+        4
+
+    """
 
     def __init__(self, path: PathLike) -> None:
         self.path = _arrays.path(path)
@@ -129,6 +137,24 @@ class RunFolder:
     def keep_best(self) -> None:
         """Keep the last checkpoint as the best."""
         self._keep(self.best)
+
+    @property
+    def best_step(self) -> int | None:
+        """The step of the best checkpoint; None where there is none that can be read."""
+        try:
+            with open(self.best, "rb") as file:
+                header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+            return int(json.loads(header["__metadata__"]["state"])["step"])
+        except (OSError, OverflowError, ValueError, KeyError, TypeError):
+            return None
+
+    def undo_best(self, step: int) -> None:
+        """Put the best checkpoint aside if it is of a later step than a run goes on from."""
+        best = self.best_step
+        if best is not None and best > step:
+            aside = os.path.join(self.checkpoints, f"best-of-step-{best}.safetensors")
+            os.replace(self.best, aside)
+            print(f"the best state so far is of step {best}, after {step}: it is now {aside}", file=sys.stderr)
 
     def _keep(self, path: str) -> None:
         """Put the last checkpoint in the place of a file, which is there whole at any time."""

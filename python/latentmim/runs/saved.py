@@ -77,6 +77,7 @@ class SavedRun:
     def _begin_folder(self, folder: RunFolder, checkpoint: PathLike | None, complete: Callable[[], None]) -> None:
         trainer = self.trainer
         if checkpoint is not None and folder.holds(checkpoint):
+            folder.undo_best(trainer.state.step)
             lines = folder.history()
             self.logged = lines[-1]["step"] if lines else 0
             trainer.history = trainer.history.of_lines(line for line in lines if line["step"] <= trainer.state.step)

@@ -21,7 +21,13 @@ __all__ = ["check", "read", "write"]
 
 
 def check(place: str, kind: str) -> None:
-    """Raises ValueError for tokens."""
+    """Raises ValueError for tokens.
+
+    Examples:
+        >>> from latentmim.embedding.formats import comma_separated
+        >>> comma_separated.check("table.csv", "vectors")
+
+    """
     if kind == "tokens":
         raise ValueError(
             f"{_arrays.shown(place)}: a CSV table has one row of numbers for each image, tokens are several: wanted "
@@ -46,7 +52,15 @@ def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int
 
 
 def read(place: str) -> Table:
-    """The whole table. Raises ValueError, naming the line, for another one."""
+    """The whole table. Raises ValueError, naming the line, for another one.
+
+    Examples:
+        >>> _ = lm.embed(encoder, photos[:3], "three.csv", progress=False)
+        >>> from latentmim.embedding.formats import comma_separated
+        >>> comma_separated.read("three.csv").values.shape
+        (3, 48)
+
+    """
     with open(place, encoding="utf-8", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file, strict=True)
         try:

@@ -18,7 +18,13 @@ __all__ = ["check", "read", "write"]
 
 
 def check(place: str, kind: str) -> None:
-    """Anything goes."""
+    """Anything goes.
+
+    Examples:
+        >>> from latentmim.embedding.formats import npy
+        >>> npy.check("table.npy", "vectors")
+
+    """
 
 
 def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int, blocks: Iterator[FloatArray]) -> None:
@@ -29,7 +35,15 @@ def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int
 
 
 def read(place: str) -> Table:
-    """The array as a memory map. Raises ValueError for anything else."""
+    """The array as a memory map. Raises ValueError for anything else.
+
+    Examples:
+        >>> _ = lm.embed(encoder, photos[:3], "three.npy", progress=False)
+        >>> from latentmim.embedding.formats import npy
+        >>> npy.read("three.npy").values.shape
+        (3, 48)
+
+    """
     try:
         values = np.load(place, mmap_mode="r", allow_pickle=False)
         if not isinstance(values, np.ndarray) or values.dtype != np.float32 or values.ndim < 2:

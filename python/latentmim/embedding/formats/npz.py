@@ -20,7 +20,13 @@ __all__ = ["check", "read", "write"]
 
 
 def check(place: str, kind: str) -> None:
-    """Anything goes."""
+    """Anything goes.
+
+    Examples:
+        >>> from latentmim.embedding.formats import npz
+        >>> npz.check("table.npz", "tokens")
+
+    """
 
 
 def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int, blocks: Iterator[FloatArray]) -> None:
@@ -46,7 +52,15 @@ def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int
 
 
 def read(place: str) -> Table:
-    """The whole archive. Raises ValueError for another one, or a damaged one."""
+    """The whole archive. Raises ValueError for another one, or a damaged one.
+
+    Examples:
+        >>> _ = lm.embed(encoder, photos[:3], "three.npz", progress=False)
+        >>> from latentmim.embedding.formats import npz
+        >>> npz.read("three.npz").known.classes[:2]
+        ['Anjou', 'Cantaloupe']
+
+    """
     import zipfile
     import zlib
 

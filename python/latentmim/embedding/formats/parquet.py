@@ -22,7 +22,13 @@ COLUMNS = {"vectors": "vector", "tokens": "tokens"}
 
 
 def check(place: str, kind: str) -> None:
-    """Raises ImportError where pyarrow is missing."""
+    """Raises ImportError where pyarrow is missing.
+
+    Examples:
+        >>> from latentmim.embedding.formats import parquet
+        >>> parquet.check("table.parquet", "vectors")
+
+    """
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError:
@@ -59,7 +65,15 @@ def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int
 
 
 def read(place: str) -> Table:
-    """The whole table. Raises ValueError for another one."""
+    """The whole table. Raises ValueError for another one.
+
+    Examples:
+        >>> _ = lm.embed(encoder, photos[:3], "three.parquet", progress=False)
+        >>> from latentmim.embedding.formats import parquet
+        >>> parquet.read("three.parquet").values.shape
+        (3, 48)
+
+    """
     check(place, "vectors")
     import pyarrow
     from pyarrow import parquet

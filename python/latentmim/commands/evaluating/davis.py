@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from latentmim.commands.evaluating.runner import Runner
 from latentmim.commands.shared import read_encoder, settings, sides
 from latentmim.evaluate.davis import davis, davis_scores
 
@@ -12,14 +13,12 @@ if TYPE_CHECKING:
 
     from latentmim.evaluate.video import VideoScores
 
-__all__ = ["davis_options", "refuse_davis_options", "run_davis"]
+__all__ = ["RUNNER"]
 
-# What only davis takes, and what it does not take.
 OWN = ("predicted", "sequences", "preset", "resolution", "void", "all_frames")
-OTHERS = ("train", "k", "seed", "pooling", "pixels")
 
 
-def davis_options(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `--protocol davis`."""
     group = parser.add_argument_group(
         "--protocol davis", "example: latentmim evaluate encoder.safetensors DAVIS/ --protocol davis --out masks/"
@@ -34,22 +33,7 @@ def davis_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--all-frames", action="store_true", help="the first and the last frame count too")
 
 
-def refuse_davis_options(chosen: argparse.Namespace) -> None:
-    """Refuse options of other protocols.
-
-    Raises:
-        ValueError: names the first.
-
-    """
-    is_davis = chosen.protocol == "davis"
-    for name in OTHERS if is_davis else OWN:
-        if getattr(chosen, name):
-            option = f"--{name.replace('_', '-')}"
-            problem = "is no option of --protocol davis" if is_davis else "only --protocol davis takes it"
-            raise ValueError(f"{option}: {problem}")
-
-
-def run_davis(chosen: argparse.Namespace) -> VideoScores:
+def run(chosen: argparse.Namespace) -> VideoScores:
     """Track and score, or score alone, as the command line says."""
     common: dict[str, Any] = {
         "sequences": chosen.sequences, "resolution": chosen.resolution, "void": chosen.void,
@@ -68,3 +52,6 @@ def _tracking(chosen: argparse.Namespace) -> dict[str, Any]:
     """Options of `track`; `--set` may name any."""
     own = {"precision": chosen.precision, "layer": chosen.layer, "size": sides(chosen.size)}
     return settings(chosen) | {name: value for name, value in own.items() if value is not None}
+
+
+RUNNER = Runner(run=run, takes=frozenset({"layer", "size", "precision", "set", "out", *OWN}), add_options=add_options)
