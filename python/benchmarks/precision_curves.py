@@ -5,8 +5,8 @@
         ... --modes bf16 targets int8 --recipe tiny --linear --picture docs/precision-int8.png
 
 The grocery photographs of the demo (675 to train on, 661 held out), or images of Fashion-MNIST (5,000 and 2,000). Runs
-of one seed have the same weights to begin with, crops, views and order of images. A run that has its file in the history
-is not made again; pictures and tables are of all data sets named.
+of one seed have the same weights to begin with, crops, views and order of images. A run that has its file in the
+history is not made again; pictures and tables are of all data sets named.
 """
 
 from __future__ import annotations
