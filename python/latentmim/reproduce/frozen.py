@@ -26,8 +26,6 @@ TABLE12 = Experiment(
         Row(key="random-projection", name="a random projection of pixels as target",
             model={**FIXED, "target_encoder": "random_projection"}),
         Row(key="taught", name="the teacher's latents as target", model=FIXED, teacher="target"),
-        Row(key="taught-mse", name="… by normalised MSE, no constraint", teacher="target",
-            model={**FIXED, "objective": "normalized_mse", "similarity_coefficient": 0.0}),
         Row(key="adapted", name="begun as the teacher: adapters of rank 8, a sixteenth of the epochs", teacher="start",
             model=ADAPTED, training={"base_learning_rate": 1e-4}, longer=1 / 16),
         Row(key="teacher", name="the teacher itself", teacher="start", model=ADAPTED, longer=0),
