@@ -10,6 +10,7 @@ FUZZ ?=
 NOTEBOOKS ?=
 DINOV2 ?=
 CLIP ?=
+SITE_BASE ?=
 # What the benchmarks want besides: the allocator of PyTorch's tuning guide, and a compiler for torch.compile.
 BENCH_PACKAGES := libtcmalloc-minimal4 g++
 DEBIAN_PACKAGES := python3-dev python3-venv libopenblas-dev libdeflate-dev libjpeg-dev libpng-dev libtiff-dev libwebp-dev \
@@ -28,7 +29,7 @@ LONG_COMMENT := ^(?=\s*(//|\# )).{121,}$$
 COMMENTED := Package.swift Sources Tests examples python
 SOURCES := $(shell find Sources -type f) Package.swift pyproject.toml hatch_build.py
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-swift test-python test-browser bench notebooks fuzz wheel test-wheel library install lint \
+.PHONY: help demo test test-swift test-python test-browser bench docs notebooks fuzz wheel test-wheel library install lint \
   format packages clean
 
 help:
@@ -38,6 +39,7 @@ help:
 	@echo "make test-browser       click the notebook widget in a headless browser (JupyterLab, marimo); screenshots in runs/browser"
 	@echo "make bench              compare with PyTorch, ONNX Runtime, OpenVINO; writes docs/performance.md's tables (an hour or more);"
 	@echo "                        BENCH='--rows features --quick' and the like choose what is run"
+	@echo "make docs               the documents and references as a site, in site/; SITE_BASE=/path where it is not served at /"
 	@echo "make notebooks DINOV2=weights CLIP=video"
 	@echo "                        the notebooks of docs/notebooks, executed; NOTEBOOKS='1_pretrain 6_ablate' chooses"
 	@echo "make fuzz               millions of changed image files through each decoder (an hour or more); FUZZ='png tiff' and RUNS=100000"
@@ -73,6 +75,11 @@ test-browser: packages
 bench: DEBIAN_PACKAGES += $(BENCH_PACKAGES)
 bench: $(BIN)/.installed packages
 	$(BIN)/python python/benchmarks/run.py --write-docs --json runs/bench.json $(BENCH)
+
+docs: DEBIAN_PACKAGES += fonts-stix
+docs: $(BIN)/.installed packages
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	$(BIN)/python packaging/site/build.py --out site --swift-build .build/release --base "$(SITE_BASE)"
 
 notebooks: $(BIN)/.installed-test
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[notebooks]'
@@ -128,4 +135,4 @@ $(BIN)/.installed-test: $(BIN)/.installed
 	@touch $@
 
 clean:
-	rm -rf .build .build-wheel dist $(VENV) $(VENV)-browser runs python/latentmim/*.so
+	rm -rf .build .build-wheel .build-site dist site $(VENV) $(VENV)-browser runs python/latentmim/*.so

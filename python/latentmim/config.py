@@ -23,7 +23,14 @@ Objective = Literal[
 
 
 class ModelOptions(TypedDict, total=False):
-    """The options of a model, all optional: `ModelConfig` says what each is."""
+    """The options of a model, all optional: `ModelConfig` says what each is.
+
+    Examples:
+        >>> options: lm.config.ModelOptions = {"grid": 6, "decoder": "self_attention"}
+        >>> lm.ModelConfig.resolve(**options).decoder
+        'self_attention'
+
+    """
 
     grid: int | tuple[int, int]
     patch_size: int
@@ -84,7 +91,14 @@ class ModelOptions(TypedDict, total=False):
 
 
 class TrainingOptions(TypedDict, total=False):
-    """The options of a training run, all optional: `TrainingConfig` says what each is."""
+    """The options of a training run, all optional: `TrainingConfig` says what each is.
+
+    Examples:
+        >>> options: lm.config.TrainingOptions = {"base_learning_rate": 1e-3}
+        >>> lm.TrainingConfig.resolve(epochs=9, batch_size=8, **options).base_learning_rate
+        0.001
+
+    """
 
     preset: Preset
     accumulation_steps: int
@@ -237,6 +251,11 @@ class ModelConfig(_Config):
         contrast_temperature: its τ.
         mean: what is subtracted from pixels in 0 … 1, one number a channel.
         std: what they are divided by then.
+
+    Examples:
+        >>> model.config.grid, model.config.num_patches, model.config.crop_size
+        ((4, 4), 16, (80, 80))
+
     """
 
     grid: tuple[int, int]
@@ -309,16 +328,32 @@ class ModelConfig(_Config):
         Raises:
             ValueError: an unknown name, a value out of its range, options that do not go together.
 
+        Examples:
+            >>> lm.ModelConfig.resolve("vit_tiny", grid=6, mask_ratio=0.75).num_visible
+            9
+
         """
         return cls.from_json(cls._given(options, size=size, preset=preset))
 
     @classmethod
     def from_json(cls, text: str) -> ModelConfig:
-        """Read options, perhaps incomplete, from JSON text. Raises ValueError as `resolve` does."""
+        """Read options, perhaps incomplete, from JSON text. Raises ValueError as `resolve` does.
+
+        Examples:
+            >>> lm.ModelConfig.from_json(model.config.to_json()) == model.config
+            True
+
+        """
         return cls._from_json(_native.model_options(text))  # type: ignore[no-any-return]
 
     def difference(self, preset: Preset = "official") -> dict[str, tuple[Any, Any]]:
-        """Where this differs from the published model in a preset's reading: name → (value here, value there)."""
+        """Where this differs from the published model in a preset's reading: name → (value here, value there).
+
+        Examples:
+            >>> lm.ModelConfig.resolve("vit_small", patch_gap=2).difference()["patch_gap"]
+            (2, 4)
+
+        """
         pairs = json.loads(_native.model_options_difference(self.to_json(), preset))
         return {name: (here, there) for name, (here, there) in pairs.items()}
 
@@ -400,6 +435,11 @@ class TrainingConfig(_Config):
         collapse_patience: … for so many steps in a row.
         recompute: whether blocks are computed again for their gradient instead of keeping what is inside: less memory,
             more time, the same results.
+
+    Examples:
+        >>> lm.TrainingConfig.resolve(epochs=100, batch_size=128).base_learning_rate
+        0.00015
+
     """
 
     epochs: int
@@ -432,10 +472,23 @@ class TrainingConfig(_Config):
 
     @classmethod
     def resolve(cls, *, preset: Preset = "official", **options: Any) -> TrainingConfig:
-        """Check options and complete them; see `TrainingOptions`. Raises ValueError as `ModelConfig.resolve` does."""
+        """Check options and complete them; see `TrainingOptions`. Raises ValueError as `ModelConfig.resolve` does.
+
+        Examples:
+            >>> lm.TrainingConfig.resolve(epochs=100, batch_size=128).warmup_epochs
+            10.0
+
+        """
         return cls.from_json(cls._given(options, preset=preset))
 
     @classmethod
     def from_json(cls, text: str) -> TrainingConfig:
-        """Read options, perhaps incomplete, from JSON text. Raises ValueError as `resolve` does."""
+        """Read options, perhaps incomplete, from JSON text. Raises ValueError as `resolve` does.
+
+        Examples:
+            >>> config = lm.TrainingConfig.resolve(epochs=100, batch_size=128)
+            >>> lm.TrainingConfig.from_json(config.to_json()) == config
+            True
+
+        """
         return cls._from_json(_native.training_options(text))  # type: ignore[no-any-return]

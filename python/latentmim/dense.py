@@ -46,8 +46,6 @@ def save_features(
 ) -> list[str]:
     """Write the map of features of each image, computed one after the other.
 
-    >>> lm.save_features(encoder, "photos/", "maps.npz", short_side=480)                   # doctest: +SKIP
-
     Args:
         encoder: whose features.
         images: as in `Encoder.each_features`.
@@ -68,6 +66,10 @@ def save_features(
         ValueError: maps of different sizes for one .npy file, no image that can be read, and as
             `Encoder.each_features`.
         OSError: `out` cannot be written. A file is written whole or not at all.
+
+    Examples:
+        >>> lm.save_features(encoder, photos[:2], "maps.npz", short_side=64, progress=False)
+        ['08e4d2d4724e', '10eeaa3cf664']
 
     """
     require_encoder(encoder)

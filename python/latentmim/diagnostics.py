@@ -39,6 +39,11 @@ class Diagnosis:
         position: 1 at chance, 0 at the floor.
         meaning: what that means, in words.
 
+    Examples:
+        >>> from latentmim.diagnostics import Diagnosis
+        >>> print(Diagnosis(loss=0.6, chance=1.0, floor=0.2, position=0.5, meaning="It learns."))
+        floor 0.200 ├──────────────●───────────────┤ 1.000 chance: loss 0.600. It learns.
+
     """
 
     loss: float
@@ -79,6 +84,12 @@ def diagnose(model: LatentMIM, metrics: Mapping[str, float]) -> Diagnosis:
     Raises:
         ValueError: one of them is missing.
 
+    Examples:
+        >>> trainer = lm.Trainer(model, photos, epochs=1, batch_size=14)
+        >>> found = lm.diagnose(model, trainer.step())
+        >>> found.chance == model.chance_loss
+        True
+
     """
     names = ("loss", "similarity_targets", "similarity_images")
     if missing := [name for name in names if name not in metrics]:
@@ -98,6 +109,12 @@ class Spread:
             over, exp of the entropy of the normalised singular values; at most images − 1. It says nothing of layers
             whose images look alike: they have the rank of the noise between them.
         similarity: [depth + 1] float64: mean cosine between different images; above 0.98 the table says "collapsed".
+
+    Examples:
+        >>> print(lm.diagnostics.Spread(np.array([9.5, 3.2]), np.array([0.3, 0.99])))
+        layer  rank    similarity
+            0     9.5  0.300
+            1     3.2  0.990  collapsed: the rank is that of noise
 
     """
 
@@ -142,6 +159,11 @@ def spread(
 
     Raises:
         ValueError: fewer than two images, sides that do not divide, numbers that are not finite.
+
+    Examples:
+        >>> found = lm.spread(encoder, photos)
+        >>> found.similarity.shape, bool((found.effective_rank < len(photos)).all())
+        ((3,), True)
 
     """
     if isinstance(images, str | os.PathLike | Dataset) and not isinstance(images, Arrays):

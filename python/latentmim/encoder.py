@@ -51,6 +51,13 @@ class Encoder:
     It pickles and copies, other projects' too, to the same features bit by bit. `copy.copy` shares the weights, and so
     does `copy.deepcopy` of one that is not a model's, as nothing can change them. Of a model's encoder,
     `copy.deepcopy` and pickle hold the weights of that moment, what adapters add taken in.
+
+    Examples:
+        >>> encoder
+        Encoder(48 wide, 2 deep, 3 heads; patches of 16×16×3, trained on 4×4)
+        >>> encoder.features(image).shape
+        (100, 48)
+
     """
 
     def __init__(self) -> None:
@@ -156,6 +163,12 @@ class Encoder:
             TypeError: pixels neither uint8 nor float.
             MemoryError: there is not enough for the result.
 
+        Examples:
+            >>> encoder.features(image).shape
+            (100, 48)
+            >>> encoder.features(image, layer=[1, 2], part="keys", resize=(64, 64)).shape
+            (2, 16, 48)
+
         """
         if class_token and not self.has_class_token:
             raise ValueError("class_token: this encoder has none")
@@ -203,6 +216,10 @@ class Encoder:
             resize: see `features`.
             stride: see `features`.
             precision: see `features`.
+
+        Examples:
+            >>> encoder.pool(image, "mean", resize=(64, 64)).shape
+            (48,)
 
         """
         source = _source(images, self.config.channels)
@@ -254,6 +271,11 @@ class Encoder:
             TypeError: a data set; its images are taken one by one.
             MemoryError: there is not enough for the result: before anything is computed.
 
+        Examples:
+            >>> maps = encoder.attention(image, resize=(64, 64))
+            >>> maps.shape, bool(np.allclose(maps.sum(-1), 1))
+            ((3, 17, 17), True)
+
         """
         source = _source(images, self.config.channels)
         if isinstance(source, Dataset):
@@ -280,8 +302,6 @@ class Encoder:
     ) -> Iterator[FloatArray | None]:
         """Maps of features of images of different sizes, one image after the other, each at its own.
 
-        >>> maps = [m for m in encoder.each_features("photos/", short_side=480)]          # doctest: +SKIP
-
         Args:
             images: a data set, a folder or a packed file, paths of files, or images [H, W, channels], perhaps as a
                 generator makes them.
@@ -298,6 +318,10 @@ class Encoder:
 
         Raises:
             ValueError: `short_side` with a `resize` of its own, and as `features`, the image named where it has a name.
+
+        Examples:
+            >>> [found.shape for found in encoder.each_features(photos[:2], short_side=64)]
+            [(4, 5, 48), (4, 4, 48)]
 
         """
         if short_side is not None and resize != "nearest":
@@ -322,6 +346,10 @@ class Encoder:
         Raises:
             ValueError: what `features` would refuse: a size that patches do not fill, other channels.
 
+        Examples:
+            >>> encoder.grid(photos[0], resize="nearest")
+            (22, 29)
+
         """
         size = self._size(images)
         rows, columns, *_ = self._grid(
@@ -340,13 +368,23 @@ class Encoder:
             stride: of patches, as in `features`.
             short_side: the pixels that the shorter of the two is brought to first, the longer in proportion.
 
+        Examples:
+            >>> encoder.nearest_size(350, 460)
+            (352, 464)
+
         """
         sides = (_arrays.whole(height, "height"), _arrays.whole(width, "width"))
         return _native.encoder_nearest_size(self._handle, *sides, _pixels(short_side, "short_side"), _pixels(stride))
 
     @property
     def leading_tokens(self) -> int:
-        """Tokens in front of the patches in `attention`: the class token, where there is one, and registers."""
+        """Tokens in front of the patches in `attention`: the class token, where there is one, and registers.
+
+        Examples:
+            >>> encoder.leading_tokens
+            1
+
+        """
         return self._grid((self.config.patch_size, self.config.patch_size), None)[3] - 1
 
     def save(self, path: PathLike) -> None:
@@ -355,6 +393,11 @@ class Encoder:
         Raises:
             OSError: it cannot be written.
             ValueError: the name has the ending of another format, such as ".pth".
+
+        Examples:
+            >>> encoder.save("saved.safetensors")
+            >>> lm.load_encoder("saved.safetensors").config == encoder.config
+            True
 
         """
         _native.encoder_save(self._handle, _arrays.path(path))
@@ -378,6 +421,11 @@ class Encoder:
             OSError: the folder holds files, or cannot be written.
             ValueError: no such format, or `run` is not the folder of this encoder's run.
             ImportError: onnx is missing.
+
+        Examples:
+            >>> import os
+            >>> [os.path.basename(path) for path in encoder.export("for-timm", format="timm")]
+            ['README.md', 'config.json', 'model.safetensors']
 
         """
         from latentmim.export import export

@@ -60,6 +60,10 @@ def load_encoder(
             architecture.
         TypeError: something in a mapping is no array.
 
+    Examples:
+        >>> lm.load_encoder("encoder.safetensors")
+        Encoder(48 wide, 2 deep, 3 heads; patches of 16×16×3, trained on 4×4)
+
     """
     refuse_unknown("load_encoder", options, [*OF_WEIGHTS, *ModelOptions.__annotations__])
     given = to_json(

@@ -30,6 +30,11 @@ class Views:
         target_blocks: equal blocks that the targets of an image are made of, each predicted for itself: 4 for
             "multi_block" masks, else 1.
         config: the model they were drawn for, if any; drawings need it.
+
+    Examples:
+        >>> lm.masking.sample(model.config, images=[5, 9])
+        Views(2 images: 4 patches visible, 12 targets)
+
     """
 
     visible: IntArray
@@ -69,6 +74,11 @@ def sample(
 
     Raises:
         ValueError: neither or both of `batch` and `images`, a seed out of range.
+
+    Examples:
+        >>> views = lm.masking.sample(model.config, batch=3, seed=1)
+        >>> views.visible.shape, views.target.shape, views.offsets.shape
+        ((3, 4), (3, 12), (3, 16, 2))
 
     """
     if images is None:

@@ -49,7 +49,7 @@ class LatentMIM:
             has; an `init` with parts that are not trained here, such as relative position bias.
         OSError: a file cannot be read.
 
-    Example:
+    Examples:
         >>> import latentmim as lm
         >>> model = lm.LatentMIM(width=96, depth=4, heads=4, grid=(6, 5), patch_gap=4, projector_width=256)
         >>> model.config.crop_size
@@ -75,7 +75,13 @@ class LatentMIM:
 
     @classmethod
     def from_config(cls, config: ModelConfig, *, seed: int = 0) -> Self:
-        """A model with fresh weights from a configuration."""
+        """A model with fresh weights from a configuration.
+
+        Examples:
+            >>> lm.LatentMIM.from_config(model.config, seed=3).config == model.config
+            True
+
+        """
         model = cls.__new__(cls)
         model._teacher = None
         model._handle = _native.model_create(config.to_json(), seed)
@@ -103,6 +109,11 @@ class LatentMIM:
             OSError: the file cannot be read.
             ValueError: it is damaged, something else, an encoder alone, or lacks tensors; the first are named. Another
                 teacher than it had.
+
+        Examples:
+            >>> model.save("model.safetensors")
+            >>> lm.LatentMIM.load("model.safetensors").config == model.config
+            True
 
         """
         refuse_unknown("LatentMIM.load", options, ModelOptions.__annotations__)
@@ -144,33 +155,69 @@ class LatentMIM:
 
     @property
     def config(self) -> ModelConfig:
-        """All options with their values."""
+        """All options with their values.
+
+        Examples:
+            >>> model.config.width
+            48
+
+        """
         return ModelConfig.from_json(_native.model_configuration(self._handle))
 
     @property
     def chance_loss(self) -> float:
         """The loss of predictions that know nothing of an image's patches: 2τ·ln T for patch discrimination; nan where
         it depends on the targets.
+
+        Examples:
+            >>> model.chance_loss > model.floor_loss
+            True
+
         """
         return _native.model_loss_bounds(self._handle)[0]
 
     @property
     def floor_loss(self) -> float:
-        """The loss of perfect predictions of perfectly spread targets."""
+        """The loss of perfect predictions of perfectly spread targets.
+
+        Examples:
+            >>> model.floor_loss > 0
+            True
+
+        """
         return _native.model_loss_bounds(self._handle)[1]
 
     @property
     def encoder(self) -> Encoder:
-        """The online encoder, sharing this model's weights: it changes as training goes on."""
+        """The online encoder, sharing this model's weights: it changes as training goes on.
+
+        Examples:
+            >>> model.encoder
+            Encoder(48 wide, 2 deep, 3 heads; patches of 16×16×3, trained on 4×4)
+
+        """
         return Encoder._of_model(self._handle)
 
     def parameters(self) -> dict[str, FloatArray]:
-        """Copies of all weights, the target encoder's included, float32 by published name."""
+        """Copies of all weights, the target encoder's included, float32 by published name.
+
+        Examples:
+            >>> model.parameters()["encoder.blocks.0.attn.qkv.weight"].shape
+            (144, 48)
+
+        """
         return self._read(_native.model_read_parameter, trained_only=False)
 
     def gradients(self) -> dict[str, FloatArray]:
         """Copies of the gradients collected since the last `zero_gradients` or optimiser step, for all trained
         weights.
+
+        Examples:
+            >>> views = lm.masking.sample(model.config, batch=4)
+            >>> _ = model.loss(photos.crops(model.config, range(4)), views)
+            >>> model.gradients()["encoder.blocks.0.attn.qkv.weight"].shape
+            (144, 48)
+
         """
         return self._read(_native.model_read_gradient, trained_only=True)
 
@@ -194,12 +241,23 @@ class LatentMIM:
         Raises:
             ValueError: names are missing or unknown, or shapes differ; all are listed, and nothing has changed.
 
+        Examples:
+            >>> weights = model.parameters()
+            >>> lm.LatentMIM.from_config(model.config, seed=1).load_parameters(weights)
+
         """
         arrays = {name: _arrays.floats(value, name) for name, value in parameters.items()}
         _arrays.warn(_native.model_set_parameters(self._handle, arrays, "parameters"))
 
     def zero_gradients(self) -> None:
-        """Forget the gradients collected."""
+        """Forget the gradients collected.
+
+        Examples:
+            >>> model.zero_gradients()
+            >>> float(abs(model.gradients()["encoder.norm.bias"]).max())
+            0.0
+
+        """
         _native.model_clear_gradients(self._handle)
 
     def loss(
@@ -237,6 +295,12 @@ class LatentMIM:
                 that this machine does not have.
             FloatingPointError: the loss is not finite.
 
+        Examples:
+            >>> views = lm.masking.sample(model.config, batch=4)
+            >>> loss, metrics = model.loss(photos.crops(model.config, range(4)), views, gamma=0.5)
+            >>> loss == metrics["loss"]
+            True
+
         """
         if (second_images is None) != (second_views is None):
             raise ValueError("loss: second_images and second_views go together, one of them is missing")
@@ -250,7 +314,12 @@ class LatentMIM:
         return metrics["loss"], metrics
 
     def update_target(self, momentum: float) -> None:
-        """Move the target encoder: target ← momentum · target + (1 − momentum) · online."""
+        """Move the target encoder: target ← momentum · target + (1 − momentum) · online.
+
+        Examples:
+            >>> model.update_target(0.996)
+
+        """
         _native.model_update_target(self._handle, momentum)
 
     def save(self, path: PathLike) -> None:
@@ -259,6 +328,9 @@ class LatentMIM:
         Raises:
             OSError: it cannot be written.
             ValueError: the name has the ending of another format, such as ".pth".
+
+        Examples:
+            >>> model.save("model.safetensors")
 
         """
         _native.model_save(self._handle, _arrays.path(path))
@@ -283,6 +355,13 @@ class AdamW:
         betas: decay of the two moments, each 0 … 1, 1 excluded.
         eps: added to the root of the second moment.
         weight_decay: on matrices and tokens; not on biases, norms and embeddings.
+
+    Examples:
+        >>> optimizer = lm.AdamW(model)
+        >>> views = lm.masking.sample(model.config, batch=4)
+        >>> _ = model.loss(photos.crops(model.config, range(4)), views)
+        >>> optimizer.step(1e-3)
+        >>> model.update_target(0.996)
 
     """
 

@@ -93,6 +93,12 @@ def recipe(data: Dataset, size: str | None = None, name: str | None = None) -> t
     cores.
     Fewer than 200,000: ViT-Ti on a 10×10 grid. More: ViT-S as published. Images below 96 pixels get patches of 4
     pixels.
+
+    Examples:
+        >>> options, training = lm.pretraining.recipe(photos)
+        >>> options["width"], training["batch_size"]
+        (192, 28)
+
     """
     count = len(data)
     found = next(entry for entry in RECIPES if entry.name == name or (name is None and count < entry.below))
@@ -172,6 +178,12 @@ def pretrain(
         ValueError: an unknown option, one out of its range, a folder without images; the run in `out` has other options
             or other images; a budget that is no time, beside `epochs`, or less than the run has taken.
         KeyboardInterrupt: after Ctrl-C; its text says what was saved.
+
+    Examples:
+        >>> images = photos[:8].resized(96)
+        >>> trained = lm.pretrain(images, out="runs/first", epochs=1, width=48, depth=2, grid=4, progress=False)
+        >>> lm.load_encoder("runs/first")
+        Encoder(48 wide, 2 deep, 3 heads; patches of 16×16×3, trained on 4×4)
 
     """
     if out is None:

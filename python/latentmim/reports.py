@@ -36,8 +36,10 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] |
     Raises:
         ValueError: for another mode.
 
-    >>> show_config("dicts")["core"]["version"]
-    '0.1.0'
+    Examples:
+        >>> show_config("dicts")["core"]["version"]
+        '0.1.0'
+
     """
     if mode not in ("stdout", "dicts"):
         raise ValueError(f"mode is {mode!r}, wanted 'stdout' or 'dicts'")

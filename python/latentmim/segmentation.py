@@ -43,6 +43,10 @@ class Segments:
             together, one tree of the patches of all.
         count: how many segments there are, in all images that were clustered together.
 
+    Examples:
+        >>> lm.segment(encoder, image, segments=4).cut(2).count
+        2
+
     """
 
     labels: IntArray
@@ -61,6 +65,11 @@ class Segments:
                 one under it; it is then done where the highest of those lies at or below the distance, as SciPy's
                 `fcluster` does it.
 
+        Examples:
+            >>> found = lm.segment(encoder, image, segments=4)
+            >>> int(found.cut(3).labels.max())
+            2
+
         """
         return self._clustered.cut(segments, distance)[self._index]
 
@@ -72,6 +81,11 @@ class Segments:
 
         Args:
             segments: how many there are at each depth, 1 … N.
+
+        Examples:
+            >>> found = lm.segment(encoder, image, segments=4)
+            >>> [level.count for level in found.levels([2, 5])]
+            [2, 5]
 
         """
         return [level[self._index] for level in self._clustered.levels(segments)]
@@ -85,7 +99,14 @@ class Segments:
 
 
 class JointSegments:
-    """The segments of images that were clustered together: of each its `Segments`; a label means the same in all."""
+    """The segments of images that were clustered together: of each its `Segments`; a label means the same in all.
+
+    Examples:
+        >>> together = lm.segment(encoder, [image, lm.resize(photos[2], 160)], segments=4)
+        >>> [found.labels.shape for found in together]
+        [(160, 160), (160, 160)]
+
+    """
 
     def __init__(self, clustered: _Clustered, images: list[Segments]) -> None:
         self._clustered, self._images = clustered, images
@@ -98,11 +119,25 @@ class JointSegments:
     """How many segments there are."""
 
     def cut(self, segments: int | None = None, *, distance: float | None = None) -> JointSegments:
-        """The same tree cut elsewhere, as `Segments.cut` says."""
+        """The same tree cut elsewhere, as `Segments.cut` says.
+
+        Examples:
+            >>> together = lm.segment(encoder, [image, lm.resize(photos[2], 160)], segments=4)
+            >>> together.cut(2)[0].count
+            2
+
+        """
         return JointSegments(self._clustered, self._clustered.cut(segments, distance))
 
     def levels(self, segments: Sequence[int]) -> list[JointSegments]:
-        """The same tree cut at several depths, as `Segments.levels` says."""
+        """The same tree cut at several depths, as `Segments.levels` says.
+
+        Examples:
+            >>> together = lm.segment(encoder, [image, lm.resize(photos[2], 160)], segments=4)
+            >>> len(together.levels([2, 5]))
+            2
+
+        """
         return [JointSegments(self._clustered, level) for level in self._clustered.levels(segments)]
 
     def __getitem__(self, index: int) -> Segments:
@@ -180,6 +215,11 @@ def segment(
         ValueError: more segments than patches, NaN, another number of channels, no image, connectivity of several.
         TypeError: `encoder` is none, pixels neither uint8 nor float.
         MemoryError: the distances of all patches do not fit; it says what they take.
+
+    Examples:
+        >>> found = lm.segment(encoder, image, segments=4)
+        >>> found.labels.shape, found.count
+        ((160, 160), 4)
 
     """
     require_encoder(encoder)

@@ -67,6 +67,12 @@ class TrackingOptions(TypedDict, total=False):
         upsample: maps of patches become labels of pixels: "nearest"; "bilinear", the largest at the frame's size wins;
             "bilinear_then_nearest", the largest at the network's size wins.
         rescale: each map is brought to 0 … 1 by its least and largest value before that.
+
+    Examples:
+        >>> options: lm.tracking.TrackingOptions = {"context": 3, "window": 4}
+        >>> lm.track(encoder, "clip", "first_mask.png", progress=False, **options)
+        Tracks(6 frames of 64×64, objects 1, 2)
+
     """
 
     size: int | tuple[int, int] | None
@@ -101,6 +107,11 @@ class Tracks:
         objects: their numbers, in the order they appeared.
         names: of the frames, as files that belong to them are called.
 
+    Examples:
+        >>> tracks = lm.track(encoder, "clip", "first_mask.png", progress=False)
+        >>> tracks.names[:2], len(tracks)
+        (('00000', '00001'), 6)
+
     """
 
     labels: LabelArray = field(repr=False)
@@ -112,6 +123,9 @@ class Tracks:
 
         Raises:
             OSError: they cannot be written.
+
+        Examples:
+            >>> lm.track(encoder, "clip", "first_mask.png", progress=False).save("masks")
 
         """
         place = _arrays.path(folder)
@@ -134,10 +148,6 @@ class Tracks:
 class Tracker:
     """Follows objects through a clip whose frames come one by one.
 
-    >>> tracker = lm.Tracker(encoder)                                   # doctest: +SKIP
-    >>> tracker.start(first_frame, first_mask)                          # doctest: +SKIP
-    >>> for frame in camera: labels = tracker.add(frame)                # doctest: +SKIP
-
     Features and soft masks of a frame are kept as long as the context reaches back to it. A frame that is refused
     leaves the tracker as it was.
 
@@ -151,6 +161,13 @@ class Tracker:
     Raises:
         ValueError: an unknown option, a value out of its range.
         TypeError: `encoder` is none.
+
+    Examples:
+        >>> frames = list(lm.data.frames("clip"))
+        >>> tracker = lm.Tracker(encoder)
+        >>> _ = tracker.start(frames[0], "first_mask.png")
+        >>> tracker.add(frames[1]).shape
+        (64, 64)
 
     """
 
@@ -209,6 +226,11 @@ class Tracker:
             ValueError: no object is labelled, labels of another size, numbers beyond 255, NaN, other channels than the
                 encoder's.
 
+        Examples:
+            >>> first = next(iter(lm.data.frames("clip")))
+            >>> lm.Tracker(encoder).start(first, "first_mask.png").shape
+            (64, 64)
+
         """
         pixels, given = _frame(frame, 0), _labels(labels, frame, 0)
         _native.tracker_start(self._handle, pixels, given)
@@ -227,6 +249,13 @@ class Tracker:
 
         Raises:
             ValueError: no clip was begun; a frame of another size; as `start`. The message says which frame.
+
+        Examples:
+            >>> frames = list(lm.data.frames("clip"))
+            >>> tracker = lm.Tracker(encoder)
+            >>> _ = tracker.start(frames[0], "first_mask.png")
+            >>> [tracker.add(frame).shape for frame in frames[1:3]]
+            [(64, 64), (64, 64)]
 
         """
         index = self.count
@@ -267,6 +296,11 @@ def track(
         TypeError: `encoder` is none, frames are nothing to go through.
         OSError: a frame or mask cannot be read.
 
+    Examples:
+        >>> tracks = lm.track(encoder, "clip", "first_mask.png", progress=False)
+        >>> tracks.labels.shape, tracks.objects
+        ((6, 64, 64), (1, 2))
+
     """
     tracker = Tracker(encoder, preset, precision=precision, **options)
     clip = frames_of(frames, channels=encoder.config.channels)
@@ -306,6 +340,10 @@ def track_each(
         preset: see `track`.
         precision: see `track`.
         options: see `track`.
+
+    Examples:
+        >>> [labels.shape for labels in lm.track_each(encoder, "clip", "first_mask.png")][:2]
+        [(64, 64), (64, 64)]
 
     """
     tracker = Tracker(encoder, preset, precision=precision, **options)

@@ -33,6 +33,11 @@ class TrainerState(NamedTuple):
     """Where a run is: steps done, steps of the whole run and of an epoch, the largest learning rate, whether the last
     step crossed `collapse_similarity` or `collapse_rank`, how far the schedules are (0 … 1), and of a run with a
     `budget` the seconds that it had taken when its schedules were last laid anew.
+
+    Examples:
+        >>> lm.Trainer(model, photos, epochs=3, batch_size=14).state.total_steps
+        6
+
     """
 
     step: int
@@ -48,6 +53,12 @@ class MemoryEstimate(NamedTuple):
     """Bytes that a training step takes at its fullest: weights, the optimiser's moments, what a step takes besides
     (activations, gradients, working memory), batches loaded ahead, and all together. What the process holds besides,
     Python and libraries, is some 60 MB more.
+
+    Examples:
+        >>> estimate = lm.Trainer(model, photos, epochs=1, batch_size=14).memory_estimate()
+        >>> estimate.total == estimate.weights + estimate.moments + estimate.step + estimate.loader
+        True
+
     """
 
     weights: int
@@ -105,7 +116,7 @@ class Trainer:
         history: a list of one dict a step: loss, similarities, effective rank, learning rate, … as in metrics.jsonl.
             It shows as a summary.
 
-    Example:
+    Examples:
         >>> import latentmim as lm
         >>> import numpy as np
         >>> model = lm.LatentMIM(width=48, depth=2, heads=3, grid=4, patch_size=8, patch_gap=2, num_visible=4,
@@ -173,7 +184,13 @@ class Trainer:
         return _native.trainer_precision(self._handle)
 
     def memory_estimate(self) -> MemoryEstimate:
-        """How much memory a step will take, known before the first one. Gradients collected are forgotten."""
+        """How much memory a step will take, known before the first one. Gradients collected are forgotten.
+
+        Examples:
+            >>> lm.Trainer(model, photos, epochs=1, batch_size=14).memory_estimate().total < 100e6
+            True
+
+        """
         return MemoryEstimate(*_native.trainer_memory_estimate(self._handle))
 
     def step(self) -> Metrics | None:
@@ -183,6 +200,11 @@ class Trainer:
             FloatingPointError: the loss is not finite; the weights are those of the step before.
             MemoryError: before the first step, where it would not fit in what the machine, the container or `ulimit -v`
                 leaves: with the sizes, and which options would help.
+
+        Examples:
+            >>> trainer = lm.Trainer(model, photos, epochs=1, batch_size=14)
+            >>> sorted(trainer.step())[:3]
+            ['effective_rank', 'epoch', 'gamma']
 
         """
         metrics = _native.trainer_step(self._handle)
@@ -207,6 +229,11 @@ class Trainer:
             OSError: it cannot be written.
             ValueError: the name has the ending of another format, such as ".pth".
 
+        Examples:
+            >>> trainer = lm.Trainer(model, photos, epochs=1, batch_size=14)
+            >>> _ = trainer.step()
+            >>> trainer.save("state.safetensors")
+
         """
         _native.trainer_save(self._handle, _arrays.path(path))
 
@@ -219,6 +246,14 @@ class Trainer:
             OSError: the file cannot be read.
             ValueError: it is damaged, or of a run with other options (which are named), on other images, or with a
                 precision that this machine does not have.
+
+        Examples:
+            >>> trainer = lm.Trainer(model, photos, epochs=1, batch_size=14)
+            >>> _ = trainer.step()
+            >>> trainer.save("state.safetensors")
+            >>> trainer.restore("state.safetensors")
+            >>> trainer.state.step
+            1
 
         """
         remarks = _native.trainer_restore(self._handle, _arrays.path(path))
@@ -245,6 +280,13 @@ class Trainer:
             FileNotFoundError: there is nothing to resume.
             ValueError: the run to resume has other options (which are named) or other images.
             BlockingIOError: another run writes to `out`.
+
+        Examples:
+            >>> trainer = lm.Trainer(model, photos, epochs=1, batch_size=14, out="runs/parts", progress=False)
+            >>> trainer.fit()
+            History: step 2 of 2, in runs/parts; loss 1.068 → 1.095 (chance 0.994)
+            >>> len(trainer.history), trainer.state.step
+            (2, 2)
 
         """
         if self._fitting.run(resume) == "interrupted":

@@ -91,6 +91,18 @@ def test_readme(tmp_path: Path) -> None:
     assert (tmp_path / "runs/first/encoder.safetensors").exists()
 
 
+def test_start(tmp_path: Path) -> None:
+    """The first page's Python code, for two epochs."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    code = re.findall(r"```python\n(.*?)```", (ROOT / "docs/start.md").read_text(), re.DOTALL)
+    assert len(code) == 3
+    script = tmp_path / "start.py"
+    script.write_text("\n".join(code).replace("epochs=20", "epochs=2"))
+    assert "| nn | raw pixels, 8×8 | 28 images |" in run(sys.executable, script, cwd=tmp_path)
+    for name in ("history.png", "segments.png", "photos.csv", "runs/first/pictures/history.png"):
+        assert (tmp_path / name).exists()
+
+
 @pytest.mark.parametrize(
     "arguments", [["--data", "examples/photographs/held-out"], []], ids=["own photographs", "offline"]
 )

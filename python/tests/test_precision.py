@@ -164,20 +164,20 @@ def test_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
     assert {f["precision"] for f in found["steps"]} == set(lm.runtime.precisions())
     for entry in found["steps"] + found["features"]:
         assert entry["images_per_second"] > 0
-        assert 0 < entry["share"] < 2
+        assert entry["share"] > 0
     assert cli.main(["bench", "--parts", "speed"]) == 1
     assert "unknown speed" in capsys.readouterr().err
 
 
 @needs_int8
 def test_int8_features(model: lm.LatentMIM) -> None:
-    """Behind the first two blocks, which stay bf16, tokens move a little, and not with their neighbours."""
+    """Behind the first block, which stays bf16, tokens move a little, and not with their neighbours."""
     images = pixels(5)[:, :40, :40]
     exact, rounded, short = (
         model.encoder.features(images, layer=[1, 2, 3], precision=p) for p in ("float32", "bf16", "int8")
     )
-    assert np.array_equal(short[:2], rounded[:2])
-    assert not np.array_equal(short[2], rounded[2])
+    assert np.array_equal(short[0], rounded[0])
+    assert not np.array_equal(short[1], rounded[1])
     cosine = (exact * short).sum(-1) / np.linalg.norm(exact, axis=-1) / np.linalg.norm(short, axis=-1)
     assert cosine.min() > 0.999
     alone = [model.encoder.features(image, layer=[1, 2, 3], precision="int8") for image in images]

@@ -77,28 +77,33 @@ public final class Block: Layer {
 
   /// [B, N, C] → [B, N, C].
   func callAsFunction(_ x: Tensor, bias: ScoreBias? = nil, rotary: RotaryTable? = nil) throws -> Tensor {
-    try quantized {
-      let dropout = Computation.current.dropoutPlan
-      let attended = try attn(
-        norm1.activation(x), residual: x, bias: bias, rotary: rotary, dropout: dropout?(place, branch: 0))
-      return try mlp(norm2.activation(attended), residual: attended, dropout: dropout?(place, branch: 1))
+    let dropout = Computation.current.dropoutPlan
+    let attended = try quantized(from: Self.firstQuantizedAttention) {
+      try attn(norm1.activation(x), residual: x, bias: bias, rotary: rotary, dropout: dropout?(place, branch: 0))
+    }
+    return try quantized(from: Self.firstQuantizedMLP) {
+      try mlp(norm2.activation(attended), residual: attended, dropout: dropout?(place, branch: 1))
     }
   }
 
   /// What its attention reads of [B, N, C]: queries, keys and values side by side, [B, N, 3C].
   func queriesKeysValues(_ x: Tensor, rotary: RotaryTable?) throws -> Tensor {
-    try quantized { try attn.queriesKeysValues(norm1.activation(x), rotary: rotary) }
+    try quantized(from: Self.firstQuantizedAttention) {
+      try attn.queriesKeysValues(norm1.activation(x), rotary: rotary)
+    }
   }
 
-  /// Runs `body` with eight-bit operands in linear layers where that is asked for and this is not one of the first two
-  /// blocks: there a few tokens get the large activations that all later blocks read (docs/performance.md).
-  private func quantized(_ body: () throws -> Tensor) rethrows -> Tensor {
+  /// Runs `body` with eight-bit operands in linear layers where that is asked for and this is block number `first`, from
+  /// 0, or a later one. In earlier ones a few tokens get the large activations that all later blocks read
+  /// (docs/performance.md).
+  private func quantized(from first: Int, _ body: () throws -> Tensor) rethrows -> Tensor {
     var computation = Computation.current
-    guard computation.quantizesBlocks, place.index >= Self.firstQuantized else { return try body() }
+    guard computation.quantizesBlocks, place.index >= first else { return try body() }
     computation.isQuantized = true
     return try Computation.$current.withValue(computation) { try body() }
   }
-  private static let firstQuantized = 2
+  private static let firstQuantizedAttention = 1
+  private static let firstQuantizedMLP = 2
 }
 
 /// Decoder block: q += SelfAttn(LN q); q += CrossAttn(LN q, LN memory); q += MLP(LN q).

@@ -28,6 +28,11 @@ class Dataset:
 
     An image is [H, W, C] float32 in 0 … 1. `dataset[100:200]` and `dataset.subset(indices)` are data sets of some of
     the images.
+
+    Examples:
+        >>> len(photos), photos.channels, len(photos[10:20])
+        (28, 3, 10)
+
     """
 
     _handle: Any
@@ -83,6 +88,10 @@ class Dataset:
         Raises:
             ValueError: there is no such image, or none is chosen.
 
+        Examples:
+            >>> photos.subset([3, 1]).labels
+            array([1, 0])
+
         """
         chosen = np.asarray(indices)
         if chosen.dtype == bool:
@@ -124,6 +133,10 @@ class Dataset:
             [n, crop height, crop width, channels] float32. NaN for images that are skipped because they cannot be read;
             training takes another in their place.
 
+        Examples:
+            >>> photos.crops(model.config, indices=range(4)).shape
+            (4, 80, 80, 3)
+
         """
         chosen = self._indices(indices)
         crops = np.empty((len(chosen), *config.crop_size, config.channels), np.float32)
@@ -145,6 +158,10 @@ class Dataset:
         Returns:
             [n, height, width, channels] float32 in 0 … 1. NaN for images that are skipped because they cannot be read.
 
+        Examples:
+            >>> photos[:3].resized(32).shape
+            (3, 32, 32, 3)
+
         """
         chosen = self._indices(indices)
         images = np.empty((len(chosen), *_arrays.sides(size), self.channels), np.float32)
@@ -163,6 +180,10 @@ class Subset(Dataset):
     Attributes:
         base: the data set they are taken from.
         indices: [n] int64, which of its images they are.
+
+    Examples:
+        >>> len(photos[:8]), photos[4:12:2].labels
+        (8, array([2, 3, 4, 5]))
 
     """
 
@@ -186,6 +207,11 @@ class Arrays(Dataset):
     Raises:
         TypeError: pixels of another type.
         ValueError: another shape, labels that are not one for each image, negative labels.
+
+    Examples:
+        >>> data = lm.Arrays(np.zeros((5, 32, 32, 3), np.uint8), labels=[0, 1, 0, 1, 1])
+        >>> len(data), data.channels
+        (5, 3)
 
     """
 

@@ -47,6 +47,11 @@ class ImageFolder(Dataset):
         OSError: the folder cannot be read.
         ValueError: it holds no image files of one of `formats()`.
 
+    Examples:
+        >>> photos = lm.ImageFolder("photos")
+        >>> len(photos), photos.classes[:2], photos.labels[:3], photos[0].shape
+        (28, ['Anjou', 'Cantaloupe'], array([0, 0, 1]), (348, 464, 3))
+
     """
 
     # Endings of files that are taken besides; what packs them decodes them.
@@ -93,6 +98,11 @@ class ImageList(Dataset):
         TypeError: labels are neither names nor whole numbers.
         ValueError: no paths, labels that are not one for each path, or not among the classes.
 
+    Examples:
+        >>> listed = lm.data.ImageList(photos.paths[:2], labels=[0, 1], classes=["pear", "melon"])
+        >>> listed[0].dtype, listed.labels
+        (dtype('float32'), array([0, 1]))
+
     """
 
     def __init__(
@@ -132,6 +142,12 @@ class Packed(Dataset):
     Raises:
         OSError: it cannot be read.
         ValueError: it is no packed file, or is damaged.
+
+    Examples:
+        >>> _ = lm.data.pack("photos", "photos.safetensors", progress=False)
+        >>> packed = lm.data.Packed("photos.safetensors")
+        >>> np.array_equal(packed[3], photos[3])
+        True
 
     """
 

@@ -34,6 +34,10 @@ class Frames:
         source: what they come from, for messages.
         count: how many there are, of a video as its file says, which may count pauses; None where nothing says it.
 
+    Examples:
+        >>> [frame.mean() > 0 for frame in lm.data.frames("clip")].count(True)
+        6
+
     """
 
     source: str = "frames"
@@ -70,6 +74,11 @@ def frames(source: Clip, *, channels: int = 3) -> Frames:
             named.
         TypeError: nothing that frames come from.
         ImportError: it is a video, and PyAV is not installed.
+
+    Examples:
+        >>> clip = lm.data.frames("clip")
+        >>> clip.count, next(iter(clip)).shape
+        (6, (64, 64, 3))
 
     """
     if isinstance(source, Frames):

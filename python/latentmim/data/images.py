@@ -22,7 +22,13 @@ __all__ = ["conversion", "formats", "load_image", "load_levels", "pixels", "resi
 
 
 def formats() -> dict[str, list[str]]:
-    """The file formats of images that are read, each with the usual endings of its files: {"JPEG": [".jpg", …]}."""
+    """The file formats of images that are read, each with the usual endings of its files: {"JPEG": [".jpg", …]}.
+
+    Examples:
+        >>> lm.data.formats()["JPEG"]
+        ['.jpg', '.jpeg', '.jpe', '.jfif']
+
+    """
     names: dict[str, list[str]] = json.loads(_native.image_formats())
     return names
 
@@ -43,6 +49,11 @@ def load_image(path: PathLike, *, channels: int = 3, background: float | Sequenc
         OSError: it cannot be read.
         ValueError: it is no image of one of `formats()`, is damaged, has other channels than wanted, or more than 2²⁸
             pixels.
+
+    Examples:
+        >>> image = lm.load_image(photos.paths[1])
+        >>> image.shape, image.dtype
+        ((348, 348, 3), dtype('float32'))
 
     """
     return pixels(*_native.image_load(_arrays.path(path), conversion(channels, background)))
@@ -78,6 +89,10 @@ def resize(images: ArrayLike, size: int | Sequence[int]) -> FloatArray:
 
     Returns:
         [B, height, width, C] or [height, width, C], float32 in 0 … 1.
+
+    Examples:
+        >>> lm.resize(image, (64, 48)).shape
+        (64, 48, 3)
 
     """
     given, is_single = _arrays.batch(images)

@@ -34,6 +34,10 @@ def read_labels(path: PathLike) -> IntArray:
         OSError: it cannot be read.
         ValueError: it is damaged, or holds no labels: colours, floats, a format that changes numbers (JPEG).
 
+    Examples:
+        >>> np.unique(lm.data.read_labels("first_mask.png"))
+        array([0, 1, 2], dtype=int32)
+
     """
     shape, labels = _native.labels_load(_arrays.path(path))
     return np.frombuffer(labels, np.int32).reshape(shape)
@@ -53,6 +57,11 @@ def write_labels(path: PathLike, labels: ArrayLike) -> None:
         ValueError: a label outside 0 … 255 (`np.save` keeps any), another ending or shape.
         TypeError: labels are no whole numbers.
 
+    Examples:
+        >>> lm.data.write_labels("mask.png", np.eye(4, dtype=np.uint8))
+        >>> int(lm.data.read_labels("mask.png").sum())
+        4
+
     """
     _native.labels_save(_arrays.path(path), label_map(labels, "labels"))
 
@@ -69,6 +78,13 @@ def resize_labels(labels: ArrayLike, size: int | Sequence[int]) -> IntArray:
 
     Returns:
         [height, width] int32.
+
+    Examples:
+        >>> lm.data.resize_labels(np.eye(2, dtype=np.uint8), (4, 4))
+        array([[1, 1, 0, 0],
+               [1, 1, 0, 0],
+               [0, 0, 1, 1],
+               [0, 0, 1, 1]], dtype=int32)
 
     """
     resized = _arrays.empty(_arrays.sides(size), "resize_labels", np.int32)

@@ -55,6 +55,13 @@ def load(name: str, split: str = "train", root: PathLike | None = None, *, progr
         ImportError: "svhn" needs SciPy.
         ValueError: there is no such data set or split, a checksum is wrong, or a file in the cache is damaged.
 
+    Examples:
+        >>> fashion = lm.data.load("fashion_mnist", "test")  # doctest: +SKIP
+        >>> lm.data.load("cifar")
+        Traceback (most recent call last):
+            ...
+        ValueError: load: unknown option 'cifar'; did you mean 'cifar10' or 'cifar100'?
+
     """
     import gzip
     import tarfile

@@ -21,7 +21,13 @@ __all__ = ["as_dataset", "few_shot"]
 
 
 def as_dataset(data: Dataset | PathLike | ArrayLike, channels: int = 3, on_error: OnError = "raise") -> Dataset:
-    """A data set from what stands for one: an array, a folder or a packed file, whose images get so many channels."""
+    """A data set from what stands for one: an array, a folder or a packed file, whose images get so many channels.
+
+    Examples:
+        >>> len(lm.data.as_dataset("photos")), len(lm.data.as_dataset(np.zeros((5, 32, 32, 3), np.uint8)))
+        (28, 5)
+
+    """
     if isinstance(data, Dataset):
         return data
     if isinstance(data, str | os.PathLike):
@@ -51,6 +57,10 @@ def few_shot(data: Dataset, shots: int, seed: int = 0) -> Subset:
 
     Raises:
         ValueError: a class has fewer images, or there are no labels.
+
+    Examples:
+        >>> len(lm.data.few_shot(photos, shots=1))
+        14
 
     """
     labels = data.labels

@@ -43,6 +43,10 @@ class PackReport:
         bytes: its size.
         skipped: (path, reason) of each file that could not be read and was left out.
 
+    Examples:
+        >>> lm.data.pack(photos[:3], "three.safetensors", progress=False).images
+        3
+
     """
 
     path: str
@@ -93,6 +97,11 @@ def pack(
         ImportError: a file needs a library that is not installed.
         ValueError: a file is no image that can be read; what was begun was for other images or another size.
         KeyboardInterrupt: after Ctrl-C; its text says what is kept.
+
+    Examples:
+        >>> report = lm.data.pack(photos, "small.safetensors", size=64, progress=False)
+        >>> report.images, lm.data.Packed("small.safetensors")[0].shape
+        (28, (64, 85, 3))
 
     """
     is_skipping = skips(on_error)

@@ -47,6 +47,12 @@ def from_csv(
         ImportError: it is a Parquet file, and pyarrow is missing.
         ValueError: a column is missing, a cell is empty; the message names file, line and column.
 
+    Examples:
+        >>> rows = [f"{path},{label}" for path, label in zip(photos.paths, photos.labels)]
+        >>> np.savetxt("table.csv", rows, fmt="%s", header="path,label", comments="")
+        >>> lm.data.from_csv("table.csv")
+        ImageList(28 images)
+
     """
     table = _arrays.path(path)
     columns = [path_column] if label_column is None else [path_column, label_column]
@@ -153,6 +159,13 @@ def coop_split(
     Raises:
         OSError: the file cannot be read.
         ValueError: it is no such file; the message names the entry.
+
+    Examples:
+        >>> import json, pathlib
+        >>> split = {name: [["a.jpg", 0, "cat"], ["b.jpg", 1, "dog"]] for name in ("train", "val", "test")}
+        >>> _ = pathlib.Path("split_zhou_Pets.json").write_text(json.dumps(split))
+        >>> lm.data.coop_split("split_zhou_Pets.json", root="pictures")["test"].classes
+        ['cat', 'dog']
 
     """
     place = _arrays.path(path)

@@ -54,8 +54,6 @@ def embed(
 ) -> Embedding:
     """One vector for each image, or its tokens, with paths and labels; in memory, or in a file for other programs.
 
-    >>> found = lm.embed(encoder, "photos/", "photos.parquet", pooling="cls", norm=True)    # doctest: +SKIP
-
     With `out`, what is computed goes to a folder of parts beside it, `OUT.parts`, at least four times a minute, and is
     joined at the end. Whatever ends the program, the same call goes on where it stopped; `Embedding.load(OUT.parts)`
     reads what is there.
@@ -80,6 +78,11 @@ def embed(
         BlockingIOError: another process writes there.
         ImportError: pyarrow is missing.
         KeyboardInterrupt: on Ctrl-C, once what is computed is on the disk; it says how much that is.
+
+    Examples:
+        >>> found = lm.embed(encoder, photos, "photos.csv", pooling="mean", progress=False)
+        >>> found.vectors.shape, found.labels[:3]
+        ((28, 48), array([0, 0, 1]))
 
     """
     require_encoder(encoder)

@@ -57,6 +57,10 @@ class Embedding:
         shape: of the vectors or tokens.
         file: where it lies; None for one in memory.
 
+    Examples:
+        >>> lm.embed(encoder, photos[:4], progress=False)
+        Embedding(vectors 4 × 48)
+
     """
 
     def __init__(
@@ -76,6 +80,11 @@ class Embedding:
             OSError: it cannot be read.
             ValueError: it is nothing that `embed` writes.
             ImportError: it is a Parquet file, and pyarrow is missing.
+
+        Examples:
+            >>> _ = lm.embed(encoder, photos[:4], "four.npz", progress=False)
+            >>> lm.Embedding.load("four.npz").vectors.shape
+            (4, 48)
 
         """
         from latentmim.embedding import formats, parts

@@ -32,8 +32,6 @@ class Features:
 
     Vectors from elsewhere that are to be scored are `latentmim.evaluate.Features`, which is something else.
 
-    >>> make_pipeline(lm.Features(encoder, pooling="cls"), LogisticRegression()).fit(paths, labels)  # doctest: +SKIP
-
     It has what pipelines, grid searches, `clone` and pickle ask for, and works without scikit-learn, too. X is whatever
     `embed` takes. Where rows of X are selected (cross-validation), that is a list of paths, such as `dataset.paths`, or
     an array or list of images.
@@ -56,6 +54,13 @@ class Features:
 
     Attributes:
         encoder_: after `fit`, the encoder itself: a pickled pipeline has the weights in it.
+
+    Examples:
+        >>> from sklearn.neighbors import KNeighborsClassifier
+        >>> from sklearn.pipeline import make_pipeline
+        >>> classifier = make_pipeline(lm.Features(encoder, size=80), KNeighborsClassifier(1))
+        >>> classifier.fit(photos.paths, photos.labels).predict(held_out.paths).shape
+        (28,)
 
     """
 

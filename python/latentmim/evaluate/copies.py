@@ -50,6 +50,11 @@ class Duplicates(Shown):
         threshold: cosine from which images are near.
         k: neighbours of `typicality`.
 
+    Examples:
+        >>> twice = np.concatenate([photos[:4].resized(64), photos[:1].resized(64)])
+        >>> lm.evaluate.duplicates(encoder, lm.Arrays(twice), progress=False).kept
+        array([0, 1, 2, 3])
+
     """
 
     groups: tuple[NDArray[np.int64], ...] = field(repr=False)
@@ -151,6 +156,11 @@ def duplicates(
 
     Raises:
         ValueError: a threshold that is no cosine, k below 1, fewer than two images that can be read.
+
+    Examples:
+        >>> twice = np.concatenate([photos[:4].resized(64), photos[:1].resized(64)])
+        >>> lm.evaluate.duplicates(encoder, lm.Arrays(twice), progress=False).exact
+        (array([0, 4]),)
 
     """
     if _arrays.whole(k, "k") < 1:

@@ -68,6 +68,11 @@ def davis(
         ValueError: a file is damaged or has another size than its truth, or a name is no sequence.
         TypeError: `model` is neither model nor encoder.
 
+    Examples:
+        >>> scores = lm.evaluate.davis(encoder, "DAVIS", progress=False)
+        >>> [score.object for score in scores.objects]
+        [1, 2]
+
     """
     encoder = encoder_of(model)
     wanted = _sequences(_arrays.path(path), sequences, resolution, has_frames=True)
@@ -109,6 +114,10 @@ def davis_scores(
     Raises:
         OSError: a mask is missing, the truth's or the prediction's; it is named.
         ValueError: a file is damaged or has another size than its truth, or a name is no sequence.
+
+    Examples:
+        >>> lm.evaluate.davis_scores("DAVIS/Annotations/480p", "DAVIS", progress=False).mean
+        1.0
 
     """
     wanted = _sequences(_arrays.path(path), sequences, resolution, has_frames=False)

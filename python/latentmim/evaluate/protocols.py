@@ -44,6 +44,10 @@ def nearest_neighbor(
     Raises:
         ValueError: the data set has no labels, or fewer than two images.
 
+    Examples:
+        >>> 0 <= lm.evaluate.nearest_neighbor(encoder, photos, progress=False).accuracy <= 1
+        True
+
     """
     return score("nn", {}, encoder, None, dataset, progress, features)
 
@@ -62,6 +66,10 @@ def pixels_nearest_neighbor(
         size: (height, width) that images are brought to, or one number.
         short_side: as in `Dataset.resized`.
         progress: whether a bar is shown.
+
+    Examples:
+        >>> print(lm.evaluate.pixels_nearest_neighbor(photos, size=8, progress=False))
+        | nn | raw pixels, 8×8 | 28 images | – | 21.4 % |
 
     """
     data = as_dataset(dataset)
@@ -108,6 +116,11 @@ def knn(
     Raises:
         ValueError: no labels, k beyond the training set, a class that the training set lacks.
 
+    Examples:
+        >>> result = lm.evaluate.knn(encoder, photos, held_out, k=5, progress=False)
+        >>> result.predictions.shape
+        (28,)
+
     """
     return score("knn", {"k": k, "temperature": temperature}, encoder, train, test, progress, features)
 
@@ -133,6 +146,10 @@ def knn_uniform(
 
     Raises:
         ValueError: as `knn`.
+
+    Examples:
+        >>> lm.evaluate.knn_uniform(encoder, photos, held_out, k=5, progress=False).test
+        28
 
     """
     return score("knn_uniform", {"k": k}, encoder, train, test, progress, features)
@@ -186,6 +203,11 @@ def linear_probe(
         ValueError: no labels, one class, an option outside its range, a class that the training set lacks.
         FloatingPointError: the loss left the finite numbers.
 
+    Examples:
+        >>> result = lm.evaluate.linear_probe(encoder, photos, held_out, epochs=2, progress=False)
+        >>> len(result.losses)
+        2
+
     """
     options = {
         "preset": preset, "augment": augment, "base_learning_rate": base_learning_rate, "batch_size": batch_size,
@@ -236,6 +258,13 @@ def few_shot(
     Raises:
         ValueError: no labels, a class with fewer than `shots` training images, an option outside its range.
         FloatingPointError: the loss left the finite numbers.
+
+    Examples:
+        >>> result = lm.evaluate.few_shot(
+        ...     encoder, photos, held_out, shots=1, seeds=[0, 1], iterations=10, progress=False
+        ... )
+        >>> result.seeds
+        (0, 1)
 
     """
     options = {

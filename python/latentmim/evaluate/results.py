@@ -68,6 +68,11 @@ class Result:
         neighbors: [test] int64 for `nn`: the index of the nearest other image; else empty.
         losses: [steps] float64, the training loss of every step, run after run; empty where nothing is trained.
 
+    Examples:
+        >>> result = lm.evaluate.knn(encoder, photos, held_out, progress=False)
+        >>> result.protocol, result.test, result.accuracy == float(result)
+        ('knn', 28, True)
+
     """
 
     protocol: str
@@ -136,6 +141,11 @@ class Report:
     Attributes:
         results: in the order of the table.
         left_out: protocols that did not apply, and why.
+
+    Examples:
+        >>> report = lm.evaluate.suite(model, photos, held_out, progress=False)
+        >>> [result.protocol for result in report.results]
+        ['nn', 'knn', 'knn_uniform', 'linear']
 
     """
 

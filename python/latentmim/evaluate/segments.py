@@ -41,6 +41,11 @@ class ClassScore:
         segment: the segment that stands for it; None where there are fewer segments than classes.
         iou: |∩| / |∪| of both; 0 without a segment.
 
+    Examples:
+        >>> mask = lm.data.read_labels("first_mask.png")
+        >>> lm.evaluate.segmentation([mask], [mask]).classes[0][1]
+        ClassScore(label=1, segment=1, iou=1.0)
+
     """
 
     label: int
@@ -60,6 +65,11 @@ class SegmentationScores(Tabled):
         classes: for each image its classes; with `matching="set"` those of all, as of one image.
         images: [N] float64, the mean IoU of each image, NaN where no pixel counts; with `matching="set"` [1].
         options: every option with its value.
+
+    Examples:
+        >>> mask = lm.data.read_labels("first_mask.png")
+        >>> lm.evaluate.segmentation([mask], [mask]).mean_iou
+        1.0
 
     """
 
@@ -107,6 +117,13 @@ def segmentation(
         OSError: a file cannot be read, or has no counterpart; it is named.
         ValueError: different sizes or numbers, no labelled pixel, what `segment` refuses.
         TypeError: labels are no whole numbers.
+
+    Examples:
+        >>> mask = lm.data.read_labels("first_mask.png")
+        >>> print(lm.evaluate.segmentation([mask], [mask]))
+        | matched | largest | mIoU | pixel accuracy |
+        | --- | --- | --- | --- |
+        | 1 images, each for itself | IoU | 100.0 % | 100.0 % |
 
     """
     left_out = [255] if ignored is None else list(ignored)

@@ -43,6 +43,11 @@ def suite(
         ValueError: a data set has no labels, or there is nothing to fine-tune on.
         TypeError: `model` is neither model nor encoder.
 
+    Examples:
+        >>> report = lm.evaluate.suite(model, photos, held_out, progress=False)
+        >>> report["knn"].test
+        28
+
     """
     if fine_tune and train is None:
         raise ValueError("fine_tune: there is no training set, and it learns from one")
@@ -75,6 +80,13 @@ def compare_poolings(
 
     Raises:
         ValueError: no such protocol or pooling, k beyond the number of patches, and what the protocol refuses.
+
+    Examples:
+        >>> found = lm.evaluate.compare_poolings(
+        ...     encoder, photos, held_out, "knn", poolings=["mean", "max"], progress=False
+        ... )
+        >>> [result.protocol for result in found.results]
+        ['knn', 'knn']
 
     """
     encoder = encoder_of(model)

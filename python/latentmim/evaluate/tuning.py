@@ -28,6 +28,10 @@ class FineTuned:
         encoder: the trained encoder, without a projector.
         result: the score; `result.history` holds the accuracies on the way.
 
+    Examples:
+        >>> float(lm.evaluate.fine_tune(encoder, photos, held_out, epochs=1, progress=False)) <= 1
+        True
+
     """
 
     encoder: Encoder
@@ -119,6 +123,11 @@ def fine_tune(
         ValueError: no labels, one class, an option outside its range, a class that the training set lacks.
         FloatingPointError: the loss left the finite numbers.
         KeyboardInterrupt: Ctrl-C; nothing is kept.
+
+    Examples:
+        >>> tuned = lm.evaluate.fine_tune(encoder, photos, held_out, epochs=1, progress=False)
+        >>> tuned.encoder
+        Encoder(48 wide, 2 deep, 3 heads; patches of 16×16×3, trained on 4×4)
 
     """
     require_encoder(encoder)

@@ -40,6 +40,11 @@ def region_similarity(predicted: ArrayLike, truth: ArrayLike) -> float | NDArray
         ValueError: different shapes, or several objects (`video_scores` tells them apart).
         TypeError: neither bool nor whole numbers.
 
+    Examples:
+        >>> square, left = np.ones((4, 4), bool), np.tri(4, dtype=bool)
+        >>> lm.evaluate.region_similarity(left, square)
+        0.625
+
     """
     return _of_masks(predicted, truth, is_similarity=True)
 
@@ -60,6 +65,11 @@ def boundary_accuracy(predicted: ArrayLike, truth: ArrayLike) -> float | NDArray
     Raises:
         ValueError: as `region_similarity`.
         TypeError: as `region_similarity`.
+
+    Examples:
+        >>> mask = lm.data.read_labels("first_mask.png") == 1
+        >>> lm.evaluate.boundary_accuracy(mask, mask)
+        1.0
 
     """
     return _of_masks(predicted, truth, is_similarity=False)
@@ -102,6 +112,10 @@ class ScoreStatistics:
         recall: the share of frames above ½.
         decay: the mean of the first quarter of frames less that of the last.
 
+    Examples:
+        >>> lm.evaluate.ScoreStatistics(mean=0.8, recall=1.0, decay=0.05).mean
+        0.8
+
     """
 
     mean: float
@@ -117,6 +131,11 @@ class VideoSummary:
         mean: J&F, the mean of both means.
         region_similarity: J.
         boundary_accuracy: F.
+
+    Examples:
+        >>> truth = np.stack([lm.data.read_labels("first_mask.png")] * 4)
+        >>> lm.evaluate.video_scores(truth, truth).sequences["video"].mean
+        1.0
 
     """
 
@@ -138,6 +157,11 @@ class ObjectScores(VideoSummary):
         similarities: [frames] float64, J.
         accuracies: [frames] float64, F.
 
+    Examples:
+        >>> truth = np.stack([lm.data.read_labels("first_mask.png")] * 4)
+        >>> [score.object for score in lm.evaluate.video_scores(truth, truth).objects]
+        [1, 2]
+
     """
 
     sequence: str
@@ -154,6 +178,11 @@ class VideoScores(Tabled, VideoSummary):
         sequences: by name, the means over a sequence's objects.
         objects: every object of every sequence.
         left_out: by sequence, the labels of objects that are not in its first frame.
+
+    Examples:
+        >>> truth = np.stack([lm.data.read_labels("first_mask.png")] * 4)
+        >>> float(lm.evaluate.video_scores(truth, truth))
+        1.0
 
     """
 
@@ -187,6 +216,11 @@ def video_scores(
     Raises:
         ValueError: different shapes, no object in the first frame, no frame that counts.
         TypeError: labels are no whole numbers.
+
+    Examples:
+        >>> truth = np.stack([lm.data.read_labels("first_mask.png")] * 4)
+        >>> lm.evaluate.video_scores(truth, truth).mean
+        1.0
 
     """
     scores = Scoring("davis", void=void, all_frames=all_frames)

@@ -40,6 +40,11 @@ class LayerRanks:
         similarity: mean cosine between different images; 1 is collapse.
         is_collapsed: whether images look alike (a similarity above 0.98), or all lie on a line: ranks say nothing then.
 
+    Examples:
+        >>> last = lm.evaluate.without_labels(encoder, photos, progress=False).layers[-1]
+        >>> last.layer, last.effective_rank > 1
+        (2, True)
+
     """
 
     layer: int | None
@@ -63,6 +68,10 @@ class WithoutLabels(Tabled):
         images: how many were looked at.
         width: numbers in a vector.
         options: every option with its value.
+
+    Examples:
+        >>> lm.evaluate.without_labels(encoder, photos, progress=False).rankme > 1
+        True
 
     """
 
@@ -145,6 +154,11 @@ def without_labels(
     Raises:
         ValueError: fewer than two images, numbers that are not finite, an option outside its range.
         TypeError: `encoder` is none, or options are given that do not go with vectors.
+
+    Examples:
+        >>> found = lm.evaluate.without_labels(encoder, photos, progress=False)
+        >>> [layer.layer for layer in found.layers]
+        [0, 1, 2]
 
     """
     given = {"images": images, "views": views, "seed": seed}

@@ -67,6 +67,11 @@ def explore(
         TypeError: `encoder` is none, pixels neither uint8 nor float.
         traitlets.TraitError: a trait's value is not among those that it takes; the message says which are.
 
+    Examples:
+        >>> explorer = lm.explore(encoder, [image, lm.resize(photos[2], 160)], layer=2)
+        >>> explorer.layer
+        2
+
     """
     require_encoder(encoder)
     try:

@@ -23,6 +23,10 @@ class LoggedRun:
             because it goes on from its last checkpoint.
         kept: what the logger has put here, names and texts, is here again when the run goes on: where it has its run.
 
+    Examples:
+        >>> lm.loggers.LoggedRun("runs/first", "first", config={}, step=0, logged=0, kept={}).name
+        'first'
+
     """
 
     folder: str
@@ -36,6 +40,22 @@ class LoggedRun:
 class Logger(Protocol):
     """Takes the lines of a run's log. What `begin` raises ends the run before its first step; what the others raise
     costs a warning, and training goes on.
+
+    Examples:
+        >>> class Printer:
+        ...     def begin(self, run):
+        ...         print("begins at step", run.step)
+        ...     def log(self, step, metrics):
+        ...         print(step, "loss" in metrics)
+        ...     def end(self, state):
+        ...         print(state)
+        >>> trainer = lm.Trainer(model, photos, epochs=1, batch_size=14, out="runs/p", loggers=[Printer()])
+        >>> _ = trainer.fit()
+        begins at step 0
+        1 True
+        2 True
+        finished
+
     """
 
     def begin(self, run: LoggedRun) -> int | None:

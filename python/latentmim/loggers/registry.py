@@ -43,6 +43,12 @@ def make_loggers(wanted: str | Sequence[str | Logger]) -> dict[str, Logger]:
         TypeError: an object without the three methods.
         ImportError: a package that is not installed.
 
+    Examples:
+        >>> lm.loggers.make_loggers("tensorbord")
+        Traceback (most recent call last):
+            ...
+        ValueError: loggers: there is no 'tensorbord'; did you mean 'tensorboard'?
+
     """
     made: dict[str, Logger] = {}
     for given in [wanted] if isinstance(wanted, str) else wanted:

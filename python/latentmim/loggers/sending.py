@@ -30,6 +30,11 @@ class Sending:
 
     A logger that fails is warned of once. Its lines wait and are sent when it takes them again; it is tried rarely, so
     that one that hangs does not slow the run. What waits at the end is lost to it, and said.
+
+    Examples:
+        >>> sending = lm.loggers.Sending({})
+        >>> sending.end("finished")
+
     """
 
     def __init__(self, loggers: Mapping[str, Logger]) -> None:

@@ -55,6 +55,10 @@ def attention(
         TypeError: attention or pixels of another type.
         ValueError: attention of another shape than the grid's or not finite, no class token, a query outside the image.
 
+    Examples:
+        >>> lm.plot.attention(encoder, image, (80, 90)).shape
+        (5,)
+
     """
     picture = displayed(image, "attention")
     pixel = None if query is None else read_query(query, picture, "attention")

@@ -35,6 +35,9 @@ def diagnosis(*readings: Diagnosis | Spread, ax: Any = None) -> Panels:
         TypeError: something else.
         ValueError: none.
 
+    Examples:
+        >>> lm.plot.diagnosis(lm.spread(encoder, photos)).figure.savefig("spread.png")
+
     """
     if not readings:
         raise ValueError("diagnosis: there is none, wanted what `latentmim.diagnose` or `latentmim.spread` returns")

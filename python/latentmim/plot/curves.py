@@ -35,6 +35,9 @@ def history(run: Trainer | PathLike | Sequence[dict[str, Any]], *, ax: Any = Non
     Raises:
         ValueError: there are no steps yet.
 
+    Examples:
+        >>> lm.plot.history("run").figure.savefig("history.png")
+
     """
     lines, bounds = _read_run(run)
     if not lines:

@@ -35,6 +35,9 @@ def merge_tree(image: ArrayLike, segments: Segments, leaves: int = 10, *, ax: An
         TypeError: `segments` are none of `latentmim.segment`.
         ValueError: an image of another size, a number of leaves out of range, segments of several images.
 
+    Examples:
+        >>> lm.plot.merge_tree(image, lm.segment(encoder, image, 4), leaves=5).figure.savefig("tree.png")
+
     """
     picture = displayed(image, "merge_tree")
     if not hasattr(segments, "tree"):

@@ -58,6 +58,10 @@ def neighbors(
         TypeError: no encoder.
         ValueError: features of another number of images, no such query, fewer than one neighbour, unknown options.
 
+    Examples:
+        >>> lm.plot.neighbors(encoder, photos, [0, 5], count=3, progress=False).shape
+        (2, 4)
+
     """
     known = inspect.signature(evaluate.features).parameters.keys() - {"encoder", "dataset", "indices"}
     refuse_unknown("neighbors", options, sorted(known))

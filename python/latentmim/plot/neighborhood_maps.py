@@ -56,6 +56,10 @@ def neighborhoods(
         TypeError: no encoder, pixels of another type, queries that are none.
         ValueError: a query outside the image, thresholds that do not descend within −1 … 1, unknown options.
 
+    Examples:
+        >>> lm.plot.neighborhoods(encoder, image, [(80, 90)]).shape
+        (1, 5)
+
     """
     name = "neighborhoods"
     picture = displayed(image, name)

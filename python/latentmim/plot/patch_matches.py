@@ -62,6 +62,10 @@ def matches(
         TypeError: no encoder, pixels of another type, a query that is none.
         ValueError: a query outside the image, no images, numbers below 1, unknown options.
 
+    Examples:
+        >>> lm.plot.matches(encoder, image, (80, 90), photos[2:5], count=2, progress=False).shape
+        (3,)
+
     """
     picture()
     for name, value in (("count", count), ("per_image", per_image)):

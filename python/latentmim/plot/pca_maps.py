@@ -57,6 +57,10 @@ def pca(
         TypeError: no encoder, pixels of another type.
         ValueError: no image, fewer than four patches, unknown options.
 
+    Examples:
+        >>> lm.plot.pca(encoder, photos[:2]).shape
+        (2, 2)
+
     """
     found = [patches("pca", encoder, image, size, options) for image in image_list(images, "pca")]
     vectors = np.concatenate([one.flat for one in found])

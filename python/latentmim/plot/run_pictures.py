@@ -47,6 +47,13 @@ def run(trainer: Trainer, images: Dataset | None = None, segment_count: int = 5)
         OSError: the folder cannot be made.
         ValueError: the trainer has no folder.
 
+    Examples:
+        >>> images = photos[:8].resized(96)
+        >>> trainer = lm.Trainer(model, images, epochs=1, batch_size=8, out="runs/drawn", progress=False)
+        >>> _ = trainer.fit()
+        >>> lm.plot.run(trainer)[0]
+        'runs/drawn/pictures/history.png'
+
     """
     if trainer._run is None:
         raise ValueError("run: this trainer has no `out` folder")

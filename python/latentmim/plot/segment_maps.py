@@ -36,6 +36,9 @@ def segments(image: ArrayLike, segments: Segments | ArrayLike, *, opacity: float
         TypeError: pixels or labels of another type.
         ValueError: labels of another size than the image, negative ones, an opacity out of range.
 
+    Examples:
+        >>> lm.plot.segments(image, lm.segment(encoder, image, 4)).figure.savefig("segments.png")
+
     """
     picture = displayed(image, "segments")
     labels = label_map(segments, picture.shape[:2], "segments", "segments")
@@ -71,6 +74,10 @@ def depths(
     Raises:
         TypeError: `segments` are none of `latentmim.segment`.
         ValueError: an image of another size, counts that do not ascend within 1 … number of patches.
+
+    Examples:
+        >>> lm.plot.depths(image, lm.segment(encoder, image, 4), counts=(2, 4)).shape
+        (2,)
 
     """
     picture = displayed(image, "depths")

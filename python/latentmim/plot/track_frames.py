@@ -45,6 +45,11 @@ def tracks(frames: Clip, labels: Any, count: int = 5, *, opacity: float = 0.55, 
         TypeError: pixels or labels of another type.
         ValueError: no frames, more or fewer labels than frames, labels of another size than their frame.
 
+    Examples:
+        >>> found = lm.track(encoder, "clip", "first_mask.png", progress=False)
+        >>> lm.plot.tracks("clip", found, count=3).shape
+        (3,)
+
     """
     if count < 1:
         raise ValueError(f"tracks: count is {count}, wanted at least 1")
@@ -88,6 +93,10 @@ def save_tracks(
         OSError: the file cannot be written.
         TypeError: pixels or labels of another type.
         ValueError: another ending, and as `tracks`.
+
+    Examples:
+        >>> found = lm.track(encoder, "clip", "first_mask.png", progress=False)
+        >>> lm.plot.save_tracks("tracks.gif", "clip", found)
 
     """
     target = _arrays.path(path)

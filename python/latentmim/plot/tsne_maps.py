@@ -52,6 +52,10 @@ def tsne(
         TypeError: no encoder, pixels of another type.
         ValueError: segments of another grid of patches, a perplexity out of range, unknown options.
 
+    Examples:
+        >>> lm.plot.tsne(encoder, image, segments=3, perplexity=5, size=80).shape
+        (2,)
+
     """
     picture()
     try:

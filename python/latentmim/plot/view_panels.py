@@ -45,6 +45,11 @@ def views(
         TypeError: pixels neither uint8 nor float.
         ValueError: a crop of another size than the model's, no such image, views of another model.
 
+    Examples:
+        >>> views = lm.masking.sample(model.config, images=[1])
+        >>> lm.plot.views(photos.crops(model.config, [1])[0], views).shape
+        (3,)
+
     """
     config = config or views.config
     if config is None:
