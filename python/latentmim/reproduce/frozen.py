@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from latentmim.reproduce.rows import Experiment, Row
-from latentmim.reproduce.tables import BEST, LATENT_MIM
+from latentmim.reproduce.rows import Experiment, Row, Scores
+from latentmim.reproduce.tables import BEST
 
 __all__ = ["TABLE12"]
 
@@ -22,7 +22,8 @@ TABLE12 = Experiment(
     name="table12",
     title="Table 12: frozen pretrained targets",
     rows=(
-        LATENT_MIM,
+        Row(key="latent-mim", name="Latent MIM, from scratch", paper=Scores(nn=50.1, linear=72.0, fine_tuned=83.0),
+            model=BEST),
         Row(key="random-projection", name="a random projection of pixels as target",
             model={**FIXED, "target_encoder": "random_projection"}),
         Row(key="taught", name="the teacher's latents as target", model=FIXED, teacher="target"),
