@@ -9,14 +9,21 @@ let kernelFlags: [CSetting] = [
   .unsafeFlags(["-O3", "-Wall", "-Wextra", "-mprefer-vector-width=512", "-fno-math-errno"])
 ]
 
+/// Called through CKernels, which has forks wait for those who make a global or hold a mutex (`first_use.c`).
+let wrapped = [
+  "_ZN5swift14threading_impl9once_slowERNS0_6once_tEPFvPvES3_", "pthread_mutex_lock", "pthread_mutex_trylock",
+  "pthread_mutex_unlock", "pthread_cond_wait", "pthread_cond_timedwait",
+]
+
 /// A shared library that carries the Swift runtime and shows only the symbols named in `exports`.
 func shared(exports: String) -> [LinkerSetting] {
   [
-    .unsafeFlags([
-      "-static-stdlib",
-      "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/\(exports)",
-      "-Xlinker", "-z", "-Xlinker", "nodelete",
-    ]),
+    .unsafeFlags(
+      [
+        "-static-stdlib",
+        "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/\(exports)",
+        "-Xlinker", "-z", "-Xlinker", "nodelete",
+      ] + wrapped.flatMap { ["-Xlinker", "--wrap=\($0)"] }),
     .linkedLibrary("swiftSynchronization"),
   ]
 }

@@ -15,7 +15,7 @@
 
 #include "CKernels.h"
 
-enum { max_threads = 256, spin_nanoseconds = 70000 };
+enum { max_threads = 256, spin_nanoseconds = 70000, look_nanoseconds = 20000000 };
 
 // The gate: bits 0–15 count the workers inside the region, bit 16 says that it is open, the rest is its number. All in
 // one atomic word, so that no worker can enter a region while it is being closed.
@@ -33,7 +33,11 @@ static struct {
 } region;
 
 static pthread_mutex_t owner = PTHREAD_MUTEX_INITIALIZER;  // held by the thread whose region is running
-static _Atomic int wanted_threads = 0;                     // 0: not set yet
+static _Atomic int chosen_threads = 0;                     // 0: as many as there are processors
+static _Atomic int followed_threads = 0;                   // as many as there were when last looked; 0: not yet
+static _Atomic int64_t last_look = 0;
+static cpu_set_t followed_set;  // of the thread that looked; under `owner`
+static pthread_t workers[max_threads];
 static int running_workers = 0;
 static _Thread_local bool inside_region = false;
 
@@ -117,42 +121,57 @@ static void forget_workers(void) {
   pthread_mutex_init(&owner, NULL);
 }
 
-static void start_workers(int workers) {
-  static bool registered = false;
-  if (!registered) {
-    pthread_atfork(NULL, NULL, forget_workers);
-    registered = true;
-  }
+__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(NULL, NULL, forget_workers); }
+
+static void start_workers(int wanted) {
   // Workers block all signals: Ctrl-C must reach a thread that can handle it.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  while (running_workers < workers) {
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, worker, NULL) != 0) break;  // fewer threads compute the same result
-    pthread_detach(thread);
+  while (running_workers < wanted) {
+    pthread_t *thread = &workers[running_workers];
+    if (pthread_create(thread, NULL, worker, NULL) != 0) break;  // fewer threads compute the same result
+    pthread_detach(*thread);
     running_workers++;
   }
   pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-// The processors this process may run on; in a container or under taskset fewer than the machine has.
-static long usable_processors(void) {
-  cpu_set_t set;
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : sysconf(_SC_NPROCESSORS_ONLN);
-}
-
 static int clamped(long count) { return count < 1 ? 1 : count > max_threads ? max_threads : (int)count; }
 
-int lmk_thread_count(void) {
-  int count = atomic_load_explicit(&wanted_threads, memory_order_relaxed);
-  if (count > 0) return count;
-  // Cached, because every region asks. A count set by another thread in the meantime wins.
-  int found = clamped(usable_processors());
-  return atomic_compare_exchange_strong(&wanted_threads, &count, found) ? found : count;
+int lmk_usable_processors(void) {
+  cpu_set_t set;
+  long count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : sysconf(_SC_NPROCESSORS_ONLN);
+  return count < 1 ? 1 : (int)count;
 }
 
-void lmk_set_thread_count(int count) { atomic_store_explicit(&wanted_threads, clamped(count), memory_order_relaxed); }
+// Looks which processors the calling thread may run on, now and then; where that has changed, workers follow: a mask is
+// each thread's own, and theirs is the one of the thread that started them. `owner` is held.
+static void follow_mask(void) {
+  atomic_store_explicit(&last_look, nanoseconds(), memory_order_relaxed);
+  atomic_store_explicit(&followed_threads, clamped(lmk_usable_processors()), memory_order_relaxed);
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) != 0 || CPU_EQUAL(&set, &followed_set)) return;
+  followed_set = set;
+  for (int i = 0; i < running_workers; i++) pthread_setaffinity_np(workers[i], sizeof set, &set);
+}
+
+static bool is_time_to_look(void) {
+  return nanoseconds() - atomic_load_explicit(&last_look, memory_order_relaxed) > look_nanoseconds;
+}
+
+int lmk_thread_count(void) {
+  if (!inside_region && is_time_to_look() && pthread_mutex_trylock(&owner) == 0) {
+    follow_mask();
+    pthread_mutex_unlock(&owner);
+  }
+  int chosen = atomic_load_explicit(&chosen_threads, memory_order_relaxed);
+  if (chosen > 0) return chosen;
+  int followed = atomic_load_explicit(&followed_threads, memory_order_relaxed);
+  return followed > 0 ? followed : clamped(lmk_usable_processors());
+}
+
+void lmk_set_thread_count(int count) { atomic_store_explicit(&chosen_threads, clamped(count), memory_order_relaxed); }
 
 static void run_alone(long count, lmk_task task, void *context) {
   for (long index = 0; index < count; index++) task(context, index);

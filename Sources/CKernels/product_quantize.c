@@ -1,4 +1,4 @@
-// Quantisation and packing of eight-bit operands (lmk_quantize.h), with AVX-512.
+// Quantisation and packing of rows of eight-bit operands (lmk_quantize.h), with AVX-512.
 #include "lmk_quantize.h"
 
 #include <math.h>
@@ -137,38 +137,6 @@ void lmk_pack_bytes(
       pack_row(LMK_FLOAT32, from, depth, scales[r], zeros[r], (uint8_t *)to);
     else
       pack_row(LMK_BFLOAT16, from, depth, scales[r], zeros[r], (uint8_t *)to);
-  }
-}
-
-// Writes the bytes of one column, four to a word, and returns their sum.
-static int32_t pack_column(const float *from, long depth, float scale, uint32_t *to) {
-  const float inverse = scale > 0 ? 1 / scale : 0;
-  int32_t sum = 0;
-  for (long k = 0; k < depth; k++) {
-    const int32_t byte = isfinite(from[k]) ? (int32_t)lrintf(from[k] * inverse) : 0;
-    ((int8_t *)(to + k / 4 * LMK_TILE_COLUMNS))[k % 4] = (int8_t)byte;
-    sum += byte;
-  }
-  return sum;
-}
-
-void lmk_pack_quantized_columns(
-    const struct lmk_matrix *b, long column, long count, long depth, uint32_t *packed, long panel_stride,
-    float *scales, int32_t *sums) {
-  const long padded = (count + LMK_TILE_COLUMNS - 1) / LMK_TILE_COLUMNS * LMK_TILE_COLUMNS;
-  for (long c = 0; c < padded; c++) {
-    uint32_t *to = packed + c / LMK_TILE_COLUMNS * panel_stride + c % LMK_TILE_COLUMNS;
-    for (long w = 0; w < lmk_b_words(LMK_PRODUCT_INT8, depth); w++) to[w * LMK_TILE_COLUMNS] = 0;
-    scales[c] = 0;
-    sums[c] = 0;
-    if (c >= count) continue;
-    const float *from = (const float *)b->data + (column + c) * b->stride;
-    float low, high, spoilt;
-    find_range(from, depth, &low, &high, &spoilt);
-    const float most = high > -low ? high : -low;
-    if (most < least_range && spoilt == 0) continue;
-    scales[c] = most / 127 + spoilt;
-    sums[c] = pack_column(from, depth, scales[c], to);
   }
 }
 

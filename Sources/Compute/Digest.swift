@@ -19,6 +19,8 @@ public struct Digest {
 
   public mutating func add(number: Int) { withUnsafeBytes(of: Int64(number).littleEndian) { add($0) } }
 
+  public var value: UInt64 { state }
+
   /// 16 hexadecimal digits.
   public var text: String {
     let digits = String(state, radix: 16)

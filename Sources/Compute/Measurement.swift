@@ -54,7 +54,8 @@ public enum Measurement {
   /// Repeats one product for some time, with operands and result stored as networks store them at that arithmetic.
   ///
   /// - Returns: floating-point operations per second.
-  /// - Throws: `ArgumentError` for a time outside 0 … 600 s, a size outside 1 … 2²⁴ or a gradient in int8,
+  /// - Throws: `ArgumentError` for a time outside 0 … 600 s, a size outside 1 … 2²⁴ or a weight's gradient
+  ///   in int8,
   ///   `OutOfMemory`, `Interrupted`.
   public static func product(
     _ kind: ProductKind, rows: Int, outWidth: Int, inWidth: Int, _ arithmetic: Arithmetic, seconds: Double
@@ -64,8 +65,8 @@ public enum Measurement {
     where !(1...1 << 24).contains(size) {
       throw ArgumentError("\(name) is \(size), wanted 1 … \(1 << 24)")
     }
-    guard arithmetic != .int8 || kind == .forward else {
-      throw ArgumentError("kind is '\(kind.rawValue)', wanted 'forward': no gradient is computed in int8")
+    guard arithmetic != .int8 || kind != .weightGradient else {
+      throw ArgumentError("kind is 'weight_gradient', which is not computed in int8, wanted another")
     }
     let element: Element = arithmetic == .float32 ? .float32 : .bfloat16
     func filled(_ count: Int, _ element: Element) throws -> Buffer {

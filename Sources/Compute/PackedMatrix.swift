@@ -36,7 +36,7 @@ struct PackedPanels {
   func panel(_ index: Int) -> UnsafeMutablePointer<UInt32> { words + index * panelWords }
 
   /// Packs elements first ..< first + depth of b's depth into the panels `range`, `offset` words from each one's start;
-  /// as int8 all of the depth, of a b [k, n] that is stored transposed as float32.
+  /// as int8 all of the depth, of a b [k, n] that is stored as float32.
   func pack(_ b: MatrixView, panels range: Range<Int>, first: Int, depth: Int, at offset: Int = 0) {
     var matrix = b.matrix
     let column = range.lowerBound * Self.columns
@@ -49,9 +49,10 @@ struct PackedPanels {
       arithmetic.code, &matrix, column, end - column, first, depth, panel(range.lowerBound) + offset, panelWords)
   }
 
-  /// The same for all panels, with all threads: split along the rows of b in memory, so that each reads sequentially.
+  /// The same for all panels, with all threads: split along the rows of b in memory, so that each reads sequentially;
+  /// as int8 along the panels, because a column's scale is found in all of its depth.
   func pack(_ b: MatrixView, first: Int, depth: Int) {
-    if b.isTransposed {
+    if b.isTransposed || arithmetic == .int8 {
       parallelRows(count, cost: depth * Self.columns) { pack(b, panels: $0, first: first, depth: depth) }
     } else {
       let pieces = (depth + Self.rowsTogether - 1) / Self.rowsTogether

@@ -7,6 +7,10 @@ public var threadCount: Int {
   set { lmk_set_thread_count(Int32(clamping: newValue)) }
 }
 
+/// The processors that this thread may run on now: fewer than the machine has in a container, under taskset or where a
+/// launcher of MPI binds it.
+public var usableProcessors: Int { Int(lmk_usable_processors()) }
+
 /// Sets the number of threads that compute.
 ///
 /// - Throws: `ArgumentError` outside 1 … 256.

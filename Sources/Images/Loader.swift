@@ -23,6 +23,7 @@ public final class Loader: Sendable {
   ///   - order: `.shuffled` for training, `.sequential` for evaluation.
   ///   - seed: of the order and of random crops.
   ///   - batchesPerStep: batches of one step of training, for `.shuffled`: what does not make a step is dropped.
+  ///   - share: which of every so many batches are loaded; a step has so many for each of `batchesPerStep`.
   ///   - epochs: zero-based epochs to go through.
   ///   - firstBatch: number of the batch to begin with in the first of them, 0 ..< batchesPerEpoch: to resume.
   ///   - workers: threads, 1 … 256; nil for one a core.
@@ -30,14 +31,16 @@ public final class Loader: Sendable {
   /// - Throws: `LoaderError`; `ImageError` where the transform does not go with the data set.
   public init(
     _ dataset: any ImageDataset, transform: ImageTransform, batchSize: Int, order: BatchPlan.Order, seed: UInt64 = 0,
-    batchesPerStep: Int = 1, epochs: Range<Int> = 0..<1, firstBatch: Int = 0, workers: Int? = nil, prefetch: Int = 2
+    batchesPerStep: Int = 1, share: BatchPlan.Share = .init(), epochs: Range<Int> = 0..<1, firstBatch: Int = 0,
+    workers: Int? = nil, prefetch: Int = 2
   ) throws {
     plan = try BatchPlan(
-      count: dataset.count, batchSize: batchSize, order: order, seed: seed, batchesPerStep: batchesPerStep)
+      count: dataset.count, batchSize: batchSize, order: order, seed: seed, batchesPerStep: batchesPerStep, share: share
+    )
     let batches = try Self.batches(plan, epochs, firstBatch)
     // The order of an epoch, made on a thread that cannot refuse.
     try OutOfMemory.check(for: plan.count, of: (Int, Int).self)
-    let workers = workers ?? min(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1), Self.mostWorkers)
+    let workers = workers ?? min(usableProcessors, Self.mostWorkers)
     guard 1...Self.mostWorkers ~= workers else {
       throw LoaderError.plan("workers is \(workers), wanted 1 … \(Self.mostWorkers)")
     }

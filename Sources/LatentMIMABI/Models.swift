@@ -162,14 +162,15 @@ extension lm_metrics {
 
 @c @implementation public func lm_model_loss(
   _ handle: Handle, _ crops: UnsafePointer<lm_crops>?, _ gamma: Double, _ seed: UInt64, _ precisionName: Text,
-  _ metrics: MetricsPlace
+  _ targetPrecisionName: Text, _ metrics: MetricsPlace
 ) -> lm_status {
   attempt {
     let model = try model(handle)
     let crops = try TrainingCrops(given(crops, "crops").pointee, model.configuration)
-    let precision = try precision(precisionName)
-    try precision.requireGradients()
-    let found = try precision.compute(dropoutPlan: model.configuration.dropoutPlan(seed: seed)) {
+    let targets: Precision? = try targetPrecisionName == nil ? nil : choice(targetPrecisionName, "target_precision")
+    try model.configuration.check(targetPrecision: targets)
+    let dropoutPlan = model.configuration.dropoutPlan(seed: seed)
+    let found = try precision(precisionName).compute(targets: targets, dropoutPlan: dropoutPlan) {
       try model.loss(crops, gamma: gamma)
     }
     metrics?.pointee = lm_metrics(found.named)

@@ -98,18 +98,19 @@ PyObject *metrics_new(const lm_metrics *metrics) {
   return dict;
 }
 
-METHOD(model_loss, "model, images, views, target_images, second_images, second_views, gamma, seed, precision, /",
-       "-> dict of metrics; target_images, second_images and second_views may be None") {
+METHOD(model_loss,
+       "model, images, views, target_images, second_images, second_views, gamma, seed, precision, target_precision, /",
+       "-> dict of metrics; target_images, second_images, second_views and target_precision may be None") {
   struct handle *model;
   double gamma;
   uint64_t seed;
-  const char *precision;
+  const char *precision, *target_precision;
   ARRAY images = READ("images", FLOAT32, 4), target_images = READ("target_images", FLOAT32, 4);
   ARRAY second_images = READ("second_images", FLOAT32, 4);
   VIEWS views = {0}, second_views = {0};
-  PARSE("O&O&O&O&O&O&dO&s", model_handle, &model, array_argument, &images, views_argument, &views, optional_array,
+  PARSE("O&O&O&O&O&O&dO&sz", model_handle, &model, array_argument, &images, views_argument, &views, optional_array,
         &target_images, optional_array, &second_images, views_argument, &second_views, &gamma, seed_argument, &seed,
-        &precision);
+        &precision, &target_precision);
   const lm_sizes *sizes = &model->sizes;
   lm_views first, second;
   lm_crops crops = {.images = DATA(images), .views = &first};
@@ -126,7 +127,7 @@ METHOD(model_loss, "model, images, views, target_images, second_images, second_v
     crops.second_views = &second;
   }
   lm_metrics metrics;
-  CALL(model, lm_model_loss(model->raw, &crops, gamma, seed, precision, &metrics));
+  CALL(model, lm_model_loss(model->raw, &crops, gamma, seed, precision, target_precision, &metrics));
   return metrics_new(&metrics);
 }
 

@@ -5,7 +5,7 @@ public struct Computation: Sendable {
   @TaskLocal public static var current = Computation()
 
   /// Precision of products: the type their operands are rounded to.
-  public var arithmetic: Arithmetic
+  public private(set) var arithmetic: Arithmetic
   /// Whether packed weights are cached: worth the memory if a weight is used again before it changes.
   public var keepsPackedWeights: Bool
   /// Activation checkpointing: blocks keep only their inputs and recompute the rest in the backward pass. Less memory,
@@ -13,18 +13,53 @@ public struct Computation: Sendable {
   public var recomputesBlocks: Bool
   /// Dropout and stochastic depth; nil for none, as in inference.
   public var dropoutPlan: DropoutPlan?
-  /// Whether blocks are to multiply eight-bit operands in their linear layers, forwards; which ones is theirs to say.
-  public var quantizesBlocks = false
-  /// Whether linear layers do so here.
-  public var isQuantized = false
+  /// Whether blocks and projectors are to multiply eight-bit operands in their linear layers; which ones is theirs to
+  /// say.
+  public private(set) var quantizesBlocks = false
+  /// Whether linear layers do so here, for their value and their input's gradient; a weight's gradient is none of it.
+  public private(set) var isQuantized = false
+  /// Precision of what targets are computed with that get no gradient; nil: that of everything.
+  public var targetArithmetic: Arithmetic?
 
+  /// - Parameter arithmetic: int8 is of the layers that ask for it by `quantizing`, and bfloat16 of everything else.
   public init(_ arithmetic: Arithmetic = .float32, keepsPackedWeights: Bool = false, recomputesBlocks: Bool = false) {
-    self.arithmetic = arithmetic
+    self.arithmetic = .float32
     self.keepsPackedWeights = keepsPackedWeights
     self.recomputesBlocks = recomputesBlocks
+    use(arithmetic)
   }
 
-  /// Of linear layers, forwards.
+  private mutating func use(_ arithmetic: Arithmetic) {
+    self.arithmetic = arithmetic == .int8 ? .bfloat16 : arithmetic
+    (quantizesBlocks, isQuantized) = (arithmetic == .int8, false)
+  }
+
+  /// The same for targets that get no gradient: at their own precision, and with nothing dropped.
+  public var ofTargets: Computation {
+    var computation = self
+    computation.dropoutPlan = nil
+    if let targetArithmetic { computation.use(targetArithmetic) }
+    return computation
+  }
+
+  /// Runs `body` with eight-bit operands in linear layers, if that is asked for.
+  public static func quantizing<Result>(_ body: () throws -> Result) rethrows -> Result {
+    try withQuantization(current.quantizesBlocks, body)
+  }
+
+  /// Runs `body`, which is part of a layer that quantises, without.
+  public static func withoutQuantizing<Result>(_ body: () throws -> Result) rethrows -> Result {
+    try withQuantization(false, body)
+  }
+
+  private static func withQuantization<Result>(_ isQuantized: Bool, _ body: () throws -> Result) rethrows -> Result {
+    var computation = current
+    guard computation.isQuantized != isQuantized else { return try body() }
+    computation.isQuantized = isQuantized
+    return try $current.withValue(computation) { try body() }
+  }
+
+  /// Of linear layers' values and their input's gradients.
   var linearArithmetic: Arithmetic { isQuantized ? .int8 : arithmetic }
 
   /// Element type of activations that only products read.

@@ -4,6 +4,8 @@ import Compute
 /// Accumulates the gradient of one tensor.
 public final class GradientSlot: @unchecked Sendable {
   private var buffer: Buffer?
+  /// How often something was added, from the beginning on.
+  public private(set) var contributions = 0
 
   public init() {}
 
@@ -12,10 +14,36 @@ public final class GradientSlot: @unchecked Sendable {
 
   public func clear() { buffer = nil }
 
+  /// Sets the gradient, where there is one, to other values.
+  ///
+  /// - Throws: `OutOfMemory`.
+  public func replace(with values: UnsafePointer<Float>, count: Int) throws {
+    guard let place = try own() else { return }
+    precondition(count == place.count, "values of another shape")
+    parallelRows(count, cost: 1) { range in
+      (place.pointer + range.lowerBound).update(from: values + range.lowerBound, count: range.count)
+    }
+  }
+
+  /// Makes the gradient, where there is one, 0.
+  ///
+  /// - Throws: `OutOfMemory`.
+  public func setToZero() throws {
+    guard let place = try own() else { return }
+    place.pointer.update(repeating: 0, count: place.count)
+  }
+
+  /// A buffer for new values that nobody else has.
+  private func own() throws -> Buffer? {
+    if !isKnownUniquelyReferenced(&buffer), let shared = buffer { buffer = try Buffer(count: shared.count) }
+    return buffer
+  }
+
   /// Adds a contribution. The first one's buffer is kept without a copy; a shared buffer is never written to.
   ///
   /// - Throws: `OutOfMemory`.
   func add(_ contribution: Buffer) throws {
+    contributions += 1
     guard buffer != nil else {
       buffer = contribution
       return
@@ -39,6 +67,7 @@ public final class GradientSlot: @unchecked Sendable {
     count: Int, element: Element, _ write: (UnsafeMutableRawPointer, _ beta: Float) throws -> Void
   ) throws {
     if isKnownUniquelyReferenced(&buffer), let buffer {
+      contributions += 1
       try write(buffer.raw, 1)
       return
     }
@@ -83,19 +112,22 @@ public final class Tape: @unchecked Sendable {
   /// Adds scale · ∂output/∂leaf to the slot of every leaf that `output` depends on. Frees memory on the way, so a tape
   /// can be walked only once.
   ///
-  /// - Parameter output: a tensor of one element.
+  /// - Parameters:
+  ///   - output: a tensor of one element.
+  ///   - scale: what the gradient is multiplied by.
+  ///   - afterEach: is called behind each operation.
   /// - Throws: `ShapeError` if `output` has more elements or was not recorded; `OutOfMemory`; `Interrupted`, after
-  ///   which gradients are incomplete.
-  public func backward(from output: Tensor, scale: Float = 1) throws {
+  ///   which gradients are incomplete; what `afterEach` throws.
+  public func backward(from output: Tensor, scale: Float = 1, afterEach: (() throws -> Void)? = nil) throws {
     guard output.count == 1 else {
       throw ShapeError("backward", "output has shape \(output.shape), wanted a single number")
     }
     guard !isWalked else { throw ShapeError("backward", "this tape was walked before; record again") }
-    try backward(from: output, gradient: Buffer(count: 1, repeating: scale))
+    try backward(from: output, gradient: Buffer(count: 1, repeating: scale), afterEach: afterEach)
   }
 
   /// The same for an output of any shape, given its gradient.
-  func backward(from output: Tensor, gradient: Buffer) throws {
+  func backward(from output: Tensor, gradient: Buffer, afterEach: (() throws -> Void)? = nil) throws {
     guard let slot = output.gradient else {
       throw ShapeError("backward", "output depends on nothing that wants a gradient")
     }
@@ -104,6 +136,7 @@ public final class Tape: @unchecked Sendable {
     while let entry = entries.popLast() {
       try Interruption.check()
       try entry()
+      try afterEach?()
     }
   }
 

@@ -4,58 +4,18 @@ import Testing
 
 @testable import Compute
 
-/// A product of eight-bit operands as its definition says, in whole numbers.
-private struct QuantizedReference {
-  let m: Int
-  let n: Int
-  let k: Int
-
-  /// Scale, zero and bytes of a row: its range, 0 included, in 255 steps.
-  func row(_ x: ArraySlice<Float>) -> (scale: Float, zero: Int, bytes: [Int]) {
-    guard x.allSatisfy(\.isFinite) else { return (.nan, 0, x.map { _ in 0 }) }
-    let (low, high) = (min(x.min() ?? 0, 0), max(x.max() ?? 0, 0))
-    let half = 0.5 * high - 0.5 * low
-    guard half >= 0x1p-101 else { return (0, 0, x.map { _ in 0 }) }
-    let scale = half / 127.5
-    let zero = Int((-low / scale).rounded(.toNearestOrEven))
-    let inverse = 1 / scale
-    return (scale, zero, x.map { min(max(Int(($0 * inverse).rounded(.toNearestOrEven)) + zero, 0), 255) })
-  }
-
-  /// Scale and bytes of a column: its largest magnitude becomes 127.
-  func column(_ x: ArraySlice<Float>) -> (scale: Float, bytes: [Int]) {
-    guard x.allSatisfy(\.isFinite) else { return (.nan, x.map { _ in 0 }) }
-    let most = x.reduce(0) { max($0, abs($1)) }
-    guard most >= 0x1p-100 else { return (0, x.map { _ in 0 }) }
-    let scale = most / 127
-    let inverse = 1 / scale
-    return (scale, x.map { Int(($0 * inverse).rounded(.toNearestOrEven)) })
-  }
-
-  /// a [m, k] times b [n, k] transposed.
-  func product(_ a: [Float], _ b: [Float]) -> [Float] {
-    let rows = (0..<m).map { row(a[$0 * k..<($0 + 1) * k]) }
-    let columns = (0..<n).map { column(b[$0 * k..<($0 + 1) * k]) }
-    return rows.flatMap { row in
-      columns.map { column in
-        let sum = zip(row.bytes, column.bytes).reduce(0) { $0 + ($1.0 - row.zero) * $1.1 }
-        return Float(sum) * (row.scale * column.scale)
-      }
-    }
-  }
-}
-
 @Suite(.enabled(if: Arithmetic.int8.isAvailable, "needs a processor with AVX512-BF16 and AVX512-VNNI"))
 struct QuantizedProductTests {
+  /// - Parameter turned: whether b is stored as it is multiplied, [k, n]; else as `b` has it, transposed.
   private func run(
     _ m: Int, _ n: Int, _ k: Int, _ a: [Float], _ b: [Float], _ epilogue: Epilogue = Epilogue(),
-    element: Element = .float32, result: Element = .float32, packs: Bool = true
+    element: Element = .float32, result: Element = .float32, packs: Bool = true, turned: Bool = false
   ) throws -> [Float] {
     let (left, right) = (try Buffer(count: a.count, element: element), try Buffer(count: b.count))
     convert(a, .float32, count: a.count, to: left.raw, element)
-    right.pointer.update(from: b, count: b.count)
+    for (index, value) in b.enumerated() { right.pointer[turned ? index % k * n + index / k : index] = value }
     let c = try Buffer(count: m * n, element: result)
-    let view = MatrixView(right.raw, stride: k, transposed: true)
+    let view = MatrixView(right.raw, stride: turned ? n : k, transposed: !turned)
     try parallelProduct(
       m, n, k, MatrixView(left.raw, stride: k, element: element),
       packs ? .packed(try PackedMatrix(view, k: k, n: n, arithmetic: .int8)) : .view(view),
@@ -69,14 +29,15 @@ struct QuantizedProductTests {
   /// that are full, one longer and one shorter, one row, one column, one element.
   @Test(arguments: [
     (1, 1, 1), (14, 32, 64), (15, 33, 65), (3, 5, 7), (170, 70, 31), (29, 31, 2048), (16, 40, 2049), (5, 33, 4100),
+    (9, 300, 71), (3, 257, 66),
   ])
   func equalsWholeNumbers(m: Int, n: Int, k: Int) throws {
     let (a, b) = (randomValues(m * k, seed: 1, in: -0.7...2), randomValues(n * k, seed: 2, in: -0.1...0.1))
     let expected = QuantizedReference(m: m, n: n, k: k).product(a, b)
     try Machine.undisturbed {
-      for packs in [true, false] {
-        let found = try run(m, n, k, a, b, packs: packs)
-        #expect(zip(found, expected).allSatisfy { $0 == $1 }, "\(m)×\(n)×\(k), packs: \(packs)")
+      for (packs, turned) in [(true, false), (false, false), (true, true), (false, true)] {
+        let found = try run(m, n, k, a, b, packs: packs, turned: turned)
+        #expect(zip(found, expected).allSatisfy { $0 == $1 }, "\(m)×\(n)×\(k), packs: \(packs), turned: \(turned)")
       }
       let short = a.map(rounded)
       let wanted = QuantizedReference(m: m, n: n, k: k).product(short, b)
@@ -121,13 +82,15 @@ struct QuantizedProductTests {
     a[7 * k + 1] = .nan
     b[5 * k + 9] = -.infinity
     let expected = QuantizedReference(m: m, n: n, k: k).product(a, b)
-    let found = try Machine.undisturbed { try run(m, n, k, a, b) }
-    for (index, pair) in zip(found, expected).enumerated() {
+    for turned in [false, true] {
+      let found = try Machine.undisturbed { try run(m, n, k, a, b, turned: turned) }
+      for (index, pair) in zip(found, expected).enumerated() {
+        #expect(
+          pair.0 == pair.1 || (pair.0.isNaN && pair.1.isNaN), "row \(index / n), column \(index % n): \(pair.0)")
+      }
       #expect(
-        pair.0 == pair.1 || (pair.0.isNaN && pair.1.isNaN), "row \(index / n), column \(index % n): \(pair.0)")
+        found[..<n].allSatisfy { $0 == 0 || $0.isNaN } && found[6 * n].isNaN && found[7 * n].isNaN && found[5].isNaN)
     }
-    #expect(
-      found[..<n].allSatisfy { $0 == 0 || $0.isNaN } && found[6 * n].isNaN && found[7 * n].isNaN && found[5].isNaN)
   }
 
   /// The epilogue works on the product's floats as it does for other operands.
@@ -173,8 +136,7 @@ struct QuantizedProductTests {
     }
     refuses(66_312, plain, turned, "depth is 66312, wanted at most 66311")
     refuses(1, turned, turned, "left operand is transposed")
-    refuses(1, plain, plain, "right operand is stored row by row as float32, wanted transposed as float32")
-    refuses(1, plain, halves, "right operand is stored transposed as bfloat16")
+    refuses(1, plain, halves, "right operand is stored as bfloat16, wanted float32")
     try Machine.undisturbed {
       try parallelProduct(1, 1, 66_311, plain, .view(turned), into: MatrixOutput(c.raw, stride: 1), arithmetic: .int8)
     }
@@ -186,6 +148,7 @@ struct QuantizedProductTests {
     let (m, n, k) = (300, 100, 200)
     let (a, b) = (randomValues(m * k, seed: 11), randomValues(n * k, seed: 12))
     try expectSameBitsForAnyThreadCount { try run(m, n, k, a, b) }
+    try expectSameBitsForAnyThreadCount { try run(m, n, k, a, b, packs: false, turned: true) }
     let all = try Machine.undisturbed { try run(m, n, k, a, b) }
     let one = try Machine.undisturbed { try run(1, n, k, Array(a[170 * k..<171 * k]), b) }
     expectSameBits(one, Array(all[170 * n..<171 * n]), "a row alone")

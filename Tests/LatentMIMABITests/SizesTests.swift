@@ -119,7 +119,7 @@ import Testing
       withUnsafePointer(to: views) { views in
         var crops = lm_crops(
           images: floats, views: views, target_images: nil, second_images: nil, second_views: nil)
-        refuses(lm_model_loss(model, &crops, 0, 0, nil, nil), "lm_model_loss: \(what)")
+        refuses(lm_model_loss(model, &crops, 0, 0, nil, nil, nil), "lm_model_loss: \(what)")
       }
     }
     var views = lm_views()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from swift import add_swift
 FONT = Path("/usr/share/fonts/opentype/stix-word/STIXMath-Regular.otf")
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+DOCUMENT = re.compile(r"(?<!\">)<code>docs/([a-z_-]+)\.md</code>")
 SWIFT = "# Swift\n\n{}\n\nAn example: [main.swift](source/examples/swift/main.swift.md).\n"
 THERE = "The [reference by module](swift/documentation/swift/index.html) is made by DocC."
 NOT_THERE = "The reference by module was left out when this site was built: `--swift-build` was not given."
@@ -49,6 +51,7 @@ def main() -> int:
         return 1
     if options.swift_build:
         add_swift(ROOT, options.swift_build.resolve(), work, work / "html" / "swift", f"{options.base}/swift")
+    link_documents(work / "html")
     found = problems(work / "html")
     for problem in found:
         print(problem, file=sys.stderr)
@@ -58,6 +61,16 @@ def main() -> int:
     shutil.move(work / "html", out)
     print(f"{out}: {len(list(out.rglob('*.html')))} pages; python -m http.server --directory {options.out} shows them")
     return 0
+
+
+def link_documents(site: Path) -> None:
+    """Make links of the documents that docstrings name, such as docs/recipes.md."""
+    for page in site.rglob("index.html"):
+        text = page.read_text("utf-8")
+        up = "../" * len(page.parent.relative_to(site).parts) or "./"
+        linked = DOCUMENT.sub(rf'<a href="{up}\1/">\g<0></a>', text)
+        if linked != text:
+            page.write_text(linked, encoding="utf-8")
 
 
 def stage(work: Path, *, with_swift: bool) -> None:

@@ -29,4 +29,6 @@ def add_reference(pages: Pages) -> None:
 
 
 def _linked(name: str) -> str:
-    return f"[`{name}`][latentmim.{name}]"
+    module, _, last = name.rpartition(".")
+    shown = module if module.rpartition(".")[2] == last else name
+    return f"[`{shown}`][latentmim.{name}]"

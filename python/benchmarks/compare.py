@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,19 @@ def prepare_inputs(workload: Workload, folder: Path, settings: Settings) -> None
     if any(c.library in ("ONNX Runtime", "OpenVINO") for heat in workload.heats for c in heat):
         export = Contender("PyTorch", "export", "float32", {"module": "jobs.pytorch", "kind": "export"})
         start(export, workload, folder, settings).close()
+    quantise(workload, folder, settings)
+
+
+def quantise(workload: Workload, folder: Path, settings: Settings) -> None:
+    """Write the quantised forms of the exported encoder, each in a process of its own so that no memory is counted."""
+    for contender in (c for heat in workload.heats for c in heat if c.job.get("quantisation")):
+        if re.search(settings.only, f"{contender.name} {contender.precision}"):
+            way = {"module": "jobs.quantising", "kind": contender.job["quantisation"]}
+            say(f"  quantising: {contender.name}")
+            try:
+                start(replace(contender, job=way), workload, folder, settings).close()
+            except Skipped as reason:
+                say(f"  not quantised: {contender.name}: {reason}")
 
 
 def start(contender: Contender, workload: Workload, folder: Path, settings: Settings, **extra: Any) -> Worker:
@@ -127,7 +140,7 @@ def run_heat(contenders: list[Contender], comparison: Comparison, folder: Path, 
         say("  in turn: " + ", ".join(f"{c.name} {c.precision}".strip() for c in workers))
         cases = {c: list(workload.cases) or [""] for c in workers}
         if PEAK in workers:
-            cases[PEAK] = ["float32", "bf16"]
+            cases[PEAK] = workers[PEAK].facts["precisions"]
         return Heat(all_in_turn(workers, cases, comparison, settings))
 
 

@@ -9,8 +9,16 @@ from typing import Any
 import work
 from latentmim import bench
 
-PRECISIONS = ("float32", "bf16")
+PRECISIONS = ("float32", "bf16", "int8")
+FLOATS = PRECISIONS[:2]
 LOSS_LIMITS = (1e-4, 1e-2)
+# Random weights are quantised without harm: what eight bits cost is measured on real ones, by quantisation.py.
+INT8_LIMIT = 0.2
+QUANTISED = (
+    ("openvino", "OpenVINO", "nncf"),
+    ("onnxruntime", "ONNX Runtime", "dynamic"),
+    ("onnxruntime", "ONNX Runtime", "static"),
+)
 
 
 @dataclass(frozen=True)
@@ -20,7 +28,7 @@ class Contender:
     Attributes:
         library: whose it is; "latentmim" runs in the library's own environment.
         mode: which of its modes.
-        precision: "float32" or "bf16".
+        precision: "float32", "bf16" or "int8".
         job: what its worker is told, beside the workload's.
         limit: largest `error` against the reference with which it counts as computing the same.
         tcmalloc: whether that allocator is preloaded.
@@ -84,14 +92,17 @@ def pytorch(mode: str, precision: str, kind: str, limit: float = float("inf"), t
     return Contender("PyTorch", mode, precision, job, limit, tcmalloc)
 
 
-def runtime(name: str, library: str, precision: str, kind: str, limit: float = float("inf")) -> Contender:
-    """ONNX Runtime, OpenVINO or NumPy."""
-    return Contender(library, "", precision, {"module": "jobs.runtimes", "kind": kind, "runtime": name}, limit)
+def runtime(
+    name: str, library: str, precision: str, kind: str, limit: float = float("inf"), quantisation: str = ""
+) -> Contender:
+    """ONNX Runtime, OpenVINO or NumPy; `quantisation` names a way of jobs/quantising.py."""
+    job = {"module": "jobs.runtimes", "kind": kind, "runtime": name, "quantisation": quantisation}
+    return Contender(library, quantisation, precision, job, limit)
 
 
 def step_heats(quick: bool) -> Iterator[tuple[Contender, ...]]:
     """PyTorch's modes against the library's step, precision by precision, without and with tcmalloc."""
-    for precision, limit in zip(PRECISIONS, LOSS_LIMITS, strict=True):
+    for precision, limit in zip(FLOATS, LOSS_LIMITS, strict=True):
         for tcmalloc in (False,) if quick else (False, True):
             for modes in (("eager", "sdpa"),) if quick else (("eager", "sdpa"), ("compile",)):
                 others = (pytorch(mode, precision, "step", limit, tcmalloc) for mode in modes)
@@ -99,14 +110,22 @@ def step_heats(quick: bool) -> Iterator[tuple[Contender, ...]]:
 
 
 def features_heats(quick: bool) -> Iterator[tuple[Contender, ...]]:
-    """Everybody against the library's features, precision by precision."""
-    for precision, limit in zip(PRECISIONS, (1e-4, 5e-2), strict=True):
+    """Everybody against the library's features, precision by precision; in int8 against the library's bf16, too."""
+    for precision, limit in zip(FLOATS, (1e-4, 5e-2), strict=True):
         modes = ("eager", "sdpa") if quick else ("eager", "sdpa", "compile")
         others = [pytorch(mode, precision, "features", limit) for mode in modes]
         if precision == "float32":
             others.append(runtime("onnxruntime", "ONNX Runtime", precision, "features", limit))
         others.append(runtime("openvino", "OpenVINO", precision, "features", limit))
         yield own(precision, "features", limit), *others
+    yield (
+        own("int8", "features", INT8_LIMIT),
+        own("bf16", "features", 5e-2),
+        *(
+            runtime(name, library, "int8", "features", INT8_LIMIT, quantisation=quantisation)
+            for name, library, quantisation in QUANTISED
+        ),
+    )
 
 
 def workloads(quick: bool) -> Iterator[Workload]:
@@ -135,12 +154,12 @@ def workloads(quick: bool) -> Iterator[Workload]:
     options |= {"decoder_width": 128, "decoder_heads": 4, "projector_width": 512}
     heats = tuple(
         (own(precision, "step", limit), pytorch("eager", precision, "step", limit))
-        for precision, limit in zip(PRECISIONS, LOSS_LIMITS, strict=True)
+        for precision, limit in zip(FLOATS, LOSS_LIMITS, strict=True)
     )
     yield Workload("small", "small", title, "step", options, 256, work.training_step, heats)
     forms = ("forward", "input", "weight")
     cases = {f"{form} {m}, {n}, {k}": (form, m, n, k) for m, n, k in bench.SHAPES for form in forms}
-    heats = tuple((own(precision, "products"), pytorch("", precision, "products")) for precision in PRECISIONS)
+    heats = tuple((own(precision, "products"), pytorch("", precision, "products")) for precision in FLOATS)
     numpy = runtime("numpy", "NumPy", "float32", "products")
     heats = ((*heats[0], numpy), heats[1])
     yield Workload("products", "products", "matrix products", "products", heats=heats, cases=cases)

@@ -1,18 +1,25 @@
-"""Train the same model at both precisions and draw both curves: loss, and held-out nearest-neighbour accuracy.
+"""Train the same model at several precisions, draw the curves and print the final scores.
 
     python python/benchmarks/precision_curves.py --epochs 60 --picture docs/precision.png
+    python python/benchmarks/precision_curves.py --modes bf16 targets int8 --seeds 0 1 2 --epochs 40 --linear
+    python python/benchmarks/precision_curves.py --data fashion_mnist --epochs 5 --modes bf16 targets int8 ...
 
-The grocery photographs of the demo (675 to train on, 661 held out), its recipe, the same seed: weights, crops, views
-and the order of images are the same in both runs.
+Either the grocery photographs of the demo (675 to train on, 661 held out) or images of Fashion-MNIST (5,000 and 2,000),
+with the demo's recipe. Runs of one seed have the same weights to begin with, crops, views and order of images. A run
+that has its file in the history is not made again; pictures and tables are of all data sets named.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 import latentmim as lm
 from latentmim.pretraining import recipe
@@ -21,68 +28,173 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "examples"))
 import groceries  # noqa: E402
 
-PRECISIONS = ("float32", "bf16")
+MODES: dict[str, dict[str, str]] = {
+    "float32": {"precision": "float32"},
+    "bf16": {"precision": "bf16"},
+    "targets": {"precision": "bf16", "target_precision": "int8"},
+    "int8": {"precision": "int8"},
+}
+TITLES = {"groceries": "groceries", "fashion_mnist": "Fashion-MNIST"}
+LABELS = {"float32": "float32", "bf16": "bf16", "targets": "bf16, targets int8", "int8": "int8"}
+
+
+class Run(NamedTuple):
+    """One training run; its file is named after it."""
+
+    data: str
+    mode: str
+    seed: int
+    epochs: int
+
+    def path(self, folder: Path) -> Path:
+        """Where its figures are kept."""
+        return folder / f"{self.data}-{self.mode}-{self.seed}-{self.epochs}.json"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--data", nargs="+", choices=TITLES, default=["groceries"])
+    parser.add_argument("--modes", nargs="+", choices=MODES, default=["float32", "bf16"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--epochs", nargs="+", type=int, default=[60], help="one for each data set, or for all")
+    parser.add_argument("--linear", action="store_true", help="also score a linear probe at the end")
     parser.add_argument("--threads", type=int, default=lm.thread_count())
+    parser.add_argument("--root", type=Path, help="folder with Fashion-MNIST's files (default: the cache)")
     parser.add_argument("--history", type=Path, default=Path("runs/precision"), help="folder for the figures, as JSON")
-    parser.add_argument("--only", choices=PRECISIONS, help="train at one precision, draw nothing")
-    parser.add_argument("--picture", type=Path, help="where to draw; both histories must be there, or are made")
+    parser.add_argument("--picture", type=Path, help="where to draw")
     arguments = parser.parse_args()
     lm.set_thread_count(arguments.threads)
     arguments.history.mkdir(parents=True, exist_ok=True)
-    for precision in [arguments.only] if arguments.only else PRECISIONS:
-        path = arguments.history / f"{precision}.json"
-        if arguments.only or not path.exists():
-            path.write_text(json.dumps(train(precision, arguments.epochs)))
+    epochs = arguments.epochs * (len(arguments.data) if len(arguments.epochs) == 1 else 1)
+    runs = [
+        Run(data, mode, seed, count)
+        for data, count in zip(arguments.data, epochs, strict=True)
+        for seed in arguments.seeds
+        for mode in arguments.modes
+    ]
+    for run in runs:
+        if not run.path(arguments.history).exists():
+            found = train(run, arguments.root, linear=arguments.linear)
+            run.path(arguments.history).write_text(json.dumps(found))
+    histories = {run: json.loads(run.path(arguments.history).read_text()) for run in runs}
+    for line in table(histories):
+        print(line)
     if arguments.picture:
-        histories = {name: json.loads((arguments.history / f"{name}.json").read_text()) for name in PRECISIONS}
         draw(histories, arguments.picture)
 
 
-def train(precision: str, epochs: int) -> dict[str, Any]:
-    """One run: the loss of every step, and the nearest-neighbour accuracy every tenth of it."""
-    folder = groceries.folder()
-    images, held_out = lm.ImageFolder(folder / "train"), lm.ImageFolder(folder / "test")
-    model_options, training_options = recipe(images)
-    model = lm.LatentMIM(**model_options, seed=0)
-    options = {**training_options, "epochs": epochs, "precision": precision}
-    trainer = lm.Trainer(model, images, **options)
+def images(data: str, root: Path | None) -> tuple[lm.data.Dataset, lm.data.Dataset]:
+    """To train on, and held out."""
+    if data == "groceries":
+        folder = groceries.folder()
+        return lm.ImageFolder(folder / "train"), lm.ImageFolder(folder / "test")
+    both = (lm.data.load("fashion_mnist", split, root) for split in ("train", "test"))
+    train, test = (
+        lm.Arrays(whole.images[:count], whole.labels[:count]) for whole, count in zip(both, (5000, 2000), strict=True)
+    )
+    return train, test
+
+
+def train(run: Run, root: Path | None, *, linear: bool) -> dict[str, Any]:
+    """The loss of every step, held-out nearest-neighbour accuracy every fifth of the run, and the final scores."""
+    data, held_out = images(run.data, root)
+    model_options, training_options = recipe(data)
+    model = lm.LatentMIM(**model_options, seed=run.seed)
+    options = {**training_options, "epochs": run.epochs, "seed": run.seed, **MODES[run.mode]}
+    trainer = lm.Trainer(model, data, **options)
+    features: dict[str, Any] = {"size": model.config.image_size, "short_side": 0, "progress": False}
     losses, scores = [], []
-    every = max(1, trainer.state.total_steps // 10)
+    every = max(1, trainer.state.total_steps // 5)
     for metrics in trainer:
         losses.append(metrics["loss"])
         if metrics["step"] % every == 0:
-            score = lm.evaluate.nearest_neighbor(
-                model.encoder, held_out, size=model.config.image_size, short_side=0, progress=False
-            )
+            score = lm.evaluate.nearest_neighbor(model.encoder, held_out, **features)
             scores.append((metrics["step"], score.accuracy))
-            print(f"{precision}: step {metrics['step']}, loss {metrics['loss']:.4f}, {score.accuracy:.1%}", flush=True)
-    return {"loss": losses, "accuracy": scores, "chance": model.chance_loss, "images": [len(images), len(held_out)]}
+            print(f"{run}: step {metrics['step']}, loss {metrics['loss']:.4f}, {score.accuracy:.1%}", flush=True)
+    found = {"loss": losses, "accuracy": scores, "chance": model.chance_loss, "images": [len(data), len(held_out)]}
+    if linear:
+        probe = lm.evaluate.linear_probe(model.encoder, data, held_out, augment=False, **features)
+        found["linear"] = probe.accuracy
+        print(f"{run}: linear {probe.accuracy:.1%}", flush=True)
+    return found
 
 
-def draw(histories: dict[str, dict[str, Any]], path: Path) -> None:
-    """Both losses, their difference, and both accuracies."""
+def table(histories: dict[Run, dict[str, Any]]) -> Iterator[str]:
+    """Final scores: means over seeds and their standard deviation; differences from the first mode, seed by seed."""
+    yield "| data | precision | loss | nearest neighbour | difference | linear probe | difference |"
+    yield "|---|---|---|---|---|---|---|"
+    for data in dict.fromkeys(run.data for run in histories):
+        modes = dict.fromkeys(run.mode for run in histories if run.data == data)
+        first = next(iter(modes))
+        for mode in modes:
+            cells = []
+            for name, scale in (("loss", 1), ("accuracy", 100), ("linear", 100)):
+                values, others = (finals(histories, data, which, name) for which in (mode, first))
+                cells.append(spread([scale * value for value in values], scale))
+                pairs = [scale * (a - b) for a, b in zip(values, others, strict=True)]
+                cells.append("–" if mode == first else spread(pairs, scale, signed=True))
+            yield f"| {TITLES[data]} | {LABELS[mode]} | {cells[0]} | {' | '.join(cells[2:])} |"
+
+
+def finals(histories: dict[Run, dict[str, Any]], data: str, mode: str, name: str) -> list[float]:
+    """What runs of all seeds end with: the loss of the last epoch's steps, a score."""
+    chosen = [(run, history) for run, history in histories.items() if (run.data, run.mode) == (data, mode)]
+    if name == "loss":
+        return [statistics.fmean(history["loss"][-len(history["loss"]) // run.epochs :]) for run, history in chosen]
+    if name == "linear":
+        return [history["linear"] for _, history in chosen if "linear" in history]
+    return [history["accuracy"][-1][1] for _, history in chosen]
+
+
+def spread(values: list[float], scale: float, *, signed: bool = False) -> str:
+    if not values:
+        return "–"
+    digits, unit = (1, " %" if not signed else "") if scale == 100 else (4, "")
+    mean = f"{statistics.fmean(values):{'+' if signed else ''}.{digits}f}"
+    return mean + (f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else "") + unit
+
+
+def draw(histories: dict[Run, dict[str, Any]], path: Path) -> None:
+    """For each data set the losses, their differences from the first mode, and accuracies: means over seeds. The grey
+    band is how far seeds of the first mode lie apart, twice their standard deviation to either side.
+    """
     import matplotlib.pyplot as plt
-    import numpy as np
 
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.4), layout="constrained")
-    for (name, history), style in zip(histories.items(), ("-", "--"), strict=True):
-        left.plot(np.arange(1, len(history["loss"]) + 1), history["loss"], style, lw=1.2, label=name)
-        steps, scores = zip(*history["accuracy"], strict=True)
-        right.plot(steps, [100 * score for score in scores], style, marker="o", ms=3, label=name)
-    left.axhline(histories["float32"]["chance"], color="grey", lw=0.8, ls=":", label="chance")
-    exact, rounded = (np.array(histories[name]["loss"]) for name in PRECISIONS)
-    middle.plot(np.arange(1, len(exact) + 1), rounded - exact, lw=0.8, color="C2")
-    middle.axhline(0, color="grey", lw=0.8)
-    left.set(xlabel="step", ylabel="loss", title="loss")
-    middle.set(xlabel="step", title="loss, bf16 − float32")
-    right.set(xlabel="step", ylabel="%", title=f"nearest neighbour, {histories['float32']['images'][1]} held out")
-    left.legend()
-    right.legend()
+    sets = list(dict.fromkeys(run.data for run in histories))
+    figure, rows = plt.subplots(len(sets), 3, figsize=(12, 3.4 * len(sets)), layout="constrained", squeeze=False)
+    for data, (left, middle, right) in zip(sets, rows, strict=True):
+        modes = list(dict.fromkeys(run.mode for run in histories if run.data == data))
+        losses, scores = (
+            {
+                mode: np.array([h[name] for run, h in histories.items() if (run.data, run.mode) == (data, mode)])
+                for mode in modes
+            }
+            for name in ("loss", "accuracy")
+        )
+        one = next(history for run, history in histories.items() if run.data == data)
+        steps = np.arange(1, len(one["loss"]) + 1)
+        for number, mode in enumerate(modes):
+            style = {"color": f"C{number}", "label": LABELS[mode], "ls": ("-", "--", ":", "-.")[number]}
+            left.plot(steps, losses[mode].mean(0), lw=1.2, **style)
+            right.plot(scores[mode][0, :, 0], 100 * scores[mode][:, :, 1].mean(0), marker="o", ms=3, **style)
+            if number:
+                middle.plot(steps, (losses[mode] - losses[modes[0]]).mean(0), lw=0.8, **style)
+        seeds = len(losses[modes[0]])
+        if seeds > 1:
+            apart = 2 * losses[modes[0]].std(0, ddof=1)
+            middle.fill_between(steps, -apart, apart, color="grey", alpha=0.2, lw=0, label="seeds")
+            apart = 200 * scores[modes[0]][:, :, 1].std(0, ddof=1)
+            mean = 100 * scores[modes[0]][:, :, 1].mean(0)
+            right.fill_between(
+                scores[modes[0]][0, :, 0], mean - apart, mean + apart, color="grey", alpha=0.2, lw=0, label="seeds"
+            )
+        left.axhline(one["chance"], color="grey", lw=0.8, ls=":", label="chance")
+        middle.axhline(0, color="grey", lw=0.8)
+        left.set(xlabel="step", ylabel="loss", title=f"loss, {TITLES[data]}")
+        middle.set(xlabel="step", title=f"loss − that of {LABELS[modes[0]]}")
+        right.set(xlabel="step", ylabel="%", title=f"nearest neighbour, {one['images'][1]:,} held out")
+        left.legend()
+        right.legend()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
 

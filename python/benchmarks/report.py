@@ -140,7 +140,19 @@ def fastest_others(comparison: Comparison) -> str:
         if errors:
             kind = "loss" if comparison.workload.kind == "step" else "features, relative to their size"
             texts.append(f"Largest difference of {precision} from the library's float32 ({kind}): {max(errors):.1g}.")
+    if gain := gain_of_int8(comparison):
+        texts.append(f"In int8 latentmim is {gain:.2f} × its own bf16.")
     return " ".join(texts)
+
+
+def gain_of_int8(comparison: Comparison) -> float | None:
+    """How much faster the library is than in bf16, where both ran in turn."""
+    ratios: list[float] = []
+    for heat in comparison.heats:
+        own = {c.precision: series for (c, _), series in heat.series.items() if c.is_own}
+        if {"bf16", "int8"} <= own.keys():
+            ratios += ratios_of(own["bf16"], own["int8"])
+    return statistics.median(ratios) if ratios else None
 
 
 def table(comparison: Comparison) -> str:

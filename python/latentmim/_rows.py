@@ -65,11 +65,13 @@ def shape(encoder: Encoder, options: str, is_dense: bool, layers: int | None) ->
     return width, dense if is_dense else (width,)
 
 
-def in_memory(indices: NDArray[np.int64], width: int, compute: Compute, name: str, progress: bool) -> FloatArray:
-    """[count, width], the rows of images with these indices."""
+def in_memory(
+    indices: NDArray[np.int64], width: int, compute: Compute, name: str, progress: bool, ranks: int = 1
+) -> FloatArray:
+    """[count, width], the rows of images with these indices, `CHUNK` at a time for each of the ranks that compute."""
     rows = _arrays.empty((len(indices), width), name)
     with _bar(len(indices), name, progress) as bar:
-        for first, end in _parts(len(indices)):
+        for first, end in _parts(len(indices), ranks * CHUNK):
             part = indices[first:end]
             compute(part, rows[first:end])
             bar.update(len(part))
@@ -97,11 +99,11 @@ def in_file(
     return written
 
 
-def _parts(count: int) -> Iterator[tuple[int, int]]:
+def _parts(count: int, chunk: int = CHUNK) -> Iterator[tuple[int, int]]:
     """Where parts begin and end, of one size but for an image: OpenBLAS computes a product of few rows in another way,
     and copies of an image would have features of other last bits.
     """
-    number = -(-count // CHUNK)
+    number = -(-count // chunk)
     return ((count * part // number, count * (part + 1) // number) for part in range(number))
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Product", "features", "machine", "products", "report", "step"]
 
-Exact = Literal["float32", "bf16"]
+Precision = Literal["float32", "bf16", "int8"]
 Kind = Literal["forward", "input_gradient", "weight_gradient"]
 
 KINDS: tuple[Kind, ...] = ("forward", "input_gradient", "weight_gradient")
@@ -41,7 +41,14 @@ SHAPES = (
 
 
 class Product(NamedTuple):
-    """One product: its kind, sizes, operations a second, and the share of the limit."""
+    """One product: its kind, sizes, operations a second, and the share of the limit.
+
+    Examples:
+        >>> from latentmim import bench
+        >>> next(bench.products(repeats=1, seconds=0.01)).flops > 0
+        True
+
+    """
 
     kind: str
     rows: int
@@ -53,8 +60,15 @@ class Product(NamedTuple):
 
 
 def machine() -> dict[str, Any]:
-    """The processor, threads and instruction set in use, and the limit at each precision, operations a second."""
-    limits = {precision: limit(precision) for precision in runtime.precisions()}
+    """The processor, threads and instruction set in use, and the limit at each precision, operations a second.
+
+    Examples:
+        >>> from latentmim import bench
+        >>> "threads" in bench.machine()
+        True
+
+    """
+    limits = {precision: limit(precision) for precision in runtime.feature_precisions()}
     return {
         "processor": processor(),
         "threads": runtime.thread_count(),
@@ -63,15 +77,23 @@ def machine() -> dict[str, Any]:
     }
 
 
-def limit(precision: Exact, seconds: float = 0.3) -> float:
+def limit(precision: Precision, seconds: float = 0.3) -> float:
     """Operations a second in registers only: the best of five."""
     return max(runtime.measure_peak(precision, seconds=seconds / 5) for _ in range(5))
 
 
-def products(precision: Exact = "float32", *, repeats: int = 5, seconds: float = 0.1) -> Iterator[Product]:
-    """The three products of each linear map in `SHAPES`: medians of `repeats`, the limit measured around each."""
+def products(precision: Precision = "float32", *, repeats: int = 5, seconds: float = 0.1) -> Iterator[Product]:
+    """The three products of each linear map in `SHAPES`, two in int8: medians of `repeats`, the limit measured around
+    each.
+
+    Examples:
+        >>> from latentmim import bench
+        >>> next(bench.products(repeats=1, seconds=0.01)).kind
+        'forward'
+
+    """
     for rows, out_width, in_width in SHAPES:
-        for kind in KINDS:
+        for kind in KINDS[:2] if precision == "int8" else KINDS:
 
             def measure(kind: Kind = kind, sizes: tuple[int, int, int] = (rows, out_width, in_width)) -> float:
                 return runtime.measure_product(kind, *sizes, precision=precision, seconds=seconds)
@@ -81,14 +103,22 @@ def products(precision: Exact = "float32", *, repeats: int = 5, seconds: float =
 
 
 def step(
-    size: str = "vit_small", *, batch: int = 32, precision: Exact = "float32", repeats: int = 5, recompute: bool = False
+    size: str = "vit_small",
+    *,
+    batch: int = 32,
+    precision: Precision = "float32",
+    target_precision: Precision | None = None,
+    repeats: int = 5,
+    recompute: bool = False,
 ) -> dict[str, Any]:
     """A training step of the published form on random images in memory: images a second, share of the limit, memory in
-    bytes (predicted and taken by arrays, and the whole process's), and a profile by part and operation.
+    bytes (predicted and taken by arrays, and the whole process's), and a profile by part and operation. The limit is
+    that of `precision`.
     """
     images = np.random.default_rng(0).integers(0, 256, (batch, 300, 300, 3), np.uint8)
+    targets: dict[str, Any] = {} if target_precision is None else {"target_precision": target_precision}
     trainer = Trainer(
-        LatentMIM(size), images, epochs=10_000, batch_size=batch, precision=precision, recompute=recompute
+        LatentMIM(size), images, epochs=10_000, batch_size=batch, precision=precision, recompute=recompute, **targets
     )
     estimate = trainer.memory_estimate()
     trainer.step()
@@ -111,6 +141,7 @@ def step(
         "size": size,
         "batch": batch,
         "precision": precision,
+        "target_precision": target_precision,
         "recompute": recompute,
         "images_per_second": statistics.median(images for images, _ in speeds),
         "flops": speed,
@@ -124,9 +155,17 @@ def step(
 
 
 def features(
-    size: str = "vit_small", *, batch: int = 32, precision: Exact = "float32", repeats: int = 5
+    size: str = "vit_small", *, batch: int = 32, precision: Precision = "float32", repeats: int = 5
 ) -> dict[str, Any]:
-    """Features of random 224×224 images: images a second, and the share of the limit."""
+    """Features of random 224×224 images: images a second, and the share of the precision's limit; in int8 the first
+    block, the second one's MLP and attention are multiplied in bf16 all the same.
+
+    Examples:
+        >>> from latentmim import bench
+        >>> bench.features("vit_tiny", batch=1, repeats=1)["images_per_second"] > 0
+        True
+
+    """
     encoder = LatentMIM(size, projector="none").encoder
     images = np.random.default_rng(0).random((batch, 224, 224, 3), np.float32)
     encoder.features(images, precision=precision)
@@ -185,6 +224,7 @@ def _product_table(found: list[Product]) -> Iterator[str]:
 def _step_table(entry: dict[str, Any]) -> Iterator[str]:
     yield (
         f"\ntraining step, {entry['size']}, batch {entry['batch']}, {entry['precision']}"
+        f"{', targets ' + entry['target_precision'] if entry['target_precision'] else ''}"
         f"{', recompute' if entry['recompute'] else ''}: {entry['images_per_second']:.2f} images/s, "
         f"{entry['share']:.0%} of the limit; arrays {entry['arrays_peak'] / 2**20:,.0f} MiB "
         f"(predicted {entry['arrays_predicted'] / 2**20:,.0f}), process {entry['process_peak'] / 2**20:,.0f} MiB"
@@ -202,7 +242,7 @@ def _step_table(entry: dict[str, Any]) -> Iterator[str]:
     yield f"{'everything else':46}{1e3 * rest:9.1f}{rest / entry['seconds']:7.1%}"
 
 
-def _beside_limit(measure: Callable[[], float], precision: Exact, repeats: int) -> tuple[float, float]:
+def _beside_limit(measure: Callable[[], float], precision: Precision, repeats: int) -> tuple[float, float]:
     """Medians of a speed and of its share of the limit, which is measured before and after each repetition."""
     speeds, shares = [], []
     for _ in range(repeats):

@@ -37,6 +37,11 @@ class Best:
         value: the best score so far; None before there is one.
         scores: how many states were scored, those that looked collapsed among them.
 
+    Examples:
+        >>> from latentmim.best import Best
+        >>> sorted(Best("rankme", photos).names)
+        ['features_similarity', 'rankme']
+
     """
 
     def __init__(self, by: SaveBest, data: Dataset) -> None:

@@ -27,7 +27,14 @@ LOOKS, LAST_LOOKS = 0.02, 0.06
 
 
 def now() -> float:
-    """Seconds by a clock that only goes forward."""
+    """Seconds by a clock that only goes forward.
+
+    Examples:
+        >>> from latentmim.budgets import now
+        >>> now() <= now()
+        True
+
+    """
     return time.monotonic()
 
 
@@ -39,6 +46,11 @@ def read_budget(budget: str | float) -> float:
 
     Raises:
         ValueError: anything else, no time at all or one without end.
+
+    Examples:
+        >>> from latentmim.budgets import read_budget
+        >>> read_budget("1h30m"), read_budget("90 min"), read_budget(20)
+        (5400.0, 5400.0, 20.0)
 
     """
     wanted = "wanted a time above 0: '90s', '20 min', '2h', '1h30m', '2 days', or a number of seconds"
@@ -55,7 +67,14 @@ def read_budget(budget: str | float) -> float:
 
 
 def exact(seconds: float) -> str:
-    """A time, short ones to the second: "100 s", "2 h 0 min"."""
+    """A time, short ones to the second: "100 s", "2 h 0 min".
+
+    Examples:
+        >>> from latentmim.budgets import exact
+        >>> exact(5400), exact(61.5)
+        ('1 h 30 min', '62 s')
+
+    """
     return f"{round(seconds)} s" if seconds < 600 else duration(seconds)
 
 
@@ -73,6 +92,12 @@ class Budget:
 
     Args:
         seconds: what the run may take in all.
+
+    Examples:
+        >>> from latentmim.budgets import Budget
+        >>> budget = Budget(3600)
+        >>> budget.spent < 60 and budget.left > 3500
+        True
 
     """
 
@@ -186,6 +211,11 @@ class Plan:
         passes: over the data, as forecast.
         seconds_per_step: as forecast; None where an earlier run goes on.
         earlier: the run's budget until now, in seconds; None where it is new.
+
+    Examples:
+        >>> from latentmim.budgets import Budget, Plan
+        >>> Plan(Budget(3600), model="small", epochs=20, passes=19.5).epochs
+        20
 
     """
 

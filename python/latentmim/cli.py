@@ -50,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: of status 2, for options that are not understood.
 
+    Examples:
+        >>> from latentmim import cli
+        >>> cli.main(["inspect", "missing.safetensors"])
+        1
+
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Paths are printed in the bytes that they came in.

@@ -14,9 +14,11 @@ __all__ = ["ModelConfig", "ModelOptions", "TrainingConfig", "TrainingOptions"]
 
 Preset = Literal["official", "paper", "mae", "simmim", "maskfeat", "data2vec", "conmim", "ijepa"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
-Precision = Literal["auto", "float32", "bf16"]
-# Of features alone.
-FeaturePrecision = Literal["auto", "float32", "bf16", "int8"]
+Precision = Literal["auto", "float32", "bf16", "int8"]
+# Of fine-tuning.
+TuningPrecision = Literal["auto", "float32", "bf16"]
+# Of targets in training.
+TargetPrecision = Literal["float32", "bf16", "int8"]
 Objective = Literal[
     "patch_discrimination", "normalized_mse", "mse", "l1", "huber", "huber_vector", "smooth_l1",
 ]  # fmt: skip
@@ -122,6 +124,7 @@ class TrainingOptions(TypedDict, total=False):
     seed: int
     workers: int
     precision: Precision
+    target_precision: TargetPrecision
     collapse_similarity: float
     collapse_rank: float
     collapse_patience: int
@@ -427,8 +430,14 @@ class TrainingConfig(_Config):
             model's view: faster for large photographs, and not the same pixels (docs/images.md).
         seed: of crops, order and views.
         workers: threads that decode images; 0: one for each core.
-        precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with AVX512-BF16)
-            or "auto", bf16 where there is. Weights, sums, softmax, norms and the loss are float32 in each.
+        precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with AVX512-BF16),
+            "auto", bf16 where there is, or "int8" (AVX512-BF16 and AVX512-VNNI), for faster steps whose gradients are
+            rougher: values and input gradients of the linear layers of projectors and blocks are eight bits, but for
+            those of an encoder's first block and its second one's MLP, the rest is bf16 (docs/performance.md). Weights,
+            sums, softmax, norms and the loss are float32 in each.
+        target_precision: the same, of targets that an encoder computes without gradient (`target_encoder` "momentum",
+            "siamese" or "frozen"); None: `precision`. "int8" makes a step faster, and its gradients stay as exact as
+            `precision` has them.
         collapse_similarity: the run stops when the similarity between images is above this; 1: never.
         collapse_rank: … or the effective rank of their mean tokens below this; 0: never. Images that look alike have
             the rank of the noise between them: where there is no `collapse_similarity`, one above 0.98 counts, too …
@@ -465,6 +474,7 @@ class TrainingConfig(_Config):
     seed: int
     workers: int
     precision: str
+    target_precision: str | None
     collapse_similarity: float
     collapse_rank: float
     collapse_patience: int

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from latentmim._arrays import PathLike
-    from latentmim.config import FeaturePrecision
+    from latentmim.config import Precision
     from latentmim.encoder import Encoder
     from latentmim.model import LatentMIM
 
@@ -145,9 +145,7 @@ class Spread:
         return list(zip(range(len(notes)), self.effective_rank, self.similarity, notes, strict=True))
 
 
-def spread(
-    encoder: Encoder, images: Dataset | PathLike | ArrayLike, *, precision: FeaturePrecision = "float32"
-) -> Spread:
+def spread(encoder: Encoder, images: Dataset | PathLike | ArrayLike, *, precision: Precision = "float32") -> Spread:
     """How far apart images lie behind every layer, before the final norm.
 
     Args:

@@ -10,7 +10,7 @@ import numpy as np
 
 from latentmim import _arrays, _pickling, _rows
 from latentmim import _latentmim as _native
-from latentmim.config import FeaturePrecision, ModelConfig, to_json
+from latentmim.config import ModelConfig, Precision, to_json
 from latentmim.data import Arrays, Dataset, ImageFolder, load_image
 from latentmim.data import resize as resize_images
 from latentmim.data.each import each_image
@@ -38,7 +38,7 @@ class MapOptions(TypedDict, total=False):
     projector: bool
     stride: int | None
     extend_positions: bool
-    precision: FeaturePrecision
+    precision: Precision
 
 
 # What follows from the weights.
@@ -120,7 +120,7 @@ class Encoder:
         resize: Resize = None,
         stride: int | None = None,
         extend_positions: bool = False,
-        precision: FeaturePrecision = "float32",
+        precision: Precision = "float32",
     ) -> FloatArray:
         """One vector for each patch.
 
@@ -149,8 +149,9 @@ class Encoder:
                 whole patches do. Time grows with the square of what the stride is divided by, and more.
             extend_positions: larger images reach further than the trained grid, instead of spanning its range.
             precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with
-                AVX512-BF16), "auto", bf16 where there is, or "int8" (AVX512-VNNI besides): linear layers of all blocks
-                but the first two multiply eight-bit numbers, each token and channel by a scale of its own.
+                AVX512-BF16), "auto", bf16 where there is, or "int8" (AVX512-VNNI besides): linear layers of blocks and
+                projector, but for the first block's and the second one's MLP, multiply eight-bit numbers, each token
+                and channel by a scale of its own.
 
         Returns:
             [B, N, C] float32, patches row by row (`grid` says how many); [N, C] for one image; [layers, …] for a list
@@ -197,7 +198,7 @@ class Encoder:
         projector: bool = False,
         resize: Resize = None,
         stride: int | None = None,
-        precision: FeaturePrecision = "float32",
+        precision: Precision = "float32",
     ) -> FloatArray:
         """One vector for each image: [B, C] float32, [C] for one image, [layers, …] for a list of layers.
 
@@ -247,7 +248,7 @@ class Encoder:
         resize: Resize = None,
         stride: int | None = None,
         extend_positions: bool = False,
-        precision: FeaturePrecision = "float32",
+        precision: Precision = "float32",
     ) -> FloatArray:
         """The weights by which the attention of a block mixes tokens: what each token looks at.
 
@@ -493,7 +494,7 @@ class Encoder:
 
     def _tokens(
         self, pixels: NDArray[Any], layer: Layers, part: Part, norm: bool, projector: bool, stride: int | None,
-        extend: bool, precision: FeaturePrecision,
+        extend: bool, precision: Precision,
     ) -> FloatArray:  # fmt: skip
         """[layers, B, tokens, C], class token first."""
         layers = np.array(self._layers(layer)[0], np.int32)
@@ -577,6 +578,15 @@ def _pixels(number: int | None, name: str = "stride") -> int:
 
 
 def require_encoder(encoder: object) -> None:
-    """Refuse what is no encoder, a model above all. Raises TypeError."""
+    """Refuse what is no encoder, a model above all. Raises TypeError.
+
+    Examples:
+        >>> from latentmim.encoder import require_encoder
+        >>> require_encoder("encoder.safetensors")
+        Traceback (most recent call last):
+            ...
+        TypeError: encoder: is a str, wanted `model.encoder` or `load_encoder(path)`
+
+    """
     if not isinstance(encoder, Encoder):
         raise TypeError(f"encoder: is a {type(encoder).__name__}, wanted `model.encoder` or `load_encoder(path)`")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from latentmim import budgets
 from latentmim.best import Best
 from latentmim.diagnostics import CollapseError
-from latentmim.interrupts import Interrupts
 from latentmim.loggers import Sending
 from latentmim.progress import Bar, Pace
 from latentmim.runs import SavedRun
@@ -83,6 +82,10 @@ class Fitting:
             plan: of a run that ends by the clock.
 
         """
+        ending: Ending = self.trainer._ranks.together(self.trainer, lambda: self._run(resume, tells_pace, plan))
+        return ending
+
+    def _run(self, resume: Resume, tells_pace: bool, plan: Plan | None) -> Ending:
         self._budget = None
         self._saved.plan = None if plan is None else plan.to_dict()
         with contextlib.nullcontext() if self.folder is None else self.folder.lock():
@@ -138,10 +141,11 @@ class Fitting:
                 self._score(last)
 
     def _steps(self, pace: Pace | None) -> Ending:
-        trainer = self.trainer
-        with Interrupts() as interrupts, Bar(trainer) as bar:
+        trainer, ranks = self.trainer, self.trainer._ranks
+        with ranks.interrupts() as interrupts, Bar(trainer) as bar:
+            is_stopped = False
             try:
-                while not interrupts.requested and (metrics := self._step()) is not None:
+                while not (is_stopped := ranks.is_any(interrupts.requested)) and (metrics := self._step()) is not None:
                     self.after_step(metrics)
                     bar.update(metrics)
                     if pace and (text := pace.after_step(trainer.state.total_steps - trainer.state.step)):
@@ -159,7 +163,7 @@ class Fitting:
         if self.folder and trainer.state.step == trainer.state.total_steps:
             trainer.model.encoder.save(self.folder.encoder)
             self._tell_of_no_best()
-        return "interrupted" if interrupts.requested else "finished"
+        return "interrupted" if is_stopped else "finished"
 
     def _step(self) -> Metrics | None:
         """A step, by which a budget sees how far it will come."""

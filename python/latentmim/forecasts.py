@@ -34,6 +34,11 @@ class Candidate:
         training: options of its `Trainer` but `epochs`.
         enough: crops without which a smaller model is the better choice.
 
+    Examples:
+        >>> from latentmim.forecasts import Candidate
+        >>> Candidate("mine", lambda: model, {"epochs": 1, "batch_size": 14}).name
+        'mine'
+
     """
 
     name: str
@@ -52,6 +57,12 @@ class Forecast:
         seconds_per_step: the reading of images included.
         steps: in the time that is left.
         epochs: passes over the data.
+
+    Examples:
+        >>> from latentmim.forecasts import Candidate, Forecast
+        >>> mine = Candidate("mine", lambda: model, {})
+        >>> Forecast(mine, "48 wide", seconds_per_step=0.5, steps=20, epochs=10.0).steps
+        20
 
     """
 
@@ -84,6 +95,14 @@ def choose(candidates: Sequence[Candidate], data: Dataset, budget: Budget) -> tu
 
     Returns:
         The forecast of the one, and all that were made.
+
+    Examples:
+        >>> from latentmim.budgets import Budget
+        >>> from latentmim.forecasts import Candidate, choose
+        >>> training = {"batch_size": 14}
+        >>> forecast, _ = choose([Candidate("mine", lambda: model, training)], photos, Budget(5))
+        >>> forecast.candidate.name
+        'mine'
 
     """
     forecasts: list[Forecast] = []

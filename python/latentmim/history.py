@@ -33,6 +33,11 @@ class History(list[Metrics]):
         chance: the loss of predictions that know nothing; nan where there is no such level.
         folder: where the run lies; None where it is written nowhere.
 
+    Examples:
+        >>> from latentmim.history import History
+        >>> History([{"step": 1, "loss": 1.5}, {"step": 2, "loss": 1.25}], total=4, chance=1.6)
+        History: step 2 of 4; loss 1.500 → 1.250 (chance 1.600)
+
     """
 
     def __init__(

@@ -8,7 +8,7 @@ import numpy as np
 
 from latentmim import _arrays, _pickling
 from latentmim import _latentmim as _native
-from latentmim.config import ModelConfig, ModelOptions, Precision, Preset, TrainingConfig, to_json
+from latentmim.config import ModelConfig, ModelOptions, Precision, Preset, TargetPrecision, TrainingConfig, to_json
 from latentmim.encoder import Encoder
 from latentmim.loading import load_encoder
 from latentmim.names import refuse_unknown
@@ -271,6 +271,7 @@ class LatentMIM:
         second_views: Views | None = None,
         seed: int = 0,
         precision: Precision = "float32",
+        target_precision: TargetPrecision | None = None,
     ) -> tuple[float, dict[str, float]]:
         """The loss of a batch. Its gradients are added to those collected.
 
@@ -283,7 +284,8 @@ class LatentMIM:
             second_views: views for those.
             seed: of what `dropout` and `drop_path` leave out, where the model has them.
             precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with
-                AVX512-BF16) or "auto", bf16 where there is.
+                AVX512-BF16), "int8" (AVX512-BF16 and AVX512-VNNI) or "auto", bf16 where there is.
+            target_precision: the same, of targets that an encoder computes without gradient; `precision` if not given.
 
         Returns:
             The loss, and what is measured beside it: mean cosines between the patches of an image
@@ -292,7 +294,7 @@ class LatentMIM:
 
         Raises:
             ValueError: shapes, cells or offsets that do not fit; numbers in `images` that are not finite; a precision
-                that this machine does not have.
+                that this machine does not have; a `target_precision` where targets are no encoder's, or get a gradient.
             FloatingPointError: the loss is not finite.
 
         Examples:
@@ -309,7 +311,7 @@ class LatentMIM:
         seconds = None if second_images is None else _arrays.floats(second_images, "second_images (normalised crops)")
         metrics = _native.model_loss(
             self._handle, _arrays.floats(images, "images (normalised crops)"), views._parts, targets, seconds,
-            None if second_views is None else second_views._parts, gamma, seed, precision,
+            None if second_views is None else second_views._parts, gamma, seed, precision, target_precision,
         )  # fmt: skip
         return metrics["loss"], metrics
 

@@ -16,6 +16,12 @@ FEW = 16
 def nearest(unknown: Iterable[str], known: Iterable[str]) -> str:
     """The known names that lie nearest to unknown ones, as the rest of a message: "; did you mean 'heads'?"; all, where
     they are few and none is near.
+
+    Examples:
+        >>> from latentmim.names import nearest
+        >>> nearest(["epoch"], ["epochs", "batch_size"])
+        "; did you mean 'epochs'?"
+
     """
     names = list(dict.fromkeys(known))
     near = [match for name in unknown for match in _near(name, names)]
@@ -34,6 +40,13 @@ def refuse_unknown(function: str, given: Iterable[str], known: Iterable[str]) ->
 
     Raises:
         ValueError: names the function, the options, and the nearest known ones.
+
+    Examples:
+        >>> from latentmim.names import refuse_unknown
+        >>> refuse_unknown("fit", ["epoch"], ["epochs", "batch_size"])
+        Traceback (most recent call last):
+            ...
+        ValueError: fit: unknown option 'epoch'; did you mean 'epochs'?
 
     """
     names = list(known)

@@ -14,6 +14,7 @@ from latentmim import plot
 from latentmim.budgets import Budget, Plan, read_budget
 from latentmim.config import ModelOptions, Preset, TrainingOptions
 from latentmim.data import Arrays, Dataset, as_dataset
+from latentmim.distributed import Ranks
 from latentmim.encoder import Encoder
 from latentmim.forecasts import Candidate, choose, tell
 from latentmim.loading import load_encoder
@@ -44,7 +45,7 @@ SMALL = {
 MEDIUM = {"size": "vit_tiny", "grid": 10, "decoder_width": 256, "decoder_heads": 8, "projector_width": 1024}
 LARGE = {"size": "vit_small"}
 
-OF_TRAINER = ("save_every", "keep_every", "log_every", "on_collapse", "loggers", "save_best")
+OF_TRAINER = ("save_every", "keep_every", "log_every", "on_collapse", "loggers", "save_best", "wire")
 
 
 class Recipe(NamedTuple):
@@ -141,6 +142,7 @@ def pretrain(
     resume: Resume = "auto",
     seed: int = 0,
     progress: bool = True,
+    comm: Any = None,
     **options: Any,
 ) -> LatentMIM:
     """Train a Latent MIM on images, from nothing to files: run it again to go on where it was stopped.
@@ -167,6 +169,7 @@ def pretrain(
         resume: see `Trainer.fit`.
         seed: of weights, crops, order and views.
         progress: whether a progress bar is shown.
+        comm: of mpi4py, whose ranks train together, all by the same call: see `Trainer`. Without `budget`.
         options: any option of `ModelConfig`, `TrainingConfig` or `Trainer`, by name; they go before what `recipe`
             chooses.
 
@@ -188,41 +191,48 @@ def pretrain(
     """
     if out is None:
         raise TypeError("out: is None, wanted a folder; a Trainer trains without one")
-    clock = None if budget is None else _clock(budget, options)
-    dataset = as_dataset(data, options.get("channels") or 3)
-    for_model = {name: options.pop(name) for name in list(options) if name in ModelOptions.__annotations__}
-    for_trainer = {name: options.pop(name) for name in OF_TRAINER if name in options}
-    known = ["epochs", "batch_size", *TrainingOptions.__annotations__]
-    if unknown := [name for name in options if name not in known]:
-        refuse_unknown("pretrain", unknown, [*known, *ModelOptions.__annotations__, *OF_TRAINER])
-    if init is not None and not isinstance(init, Encoder):
-        init = load_encoder(init)
+    ranks = Ranks(comm)
+    with ranks.agreeing():
+        if budget is not None and ranks.size > 1:
+            raise ValueError(f"budget: is {budget!r}, which {ranks.size} ranks cannot keep; wanted `epochs`")
+        clock = None if budget is None else _clock(budget, options)
+        dataset = as_dataset(data, options.get("channels") or 3)
+        for_model = {name: options.pop(name) for name in list(options) if name in ModelOptions.__annotations__}
+        for_trainer = {name: options.pop(name) for name in OF_TRAINER if name in options}
+        known = ["epochs", "batch_size", *TrainingOptions.__annotations__]
+        if unknown := [name for name in options if name not in known]:
+            refuse_unknown("pretrain", unknown, [*known, *ModelOptions.__annotations__, *OF_TRAINER])
+        if init is not None and not isinstance(init, Encoder):
+            init = load_encoder(init)
 
-    candidate = functools.partial(
-        _candidate, data=dataset, size=size, preset=preset, init=init, teacher=teacher, seed=seed, model=for_model,
-        training=options,
-    )  # fmt: skip
-    is_settled = size is not None or init is not None or any(name in for_model for name in SIZES)
-    if clock is None:
-        chosen, plan = candidate(None), None
-    else:
-        make_loggers(for_trainer.get("loggers", ()))  # what is missing is said before anything is measured
-        chosen, plan = _planned(clock, candidate, dataset, is_settled, out, resume)
-    training = chosen.training if plan is None else chosen.training | {"epochs": plan.epochs}
-    passes = training["epochs"] if plan is None else plan.passes
-    model = chosen.make()
-    print(f"{dataset!r}\n{model!r}\n{passes:.4g} epochs, batches of {training['batch_size']}", file=sys.stderr)
+        candidate = functools.partial(
+            _candidate, data=dataset, size=size, preset=preset, init=init, teacher=teacher, seed=seed, model=for_model,
+            training=options,
+        )  # fmt: skip
+        is_settled = size is not None or init is not None or any(name in for_model for name in SIZES)
+        if clock is None:
+            chosen, plan = candidate(None), None
+        else:
+            make_loggers(for_trainer.get("loggers", ()))  # what is missing is said before anything is measured
+            chosen, plan = _planned(clock, candidate, dataset, is_settled, out, resume)
+        training = chosen.training if plan is None else chosen.training | {"epochs": plan.epochs}
+        if options.get("batch_size") is None:
+            training["batch_size"] -= training["batch_size"] % ranks.size
+        passes = training["epochs"] if plan is None else plan.passes
+        model = chosen.make()
+    if ranks.is_root:
+        print(f"{dataset!r}\n{model!r}\n{passes:.4g} epochs, batches of {training['batch_size']}", file=sys.stderr)
     every = passes / 10 if validate_every is None else validate_every
     trainer = Trainer(
         model, dataset, out=out, validation=validation, validate_every=every,
-        progress=progress, **for_trainer, **training,
+        progress=progress, comm=comm, **for_trainer, **training,
     )  # fmt: skip
     ending = trainer._fitting.run(resume, tells_pace=plan is None, plan=plan)
-    _tell_skipped(dataset)
+    _tell_skipped(dataset, ranks)
     if ending == "interrupted":
-        raise KeyboardInterrupt(trainer._fitting.stopped)
+        raise KeyboardInterrupt(trainer._fitting.stopped if ranks.is_root else "")
     assert trainer._run is not None
-    if ending != "finished before" or not os.path.isdir(trainer._run.pictures):
+    if ranks.is_root and (ending != "finished before" or not os.path.isdir(trainer._run.pictures)):
         _draw(trainer)
     return model
 
@@ -314,9 +324,11 @@ def _beside(model: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in model.items() if name not in of_encoder}
 
 
-def _tell_skipped(dataset: Dataset, shown: int = 10) -> None:
-    """What of the images could not be read and was passed over."""
-    skipped = dataset.skipped
+def _tell_skipped(dataset: Dataset, ranks: Ranks, shown: int = 10) -> None:
+    """What of the images could not be read and was passed over, on any rank."""
+    skipped = sorted(set(ranks.gather(dataset.skipped)))
+    if not ranks.is_root:
+        return
     if skipped:
         print(f"{len(skipped)} of {len(dataset)} files could not be read and were skipped:", file=sys.stderr)
     for path, reason in skipped[:shown]:

@@ -15,7 +15,14 @@ __all__ = ["Bar", "Pace", "bar", "duration"]
 
 
 def bar(total: int | None, description: str, unit: str, *, is_shown: bool = True, **options: Any) -> Any:
-    """A progress bar of tqdm, which takes the options."""
+    """A progress bar of tqdm, which takes the options.
+
+    Examples:
+        >>> from latentmim.progress import bar
+        >>> with bar(3, "counting", "image", is_shown=False) as shown:
+        ...     shown.update(3)
+
+    """
     from tqdm.auto import tqdm
 
     # In a log file a line now and then is enough.
@@ -102,7 +109,14 @@ class Pace:
 
 
 def duration(seconds: float) -> str:
-    """In the two largest units: "3 h 20 min"."""
+    """In the two largest units: "3 h 20 min".
+
+    Examples:
+        >>> from latentmim.progress import duration
+        >>> duration(75), duration(7300)
+        ('75 s', '2 h 2 min')
+
+    """
     whole = round(seconds)
     if whole < 90:
         return f"{whole} s"

@@ -16,6 +16,7 @@ __all__ = [
     "ProfileEntry",
     "feature_precisions",
     "instruction_set",
+    "is_thread_count_set",
     "measure_peak",
     "measure_product",
     "memory",
@@ -25,6 +26,8 @@ __all__ = [
     "set_thread_count",
     "thread_count",
 ]
+
+_is_set = False
 
 
 def thread_count() -> int:
@@ -49,7 +52,22 @@ def set_thread_count(count: int) -> None:
         >>> lm.set_thread_count(count)
 
     """
+    global _is_set
     _native.set_thread_count(count)
+    _is_set = True
+
+
+def is_thread_count_set() -> bool:
+    """Whether `set_thread_count` was called; else there are as many threads as processors that the calling thread may
+    run on, at any time.
+
+    Examples:
+        >>> lm.set_thread_count(lm.thread_count())
+        >>> lm.runtime.is_thread_count_set()
+        True
+
+    """
+    return _is_set
 
 
 def instruction_set() -> str:
@@ -66,7 +84,7 @@ def instruction_set() -> str:
 
 
 def precisions() -> list[Literal["float32", "bf16"]]:
-    """The precisions that the instruction set in use trains in: "bf16" needs AVX512-BF16.
+    """The precisions that "auto" chooses from, its choice last: "bf16" needs AVX512-BF16.
 
     Examples:
         >>> "float32" in lm.runtime.precisions()
@@ -77,7 +95,7 @@ def precisions() -> list[Literal["float32", "bf16"]]:
 
 
 def feature_precisions() -> list[Literal["float32", "bf16", "int8"]]:
-    """Those that features are computed in: "int8" needs AVX512-BF16 and AVX512-VNNI.
+    """Those that features and, where it is asked to, training are computed in: "int8" needs AVX512-VNNI besides.
 
     Examples:
         >>> "float32" in lm.runtime.feature_precisions()
@@ -125,8 +143,8 @@ def measure_product(
 ) -> float:
     """Floating-point operations a second of one of a linear map's products: x·Wᵀ, dy·W or dyᵀ·x of `rows` tokens.
 
-    Raises ValueError for a precision that this machine does not have, sizes outside 1 … 2²⁴, and gradients
-    in int8.
+    Raises ValueError for a precision that this machine does not have, sizes outside 1 … 2²⁴, and the gradient of
+    weights in int8.
 
     Examples:
         >>> lm.runtime.measure_product("forward", 64, 48, 48, seconds=0.01) > 1e6

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from latentmim._arrays import FloatArray, IntArray
-    from latentmim.config import FeaturePrecision
+    from latentmim.config import Precision
     from latentmim.encoder import Encoder
 
 __all__ = ["JointSegments", "Segments", "segment"]
@@ -161,7 +161,7 @@ class _Options(TypedDict, total=False):
     size: Size
     upsample: Upsampling
     refine: bool
-    precision: FeaturePrecision
+    precision: Precision
 
 
 @overload
@@ -182,7 +182,7 @@ def segment(
     size: Size = "auto",
     upsample: Upsampling = "bilinear",
     refine: bool = False,
-    precision: FeaturePrecision = "float32",
+    precision: Precision = "float32",
 ) -> Segments | JointSegments:
     """Divide an image into segments that its features tell apart, or several images into the same segments.
 

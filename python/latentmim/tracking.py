@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from latentmim._arrays import PathLike
-    from latentmim.config import FeaturePrecision
+    from latentmim.config import Precision
     from latentmim.data.frames import Clip, Frames
     from latentmim.encoder import Encoder
 
@@ -176,7 +176,7 @@ class Tracker:
         encoder: Encoder,
         preset: Preset = "dino",
         *,
-        precision: FeaturePrecision = "float32",
+        precision: Precision = "float32",
         **options: Unpack[TrackingOptions],
     ) -> None:
         require_encoder(encoder)
@@ -272,7 +272,7 @@ def track(
     first_mask: Mask | Mapping[int, Mask],
     preset: Preset = "dino",
     *,
-    precision: FeaturePrecision = "float32",
+    precision: Precision = "float32",
     progress: bool = True,
     **options: Unpack[TrackingOptions],
 ) -> Tracks:
@@ -328,7 +328,7 @@ def track_each(
     first_mask: Mask | Mapping[int, Mask],
     preset: Preset = "dino",
     *,
-    precision: FeaturePrecision = "float32",
+    precision: Precision = "float32",
     **options: Unpack[TrackingOptions],
 ) -> Iterator[LabelArray]:
     """The same, frame by frame: gives the labels [H, W] of each before the next one is read.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack
 
 from latentmim import _arrays, _pickling
 from latentmim import _latentmim as _native
 from latentmim.config import TrainingConfig, TrainingOptions
 from latentmim.data import Dataset, as_dataset
+from latentmim.distributed import SHARED, Ranks, Wire
 from latentmim.fitting import Fitting
 from latentmim.history import History, Metrics
 from latentmim.loggers import make_loggers
@@ -105,11 +106,16 @@ class Trainer:
             objects with the methods of `latentmim.loggers.Logger`; they need `out`. One that fails while training
             costs a warning, not the run.
         progress: whether a progress bar is shown.
+        comm: of mpi4py, whose ranks train together, each on its share of every batch; all make the same trainer and
+            call the same methods. `batch_size` is that of all ranks, and numbers are those of one process, but for the
+            rounding of sums. Rank 0 alone writes and scores. What a rank raises in a step ends all of them: see
+            docs/scaling.md.
+        wire: what gradients are sent as: "bf16" halves the bytes and rounds to eight bits.
         options: anything else, by name: `TrainingConfig` lists and explains them.
 
     Raises:
         ValueError: an unknown option, one out of its range, less data than one batch, images of other channels, an
-            unknown logger.
+            unknown logger, a batch that does not divide among ranks.
         ImportError: a logger's package is not installed.
 
     Attributes:
@@ -148,20 +154,26 @@ class Trainer:
         on_collapse: Literal["stop", "roll_back"] = "stop",
         loggers: str | Sequence[str | Logger] = (),
         progress: bool = True,
+        comm: Any = None,
+        wire: Wire = "float32",
         **options: Unpack[TrainingOptions],
     ) -> None:
         refuse_unknown("Trainer", options, TrainingOptions.__annotations__)
         self.model = model
-        self.dataset = as_dataset(data, model.config.channels)
-        self.progress = progress
-        self._run = None if out is None else RunFolder(out)
-        scored = None if validation is None else as_dataset(validation, model.config.channels)
-        self._fitting = Fitting(
-            self, self._run, scored, on_collapse, log_every, make_loggers(loggers), save_best,
-            save_every=save_every, keep_every=keep_every, validate_every=validate_every,
-        )  # fmt: skip
-        self._config = TrainingConfig.resolve(epochs=epochs, batch_size=batch_size, **options)
-        self._handle = _native.trainer_create(model._handle, self.dataset._handle, self._config.to_json())
+        self._ranks = Ranks(comm)
+        with self._ranks.agreeing():
+            self.dataset = as_dataset(data, model.config.channels)
+            self.progress = progress
+            self._run = None if out is None else RunFolder(out)
+            scored = None if validation is None else as_dataset(validation, model.config.channels)
+            self._fitting = Fitting(
+                self, self._run, scored, on_collapse, log_every, make_loggers(loggers), save_best,
+                save_every=save_every, keep_every=keep_every, validate_every=validate_every,
+            )  # fmt: skip
+            self._config = TrainingConfig.resolve(epochs=epochs, batch_size=batch_size, **options)
+            self._handle = _native.trainer_create(model._handle, self.dataset._handle, self._config.to_json())
+            self._ranks.join(self._handle, wire)
+        self._ranks.share_processors()
         self.history = History(
             total=self.state.total_steps, chance=model.chance_loss, folder=None if self._run is None else self._run.path
         )
@@ -179,7 +191,7 @@ class Trainer:
         return TrainerState(*_native.trainer_progress(self._handle))
 
     @property
-    def precision(self) -> Literal["float32", "bf16"]:
+    def precision(self) -> Literal["float32", "bf16", "int8"]:
         """What operands of products are rounded to."""
         return _native.trainer_precision(self._handle)
 
@@ -207,13 +219,16 @@ class Trainer:
             ['effective_rank', 'epoch', 'gamma']
 
         """
-        metrics = _native.trainer_step(self._handle)
+        self._ranks.tell("step")
+        with self._ranks.aborting(*SHARED):
+            metrics = _native.trainer_step(self._handle)
         if metrics is not None:
             self.history.append(metrics)
         return metrics
 
     def _reschedule(self, progress: float, total_steps: int, seconds: float) -> None:
         """Let the run end after so many steps, its schedules at `progress` now; see `Budget`."""
+        self._ranks.tell("reschedule", (progress, total_steps, seconds))
         _native.trainer_reschedule(self._handle, progress, total_steps, seconds)
         self.history.total = total_steps
 
@@ -223,7 +238,7 @@ class Trainer:
             yield metrics
 
     def save(self, path: PathLike) -> None:
-        """Write everything needed to go on exactly: complete or not at all.
+        """Write everything needed to go on exactly: complete or not at all. Of several ranks, rank 0 alone writes.
 
         Raises:
             OSError: it cannot be written.
@@ -235,7 +250,8 @@ class Trainer:
             >>> trainer.save("state.safetensors")
 
         """
-        _native.trainer_save(self._handle, _arrays.path(path))
+        if self._ranks.is_root:
+            _native.trainer_save(self._handle, _arrays.path(path))
 
     def restore(self, path: PathLike) -> None:
         """Go back to a saved state, weights included.
@@ -257,7 +273,8 @@ class Trainer:
 
         """
         remarks = _native.trainer_restore(self._handle, _arrays.path(path))
-        if remarks is not None:
+        self._ranks.tell("restore", _arrays.path(path))
+        if remarks is not None and self._ranks.is_root:
             print(remarks, file=sys.stderr)
         self.history = self.history.until(self.state.step)
 
@@ -289,7 +306,7 @@ class Trainer:
             (2, 2)
 
         """
-        if self._fitting.run(resume) == "interrupted":
+        if self._fitting.run(resume) == "interrupted" and self._ranks.is_root:
             print(self._fitting.stopped, file=sys.stderr)
         return self.history
 

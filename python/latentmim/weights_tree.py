@@ -24,6 +24,11 @@ def tensors(path: PathLike) -> Tensors:
         OSError: the file cannot be read.
         ValueError: it is damaged, or holds no weights.
 
+    Examples:
+        >>> from latentmim.weights_tree import tensors
+        >>> list(tensors("encoder.safetensors").items())[0]
+        ('encoder.blocks.0.attn.proj.bias', ('F32', (48,)))
+
     """
     name = _arrays.weights_file(_arrays.path(path))
     if _arrays.is_pytorch(name):
@@ -36,7 +41,16 @@ def tensors(path: PathLike) -> Tensors:
 
 
 def tree(found: Tensors) -> str:
-    """Lines of text; numbered parts that are alike stand once: "0 … 11"."""
+    """Lines of text; numbered parts that are alike stand once: "0 … 11".
+
+    Examples:
+        >>> from latentmim.weights_tree import tree
+        >>> print(tree({"a.weight": ("float32", (2, 3)), "a.bias": ("float32", (2,))}))
+        a
+          bias  float32 [2]
+          weight  float32 [2, 3]
+
+    """
     root: dict[str, Any] = {}
     for name, tensor in found.items():
         place = root

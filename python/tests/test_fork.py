@@ -1,18 +1,14 @@
 """Forked children, as data loaders and notebooks make them, compute like their parents."""
 
 import multiprocessing
-import os
-import signal
-import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import SMALL, pixels
+from programs import end_of, run, start_child
 
 import latentmim as lm
 
@@ -30,9 +26,7 @@ def child(model: lm.LatentMIM, pipe: Any) -> None:
 @pytest.mark.parametrize("what", ["compare", "first", "while", "same", "many"])
 def test_fork(what: str) -> None:
     """In a process of its own: JAX, which other tests load, does not survive a fork."""
-    command = [sys.executable, "-W", "ignore::DeprecationWarning", __file__, what]
-    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    run(__file__, what, seconds=120)
 
 
 def fork_and_compare() -> None:
@@ -56,7 +50,7 @@ def fork_before_any_work() -> None:
     """What threads initialise at their first work, they initialise in the child."""
     model, images = lm.LatentMIM(**SMALL), pixels(8, 32, 40)
     for _ in range(20):
-        run_in_child(lambda: model.encoder.features(images))
+        end_of(start_child(lambda: model.encoder.features(images)))
 
 
 def fork_while_a_thread_works() -> None:
@@ -72,7 +66,7 @@ def fork_while_a_thread_works() -> None:
     thread.start()
     try:
         for _ in range(20):
-            run_in_child(lambda: lm.resize(images, 20))
+            end_of(start_child(lambda: lm.resize(images, 20)))
     finally:
         stop.set()
         thread.join()
@@ -98,7 +92,7 @@ def fork_while_a_thread_uses_the_same_model() -> None:
     thread.start()
     try:
         for _ in range(20):
-            run_in_child(use)
+            end_of(start_child(use))
     finally:
         stop.set()
         thread.join()
@@ -110,17 +104,7 @@ def fork_often_before_many_threads_work() -> None:
     rows = np.random.default_rng(0).normal(size=(300, 48)).astype(np.float32)
     train, test = (lm.evaluate.Features(part, np.arange(300) % 5) for part in (rows[::-1].copy(), rows))
     for _ in range(400):
-        run_in_child(lambda: lm.evaluate.knn(None, train, test, k=5, progress=False))
-
-
-def run_in_child(body: Callable[[], object]) -> None:
-    child = os.fork()
-    if child == 0:
-        signal.alarm(20)  # a child that hangs is ended, and seen
-        body()
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert status == 0, f"the child ended with status {status}"
+        end_of(start_child(lambda: lm.evaluate.knn(None, train, test, k=5, progress=False)))
 
 
 if __name__ == "__main__":

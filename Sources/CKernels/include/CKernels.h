@@ -16,7 +16,10 @@ typedef void (*lmk_task)(void *context, long index);
 /// Calls task(context, i) for every i in 0 ..< count, in any order, on the pool's threads and the caller's. A nested
 /// call, or one made while another thread's parallel region runs, is executed by its caller alone.
 void lmk_parallel(long count, lmk_task task, void *context);
+/// As many as were set; else as many as there are processors that the calling thread may run on, now.
 int lmk_thread_count(void);
+/// Processors that the calling thread may run on, at least 1.
+int lmk_usable_processors(void);
 /// Sets the number of threads, the caller's included, from the next parallel region on; clamped to 1 ... 256.
 void lmk_set_thread_count(int count);
 

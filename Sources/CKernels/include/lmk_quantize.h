@@ -18,8 +18,8 @@ void lmk_quantize_rows(
 void lmk_pack_bytes(
     const struct lmk_matrix *a, long first_row, long rows, long first, long depth, const float *scales,
     const int32_t *zeros, uint32_t *packed);
-/// Quantises and packs `count` columns of b [depth, n] from `column` on, float32 and stored transposed, into panels
-/// `panel_stride` words apart. Scales, and the sums of a column's bytes, are padded to whole panels with zeros.
+/// Quantises and packs `count` columns of b [depth, n] from `column` on, float32, into panels `panel_stride` words
+/// apart. Scales, and the sums of a column's bytes, are padded to whole panels with zeros.
 void lmk_pack_quantized_columns(
     const struct lmk_matrix *b, long column, long count, long depth, uint32_t *packed, long panel_stride,
     float *scales, int32_t *sums);

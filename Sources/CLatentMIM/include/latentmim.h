@@ -80,7 +80,7 @@ void lm_memory_statistics(lm_memory *statistics);
 /// Floating-point operations a second that all threads reach in registers, in about `seconds`: 600 at most.
 lm_status lm_measure_peak(const char *precision, double seconds, double *flops_per_second);
 /// The same for one of the products of a linear map of `rows` tokens: `kind` is "forward", "input_gradient" or
-/// "weight_gradient"; sizes are 1 … 2²⁴.
+/// "weight_gradient", which has no "int8"; sizes are 1 … 2²⁴.
 lm_status lm_measure_product(
     const char *kind, int64_t rows, int64_t out_width, int64_t in_width, const char *precision, double seconds,
     double *flops_per_second);
@@ -331,9 +331,12 @@ typedef struct lm_crops {
 
 /// The loss of a batch; gradients are added to those collected. `gamma`: γ of the similarity constraint. `seed`: of
 /// what dropout and drop path leave out, where the model has them. `precision`: what the operands of products are
-/// rounded to, "float32" (also NULL), "bf16" (LM_VALUE without AVX512-BF16) or "auto" (bf16 where there is).
+/// rounded to, "float32" (also NULL), "bf16" (LM_VALUE without AVX512-BF16), "int8" (LM_VALUE without AVX512-BF16 and
+/// AVX512-VNNI) or "auto" (bf16 where there is). `target_precision`: the same of targets that an encoder computes without
+/// gradient; NULL: `precision`.
 lm_status lm_model_loss(
-    lm_model *model, const lm_crops *crops, double gamma, uint64_t seed, const char *precision, lm_metrics *metrics);
+    lm_model *model, const lm_crops *crops, double gamma, uint64_t seed, const char *precision,
+    const char *target_precision, lm_metrics *metrics);
 /// Where a loss stands: `*position` is 1 at chance and 0 at the floor (nan where there is none), `*meaning` says what
 /// that means. Of `metrics` it reads the loss and the similarities.
 lm_status lm_model_diagnose(lm_model *model, const lm_metrics *metrics, double *position, char **meaning);
@@ -364,6 +367,30 @@ typedef struct lm_trainer_state {
 
 lm_status lm_trainer_create(
     lm_model *model, const lm_dataset *dataset, const char *training_options, lm_trainer **trainer);
+/// Memory that goes between the ranks of an lm_communicator.
+typedef enum lm_exchange {
+  LM_SUM = 0,         ///< float32 at `received` becomes the sum over all ranks, the same bits on each; `sent` is NULL
+  LM_GATHER = 1,      ///< `received` becomes what each rank sends, in the order of ranks
+  LM_ALL_TO_ALL = 2,  ///< equal part r of `sent` goes to rank r; `received` becomes the parts for this rank, in order
+} lm_exchange;
+
+/// How processes reach each other that train one model together, each on its share of every batch; MPI is one way.
+/// All start the same exchanges in the same order. Both functions return false where that fails, and are called on the
+/// thread that called the trainer.
+typedef struct lm_communicator {
+  int64_t rank, size;  ///< this process, 0 ..< size
+  void *context;       ///< what both functions get; it must outlive the trainer
+  /// Starts an exchange; `*request` is what `finish` will know it by. Sizes are in bytes; memory stays until then.
+  bool (*start)(
+      void *context, lm_exchange exchange, const void *sent, int64_t sent_bytes, void *received,
+      int64_t received_bytes, int64_t *request);
+  /// Whether an exchange has ended; `waits`: waits until it has.
+  bool (*finish)(void *context, int64_t request, bool waits, bool *ended);
+} lm_communicator;
+/// Makes a trainer one of several that train the same model on the same images: loss, metrics and weights are those of
+/// one trainer of all, but for the rounding of sums. The batch size is that of all together. `wire`: what gradients are
+/// sent as, "float32" (also NULL) or "bf16". A step that fails on one rank cannot be tried again.
+lm_status lm_trainer_join(lm_trainer *trainer, const lm_communicator *communicator, const char *wire);
 lm_status lm_trainer_progress(const lm_trainer *trainer, lm_trainer_state *state);
 /// Lets the run end after `total_steps`, those done included: from here on, at `progress` (0 … 1), its schedules go
 /// evenly to their end there. Checkpoints hold it, and `seconds`, what the run has taken, for whoever ends it by the
@@ -372,7 +399,7 @@ lm_status lm_trainer_reschedule(lm_trainer *trainer, double progress, int64_t to
 /// What a checkpoint remembers the images by, as JSON: their number ("images"), digests of their files' names and of a
 /// sample of their content ("names", "content").
 lm_status lm_trainer_data(const lm_trainer *trainer, char **fingerprint);
-/// The precision that its steps compute with, "float32" or "bf16": what "auto" stood for when the run began.
+/// The precision that its steps compute with, "float32", "bf16" or "int8": what "auto" stood for when the run began.
 lm_status lm_trainer_precision(const lm_trainer *trainer, char **precision);
 /// Bytes that a step takes at its fullest, predicted without computing; what the process holds besides is not counted.
 typedef struct lm_memory_estimate {
@@ -460,7 +487,7 @@ typedef struct lm_tap {
 
 /// Features of images, [count, N + 1, C], class token first, patches row by row; [count, N, C] without class token; of
 /// `layers` [layer_count, count, …]. Sides must fit lm_encoder_grid, which says how many tokens there are. `precision`:
-/// as for lm_model_loss, or "int8" (LM_VALUE without AVX512-BF16 and AVX512-VNNI).
+/// as for lm_model_loss.
 lm_status lm_encoder_features(
     const lm_encoder *encoder, const lm_pixels *pixels, lm_tap tap, const char *precision, float *features);
 /// The weights by which the attention of a block mixes tokens, [count, heads, queries, attended tokens]; rows have the

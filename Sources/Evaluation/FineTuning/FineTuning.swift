@@ -104,7 +104,6 @@ public struct FineTuning: ScoringProtocol {
 
   public func check(trainingCount: Int) throws {
     try checkRanges()
-    try precision.requireGradients()
     if let batchSize { try Self.require("batch_size", batchSize, in: 1...max(trainingCount, 1)) }
     let longest = Double(epochs ?? FineTuningRecipe(self, count: trainingCount).epochs).nextDown
     if let warmupEpochs { try Self.require("warmup_epochs", warmupEpochs, in: 0...longest) }

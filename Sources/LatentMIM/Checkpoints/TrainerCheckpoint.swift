@@ -42,6 +42,7 @@ extension Trainer {
     configuration.precision = precision
     model.clearGradients()
     rewindLoader()
+    hasCheckedRanks = false
     return isLonger ? remarkOnExtension(of: training, saved.span) : nil
   }
 
@@ -100,14 +101,18 @@ extension Trainer {
 
   /// What a saved run goes on computing with, whatever this machine would have chosen.
   private func precision(of saved: TrainingConfiguration, path: String) throws -> Precision {
-    guard let arithmetic = try? saved.precision.arithmetic() else {
-      throw CheckpointError(
-        path: path,
-        problem:
-          "belongs to a run with precision '\(saved.precision.rawValue)', which needs a processor with AVX512-BF16; "
-          + "the instruction set in use is '\(InstructionSet.current.rawValue)'")
+    func arithmetic(_ precision: Precision, _ option: String) throws -> Arithmetic {
+      guard let found = try? precision.arithmetic() else {
+        throw CheckpointError(
+          path: path,
+          problem:
+            "belongs to a run with \(option) '\(precision.rawValue)', which needs a processor with \(precision.needs); "
+            + "the instruction set in use is '\(InstructionSet.current.rawValue)'")
+      }
+      return found
     }
-    return .named(arithmetic)
+    _ = try saved.targetPrecision.map { try arithmetic($0, "target_precision") }
+    return .named(try arithmetic(saved.precision, "precision"))
   }
 }
 

@@ -10,14 +10,16 @@ public enum Precision: String, Sendable, CaseIterable {
   case float32
   /// bfloat16, with its range of float32 and eight bits of precision. Needs AVX512-BF16.
   case bf16
-  /// Eight bits, for features alone: operands of the linear layers of all blocks but the first two are quantised, each
-  /// token and each output channel by a scale of its own; the rest is bf16. Needs AVX512-BF16 and AVX512-VNNI.
+  /// Eight bits: operands of the linear layers of projectors and of all blocks are quantised, but for an encoder's first
+  /// block and its second one's MLP, each token and each channel by a scale of its own; the rest, gradients of weights
+  /// with it, is bf16. Needs AVX512-BF16 and AVX512-VNNI.
   case int8
 
   /// How to compute at this precision on this machine.
   ///
+  /// - Parameter option: what messages call it.
   /// - Throws: `PrecisionError` where the instruction set in use does not have what is asked for.
-  public func arithmetic() throws -> Arithmetic {
+  public func arithmetic(option: String = "precision") throws -> Arithmetic {
     let wanted: Arithmetic =
       switch self {
       case .auto: Arithmetic.bfloat16.isAvailable ? .bfloat16 : .float32
@@ -25,7 +27,7 @@ public enum Precision: String, Sendable, CaseIterable {
       case .bf16: .bfloat16
       case .int8: .int8
       }
-    guard wanted.isAvailable else { throw PrecisionError(self, InstructionSet.current) }
+    guard wanted.isAvailable else { throw PrecisionError(self, option) }
     return wanted
   }
 
@@ -38,13 +40,8 @@ public enum Precision: String, Sendable, CaseIterable {
     }
   }
 
-  /// - Throws: `ConfigurationError` for a precision that has no gradients.
-  public func requireGradients() throws {
-    guard self != .int8 else {
-      throw ConfigurationError(
-        "precision", "is 'int8', which is for features alone, wanted 'float32', 'bf16' or 'auto'")
-    }
-  }
+  /// The instructions it takes.
+  var needs: String { self == .int8 ? "AVX512-BF16 and AVX512-VNNI" : "AVX512-BF16" }
 }
 
 /// A precision that the instruction set in use cannot compute with.
@@ -52,11 +49,11 @@ public struct PrecisionError: DescribedError {
   public let kind = ErrorKind.value
   public let description: String
 
-  init(_ precision: Precision, _ set: InstructionSet) {
-    let needed = precision == .int8 ? "AVX512-BF16 and AVX512-VNNI" : "AVX512-BF16"
+  init(_ precision: Precision, _ option: String) {
+    let other = option == "precision" ? "'auto' to take what there is" : "nothing to take that of the rest"
     description =
-      "precision is '\(precision.rawValue)', which needs a processor with \(needed): the instruction set in use is "
-      + "'\(set.rawValue)'; wanted 'float32', or 'auto' to take what there is"
+      "\(option) is '\(precision.rawValue)', which needs a processor with \(precision.needs): the instruction set in "
+      + "use is '\(InstructionSet.current.rawValue)'; wanted 'float32', or \(other)"
   }
 }
 
@@ -64,20 +61,19 @@ extension Precision {
   /// Runs `body` at this precision, with one instruction set from beginning to end.
   ///
   /// - Parameters:
+  ///   - targets: the precision of targets that get no gradient; nil: this one.
   ///   - keepsPackedWeights: whether weights are used again before they change.
   ///   - recomputesBlocks: whether blocks are computed again for their gradient.
   ///   - dropoutPlan: what is dropped at random; nil: nothing.
   /// - Throws: `PrecisionError`, and what `body` throws.
   public func compute<Result>(
-    keepsPackedWeights: Bool = false, recomputesBlocks: Bool = false, dropoutPlan: DropoutPlan? = nil,
-    _ body: () throws -> Result
+    targets: Precision? = nil, keepsPackedWeights: Bool = false, recomputesBlocks: Bool = false,
+    dropoutPlan: DropoutPlan? = nil, _ body: () throws -> Result
   ) throws -> Result {
     try InstructionSet.held {
-      let arithmetic = try arithmetic()
       var computation = Computation(
-        arithmetic == .int8 ? .bfloat16 : arithmetic, keepsPackedWeights: keepsPackedWeights,
-        recomputesBlocks: recomputesBlocks)
-      computation.quantizesBlocks = arithmetic == .int8
+        try arithmetic(), keepsPackedWeights: keepsPackedWeights, recomputesBlocks: recomputesBlocks)
+      computation.targetArithmetic = try targets?.arithmetic(option: "target_precision")
       computation.dropoutPlan = dropoutPlan
       return try Computation.$current.withValue(computation) { try body() }
     }

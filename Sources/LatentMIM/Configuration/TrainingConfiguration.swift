@@ -1,4 +1,5 @@
 import Files
+import Tensors
 
 /// How a model is trained. Names are those of configuration files and of Python.
 public struct TrainingConfiguration: Sendable, Equatable {
@@ -37,6 +38,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var workers = 0
   /// What the operands of products are rounded to.
   public var precision = Precision.auto
+  /// The same of targets that an encoder computes without gradient; nil: `precision`.
+  public var targetPrecision: Precision?
   /// A run stops whose similarity between images is above this (1: never), or whose effective rank is below that (0:
   /// never), for so many steps in a row.
   public var collapseSimilarity = 1.0
@@ -50,6 +53,16 @@ public struct TrainingConfiguration: Sendable, Equatable {
 
   /// The largest learning rate of the run.
   public var peakLearningRate: Double { baseLearningRate * Double(batchSize) / 256 }
+}
+
+extension TrainingConfiguration {
+  /// Runs `body` at the run's precisions.
+  ///
+  /// - Throws: `PrecisionError`, and what `body` throws.
+  func compute<Result>(dropoutPlan: DropoutPlan? = nil, _ body: () throws -> Result) throws -> Result {
+    try precision.compute(
+      targets: targetPrecision, recomputesBlocks: recompute, dropoutPlan: dropoutPlan, body)
+  }
 }
 
 extension TrainingConfiguration: Configurable {
@@ -77,7 +90,8 @@ extension TrainingConfiguration: Configurable {
     Option("fast_decode", \.fastDecode, .flag),
     Option("seed", \.seed, .integer(0...Int.max)),
     Option("workers", \.workers, .integer(0...256)),
-    Option("precision", \.precision, .choice(except: [.int8])),
+    Option("precision", \.precision, .choice),
+    Option("target_precision", \.targetPrecision, .optional(.choice(except: [.auto]))),
     Option("collapse_similarity", \.collapseSimilarity, .number(-1...1)),
     Option("collapse_rank", \.collapseRank, .number(0...100_000)),
     Option("collapse_patience", \.collapsePatience, .integer(1...1_000_000)),
@@ -115,10 +129,19 @@ extension TrainingConfiguration: Configurable {
   /// A tenth of the epochs, 40 at most.
   private static func usualWarmup(_ epochs: Int) -> Double { min(40, Double(epochs) / 10) }
 
+  /// Images that are computed at a time.
+  func partSize(ranks: Int) -> Int { batchSize / (accumulationSteps * ranks) }
+
+  /// - Throws: `ConfigurationError` where a batch does not divide into equal parts for so many ranks.
+  func validate(ranks: Int) throws {
+    guard batchSize % (accumulationSteps * ranks) != 0 else { return }
+    let parts = accumulationSteps == 1 ? "" : " × accumulation_steps = \(accumulationSteps)"
+    throw ConfigurationError("batch_size", "is \(batchSize), not divisible by \(ranks) ranks\(parts)")
+  }
+
   /// - Throws: `ConfigurationError` where an option is out of its range or options do not go together.
   public func validate() throws {
     try checkRanges()
-    try precision.requireGradients()
     guard batchSize % accumulationSteps == 0 else {
       throw ConfigurationError(
         "batch_size", "is \(batchSize), not divisible by accumulation_steps = \(accumulationSteps)")

@@ -4,9 +4,9 @@ import Tensors
 /// One part of a batch that is computed in several, one after the other.
 struct BatchPart {
   let crops: TrainingCrops
-  /// Which images of the batch they are.
+  /// Which images of the batch they are, over all ranks.
   let images: Range<Int>
-  /// 1 / the number of parts.
+  /// 1 / the number of parts, over all ranks.
   let share: Float
 }
 
@@ -38,12 +38,18 @@ extension LatentMIMModel {
   /// The loss of one part, `mixedTerms` left out where they are given; its share of the batch's gradient is added to
   /// those of the online parameters. Pooled tokens are left to the caller.
   ///
+  /// - Parameters:
+  ///   - requiresFinite: whether a loss that is not finite is an error here; its gradient is not finite then.
+  ///   - afterEach: is called behind each operation of the backward pass.
   /// - Throws: as `loss`.
   func loss(
-    _ part: BatchPart, gamma: Double, mixed: MixedTerms?, pooled: inout PooledTokens
+    _ part: BatchPart, gamma: Double, mixed: MixedTerms?, pooled: inout PooledTokens, requiresFinite: Bool = true,
+    afterEach: (() throws -> Void)? = nil
   ) throws -> BatchMetrics {
     var objective = 0.0
-    var metrics = try self.part(part.crops, gamma: gamma, pooled: &pooled) { outputs in
+    var metrics = try self.part(
+      part.crops, gamma: gamma, pooled: &pooled, requiresFinite: requiresFinite, afterEach: afterEach
+    ) { outputs in
       let values = outputs.map(\.mixed)
       let terms = parts.objectiveTerms(outputs, share: part.share)
       objective = terms.reduce(0) { $0 + Double($1.factor) * Double($1.term.item) }
@@ -59,8 +65,8 @@ extension LatentMIMModel {
 
   /// Computes crops, and the gradient of the sum of what `terms` makes of them.
   func part(
-    _ crops: TrainingCrops, gamma: Double, pooled: inout PooledTokens,
-    _ terms: ([ForwardOutputs]) throws -> [(factor: Float, term: Tensor)]
+    _ crops: TrainingCrops, gamma: Double, pooled: inout PooledTokens, requiresFinite: Bool = true,
+    afterEach: (() throws -> Void)? = nil, _ terms: ([ForwardOutputs]) throws -> [(factor: Float, term: Tensor)]
   ) throws -> BatchMetrics {
     try crops.validate(configuration)
     guard gamma.isFinite else { throw NonFiniteError(input: "gamma", index: [], value: Float(gamma)) }
@@ -69,9 +75,11 @@ extension LatentMIMModel {
       return (outputs, try weightedSum(terms(outputs)))
     }
     let metrics = BatchMetrics(loss: Double(loss.item), outputs)
-    guard metrics.loss.isFinite else { throw NonFiniteError(what: "the loss", value: metrics.loss) }
+    guard metrics.loss.isFinite || !requiresFinite else {
+      throw NonFiniteError(what: "the loss", value: metrics.loss)
+    }
     do {
-      try tape.backward(from: loss)
+      try tape.backward(from: loss, afterEach: afterEach)
     } catch {
       clearGradients()  // some parameters have their share, some do not
       throw error

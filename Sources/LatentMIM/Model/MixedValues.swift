@@ -12,6 +12,20 @@ struct MixedValues {
   /// [B, C], what the momentum encoder makes of the same; a constant.
   var keys: Tensor?
 
+  /// All of one crop, to be sent to other ranks.
+  var tensors: [Tensor] { inputs + (keys.map { [$0] } ?? []) }
+
+  /// The same of another part of the batch, from its numbers in that order.
+  ///
+  /// - Throws: `ShapeError`, `OutOfMemory`.
+  func filled(with values: inout ArraySlice<Float>) throws -> MixedValues {
+    func next(_ tensor: Tensor) throws -> Tensor {
+      defer { values = values.dropFirst(tensor.count) }
+      return try Tensor(shape: tensor.shape, values: values.prefix(tensor.count))
+    }
+    return MixedValues(similarities: try similarities.map(next), pooled: try pooled.map(next), keys: try keys.map(next))
+  }
+
   /// Those that gradients flow to.
   var inputs: [Tensor] { similarities + (pooled.map { [$0] } ?? []) }
 

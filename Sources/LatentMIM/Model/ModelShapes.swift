@@ -1,4 +1,5 @@
 import Compute
+import Files
 import Networks
 import Tensors
 
@@ -25,6 +26,17 @@ extension ModelConfiguration {
 
   /// Whether targets are what the encoder, or another of its shape, makes of patches.
   var hasLatentTargets: Bool { targetDepth != 0 && ![.frozen, .randomProjection].contains(targetEncoder) }
+
+  /// Whether targets are an encoder's and get no gradient, so that they may be computed at a precision of their own.
+  var hasConstantLatents: Bool { targetDepth != 0 && [.momentum, .siamese, .frozen].contains(targetEncoder) }
+
+  /// - Throws: `ConfigurationError` where targets of this model have no precision of their own.
+  public func check(targetPrecision: Precision?) throws {
+    guard let targetPrecision, !hasConstantLatents else { return }
+    throw ConfigurationError(
+      "target_precision",
+      "is '\(targetPrecision.rawValue)', wanted null: targets of this model are no encoder's, or get a gradient")
+  }
 
   func encoderShape(projects: Bool) -> EncoderShape {
     var shape = EncoderShape(

@@ -23,18 +23,14 @@ struct LatentTargets: TargetSource {
   }
 
   func callAsFunction(_ images: Tensor, views: Views) throws -> Targets {
-    var quiet = Computation.current
-    quiet.dropoutPlan = nil
-    return try Computation.$current.withValue(quiet) {
+    try Computation.$current.withValue(Computation.current.ofTargets) {
       isDetached ? try Tape.pause { try targets(images, views) } : try targets(images, views)
     }
   }
 
   /// The mean latent of each image's visible patches, seen by themselves. [B, C], a constant.
   func meanOfVisible(_ images: Tensor, _ views: Views) throws -> Tensor {
-    var quiet = Computation.current
-    quiet.dropoutPlan = nil
-    return try Computation.$current.withValue(quiet) {
+    try Computation.$current.withValue(Computation.current.ofTargets) {
       try Tape.pause { try tokenMeans(latents(images, views, cells: views.visible)) }
     }
   }

@@ -17,9 +17,7 @@ struct TeacherTargets: TargetSource {
   }
 
   func callAsFunction(_ images: Tensor, views: Views) throws -> Targets {
-    var quiet = Computation.current
-    quiet.dropoutPlan = nil
-    return try Computation.$current.withValue(quiet) {
+    try Computation.$current.withValue(Computation.current.ofTargets) {
       try Tape.pause {
         let tokens = try teacher.patchTokens(view(images))
         let all = norm == .layer ? try plainNorm(tokens) : tokens

@@ -19,14 +19,14 @@ extension Trainer {
   ///
   /// - Throws: `PrecisionError`.
   public func memoryEstimate() throws -> MemoryEstimate {
-    let batch = configuration.batchSize / configuration.accumulationSteps
-    let step = try configuration.precision.compute(recomputesBlocks: configuration.recompute) {
+    let batch = configuration.partSize(ranks: ranks?.size ?? 1)
+    let step = try configuration.compute {
       try model.peakBytes(batch: batch, parts: configuration.accumulationSteps)
     }
     let pixels = model.configuration.cropHeight * model.configuration.cropWidth * model.configuration.channels
     return MemoryEstimate(
       weights: model.parameters.reduce(model.teacher?.bytes ?? 0) { $0 + $1.parameter.tensor.buffer.bytes },
-      moments: optimizer.slots.reduce(0) { $0 + $1.mean.bytes + $1.square.bytes }, step: step,
+      moments: optimizer.slots.reduce(0) { $0 + $1.mean.bytes + $1.square.bytes }, step: step + wireBytes,
       loader: batches.imagesOfEach * batches.ahead * batch * pixels * Element.float32.size)
   }
 }

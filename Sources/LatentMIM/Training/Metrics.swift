@@ -54,6 +54,16 @@ struct PooledTokens {
   /// - Throws: `OutOfMemory`.
   mutating func add(_ tokens: Tensor) throws { rows.append(try tokenMeans(tokens)) }
 
+  /// Those of a whole batch, from those of its parts that this rank has.
+  ///
+  /// - Throws: `OutOfMemory`, what the communicator throws.
+  func gathered(_ ranks: Ranks) throws -> PooledTokens {
+    guard let shape = rows.first?.shape else { return self }
+    var all = PooledTokens()
+    all.rows = try ranks.gatherParts(rows.map(\.values)).map { try Tensor(shape: shape, values: $0) }
+    return all
+  }
+
   /// (mean cosine between different images, effective rank); nan where there are fewer than two.
   ///
   /// - Throws: `OutOfMemory`.

@@ -51,7 +51,14 @@ public final class Trainer: @unchecked Sendable {
   public private(set) lazy var dataFingerprint = dataset.fingerprint
   /// Whether `precision` was left to the machine.
   let choosesPrecision: Bool
-  let batches: TrainingBatches
+  private(set) var batches: TrainingBatches
+  /// Those that train together with this one; nil where it is alone.
+  private(set) var ranks: Ranks?
+  private var reduction: GradientReduction?
+  /// Whether the last step had all its exchanges.
+  private var isInStep = true
+  /// Whether ranks are known to have the same.
+  var hasCheckedRanks = false
   /// Steps that the target encoder was averaged for: once for each, also where a step is tried again.
   var averagedSteps = 0
   /// Whether a step is known to fit in memory.
@@ -63,7 +70,9 @@ public final class Trainer: @unchecked Sendable {
   public init(_ model: LatentMIMModel, dataset: any ImageDataset, configuration: TrainingConfiguration) throws {
     try configuration.validate()
     var configuration = configuration
+    try model.configuration.check(targetPrecision: configuration.targetPrecision)
     choosesPrecision = configuration.precision == .auto
+    _ = try configuration.targetPrecision?.arithmetic(option: "target_precision")
     configuration.precision = .named(try configuration.precision.arithmetic())
     self.model = model
     self.dataset = dataset
@@ -83,14 +92,36 @@ public final class Trainer: @unchecked Sendable {
       epsilon: Float(configuration.epsilon), weightDecay: Float(configuration.weightDecay))
   }
 
-  /// One optimiser step; nil when the run is over.
+  /// Makes this one of several that train the same model on the same images together, each on its share of every batch:
+  /// loss, metrics and weights are those of one trainer of all, but for the rounding of sums.
+  ///
+  /// - Parameters:
+  ///   - communicator: how ranks reach each other.
+  ///   - wire: what gradients are sent as, `.float32` or `.bfloat16`.
+  /// - Throws: `ConfigurationError` where a batch does not divide, `RanksError`, `OutOfMemory`. The trainer is as before
+  ///   then.
+  public func join(_ communicator: any Communicator, wire: Element = .float32) throws {
+    let ranks = try Ranks(communicator, wire: wire)
+    let batches = try TrainingBatches(dataset, configuration, for: model.configuration, ranks)
+    reduction = try GradientReduction(model.onlineParameters, ranks)
+    (self.ranks, self.batches) = (ranks, batches)
+    (hasCheckedMemory, hasCheckedRanks) = (false, false)
+  }
+
+  /// Bytes that gradients take on their way to other ranks.
+  var wireBytes: Int { reduction?.bytes ?? 0 }
+
+  /// One optimiser step; nil when the run is over. Several ranks can go on after `CollapseError` and `NonFiniteError`,
+  /// which all of them throw; what one of them throws leaves the others waiting.
   ///
   /// - Throws: `StepTooLarge` before the first; `NonFiniteError` when the loss is not finite, errors of the data set,
   ///   `Interrupted`, `OutOfMemory`. The step has not been taken then and can be tried again. `CollapseError`, where
   ///   the configuration watches for it: the step has been taken.
   public func next() throws -> StepMetrics? {
     guard step < totalSteps else { return nil }
+    guard isInStep || ranks == nil else { throw RanksError("a step failed, and they are no longer in step") }
     try checkMemory()
+    try checkRanks()
     let metrics: StepMetrics
     do {
       metrics = try takeStep()
@@ -109,23 +140,37 @@ public final class Trainer: @unchecked Sendable {
 
   private func takeStep() throws -> StepMetrics {
     let start = monotonicSeconds()
+    isInStep = false
     let epoch = step / stepsPerEpoch
     let values = schedule.values(at: progress)
     var metrics = BatchMetrics()
     var pooled = PooledTokens()
     model.clearGradients()  // what somebody looked at between steps is not part of this one
     let count = configuration.accumulationSteps
-    let batch = try count > 1 && model.needsWholeBatch ? wholeBatch(count, epoch) : nil
+    let isShared = count > 1 || ranks != nil
+    let batch = try isShared && model.needsWholeBatch ? wholeBatch(count, epoch) : nil
     try averageTarget(values.targetMomentum)
     let mixed = try batch.flatMap { try mixedTerms($0, gamma: values.gamma) }
     for index in 0..<count {
       let part = try batch?[index] ?? nextPart(index, of: count, epoch)
-      let found = try compute(part) { try model.loss(part, gamma: values.gamma, mixed: mixed, pooled: &pooled) }
+      let isLast = index == count - 1
+      if isLast { reduction?.begin() }
+      let found = try compute(part) {
+        try model.loss(
+          part, gamma: values.gamma, mixed: mixed, pooled: &pooled, requiresFinite: ranks == nil,
+          afterEach: isLast ? reduction?.progress : nil)
+      }
       metrics.add(found, share: 1 / Double(count))
     }
     metrics.loss += mixed?.value ?? 0
+    // While gradients are on their way.
+    if let ranks { pooled = try pooled.gathered(ranks) }
     (metrics.similarityImages, metrics.effectiveRank) = try pooled.similarityAndRank()
+    try reduction?.finish()
     let norm = Profile.measure("gradient norm") { optimizer.gradientNorm() }
+    if let ranks { try metrics.takeMeans(ranks, gradientNorm: norm) }
+    isInStep = true
+    guard metrics.loss.isFinite else { throw NonFiniteError(what: "the loss", value: metrics.loss) }
     guard norm.isFinite else { throw NonFiniteError(what: "the gradient's norm", value: norm) }
     Profile.measure("AdamW and target average", bytes: optimizer.bytesPerStep) { update(values) }
     model.clearGradients()
@@ -138,14 +183,14 @@ public final class Trainer: @unchecked Sendable {
   /// All parts of a step's batch.
   private func wholeBatch(_ parts: Int, _ epoch: Int) throws -> [BatchPart] {
     try (0..<parts).map { _ in try nextCrops() }
-      .parts(of: model.configuration, seed: configuration.randomSeed, epoch: epoch)
+      .parts(of: model.configuration, seed: configuration.randomSeed, epoch: epoch, ranks)
   }
 
   private func nextPart(_ index: Int, of parts: Int, _ epoch: Int) throws -> BatchPart {
     let loaded = try nextCrops()
     return BatchPart(
       crops: try loaded.crops(of: model.configuration, seed: configuration.randomSeed, epoch: epoch),
-      images: index * loaded.count..<(index + 1) * loaded.count, share: 1 / Float(parts))
+      images: loaded.images(ofPart: index, ranks), share: 1 / Float(parts * (ranks?.size ?? 1)))
   }
 
   private func nextCrops() throws -> LoadedCrops {
@@ -155,15 +200,23 @@ public final class Trainer: @unchecked Sendable {
   /// The terms of the loss that mix images, of a batch that is computed in parts; nil where there are none.
   private func mixedTerms(_ batch: [BatchPart], gamma: Double) throws -> MixedTerms? {
     guard model.mixesImages else { return nil }
-    let values = try batch.map { part in try compute(part) { try model.mixedValues(part.crops) } }
-    return try configuration.precision.compute { try model.mixedTerms(values, gamma: gamma) }
+    let own = try batch.map { part in try compute(part) { try model.mixedValues(part.crops) } }
+    let values = try ranks.map { try own.gathered($0) } ?? own
+    // What these throw all ranks throw: they have the same values.
+    isInStep = true
+    let terms = try configuration.compute { try model.mixedTerms(values, gamma: gamma) }
+    isInStep = false
+    // All ranks have found the whole batch's gradient, and what they have is added up.
+    if let ranks, ranks.rank > 0 {
+      for named in model.onlineParameters { try named.parameter.tensor.gradient?.setToZero() }
+    }
+    return terms
   }
 
   private func compute<Result>(_ part: BatchPart, _ body: () throws -> Result) throws -> Result {
     var dropoutPlan = model.configuration.dropoutPlan(seed: configuration.randomSeed, step: step)
     dropoutPlan?.firstImage = part.images.lowerBound
-    return try configuration.precision.compute(
-      recomputesBlocks: configuration.recompute, dropoutPlan: dropoutPlan, body)
+    return try configuration.compute(dropoutPlan: dropoutPlan, body)
   }
 
   /// Moves the weights, and in the same pass the target encoder as the next step will want it.

@@ -7,6 +7,7 @@ import Tensors
 final class TrainingBatches {
   private let dataset: any ImageDataset
   private let configuration: TrainingConfiguration
+  private let ranks: Ranks?
   /// What training sees of an image, and the other image of it, where there is one.
   private let augmentations: [Augmentation]
   private var loaders: [Loader] = []
@@ -14,8 +15,12 @@ final class TrainingBatches {
   let ahead = 1
 
   /// - Throws: `ConfigurationError`, `ImageError`.
-  init(_ dataset: any ImageDataset, _ configuration: TrainingConfiguration, for model: ModelConfiguration) throws {
-    (self.dataset, self.configuration) = (dataset, configuration)
+  init(
+    _ dataset: any ImageDataset, _ configuration: TrainingConfiguration, for model: ModelConfiguration,
+    _ ranks: Ranks? = nil
+  ) throws {
+    (self.dataset, self.configuration, self.ranks) = (dataset, configuration, ranks)
+    try configuration.validate(ranks: ranks?.size ?? 1)
     let first = try configuration.augmentation(for: model)
     var other = first
     if model.targetView == .recolored {
@@ -52,9 +57,10 @@ final class TrainingBatches {
     _ augmentation: Augmentation, from begin: (epoch: Int, part: Int), until end: Int
   ) throws -> Loader {
     try Loader(
-      dataset, transform: .train(augmentation), batchSize: configuration.batchSize / configuration.accumulationSteps,
+      dataset, transform: .train(augmentation), batchSize: configuration.partSize(ranks: ranks?.size ?? 1),
       order: .shuffled, seed: configuration.randomSeed, batchesPerStep: configuration.accumulationSteps,
-      epochs: begin.epoch..<end, firstBatch: begin.part,
+      share: ranks.map { BatchPlan.Share($0.rank, of: $0.size) } ?? BatchPlan.Share(), epochs: begin.epoch..<end,
+      firstBatch: begin.part,
       workers: configuration.workers == 0 ? nil : configuration.workers, prefetch: ahead)
   }
 }
@@ -106,17 +112,26 @@ private struct BatchViews {
 }
 
 extension [LoadedCrops] {
-  /// The parts of one batch. Views are drawn for all of it: sizes of `multi_block` masks are the batch's.
+  /// The parts of one batch that this rank has. Views are drawn for all of it: sizes of `multi_block` masks are the
+  /// batch's.
   ///
-  /// - Throws: as `crops` of one of them.
-  func parts(of model: ModelConfiguration, seed: UInt64, epoch: Int) throws -> [BatchPart] {
-    let views = try BatchViews(model, seed: seed, epoch: epoch, images: flatMap(\.indices))
-    var first = 0
-    return try map { loaded in
-      let images = first..<first + loaded.count
-      first = images.upperBound
+  /// - Throws: as `crops` of one of them; what the communicator throws.
+  func parts(of model: ModelConfiguration, seed: UInt64, epoch: Int, _ ranks: Ranks?) throws -> [BatchPart] {
+    let indices = map(\.indices)
+    let all = try ranks?.gatherParts(indices) ?? indices
+    let views = try BatchViews(model, seed: seed, epoch: epoch, images: all.flatMap { $0 })
+    return try enumerated().map { index, loaded in
+      let images = loaded.images(ofPart: index, ranks)
       return BatchPart(
-        crops: try loaded.crops(of: model, views, images: images), images: images, share: 1 / Float(count))
+        crops: try loaded.crops(of: model, views, images: images), images: images, share: 1 / Float(all.count))
     }
+  }
+}
+
+extension LoadedCrops {
+  /// Which images of the batch these are, as a rank's part of that number.
+  func images(ofPart index: Int, _ ranks: Ranks?) -> Range<Int> {
+    let first = (index * (ranks?.size ?? 1) + (ranks?.rank ?? 0)) * count
+    return first..<first + count
   }
 }

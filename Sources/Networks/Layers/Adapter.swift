@@ -21,7 +21,10 @@ public final class Adapter {
 
   /// - Parameter weight: [out, in].
   /// - Throws: `OutOfMemory`.
-  func added(to weight: Tensor) throws -> Tensor { try linear(up.tensor, weight: down.tensor, residual: weight) }
+  func added(to weight: Tensor) throws -> Tensor {
+    // The sum is a weight, which is quantised once, where it is multiplied.
+    try Computation.withoutQuantizing { try linear(up.tensor, weight: down.tensor, residual: weight) }
+  }
 }
 
 extension Layer {

@@ -93,14 +93,12 @@ public final class Block: Layer {
     }
   }
 
-  /// Runs `body` with eight-bit operands in linear layers where that is asked for and this is block number `first`, from
-  /// 0, or a later one. In earlier ones a few tokens get the large activations that all later blocks read
-  /// (docs/performance.md).
+  /// Runs `body` with eight-bit operands in linear layers where that is asked for and this is a decoder's block, or an
+  /// encoder's of number `first`, from 0, or a later one. In earlier ones a few tokens get the large activations that all
+  /// later blocks read (docs/performance.md).
   private func quantized(from first: Int, _ body: () throws -> Tensor) rethrows -> Tensor {
-    var computation = Computation.current
-    guard computation.quantizesBlocks, place.index >= first else { return try body() }
-    computation.isQuantized = true
-    return try Computation.$current.withValue(computation) { try body() }
+    guard place.network != 0 || place.index >= first else { return try body() }
+    return try Computation.quantizing(body)
   }
   private static let firstQuantizedAttention = 1
   private static let firstQuantizedMLP = 2
@@ -137,10 +135,12 @@ public final class CrossBlock: Layer {
 
   /// Queries [B, T, C] and memory [B, N, C] → [B, T, C].
   func callAsFunction(_ q: Tensor, memory: Tensor) throws -> Tensor {
-    let dropout = Computation.current.dropoutPlan
-    let own = try selfAttn(norm1.activation(q), residual: q, dropout: dropout?(place, branch: 0))
-    let informed = try crossAttn(
-      norm2q.activation(own), memory: norm2kv.activation(memory), residual: own, dropout: dropout?(place, branch: 1))
-    return try mlp(norm3.activation(informed), residual: informed, dropout: dropout?(place, branch: 2))
+    try Computation.quantizing {
+      let dropout = Computation.current.dropoutPlan
+      let own = try selfAttn(norm1.activation(q), residual: q, dropout: dropout?(place, branch: 0))
+      let informed = try crossAttn(
+        norm2q.activation(own), memory: norm2kv.activation(memory), residual: own, dropout: dropout?(place, branch: 1))
+      return try mlp(norm3.activation(informed), residual: informed, dropout: dropout?(place, branch: 2))
+    }
   }
 }

@@ -25,9 +25,11 @@ public final class Projector: Layer {
 
   /// [..., C] → [..., C].
   func callAsFunction(_ x: Tensor) throws -> Tensor {
-    var y = x
-    for (linear, norm) in zip(linears, norms).dropLast() { y = try gelu(norm.activation(linear.activation(y))) }
-    guard let last = linears.last, let norm = norms.last else { return y }
-    return try norm(last.activation(y))
+    try Computation.quantizing {
+      var y = x
+      for (linear, norm) in zip(linears, norms).dropLast() { y = try gelu(norm.activation(linear.activation(y))) }
+      guard let last = linears.last, let norm = norms.last else { return y }
+      return try norm(last.activation(y))
+    }
   }
 }

@@ -52,9 +52,19 @@ public func mlp(
   let before = try isRecorded(inputs) ? Buffer(count: rows * first.outWidth, element: activation) : nil
   let y = try Buffer(count: rows * second.outWidth)
   do {
-    let hidden = try Buffer(count: rows * first.outWidth, element: activation)
-    try first.apply(x.buffer, rows: rows, into: hidden, Epilogue(.gelu, bias: bias1?.pointer, before: before?.raw))
-    try second.apply(hidden, rows: rows, into: y, Epilogue(bias: bias2?.pointer, residual: residual.pointer))
+    // What no gradient reads is computed part by part, so that it stays in cache between the layers.
+    let together = before == nil ? min(LinearMap.rowsTogether(width: first.outWidth, activation), rows) : rows
+    let (right1, right2) = try (first.operand(parts: rows > together), second.operand(parts: rows > together))
+    let hidden = try Buffer(count: together * first.outWidth, element: activation)
+    for start in stride(from: 0, to: rows, by: max(together, 1)) {
+      let part = start..<min(start + together, rows)
+      try first.apply(
+        x.buffer, rows: part, right1, into: hidden, 0,
+        Epilogue(.gelu, bias: bias1?.pointer, before: before?.raw))
+      let added = residual.pointer + start * second.outWidth
+      try second.apply(
+        hidden, rows: 0..<part.count, right2, into: y, start, Epilogue(bias: bias2?.pointer, residual: added))
+    }
   }
   return recorded(shape: shape, buffer: y, inputs: inputs) { dy in
     guard let before else { return }
@@ -96,14 +106,39 @@ private struct LinearMap {
 
   /// y = epilogue(x·Wᵀ)
   func apply(_ x: Buffer, rows: Int, into y: Buffer, _ epilogue: Epilogue) throws {
-    try measure("linear", rows: rows, bytes: x.bytes + y.bytes) {
-      let right = try weight.packing?.operand(weight, computation) ?? .view(transposedView(weight))
+    try apply(x, rows: 0..<rows, operand(parts: false), into: y, 0, epilogue)
+  }
+
+  /// The same of some rows of x, from row `start` of y on.
+  func apply(
+    _ x: Buffer, rows: Range<Int>, _ right: RightOperand, into y: Buffer, _ start: Int, _ epilogue: Epilogue
+  ) throws {
+    let bytes = rows.count * (inWidth * x.element.size + outWidth * y.element.size)
+    try measure("linear", rows: rows.count, bytes: bytes) {
       try parallelProduct(
-        rows, outWidth, inWidth, MatrixView(x.raw, stride: inWidth, element: x.element), right,
-        into: MatrixOutput(y.raw, stride: outWidth, element: y.element), epilogue,
+        rows.count, outWidth, inWidth,
+        MatrixView(x.address(rows.lowerBound * inWidth), stride: inWidth, element: x.element), right,
+        into: MatrixOutput(y.address(start * outWidth), stride: outWidth, element: y.element), epilogue,
         arithmetic: computation.linearArithmetic)
     }
   }
+
+  /// Wᵀ.
+  ///
+  /// - Parameter parts: whether it is read several times, so that it had better be packed once.
+  func operand(parts: Bool) throws -> RightOperand {
+    let operand = try weight.packing?.operand(weight, computation) ?? .view(transposedView(weight))
+    guard parts, case .view(let view) = operand, InstructionSet.hasOwnProducts else { return operand }
+    return .packed(try PackedMatrix(view, k: inWidth, n: outWidth, arithmetic: computation.linearArithmetic))
+  }
+
+  /// Rows of an MLP's hidden values that stay in cache while all threads compute them: all where products are not our own,
+  /// whose bits depend on the rows that go together.
+  static func rowsTogether(width: Int, _ element: Element) -> Int {
+    guard InstructionSet.hasOwnProducts else { return .max }
+    return max(threadCount * bytesNear / max(width * element.size, 1) / tileRows, 1) * tileRows
+  }
+  private static let (bytesNear, tileRows) = (1 << 20, 168)
 
   /// dx = epilogue(dy·W)
   func pullBack(
@@ -113,7 +148,7 @@ private struct LinearMap {
       try parallelProduct(
         rows, inWidth, outWidth, MatrixView(dy.raw, stride: outWidth, element: dy.element),
         .view(MatrixView(weight.pointer, stride: inWidth)), into: MatrixOutput(dx, stride: inWidth, element: element),
-        epilogue, arithmetic: computation.arithmetic)
+        epilogue, arithmetic: computation.linearArithmetic)
     }
   }
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import latentmim as lm
-from jobs import Prepared, Seconds, fixed_images, relative_error
+from jobs import Prepared, Seconds, Skip, fixed_images, relative_error
 
 GAMMA = 0.75
 
@@ -81,6 +81,8 @@ def step(job: dict[str, Any]) -> Prepared:
 def features(job: dict[str, Any]) -> Prepared:
     """`encoder.features` of uint8 images, normalised on the way."""
     encoder, precision = lm.load_encoder(Path(job["folder"], "encoder.safetensors")), job["precision"]
+    if precision not in lm.runtime.feature_precisions():
+        raise Skip(f"this processor has no {precision}")
     images = fixed_images(job["batch"], *encoder.config.image_size, encoder.config.channels)
     found = encoder.features(images, precision=precision)
     error = relative_error(found, np.load(Path(job["folder"], "results.npz"))["features"])
@@ -103,4 +105,5 @@ def products(job: dict[str, Any]) -> Prepared:
 
 def peak(job: dict[str, Any]) -> Prepared:
     """The machine's limit, GFLOP/s of a loop in registers on all threads."""
-    return Prepared({p: lambda p=p: lm.runtime.measure_peak(p) / 1e9 for p in lm.runtime.precisions()})
+    precisions = lm.runtime.feature_precisions()
+    return Prepared({p: lambda p=p: lm.runtime.measure_peak(p) / 1e9 for p in precisions}, {"precisions": precisions})

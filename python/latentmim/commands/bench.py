@@ -24,7 +24,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--parts", default=",".join(PARTS), help="comma-separated, '' for none (default: %(default)s)")
     parser.add_argument("--size", default="vit_small", help="vit_tiny … vit_huge (default: %(default)s)")
     parser.add_argument("--batch", type=int, default=32, help="images of a training step (default: %(default)s)")
-    parser.add_argument("--precision", choices=["float32", "bf16"], help="one alone (default: all this machine has)")
+    exact = ["float32", "bf16", "int8"]
+    parser.add_argument("--precision", choices=exact, help='one alone (default: those that "auto" chooses from)')
+    parser.add_argument("--target-precision", choices=exact, help="of targets, in a step (default: --precision)")
     parser.add_argument("--repeats", type=int, default=5, help="medians are of so many (default: %(default)s)")
     parser.add_argument("--recompute", action="store_true", help="measure the step with recomputed blocks")
     parser.add_argument(
@@ -59,15 +61,18 @@ def _measured(chosen: argparse.Namespace, parts: set[str]) -> dict[str, Any]:
 
     results: dict[str, Any] = {"machine": bench.machine()}
     precisions = [chosen.precision] if chosen.precision else runtime.precisions()
+    of_features = [chosen.precision] if chosen.precision else runtime.feature_precisions()
     options = {"size": chosen.size, "repeats": chosen.repeats}
     if "products" in parts:
         found = (p for precision in precisions for p in bench.products(precision, repeats=chosen.repeats))
         results["products"] = [product._asdict() for product in found]
     if "features" in parts:
-        pairs = [(precision, batch) for precision in precisions for batch in (32, 1)]
+        pairs = [(precision, batch) for precision in of_features for batch in (32, 1)]
         results["features"] = [bench.features(batch=batch, precision=p, **options) for p, batch in pairs]
     if "step" in parts:
-        steps = {"batch": chosen.batch, "recompute": chosen.recompute, **options}
+        steps = {
+            "batch": chosen.batch, "recompute": chosen.recompute, "target_precision": chosen.target_precision, **options
+        }  # fmt: skip
         # Those that take less memory first: the peaks reported are the whole process's.
         results["steps"] = [bench.step(precision=precision, **steps) for precision in reversed(precisions)]
     if chosen.data:

@@ -11,6 +11,7 @@ from latentmim.commands.shared import add_encoder_options, add_precision, read_e
 from latentmim.data import Dataset, as_dataset
 from latentmim.data.opening import is_packed
 from latentmim.dense import save_features
+from latentmim.distributed import Ranks, world
 from latentmim.embedding import embed
 from latentmim.encoder import Part
 from latentmim.evaluate.features import VectorPooling
@@ -30,7 +31,17 @@ to .npy where they have one size, or to a folder."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command to its parser."""
+    """Add the options of the command to its parser.
+
+    Examples:
+        >>> import argparse
+        >>> from latentmim.commands import features
+        >>> parser = argparse.ArgumentParser("latentmim features")
+        >>> features.add_options(parser)
+        >>> parser.parse_args(["encoder.safetensors", "photos", "--out", "photos.csv"]).out
+        'photos.csv'
+
+    """
     parser.add_argument("weights", help="encoder.safetensors, a checkpoint, a run's folder, or another project's file")
     parser.add_argument("images", help="a folder of images, a packed file, or one image")
     parser.add_argument("--out", metavar="FILE", help="what is written, by its ending: .csv, .parquet, .npz or .npy, "
@@ -56,13 +67,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Compute features as the command line says. Prints what was written."""
+    """Compute features as the command line says. Prints what was written.
+
+    Examples:
+        >>> from latentmim import cli
+        >>> cli.main(["features", "encoder.safetensors", "photos", "--out", "photos.csv"])
+        photos.csv: 28 × 48 float32
+        0
+
+    """
     images = _arrays.path(chosen.images)
     out = _arrays.path(chosen.out or os.path.splitext(os.path.basename(os.path.abspath(images)))[0] + ".npz")
     if chosen.maps and chosen.pooling:
         raise ValueError("--pooling: makes one vector of an image, --maps keeps its patches; wanted one of the two")
     if chosen.maps and chosen.restart:
         raise ValueError("--restart: maps are begun anew each time; wanted without --maps")
+    comm = world()
+    if chosen.maps and comm is not None:
+        raise ValueError("--maps: is for one process, and a launcher of MPI started several")
     encoder = read_encoder(chosen.weights, chosen)
     options, size = _options(chosen), sides(chosen.size)
     source: Dataset | str = images
@@ -76,8 +98,9 @@ def run(chosen: argparse.Namespace) -> None:
         return
     given = {"size": size, "short_side": chosen.short_side, "pooling": chosen.pooling}
     options |= {name: value for name, value in given.items() if value is not None}
-    found = embed(encoder, source, out, restart=chosen.restart, **options)
-    print(f"{out}: {' × '.join(map(str, found.shape))} float32")
+    found = embed(encoder, source, out, restart=chosen.restart, comm=comm, **options)
+    if Ranks(comm).is_root:
+        print(f"{out}: {' × '.join(map(str, found.shape))} float32")
 
 
 def _options(chosen: argparse.Namespace) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from latentmim.commands.shared import (
     read_encoder,
     settings,
 )
-from latentmim.config import PRESETS
+from latentmim.config import PRESETS, TargetPrecision
 from latentmim.data import as_dataset
+from latentmim.distributed import Ranks, Wire, world
 from latentmim.loggers import NAMED
 from latentmim.pretraining import pretrain
 
@@ -28,11 +29,22 @@ EXAMPLES = """examples:
   latentmim pretrain photos/ --out runs/second --size vit_small --epochs 100 --set patch_gap=2
   latentmim pretrain photos/ --out runs/mae --preset mae              a baseline
   latentmim pretrain photos/ --out runs/night --budget 8h --logger tensorboard
+  mpiexec -n 4 latentmim pretrain photos/ --out runs/first            four processes, on one machine or several
 Ctrl-C saves; the same command goes on from there."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command to its parser."""
+    """Add the options of the command to its parser.
+
+    Examples:
+        >>> import argparse
+        >>> from latentmim.commands import pretrain
+        >>> parser = argparse.ArgumentParser("latentmim pretrain")
+        >>> pretrain.add_options(parser)
+        >>> parser.parse_args(["photos", "--out", "runs/first"]).out
+        'runs/first'
+
+    """
     parser.add_argument("folder", help="of images, or a packed file")
     parser.add_argument("--out", required=True, help="folder of the run; run again to go on")
     parser.add_argument("--size", help="vit_tiny … vit_huge (default: by the number of images)")
@@ -52,30 +64,50 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--skip-unreadable", action="store_true", help="leave out files that cannot be read")
+    parser.add_argument("--wire", choices=get_args(Wire), help="what gradients are sent as, under mpiexec "
+                        "(default: float32)")  # fmt: skip
     parser.add_argument("--restart", action="store_true", help="start over; a run that is there is set aside")
-    add_precision(parser, trains=True)
+    add_precision(parser)
+    parser.add_argument(
+        "--target-precision", choices=get_args(TargetPrecision), help="the same, of targets (default: --precision)"
+    )
     add_settings(parser, "patch_gap=2")
     add_encoder_options(parser)
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Train as the command line says: prints the folder of the run."""
+    comm = world()
+    ranks = Ranks(comm)
+    try:
+        _train(chosen, comm, ranks)
+    except (Exception, KeyboardInterrupt):
+        # All ranks end for the same reason, of which one tells.
+        if not ranks.is_root:
+            raise SystemExit(1) from None
+        raise
+    if ranks.is_root:
+        print(chosen.out)
+
+
+def _train(chosen: argparse.Namespace, comm: Any, ranks: Ranks) -> None:
     options: dict[str, Any] = settings(chosen)
-    for name in ("epochs", "batch_size", "precision", "save_best"):
+    for name in ("epochs", "batch_size", "precision", "target_precision", "save_best", "wire"):
         if getattr(chosen, name) is not None:
             options[name] = getattr(chosen, name)
-    init, teacher = (None if path is None else read_encoder(path, chosen) for path in (chosen.init, chosen.teacher))
-    if init is teacher is None and (unused := encoder_options(chosen)):
-        raise ValueError(f"--{next(iter(unused))}: says how weights are read, and there are none: --init or --teacher")
-    photos = as_dataset(chosen.folder, options.get("channels", 3), "skip" if chosen.skip_unreadable else "raise")
+    with ranks.agreeing():
+        init, teacher = (None if path is None else read_encoder(path, chosen) for path in (chosen.init, chosen.teacher))
+        if init is teacher is None and (unused := encoder_options(chosen)):
+            problem = f"--{next(iter(unused))}: says how weights are read, and there are none: --init or --teacher"
+            raise ValueError(problem)
+        photos = as_dataset(chosen.folder, options.get("channels", 3), "skip" if chosen.skip_unreadable else "raise")
     try:
         pretrain(
             photos, chosen.out, size=chosen.size, preset=chosen.preset, init=init, teacher=teacher,
             validation=chosen.validation, seed=chosen.seed, resume=False if chosen.restart else "auto",
-            budget=chosen.budget, loggers=chosen.logger, **options,
+            budget=chosen.budget, loggers=chosen.logger, comm=comm, **options,
         )  # fmt: skip
     except ValueError as error:
         # What Python's users write, as it is called here.
         text = str(error).replace("`out`", "--out").replace("resume=False", "--restart")
         raise ValueError(text.replace("loggers: ", "--logger: ").replace("budget: ", "--budget: ")) from None
-    print(chosen.out)

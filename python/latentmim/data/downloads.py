@@ -30,6 +30,11 @@ class Download:
         md5: its checksum, in hexadecimal.
         name: what it is called in the cache; the last part of `url` if not given.
 
+    Examples:
+        >>> from latentmim.data.downloads import Download
+        >>> Download("https://example.org/photos.tar.gz", md5="0" * 32).file
+        'photos.tar.gz'
+
     """
 
     url: str
@@ -43,7 +48,14 @@ class Download:
 
 
 def cache_folder() -> str:
-    """`$XDG_CACHE_HOME/latentmim`, by default `~/.cache/latentmim`."""
+    """`$XDG_CACHE_HOME/latentmim`, by default `~/.cache/latentmim`.
+
+    Examples:
+        >>> from latentmim.data.downloads import cache_folder
+        >>> cache_folder().endswith("latentmim")
+        True
+
+    """
     return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "latentmim")
 
 

@@ -33,6 +33,11 @@ def as_images(images: Images, channels: int) -> Dataset | Iterable[Any]:
         images: a data set, the path of a folder, a packed file or an image, paths of images, or images [H, W, C].
         channels: of images in files.
 
+    Examples:
+        >>> from latentmim.data.each import as_images
+        >>> as_images("photos", channels=3)
+        ImageFolder('photos': 28 images, 14 classes)
+
     """
     if isinstance(images, str | os.PathLike):
         place = _arrays.path(images)
@@ -49,6 +54,11 @@ def each_image(images: Images, channels: int) -> Iterator[tuple[str, NDArray[Any
     Yields:
         The path of each, or "image" and its number; and its pixels [H, W, C], or None where a data set skips it because
         it cannot be read.
+
+    Examples:
+        >>> from latentmim.data.each import each_image
+        >>> [pixels.shape for name, pixels in each_image(photos[:2], channels=3)]
+        [(348, 464, 3), (348, 348, 3)]
 
     """
     source = as_images(images, channels)
@@ -79,6 +89,11 @@ def names_below(data: Dataset) -> list[str]:
 
     Raises:
         ValueError: a path leads out of that folder.
+
+    Examples:
+        >>> from latentmim.data.each import names_below
+        >>> names_below(photos[:2])
+        ['08e4d2d4724e', '10eeaa3cf664']
 
     """
     paths, folder = data.paths, getattr(data, "path", "")

@@ -167,7 +167,14 @@ class Packed(Dataset):
 
 
 def skips(on_error: str) -> bool:
-    """Whether files that cannot be read are skipped. Raises ValueError."""
+    """Whether files that cannot be read are skipped. Raises ValueError.
+
+    Examples:
+        >>> from latentmim.data.files import skips
+        >>> skips("skip"), skips("raise")
+        (True, False)
+
+    """
     if on_error not in ("raise", "skip"):
         raise ValueError(f"on_error: is '{on_error}', wanted 'raise' or 'skip'")
     return on_error == "skip"

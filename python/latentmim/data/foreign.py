@@ -32,7 +32,14 @@ BEGINNINGS = (
 
 
 def kind_of(content: bytes) -> str | None:
-    """The format of a file, where it is one of these."""
+    """The format of a file, where it is one of these.
+
+    Examples:
+        >>> from latentmim.data.foreign import kind_of
+        >>> kind_of(b"GIF89a")
+        'GIF'
+
+    """
     return next((kind for place, bytes_, kind in BEGINNINGS if content[place : place + len(bytes_)] == bytes_), None)
 
 
@@ -49,6 +56,15 @@ def decode(kind: str, content: bytes) -> NDArray[Any]:
     Raises:
         ImportError: the library that reads it is not installed.
         ValueError: it cannot be read.
+
+    Examples:
+        >>> import io
+        >>> from PIL import Image
+        >>> file = io.BytesIO()
+        >>> Image.new("RGB", (6, 4), "red").save(file, "GIF")
+        >>> from latentmim.data.foreign import decode
+        >>> decode("GIF", file.getvalue()).shape
+        (4, 6, 3)
 
     """
     reader = _dicom if kind == "DICOM" else _pillow
@@ -89,7 +105,14 @@ def _pillow(kind: str, content: bytes) -> NDArray[Any]:
 
 
 def png(pixels: NDArray[Any]) -> bytes:
-    """A PNG file of uint8 pixels, by Pillow."""
+    """A PNG file of uint8 pixels, by Pillow.
+
+    Examples:
+        >>> from latentmim.data.foreign import png
+        >>> png(np.zeros((4, 4, 3), np.uint8))[1:4]
+        b'PNG'
+
+    """
     images = _module("PIL.Image", "Pillow", "PNG")
     file = io.BytesIO()
     images.fromarray(pixels).save(file, "png", compress_level=3)

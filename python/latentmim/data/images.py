@@ -60,7 +60,15 @@ def load_image(path: PathLike, *, channels: int = 3, background: float | Sequenc
 
 
 def load_levels(path: PathLike, *, channels: int = 3) -> NDArray[Any]:
-    """The same as uint8 where the file has 8 bits: resized as Pillow does it, and a quarter of the memory."""
+    """The same as uint8 where the file has 8 bits: resized as Pillow does it, and a quarter of the memory.
+
+    Examples:
+        >>> from latentmim.data.images import load_levels
+        >>> levels = load_levels(photos.paths[1])
+        >>> levels.dtype, int(levels.max()) <= 255
+        (dtype('uint8'), True)
+
+    """
     image = load_image(path, channels=channels)
     levels = np.rint(image * np.float32(255))
     # The step of 16 bits is 1.5e-5.
@@ -68,7 +76,14 @@ def load_levels(path: PathLike, *, channels: int = 3) -> NDArray[Any]:
 
 
 def conversion(channels: int, background: float | Sequence[float]) -> tuple[int, tuple[float, float, float]]:
-    """What the core takes for the two. Raises ValueError, TypeError."""
+    """What the core takes for the two. Raises ValueError, TypeError.
+
+    Examples:
+        >>> from latentmim.data.images import conversion
+        >>> conversion(3, 1.0)
+        (3, (1.0, 1.0, 1.0))
+
+    """
     try:
         colors = np.asarray(background, np.float64).reshape(-1)
     except (TypeError, ValueError):
@@ -103,5 +118,12 @@ def resize(images: ArrayLike, size: int | Sequence[int]) -> FloatArray:
 
 
 def pixels(shape: tuple[int, int, int], values: bytearray) -> FloatArray:
-    """An image of the core as an array."""
+    """An image of the core as an array.
+
+    Examples:
+        >>> from latentmim.data.images import pixels
+        >>> pixels((1, 2, 3), bytearray(np.ones(6, np.float32).tobytes())).shape
+        (1, 2, 3)
+
+    """
     return np.frombuffer(values, np.float32).reshape(shape)

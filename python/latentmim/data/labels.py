@@ -20,7 +20,14 @@ __all__ = ["numbered", "zero_ended"]
 def numbered(
     labels: Sequence[str] | ArrayLike | None, classes: Sequence[str] | None
 ) -> tuple[NDArray[np.int64] | None, list[str]]:
-    """Labels as numbers, and the names of their classes."""
+    """Labels as numbers, and the names of their classes.
+
+    Examples:
+        >>> from latentmim.data.labels import numbered
+        >>> numbered(["cat", "dog", "cat"], None)
+        (array([0, 1, 0]), ['cat', 'dog'])
+
+    """
     names = [] if classes is None else list(classes)
     if len(set(names)) < len(names):
         raise ValueError("classes: a name stands there twice, wanted different names")
@@ -41,7 +48,14 @@ def numbered(
 
 
 def zero_ended(texts: list[str], name: str) -> bytes:
-    """Texts in the bytes of the system, a zero behind each. Raises ValueError."""
+    """Texts in the bytes of the system, a zero behind each. Raises ValueError.
+
+    Examples:
+        >>> from latentmim.data.labels import zero_ended
+        >>> zero_ended(["cat", "dog"], "classes") == b"cat" + bytes(1) + b"dog" + bytes(1)
+        True
+
+    """
     encoded = [os.fsencode(text) for text in texts]
     for index, text in enumerate(encoded):
         if b"\0" in text:

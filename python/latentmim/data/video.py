@@ -20,7 +20,14 @@ __all__ = ["VideoFrames", "require_av"]
 
 
 def require_av() -> Any:
-    """PyAV. Raises ImportError naming the extra that has it."""
+    """PyAV. Raises ImportError naming the extra that has it.
+
+    Examples:
+        >>> from latentmim.data.video import require_av
+        >>> require_av().__name__
+        'av'
+
+    """
     try:
         import av
     except ImportError as error:
@@ -37,6 +44,13 @@ class VideoFrames(Frames):
         OSError: the file cannot be read.
         ValueError: it is no video; `channels` is not 3. While frames are read: one is damaged, or the file is cut off.
         ImportError: PyAV is not installed.
+
+    Examples:
+        >>> import av
+        >>> from latentmim.data.video import VideoFrames
+        >>> lm.plot.save_tracks("clip.mp4", "clip", np.zeros((6, 64, 64), np.uint8))
+        >>> VideoFrames("clip.mp4").count
+        6
 
     """
 

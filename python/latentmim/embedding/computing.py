@@ -12,6 +12,7 @@ import numpy as np
 
 from latentmim import _arrays, _rows, runtime
 from latentmim import _latentmim as _native
+from latentmim.distributed import Ranks, filled
 from latentmim.embedding import formats
 from latentmim.embedding.parts import Parts
 from latentmim.embedding.result import Embedding
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from latentmim._arrays import FloatArray, PathLike
+    from latentmim._rows import Compute
     from latentmim.embedding.sources import Images
     from latentmim.encoder import Encoder
 
@@ -35,7 +37,14 @@ STEPS = (4, 64)
 
 
 class Plan(NamedTuple):
-    """What is computed: options as the core reads them, the kind of the rows, numbers in one, and its shape."""
+    """What is computed: options as the core reads them, the kind of the rows, numbers in one, and its shape.
+
+    Examples:
+        >>> from latentmim.embedding.computing import plan_of
+        >>> plan_of(encoder, {}).kind
+        'vectors'
+
+    """
 
     options: str
     kind: str
@@ -50,6 +59,7 @@ def embed(
     *,
     restart: bool = False,
     progress: bool = True,
+    comm: Any = None,
     **options: Unpack[FeatureOptions],
 ) -> Embedding:
     """One vector for each image, or its tokens, with paths and labels; in memory, or in a file for other programs.
@@ -66,6 +76,7 @@ def embed(
             pyarrow, `latentmim[parquet]`). It is written whole or not at all, and replaced where it is there.
         restart: whether parts that an unfinished call left are thrown away.
         progress: whether a bar is shown.
+        comm: of mpi4py, whose ranks compute together, all by the same call; rank 0 alone writes, all get the result.
         options: `size`, `short_side`, `layer`, `part`, `stride`, `norm`, `projector`, `pooling`, `pooling_k`,
             `precision` and `extend_positions` as in `latentmim.evaluate.features`, defaults included: mean patches in
             front of the final norm. `pooling="patches"` or "tokens" keeps a vector for each patch.
@@ -85,42 +96,51 @@ def embed(
         ((28, 48), array([0, 0, 1]))
 
     """
-    require_encoder(encoder)
-    plan, source = plan_of(encoder, options), Source(data, encoder.config.channels)
-    shape = (len(source), *plan.shape)
-    if out is None:
-        values = _in_memory(encoder, source, plan, progress)
-        _warn(source, _unread(values))
-        return Embedding(plan.kind, source.known, shape, values)
-    place = _arrays.path(out)
-    form = formats.of(place)
-    form.check(place, plan.kind)
-    parts = Parts(place, _identity(encoder, source, plan), source.known, plan.kind, restart=restart)
-    try:
-        with parts:
-            _compute(encoder, source, plan, parts, progress)
-            unread: list[int] = []
-            with _rows.written_whole(place) as file:
-                form.write(file, plan.kind, plan.shape, source.known, len(source), _noting(parts.blocks(), unread))
-            parts.remove()
-    except KeyboardInterrupt:
-        done = f"{parts.count} of {len(source)} images are in {_arrays.shown(parts.folder)}"
-        rest = f"{done}, and the same call goes on from there" if parts.count else "nothing was computed yet"
-        raise KeyboardInterrupt(f"stopped; {rest}") from None
-    _warn(source, unread)
-    return Embedding(plan.kind, source.known, shape, file=place)
+    ranks = Ranks(comm)
+    with ranks.agreeing():
+        require_encoder(encoder)
+        plan, source = plan_of(encoder, options), Source(data, encoder.config.channels)
+        place = None if out is None else _arrays.path(out)
+        if place is not None:
+            formats.of(place).check(place, plan.kind)
+    ranks.share_processors()
+    compute = source.compute(encoder, plan.options)
+
+    def lead(fill: Compute) -> tuple[Embedding, list[int]]:
+        if place is None:
+            return _in_memory(source, plan, fill, progress, ranks.size)
+        return _in_file(place, encoder, source, plan, fill, restart, progress, ranks.size)
+
+    found: tuple[Embedding, list[int]] = filled(ranks, compute, plan.width, lead)
+    if ranks.is_root:
+        _warn(source, found[1])
+    return found[0]
 
 
 def embedded(encoder: Encoder, data: Images, plan: Plan) -> FloatArray:
-    """[N, …], without a bar."""
+    """[N, …], without a bar.
+
+    Examples:
+        >>> from latentmim.embedding.computing import embedded, plan_of
+        >>> embedded(encoder, photos[:2], plan_of(encoder, {})).shape
+        (2, 48)
+
+    """
     source = Source(data, encoder.config.channels)
-    values = _in_memory(encoder, source, plan, False)
+    values = _rows_of(source, plan, source.compute(encoder, plan.options), False)
     _warn(source, _unread(values), stacklevel=4)
     return values
 
 
 def plan_of(encoder: Encoder, options: Any) -> Plan:
-    """What options of `embed` ask for. Raises ValueError for those that this encoder does not have."""
+    """What options of `embed` ask for. Raises ValueError for those that this encoder does not have.
+
+    Examples:
+        >>> from latentmim.embedding.computing import plan_of
+        >>> plan_of(encoder, {"pooling": "cls"}).width
+        48
+
+    """
     refuse_unknown("embed", options, FeatureOptions.__annotations__)
     if options.get("precision") == "auto":
         # What is gone on with elsewhere stays what it was.
@@ -141,15 +161,47 @@ def _identity(encoder: Encoder, source: Source, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _in_memory(encoder: Encoder, source: Source, plan: Plan, progress: bool) -> FloatArray:
+def _rows_of(source: Source, plan: Plan, compute: Compute, progress: bool, ranks: int = 1) -> FloatArray:
     numbers = np.arange(len(source), dtype=np.int64)
-    rows = _rows.in_memory(numbers, plan.width, source.compute(encoder, plan.options), "embedding", progress)
+    rows = _rows.in_memory(numbers, plan.width, compute, "embedding", progress, ranks)
     return rows.reshape(len(source), *plan.shape)
 
 
-def _compute(encoder: Encoder, source: Source, plan: Plan, parts: Parts, progress: bool) -> None:
-    compute, total = source.compute(encoder, plan.options), len(source)
-    step, most = STEPS
+def _in_memory(source: Source, plan: Plan, compute: Compute, progress: bool, ranks: int) -> tuple[Embedding, list[int]]:
+    """All rows, and the numbers of those that cannot be read."""
+    values = _rows_of(source, plan, compute, progress, ranks)
+    return Embedding(plan.kind, source.known, values.shape, values), _unread(values)
+
+
+def _in_file(
+    place: str,
+    encoder: Encoder,
+    source: Source,
+    plan: Plan,
+    compute: Compute,
+    restart: bool,
+    progress: bool,
+    ranks: int,
+) -> tuple[Embedding, list[int]]:
+    """The same, written."""
+    parts = Parts(place, _identity(encoder, source, plan), source.known, plan.kind, restart=restart)
+    try:
+        with parts:
+            _compute(source, plan, parts, compute, progress, ranks)
+            unread: list[int] = []
+            with _rows.written_whole(place) as file:
+                blocks = _noting(parts.blocks(), unread)
+                formats.of(place).write(file, plan.kind, plan.shape, source.known, len(source), blocks)
+            parts.remove()
+    except KeyboardInterrupt:
+        done = f"{parts.count} of {len(source)} images are in {_arrays.shown(parts.folder)}"
+        rest = f"{done}, and the same call goes on from there" if parts.count else "nothing was computed yet"
+        raise KeyboardInterrupt(f"stopped; {rest}") from None
+    return Embedding(plan.kind, source.known, (len(source), *plan.shape), file=place), unread
+
+
+def _compute(source: Source, plan: Plan, parts: Parts, compute: Compute, progress: bool, ranks: int) -> None:
+    total, (step, most) = len(source), (ranks * images for images in STEPS)
     with bar(total, "embedding", "image", is_shown=progress, leave=False, initial=parts.count) as shown:
         while parts.count < total:
             began = time.monotonic()
@@ -159,7 +211,7 @@ def _compute(encoder: Encoder, source: Source, plan: Plan, parts: Parts, progres
             parts.add(rows.reshape(len(rows), *plan.shape))
             shown.update(len(rows))
             seconds = time.monotonic() - began
-            step = min(2 * step, most) if seconds < 1 else max(step // 2, STEPS[0]) if seconds > 4 else step
+            step = min(2 * step, most) if seconds < 1 else max(step // 2, ranks * STEPS[0]) if seconds > 4 else step
 
 
 def _noting(blocks: Iterator[FloatArray], unread: list[int]) -> Iterator[FloatArray]:

@@ -19,7 +19,14 @@ __all__ = ["Embedding", "Known", "Table"]
 
 
 class Known(NamedTuple):
-    """What is known of images: paths (empty for those in memory), labels by number, names of classes by number."""
+    """What is known of images: paths (empty for those in memory), labels by number, names of classes by number.
+
+    Examples:
+        >>> from latentmim.embedding.result import Known
+        >>> Known(["a.jpg"], np.array([0]), ["cat"]).classes
+        ['cat']
+
+    """
 
     paths: list[str]
     labels: NDArray[np.int64] | None
@@ -38,7 +45,15 @@ class Known(NamedTuple):
 
 
 class Table(NamedTuple):
-    """What a file holds: "vectors" or "tokens", and of which images."""
+    """What a file holds: "vectors" or "tokens", and of which images.
+
+    Examples:
+        >>> _ = lm.embed(encoder, photos[:3], "three.npz", progress=False)
+        >>> from latentmim.embedding.formats import npz
+        >>> npz.read("three.npz").kind
+        'vectors'
+
+    """
 
     kind: str
     values: FloatArray

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from latentmim._arrays import FloatArray, PathLike
-    from latentmim.config import FeaturePrecision
+    from latentmim.config import Precision
     from latentmim.embedding.computing import Plan
     from latentmim.embedding.sources import Images
     from latentmim.encoder import Encoder, Part, Pooling
@@ -77,7 +77,7 @@ class Features:
         size: int | tuple[int, int] | None = None,
         short_side: int | None = None,
         stride: int | None = None,
-        precision: FeaturePrecision | None = None,
+        precision: Precision | None = None,
         extend_positions: bool | None = None,
     ) -> None:
         # As scikit-learn asks for it: kept as they are, checked when they are used.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from latentmim._arrays import FloatArray, PathLike
-    from latentmim.config import FeaturePrecision
+    from latentmim.config import Precision
     from latentmim.data import Dataset
     from latentmim.encoder import Encoder
 
@@ -30,6 +30,13 @@ class ImageOptions(TypedDict, total=False):
     """How images are framed and their tokens pooled; what is not given is the protocol's own.
 
     `size`, `short_side`, `pooling` and `pooling_k` as in `features`.
+
+    Examples:
+        >>> from latentmim.evaluate.features import ImageOptions
+        >>> options: ImageOptions = {"size": 64}
+        >>> lm.evaluate.features(encoder, photos, progress=False, **options).shape
+        (28, 48)
+
     """
 
     size: int | tuple[int, int]
@@ -39,14 +46,22 @@ class ImageOptions(TypedDict, total=False):
 
 
 class FeatureOptions(ImageOptions, total=False):
-    """How images become vectors; what is not given is the protocol's own. All as in `features`."""
+    """How images become vectors; what is not given is the protocol's own. All as in `features`.
+
+    Examples:
+        >>> from latentmim.evaluate.features import FeatureOptions
+        >>> options: FeatureOptions = {"pooling": "cls", "layer": 1}
+        >>> lm.evaluate.features(encoder, photos, progress=False, **options).shape
+        (28, 48)
+
+    """
 
     layer: int | Sequence[int]
     part: Part
     stride: int
     norm: bool
     projector: bool
-    precision: FeaturePrecision
+    precision: Precision
     extend_positions: bool
 
 
@@ -98,7 +113,7 @@ def features(
     projector: bool | None = None,
     pooling: VectorPooling | None = None,
     pooling_k: int | None = None,
-    precision: FeaturePrecision | None = None,
+    precision: Precision | None = None,
     extend_positions: bool | None = None,
     out: PathLike | None = None,
     progress: bool = True,

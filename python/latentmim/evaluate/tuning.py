@@ -14,7 +14,7 @@ from latentmim.evaluate.results import Report, Result
 from latentmim.evaluate.running import Bar, split
 
 if TYPE_CHECKING:
-    from latentmim.config import Precision
+    from latentmim.config import TuningPrecision
 from latentmim.evaluate.running import Images
 
 __all__ = ["FineTuned", "fine_tune"]
@@ -74,7 +74,7 @@ def fine_tune(
     rand_augment: bool | None = None,
     erasing_probability: float | None = None,
     init_std: float | None = None,
-    precision: Precision | None = None,
+    precision: TuningPrecision | None = None,
     recompute: bool | None = None,
     evaluate_every: int | None = None,
     seed: int | None = None,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from latentmim._arrays import PathLike
-    from latentmim.config import FeaturePrecision
+    from latentmim.config import Precision
     from latentmim.data import Dataset
     from latentmim.encoder import Encoder
     from latentmim.exploring.widget import Explorer
@@ -34,7 +34,7 @@ def explore(
     size: Literal["nearest"] | int | tuple[int, int] | None = None,
     linkage: Linkage = "ward",
     norm: bool = True,
-    precision: FeaturePrecision = "auto",
+    precision: Precision = "auto",
     cache: int = 512,
     **state: Any,
 ) -> Explorer:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from latentmim._arrays import FloatArray
-    from latentmim.config import FeaturePrecision
+    from latentmim.config import Precision
     from latentmim.encoder import Encoder
 
 __all__ = ["Features"]
@@ -34,7 +34,7 @@ class Features:
         size: Literal["nearest"] | int | tuple[int, int] | None = None,
         *,
         norm: bool = True,
-        precision: FeaturePrecision = "float32",
+        precision: Precision = "float32",
         cache: int = 512,
     ) -> None:
         """Features of images [H, W, C]; see `latentmim.explore` for the arguments."""

@@ -31,6 +31,12 @@ def gather(images: Any, channels: int) -> tuple[list[str], list[NDArray[Any]]]:
         ValueError: more than 100 images or none, NaN, another number of channels.
         TypeError: pixels neither uint8 nor float.
 
+    Examples:
+        >>> from latentmim.exploring.pictures import gather
+        >>> names, images = gather(["photos/" + path.split("photos/")[1] for path in photos.paths[:2]], channels=3)
+        >>> len(names), images[0].ndim
+        (2, 3)
+
     """
     if isinstance(images, str | os.PathLike):
         images = ImageFolder(images, channels=channels) if os.path.isdir(_arrays.path(images)) else [images]
@@ -67,6 +73,12 @@ def thumbnail(image: ArrayLike, count: int) -> NDArray[np.uint8]:
     """[height, width, 3] colours of an image that is one of `count`, no larger than a browser needs.
 
     As in `latentmim.plot`, one channel is grey, two are red and cyan, of more the first three count.
+
+    Examples:
+        >>> from latentmim.exploring.pictures import thumbnail
+        >>> thumbnail(image, count=1).dtype
+        dtype('uint8')
+
     """
     pixels = np.asarray(image)
     height, width, channels = pixels.shape

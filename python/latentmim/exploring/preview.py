@@ -26,7 +26,15 @@ HEIGHT, MOST, GAP = 240, 5, 8
 
 
 def coloured(view: str, values: NDArray[Any], threshold: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """[rows, columns, 3] colours of the patches of an image, 0 … 255, and which patches have one."""
+    """[rows, columns, 3] colours of the patches of an image, 0 … 255, and which patches have one.
+
+    Examples:
+        >>> from latentmim.exploring.preview import coloured
+        >>> colours, shown = coloured("similarity", np.array([[0.2, 0.9]]), threshold=0.5)
+        >>> shown
+        array([[False,  True]])
+
+    """
     if view == "pca":
         return values.astype(float), np.ones(values.shape[:2], bool)
     if view == "segments":
@@ -39,7 +47,15 @@ def coloured(view: str, values: NDArray[Any], threshold: float) -> tuple[NDArray
 def side_by_side(
     images: list[NDArray[np.uint8]], maps: list[tuple[NDArray[np.float64], NDArray[np.bool_]]], opacity: float
 ) -> NDArray[np.uint8]:
-    """[240, W, 3], the first five images in grey, each with its colours of patches over it."""
+    """[240, W, 3], the first five images in grey, each with its colours of patches over it.
+
+    Examples:
+        >>> from latentmim.exploring.preview import coloured, side_by_side
+        >>> thumbnail = (255 * image).astype(np.uint8)
+        >>> side_by_side([thumbnail], [coloured("similarity", np.ones((10, 10)), 0.5)], opacity=0.5).shape
+        (240, 240, 3)
+
+    """
     parts = []
     for image, (shades, has_colour) in zip(images[:MOST], maps, strict=False):
         width = max(1, round(image.shape[1] * HEIGHT / image.shape[0]))
@@ -52,7 +68,14 @@ def side_by_side(
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
-    """A PNG file of [H, W, 3] pixels."""
+    """A PNG file of [H, W, 3] pixels.
+
+    Examples:
+        >>> from latentmim.exploring.preview import png
+        >>> png(np.zeros((4, 4, 3), np.uint8))[1:4]
+        b'PNG'
+
+    """
     height, width, _ = pixels.shape
     # A row says first that it is stored as it is.
     rows = np.concatenate([np.zeros((height, 1), np.uint8), pixels.reshape(height, -1)], axis=1)

@@ -24,7 +24,14 @@ FORMATS: dict[str, Kind] = {"timm": timm_folder, "onnx": onnx_model}
 
 
 def export(encoder: Encoder, folder: PathLike, *, format: Format = "timm", run: PathLike | None = None) -> list[str]:
-    """Write an encoder for other libraries; see `Encoder.export`, which this is."""
+    """Write an encoder for other libraries; see `Encoder.export`, which this is.
+
+    Examples:
+        >>> from latentmim.export import export
+        >>> [path.rpartition("/")[2] for path in export(encoder, "folder", format="timm")]
+        ['README.md', 'config.json', 'model.safetensors']
+
+    """
     if format not in get_args(Format):
         raise ValueError(f"format: is {format!r}, wanted {' or '.join(map(repr, FORMATS))}{nearest([format], FORMATS)}")
     kind = FORMATS[format]

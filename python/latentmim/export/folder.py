@@ -18,7 +18,13 @@ __all__ = ["refuse_filled", "written_whole"]
 
 
 def refuse_filled(place: str) -> None:
-    """Refuse what is there and no empty folder. Raises FileExistsError, NotADirectoryError."""
+    """Refuse what is there and no empty folder. Raises FileExistsError, NotADirectoryError.
+
+    Examples:
+        >>> from latentmim.export.folder import refuse_filled
+        >>> refuse_filled("not there yet")
+
+    """
     if os.path.isdir(place) and not os.path.islink(place):
         if os.listdir(place):
             raise FileExistsError(errno.EEXIST, "holds files, wanted a new or an empty folder", place)
@@ -28,7 +34,17 @@ def refuse_filled(place: str) -> None:
 
 @contextlib.contextmanager
 def written_whole(place: str) -> Iterator[str]:
-    """A hidden folder beside `place`, which gets its name, on the disk, when the block ends without an error."""
+    """A hidden folder beside `place`, which gets its name, on the disk, when the block ends without an error.
+
+    Examples:
+        >>> import os, pathlib
+        >>> from latentmim.export.folder import written_whole
+        >>> with written_whole(os.path.abspath("out")) as place:
+        ...     _ = pathlib.Path(place, "a.txt").write_text("a")
+        >>> os.listdir("out")
+        ['a.txt']
+
+    """
     above, name = os.path.split(place)
     os.makedirs(above, exist_ok=True)
     beside = tempfile.mkdtemp(prefix=f".{name}.", dir=above)

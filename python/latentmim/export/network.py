@@ -21,7 +21,14 @@ __all__ = ["ExportError", "Network", "network_of"]
 
 
 class ExportError(ValueError):
-    """A format cannot express an encoder. The message gives every reason, and nothing was written."""
+    """A format cannot express an encoder. The message gives every reason, and nothing was written.
+
+    Examples:
+        >>> from latentmim.export import ExportError
+        >>> issubclass(ExportError, ValueError)
+        True
+
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +49,11 @@ class Network:
         rotary: whether queries and keys are turned.
         bias_tables: of relative position bias: 0, 1 for all blocks, or one each.
         arrays: float32 by name, as `Encoder.save` calls them without "encoder.".
+
+    Examples:
+        >>> from latentmim.export.network import network_of
+        >>> network_of(encoder).class_token
+        True
 
     """
 
@@ -91,7 +103,14 @@ class Network:
 
 
 def network_of(encoder: Encoder) -> Network:
-    """The network of an encoder. Raises MemoryError."""
+    """The network of an encoder. Raises MemoryError.
+
+    Examples:
+        >>> from latentmim.export.network import network_of
+        >>> network_of(encoder).config.depth
+        2
+
+    """
     found: dict[str, Any] = json.loads(_native.encoder_description(encoder._handle))
     arrays = _arrays_of(encoder, {name.removeprefix("encoder."): tuple(shape) for name, shape in found["tensors"]})
     is_table = encoder.family != "latentmim" or encoder.config.learn_positions

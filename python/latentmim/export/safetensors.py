@@ -26,6 +26,13 @@ def save(path: PathLike, arrays: Mapping[str, FloatArray], metadata: Mapping[str
     Raises:
         OSError: it cannot be written.
 
+    Examples:
+        >>> from latentmim.export.safetensors import save
+        >>> from latentmim.weights_tree import tensors
+        >>> save("a.safetensors", {"a": np.ones((2, 3), np.float32)}, {"made by": "hand"})
+        >>> tensors("a.safetensors")
+        {'a': ('F32', (2, 3))}
+
     """
     header: dict[str, Any] = {"__metadata__": dict(metadata)}
     end = 0

@@ -17,7 +17,13 @@ __all__ = ["NAMED", "NamedLogger", "make_loggers"]
 
 
 class NamedLogger(NamedTuple):
-    """Where a logger is, and the package it needs, which is also the name of its extra."""
+    """Where a logger is, and the package it needs, which is also the name of its extra.
+
+    Examples:
+        >>> lm.loggers.NAMED["mlflow"].package
+        'mlflow'
+
+    """
 
     module: str
     kind: str

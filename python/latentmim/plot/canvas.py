@@ -28,7 +28,14 @@ INK = "#222222"
 
 
 class Panels(np.ndarray):
-    """An array of Axes. Notebooks show its figure, unless that is one of pyplot's, which shows itself."""
+    """An array of Axes. Notebooks show its figure, unless that is one of pyplot's, which shows itself.
+
+    Examples:
+        >>> from latentmim.plot.canvas import panels
+        >>> type(panels("mine", 1, 2, 6.0, 3.0).figure).__name__
+        'Picture'
+
+    """
 
     @property
     def figure(self) -> Figure:
@@ -87,6 +94,11 @@ def panels(function: str, rows: int, columns: int, width: float, height: float, 
         TypeError: what is given are no Axes.
         ValueError: their number is another.
 
+    Examples:
+        >>> from latentmim.plot.canvas import panels
+        >>> panels("mine", 1, 2, 6.0, 3.0).shape
+        (1, 2)
+
     """
     figure_class, axes_class = picture()
     from matplotlib.axes import Axes
@@ -115,6 +127,11 @@ def displayed(image: ArrayLike, function: str, name: str = "image") -> NDArray[A
         TypeError: other numbers.
         ValueError: another shape, no pixels, or numbers that are not finite.
 
+    Examples:
+        >>> from latentmim.plot.canvas import displayed
+        >>> displayed(image, "mine").shape
+        (160, 160, 3)
+
     """
     array = _arrays.pixels(image, f"{function}: {name}")
     if array.ndim != 3 or not array.size:
@@ -128,13 +145,26 @@ def displayed(image: ArrayLike, function: str, name: str = "image") -> NDArray[A
 
 
 def grey(image: NDArray[Any]) -> NDArray[Any]:
-    """A displayed image [H, W, C] without its colours: [H, W, 3] float32 in 0 … 1."""
+    """A displayed image [H, W, C] without its colours: [H, W, 3] float32 in 0 … 1.
+
+    Examples:
+        >>> from latentmim.plot.canvas import grey
+        >>> grey(image).shape
+        (160, 160, 3)
+
+    """
     values: NDArray[Any] = image / np.float32(255) if image.dtype == np.uint8 else image
     return np.repeat(values.mean(axis=2, keepdims=True), 3, axis=2)
 
 
 def show(axes: Axes, image: NDArray[Any], title: str = "") -> None:
-    """A displayed image [H, W, C] of any number of channels, see `as_colours`."""
+    """A displayed image [H, W, C] of any number of channels, see `as_colours`.
+
+    Examples:
+        >>> from latentmim.plot.canvas import panels, show
+        >>> show(panels("mine", 1, 1, 3.0, 3.0).flat[0], image, "a photograph")
+
+    """
     shown = as_colours(image)
     axes.imshow(shown, cmap="gray" if shown.ndim == 2 else None, vmin=0, vmax=255 if shown.dtype == np.uint8 else 1,
                 interpolation="antialiased")  # fmt: skip
@@ -143,13 +173,27 @@ def show(axes: Axes, image: NDArray[Any], title: str = "") -> None:
 
 
 def as_colours(image: NDArray[Any]) -> NDArray[Any]:
-    """[H, W] grey or [H, W, 3] colours: one channel is grey, two are red and cyan, of more the first three count."""
+    """[H, W] grey or [H, W, 3] colours: one channel is grey, two are red and cyan, of more the first three count.
+
+    Examples:
+        >>> from latentmim.plot.canvas import as_colours
+        >>> as_colours(np.zeros((4, 4, 5), np.float32)).shape
+        (4, 4, 3)
+
+    """
     channels = image.shape[2]
     return image[..., 0] if channels == 1 else image[..., [0, 1, 1]] if channels == 2 else image[..., :3]
 
 
 def style(axes: Axes, title: str, xlabel: str = "step") -> Axes:
-    """Axes over steps or the like, with a title and a grid."""
+    """Axes over steps or the like, with a title and a grid.
+
+    Examples:
+        >>> from latentmim.plot.canvas import panels, style
+        >>> style(panels("mine", 1, 1, 3.0, 3.0).flat[0], "loss").get_xlabel()
+        'step'
+
+    """
     axes.set_title(title, fontsize=10, loc="left", color=INK, fontweight="bold")
     axes.set_xlabel(xlabel, fontsize=9)
     axes.grid(color="#E6E6E6", linewidth=0.8)

@@ -27,6 +27,11 @@ class Grid:
         patch: side of a patch, in the units of `stride`.
         stride: from one patch to the next.
 
+    Examples:
+        >>> from latentmim.plot.grids import Grid
+        >>> Grid((160, 160), (10, 10), patch=16, stride=16).cell((30, 50))
+        (3, 1)
+
     """
 
     size: tuple[int, int]
@@ -59,7 +64,14 @@ class Grid:
 
 
 def read_query(query: Any, image: NDArray[Any], function: str, name: str = "query") -> tuple[int, int]:
-    """A pixel (x, y), checked against an image [H, W, C]. Raises TypeError, ValueError."""
+    """A pixel (x, y), checked against an image [H, W, C]. Raises TypeError, ValueError.
+
+    Examples:
+        >>> from latentmim.plot.grids import read_query
+        >>> read_query((80, 90), image, "mine")
+        (80, 90)
+
+    """
     height, width = image.shape[:2]
     pair = list(query) if hasattr(query, "__len__") else []
     if len(pair) != 2 or not all(isinstance(part, Real) for part in pair):
@@ -71,7 +83,14 @@ def read_query(query: Any, image: NDArray[Any], function: str, name: str = "quer
 
 
 def mark(axes: Axes, grid: Grid, cell: tuple[int, int], colour: str = YELLOW) -> None:
-    """Outline the patch in this row and column, with a dark seam to be seen on any ground."""
+    """Outline the patch in this row and column, with a dark seam to be seen on any ground.
+
+    Examples:
+        >>> from latentmim.plot.canvas import panels
+        >>> from latentmim.plot.grids import Grid, mark
+        >>> mark(panels("mine", 1, 1, 3.0, 3.0).flat[0], Grid((160, 160), (10, 10), 16, 16), (3, 4))
+
+    """
     from matplotlib.patches import Rectangle
     from matplotlib.patheffects import Stroke
 

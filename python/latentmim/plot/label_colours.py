@@ -31,14 +31,28 @@ BASE = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY, YELLOW, GREY)
 
 
 def colours(count: int) -> NDArray[np.float64]:
-    """[count, 3] in 0 … 1: eight colours that anybody can tell apart; beyond that, the same lightened and darkened."""
+    """[count, 3] in 0 … 1: eight colours that anybody can tell apart; beyond that, the same lightened and darkened.
+
+    Examples:
+        >>> from latentmim.plot.label_colours import colours
+        >>> colours(5).shape
+        (5, 3)
+
+    """
     base = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in BASE]) / 255
     shades = np.concatenate([base, 0.5 + 0.5 * base, 0.5 * base])
     return shades[np.arange(count) % len(shades)]
 
 
 def object_colours(most: int) -> NDArray[np.float64]:
-    """[most + 1 or more, 4] objects 1 … most in colour, the background 0 clear, what is unknown (255) light grey."""
+    """[most + 1 or more, 4] objects 1 … most in colour, the background 0 clear, what is unknown (255) light grey.
+
+    Examples:
+        >>> from latentmim.plot.label_colours import object_colours
+        >>> object_colours(2).shape
+        (3, 4)
+
+    """
     shades = np.concatenate([np.zeros((1, 4)), np.c_[colours(most), np.ones(most)]])
     shades[VOID : VOID + 1] = (0.87, 0.87, 0.87, 1)
     return shades
@@ -57,6 +71,11 @@ def label_map(labels: ArrayLike, size: tuple[int, ...], function: str, name: str
         TypeError: no whole numbers.
         ValueError: another size, a negative label.
 
+    Examples:
+        >>> from latentmim.plot.label_colours import label_map
+        >>> label_map(np.eye(3, dtype=int), (3, 3), "mine").dtype
+        dtype('int32')
+
     """
     given = np.asarray(labels)
     given = given.astype(np.uint8) if given.dtype == bool else given
@@ -69,7 +88,14 @@ def label_map(labels: ArrayLike, size: tuple[int, ...], function: str, name: str
 
 
 def overlay(axes: Axes, labels: NDArray[Any], shades: NDArray[np.float64], opacity: float) -> None:
-    """Labels [H, W] over what is drawn, in the colours [count, 3 or 4] of their numbers, with white borders."""
+    """Labels [H, W] over what is drawn, in the colours [count, 3 or 4] of their numbers, with white borders.
+
+    Examples:
+        >>> from latentmim.plot.canvas import panels
+        >>> from latentmim.plot.label_colours import colours, overlay
+        >>> overlay(panels("mine", 1, 1, 3.0, 3.0).flat[0], np.eye(4, dtype=int), colours(2), 0.5)
+
+    """
     coloured = shades[labels]
     if shades.shape[1] == 3:
         coloured = np.concatenate([coloured, np.ones((*labels.shape, 1))], axis=2)
@@ -79,7 +105,14 @@ def overlay(axes: Axes, labels: NDArray[Any], shades: NDArray[np.float64], opaci
 
 
 def show_region(axes: Axes, image: NDArray[Any], inside: NDArray[np.bool_], colour: Any) -> None:
-    """A displayed image [H, W, C], all but a region [H, W] of it faded."""
+    """A displayed image [H, W, C], all but a region [H, W] of it faded.
+
+    Examples:
+        >>> from latentmim.plot.canvas import panels
+        >>> from latentmim.plot.label_colours import show_region
+        >>> show_region(panels("mine", 1, 1, 3.0, 3.0).flat[0], image, image[..., 0] > 0.5, "red")
+
+    """
     faded = 0.25 * grey(image) + 0.75
     plain = image / np.float32(255) if image.dtype == np.uint8 else image
     show(axes, np.where(inside[..., None], plain[..., :3] if plain.shape[2] > 2 else grey(image), faded))
@@ -87,7 +120,14 @@ def show_region(axes: Axes, image: NDArray[Any], inside: NDArray[np.bool_], colo
 
 
 def borders(axes: Axes, labels: NDArray[Any], colour: str = "white", linewidth: float = 1) -> None:
-    """Lines between pixels [H, W] of different labels, on the pixels' edges."""
+    """Lines between pixels [H, W] of different labels, on the pixels' edges.
+
+    Examples:
+        >>> from latentmim.plot.canvas import panels
+        >>> from latentmim.plot.label_colours import borders
+        >>> borders(panels("mine", 1, 1, 3.0, 3.0).flat[0], np.eye(4, dtype=int))
+
+    """
     rows, columns = np.nonzero(labels[:, 1:] != labels[:, :-1])
     axes.vlines(columns + 0.5, rows - 0.5, rows + 0.5, color=colour, linewidth=linewidth)
     rows, columns = np.nonzero(labels[1:] != labels[:-1])
@@ -95,7 +135,14 @@ def borders(axes: Axes, labels: NDArray[Any], colour: str = "white", linewidth: 
 
 
 def painted(frame: NDArray[Any], labels: IntArray, opacity: float) -> NDArray[np.uint8]:
-    """[H, W, 3] a displayed image with objects in colour over it, edges in white."""
+    """[H, W, 3] a displayed image with objects in colour over it, edges in white.
+
+    Examples:
+        >>> from latentmim.plot.label_colours import painted
+        >>> painted(np.zeros((3, 3, 3), np.uint8), np.eye(3, dtype=np.int32), 0.5).shape
+        (3, 3, 3)
+
+    """
     plain = frame if frame.dtype == np.uint8 else (255 * frame + 0.5).astype(np.uint8)
     plain = plain[..., :3] if plain.shape[2] > 2 else np.repeat(plain[..., :1], 3, axis=2)
     shades = object_colours(int(labels.max()))[labels]
@@ -109,6 +156,12 @@ def painted(frame: NDArray[Any], labels: IntArray, opacity: float) -> NDArray[np
 
 
 def check_opacity(opacity: float, function: str) -> None:
-    """Refuse what is not within 0 … 1. Raises ValueError."""
+    """Refuse what is not within 0 … 1. Raises ValueError.
+
+    Examples:
+        >>> from latentmim.plot.label_colours import check_opacity
+        >>> check_opacity(0.5, "mine")
+
+    """
     if not 0 <= opacity <= 1:
         raise ValueError(f"{function}: opacity is {opacity}, wanted 0 … 1")

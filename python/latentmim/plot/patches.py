@@ -36,6 +36,11 @@ class Patches:
         grid: where the patches lie.
         vectors: [rows, columns, C] float32, of length 1.
 
+    Examples:
+        >>> from latentmim.plot.patches import patches
+        >>> patches("mine", encoder, image, "auto", {}).grid.shape
+        (40, 40)
+
     """
 
     image: NDArray[Any]
@@ -62,6 +67,11 @@ def patches(function: str, encoder: Encoder, image: ArrayLike, size: Any, option
         TypeError: no encoder, other pixels.
         ValueError: unknown options, another shape, several layers.
 
+    Examples:
+        >>> from latentmim.plot.patches import patches
+        >>> patches("mine", encoder, image, "auto", {}).vectors.shape
+        (40, 40, 48)
+
     """
     require_encoder(encoder)
     known = inspect.signature(Encoder.features).parameters.keys() - {"self", "images", "class_token", "resize"}
@@ -76,7 +86,14 @@ def patches(function: str, encoder: Encoder, image: ArrayLike, size: Any, option
 
 
 def grid_of(encoder: Encoder, image: NDArray[Any], size: Any, options: dict[str, Any]) -> Grid:
-    """Where the patches of an image [H, W, C] lie when an encoder computes at a size, with these options."""
+    """Where the patches of an image [H, W, C] lie when an encoder computes at a size, with these options.
+
+    Examples:
+        >>> from latentmim.plot.patches import grid_of
+        >>> grid_of(encoder, image, "auto", {}).shape
+        (40, 40)
+
+    """
     stride, patch = options.get("stride"), encoder.config.patch_size
     shape = encoder.grid(image, resize=size, stride=stride)
     return Grid(image.shape[:2], shape, patch, patch if stride is None else stride)
@@ -85,6 +102,12 @@ def grid_of(encoder: Encoder, image: NDArray[Any], size: Any, options: dict[str,
 def image_list(images: Any, function: str, name: str = "images") -> Dataset | Sequence[Any]:
     """Images one by one: of one [H, W, C], an array [B, H, W, C], a sequence, a data set, or the path of a folder or of
     one image. Raises ValueError where there is none.
+
+    Examples:
+        >>> from latentmim.plot.patches import image_list
+        >>> len(image_list([image, image], "mine"))
+        2
+
     """
     if isinstance(images, str | os.PathLike):
         path = _arrays.path(images)

@@ -86,7 +86,14 @@ def pca(
 
 
 def principal_components(vectors: FloatArray, count: int = 3) -> NDArray[np.float64]:
-    """[N, count] how far vectors [N, C] lie from their mean along the directions of largest variance."""
+    """[N, count] how far vectors [N, C] lie from their mean along the directions of largest variance.
+
+    Examples:
+        >>> from latentmim.plot.pca_maps import principal_components
+        >>> principal_components(encoder.features(image)).shape
+        (100, 3)
+
+    """
     centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
     _, directions = np.linalg.eigh(centred.T @ centred)
     strongest = directions[:, ::-1][:, :count]

@@ -16,7 +16,14 @@ MEASURES = {"nn": "NN", "linear": "Linear", "fine_tuned": "Fine-tuned"}
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """The paper's figures of a row: top-1 in per cent, and the mean cosine between images. None: not reported."""
+    """The paper's figures of a row: top-1 in per cent, and the mean cosine between images. None: not reported.
+
+    Examples:
+        >>> from latentmim.reproduce.rows import Scores
+        >>> Scores(nn=77.5, linear=53.6).nn
+        77.5
+
+    """
 
     nn: float | None = None
     linear: float | None = None
@@ -41,6 +48,11 @@ class Row:
         longer: the run takes so many times the epochs of the others, one at least; with 0 it is not trained.
         teacher: what a published encoder is to the row: the "target" of its predictions, or its "start".
 
+    Examples:
+        >>> from latentmim.reproduce.experiments import EXPERIMENTS
+        >>> EXPERIMENTS["table2"].rows[0].name
+        'MSE'
+
     """
 
     key: str
@@ -64,6 +76,11 @@ class Claim:
         kind: "order": one row scores better than another. "collapse": all images are alike to the model. "late_drop":
             the nearest-neighbour score ends below its best.
 
+    Examples:
+        >>> from latentmim.reproduce.rows import Claim
+        >>> Claim("a gap > none", "gap", "no-gap").kind
+        'order'
+
     """
 
     text: str
@@ -74,7 +91,14 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A table or a figure of the paper: its rows, and what they show there."""
+    """A table or a figure of the paper: its rows, and what they show there.
+
+    Examples:
+        >>> from latentmim.reproduce.experiments import EXPERIMENTS
+        >>> EXPERIMENTS["table3"].title
+        'Table 3: less semantic correlation'
+
+    """
 
     name: str
     title: str

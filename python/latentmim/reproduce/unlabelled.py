@@ -33,7 +33,14 @@ FEWEST = 4
 
 
 def scores(found: WithoutLabels) -> dict[str, float]:
-    """What is recorded of a trained encoder, by name."""
+    """What is recorded of a trained encoder, by name.
+
+    Examples:
+        >>> from latentmim.reproduce.unlabelled import scores
+        >>> sorted(scores(lm.evaluate.without_labels(encoder, photos, progress=False)))
+        ['alpha', 'features_rank', 'features_similarity', 'lidar', 'rankme']
+
+    """
     assert found.lidar is not None
     return {
         "rankme": found.rankme, "features_rank": found.effective_rank, "lidar": found.lidar, "alpha": found.alpha,
@@ -64,12 +71,26 @@ def page(experiments: Sequence[Experiment], results: Results) -> str:
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float:
-    """ρ, ties at their mean rank; nan where all of one are equal."""
+    """ρ, ties at their mean rank; nan where all of one are equal.
+
+    Examples:
+        >>> from latentmim.reproduce.unlabelled import spearman
+        >>> spearman([1, 2, 3, 4], [1, 3, 2, 4])
+        0.8
+
+    """
     return _pearson(_ranks(first), _ranks(second))
 
 
 def kendall(first: Sequence[float], second: Sequence[float]) -> float:
-    """τ-b, which takes ties into account; nan where all of one are equal."""
+    """τ-b, which takes ties into account; nan where all of one are equal.
+
+    Examples:
+        >>> from latentmim.reproduce.unlabelled import kendall
+        >>> kendall([1, 2, 3, 4], [1, 3, 2, 4])
+        0.6666666666666666
+
+    """
     agreement, untied = 0, [0, 0]
     for one, other in itertools.combinations(range(len(first)), 2):
         signs = [(values[one] > values[other]) - (values[one] < values[other]) for values in (first, second)]

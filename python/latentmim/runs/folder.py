@@ -29,7 +29,14 @@ OF_LOGGERS = ("loggers.json", "tensorboard", "wandb")
 
 
 class RunFolder:
-    """Where a run writes."""
+    """Where a run writes.
+
+    Examples:
+        >>> from latentmim.runs import RunFolder
+        >>> len(RunFolder("run").history())
+        4
+
+    """
 
     def __init__(self, path: PathLike) -> None:
         self.path = _arrays.path(path)

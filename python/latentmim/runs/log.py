@@ -26,6 +26,11 @@ def read_metrics(path: PathLike) -> list[dict[str, Any]]:
     Raises:
         OSError: it cannot be read.
 
+    Examples:
+        >>> from latentmim.runs import read_metrics
+        >>> [line["step"] for line in read_metrics("run/metrics.jsonl")]
+        [1, 2, 3, 4]
+
     """
     history, problem = parse_metrics(path)
     if problem is not None:
@@ -34,7 +39,15 @@ def read_metrics(path: PathLike) -> list[dict[str, Any]]:
 
 
 def parse_metrics(path: PathLike) -> tuple[list[dict[str, Any]], str | None]:
-    """The whole lines, and what is wrong with others."""
+    """The whole lines, and what is wrong with others.
+
+    Examples:
+        >>> from latentmim.runs.log import parse_metrics
+        >>> lines, damage = parse_metrics("run/metrics.jsonl")
+        >>> len(lines), damage
+        (4, None)
+
+    """
     path = _arrays.path(path)
     with open(path, "rb") as file:
         lines = file.read().split(b"\n")
@@ -55,7 +68,15 @@ def parse_metrics(path: PathLike) -> tuple[list[dict[str, Any]], str | None]:
 
 
 def add_metrics(path: str, metrics: dict[str, Any]) -> None:
-    """Add a line: all of it, or an OSError that names the file and nothing added."""
+    """Add a line: all of it, or an OSError that names the file and nothing added.
+
+    Examples:
+        >>> from latentmim.runs.log import add_metrics, read_metrics
+        >>> add_metrics("metrics.jsonl", {"step": 1, "loss": 1.5})
+        >>> read_metrics("metrics.jsonl")
+        [{'step': 1, 'loss': 1.5}]
+
+    """
     data = _line(metrics).encode()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
     try:
@@ -73,7 +94,15 @@ def add_metrics(path: str, metrics: dict[str, Any]) -> None:
 
 
 def write_metrics(path: str, history: Iterable[dict[str, Any]]) -> None:
-    """Write a log anew: all of it, or an OSError and the file as it was."""
+    """Write a log anew: all of it, or an OSError and the file as it was.
+
+    Examples:
+        >>> from latentmim.runs.log import read_metrics, write_metrics
+        >>> write_metrics("metrics.jsonl", [{"step": 1, "loss": 1.5}])
+        >>> read_metrics("metrics.jsonl")
+        [{'step': 1, 'loss': 1.5}]
+
+    """
     replace(path, "".join(map(_line, history)))
 
 
@@ -86,7 +115,14 @@ def replace(path: str, text: str) -> None:
 
 
 def without_nan(value: Any) -> Any:
-    """None for nan (the similarity between images of a batch of one, the chance level of MSE), which JSON knows not."""
+    """None for nan (the similarity between images of a batch of one, the chance level of MSE), which JSON knows not.
+
+    Examples:
+        >>> from latentmim.runs.log import without_nan
+        >>> without_nan({"loss": float("nan"), "step": 1})
+        {'loss': nan, 'step': 1}
+
+    """
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -39,7 +39,14 @@ class Format(Protocol):
 
 
 def of(place: str) -> Format:
-    """The format of a file, by its ending. Raises ValueError for one that nobody knows."""
+    """The format of a file, by its ending. Raises ValueError for one that nobody knows.
+
+    Examples:
+        >>> from latentmim.embedding import formats
+        >>> formats.of("table.csv").__name__
+        'latentmim.embedding.formats.comma_separated'
+
+    """
     ending = os.path.splitext(place)[1].lower()
     if ending not in ENDINGS:
         raise ValueError(f"{_arrays.shown(place)}: ends in '{ending}', wanted one of {', '.join(ENDINGS)}")

@@ -21,7 +21,13 @@ __all__ = ["check", "read", "write"]
 
 
 def check(place: str, kind: str) -> None:
-    """Raises ValueError for tokens."""
+    """Raises ValueError for tokens.
+
+    Examples:
+        >>> from latentmim.embedding.formats import comma_separated
+        >>> comma_separated.check("table.csv", "vectors")
+
+    """
     if kind == "tokens":
         raise ValueError(
             f"{_arrays.shown(place)}: a CSV table has one row of numbers for each image, tokens are several: wanted "
@@ -30,7 +36,18 @@ def check(place: str, kind: str) -> None:
 
 
 def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int, blocks: Iterator[FloatArray]) -> None:
-    """Numbers have the digits that give the same float32 back."""
+    """Numbers have the digits that give the same float32 back.
+
+    Examples:
+        >>> import io
+        >>> from latentmim.embedding.formats import comma_separated
+        >>> from latentmim.embedding.result import Known
+        >>> file, vectors = io.BytesIO(), np.ones((1, 2), np.float32)
+        >>> comma_separated.write(file, "vectors", (2,), Known(["a.jpg"], None, []), 1, iter([vectors]))
+        >>> file.getvalue().decode().splitlines()
+        ['path,features0,features1', 'a.jpg,1.0,1.0']
+
+    """
     text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
     table = csv.writer(text, lineterminator="\n")
     columns = [part for part in (known.paths, known.label_values) if part]
@@ -46,7 +63,15 @@ def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int
 
 
 def read(place: str) -> Table:
-    """The whole table. Raises ValueError, naming the line, for another one."""
+    """The whole table. Raises ValueError, naming the line, for another one.
+
+    Examples:
+        >>> _ = lm.embed(encoder, photos[:3], "three.csv", progress=False)
+        >>> from latentmim.embedding.formats import comma_separated
+        >>> comma_separated.read("three.csv").values.shape
+        (3, 48)
+
+    """
     with open(place, encoding="utf-8", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file, strict=True)
         try:

@@ -18,18 +18,43 @@ __all__ = ["check", "read", "write"]
 
 
 def check(place: str, kind: str) -> None:
-    """Anything goes."""
+    """Anything goes.
+
+    Examples:
+        >>> from latentmim.embedding.formats import npy
+        >>> npy.check("table.npy", "vectors")
+
+    """
 
 
 def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int, blocks: Iterator[FloatArray]) -> None:
-    """Paths and labels are left out."""
+    """Paths and labels are left out.
+
+    Examples:
+        >>> import io
+        >>> from latentmim.embedding.formats import npy
+        >>> from latentmim.embedding.result import Known
+        >>> file, vectors = io.BytesIO(), np.ones((1, 2), np.float32)
+        >>> npy.write(file, "vectors", (2,), Known(["a.jpg"], None, []), 1, iter([vectors]))
+        >>> np.load(io.BytesIO(file.getvalue()))
+        array([[1., 1.]], dtype=float32)
+
+    """
     _rows.write_header(file, (count, *shape))
     for block in blocks:
         file.write(np.ascontiguousarray(block, "<f4").data)
 
 
 def read(place: str) -> Table:
-    """The array as a memory map. Raises ValueError for anything else."""
+    """The array as a memory map. Raises ValueError for anything else.
+
+    Examples:
+        >>> _ = lm.embed(encoder, photos[:3], "three.npy", progress=False)
+        >>> from latentmim.embedding.formats import npy
+        >>> npy.read("three.npy").values.shape
+        (3, 48)
+
+    """
     try:
         values = np.load(place, mmap_mode="r", allow_pickle=False)
         if not isinstance(values, np.ndarray) or values.dtype != np.float32 or values.ndim < 2:

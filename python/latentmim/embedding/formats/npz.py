@@ -20,11 +20,28 @@ __all__ = ["check", "read", "write"]
 
 
 def check(place: str, kind: str) -> None:
-    """Anything goes."""
+    """Anything goes.
+
+    Examples:
+        >>> from latentmim.embedding.formats import npz
+        >>> npz.check("table.npz", "tokens")
+
+    """
 
 
 def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int, blocks: Iterator[FloatArray]) -> None:
-    """Rows go to the file block by block, not compressed."""
+    """Rows go to the file block by block, not compressed.
+
+    Examples:
+        >>> import io
+        >>> from latentmim.embedding.formats import npz
+        >>> from latentmim.embedding.result import Known
+        >>> file, vectors = io.BytesIO(), np.ones((1, 2), np.float32)
+        >>> npz.write(file, "vectors", (2,), Known(["a.jpg"], None, []), 1, iter([vectors]))
+        >>> np.load(io.BytesIO(file.getvalue()))["vectors"]
+        array([[1., 1.]], dtype=float32)
+
+    """
     import zipfile
 
     others: dict[str, NDArray[Any] | None] = {
@@ -46,7 +63,15 @@ def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int
 
 
 def read(place: str) -> Table:
-    """The whole archive. Raises ValueError for another one, or a damaged one."""
+    """The whole archive. Raises ValueError for another one, or a damaged one.
+
+    Examples:
+        >>> _ = lm.embed(encoder, photos[:3], "three.npz", progress=False)
+        >>> from latentmim.embedding.formats import npz
+        >>> npz.read("three.npz").known.classes[:2]
+        ['Anjou', 'Cantaloupe']
+
+    """
     import zipfile
     import zlib
 

@@ -22,7 +22,13 @@ COLUMNS = {"vectors": "vector", "tokens": "tokens"}
 
 
 def check(place: str, kind: str) -> None:
-    """Raises ImportError where pyarrow is missing."""
+    """Raises ImportError where pyarrow is missing.
+
+    Examples:
+        >>> from latentmim.embedding.formats import parquet
+        >>> parquet.check("table.parquet", "vectors")
+
+    """
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError:
@@ -32,7 +38,19 @@ def check(place: str, kind: str) -> None:
 
 
 def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int, blocks: Iterator[FloatArray]) -> None:
-    """A row group for each block. Bytes of paths that are no UTF-8 are written as escapes."""
+    """A row group for each block. Bytes of paths that are no UTF-8 are written as escapes.
+
+    Examples:
+        >>> import io
+        >>> import pyarrow.parquet
+        >>> from latentmim.embedding.formats import parquet
+        >>> from latentmim.embedding.result import Known
+        >>> file, vectors = io.BytesIO(), np.ones((1, 2), np.float32)
+        >>> parquet.write(file, "vectors", (2,), Known(["a.jpg"], None, []), 1, iter([vectors]))
+        >>> pyarrow.parquet.read_table(io.BytesIO(file.getvalue())).column_names
+        ['path', 'vector']
+
+    """
     import pyarrow
     from pyarrow import parquet
 
@@ -59,7 +77,15 @@ def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int
 
 
 def read(place: str) -> Table:
-    """The whole table. Raises ValueError for another one."""
+    """The whole table. Raises ValueError for another one.
+
+    Examples:
+        >>> _ = lm.embed(encoder, photos[:3], "three.parquet", progress=False)
+        >>> from latentmim.embedding.formats import parquet
+        >>> parquet.read("three.parquet").values.shape
+        (3, 48)
+
+    """
     check(place, "vectors")
     import pyarrow
     from pyarrow import parquet

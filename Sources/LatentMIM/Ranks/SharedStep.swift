@@ -1,0 +1,77 @@
+import Compute
+import Networks
+import Tensors
+
+extension Trainer {
+  /// Compares what ranks must have in common, once: nothing later would tell.
+  ///
+  /// - Throws: `RanksError` naming a rank and what it has that rank 0 has not.
+  func checkRanks() throws {
+    guard let ranks, !hasCheckedRanks else { return }
+    let weights = model.parameters.map { $0.parameter.tensor.buffer }
+    let moments = optimizer.slots.flatMap { [$0.mean, $0.square] }
+    for (what, digest) in [
+      ("another instruction set", digest(of: InstructionSet.current.rawValue)),
+      ("another precision", digest(of: configuration.precision.rawValue)),
+      ("other model options", digest(of: try model.configuration.json.text())),
+      ("other training options", digest(of: try configuration.comparable.json.text())),
+      ("other images", digest(of: try dataFingerprint.json.text())),
+      ("done another number of steps", UInt64(step)), ("another end of its run", UInt64(totalSteps)),
+      ("other weights", digest(of: weights)), ("other moments of weights", digest(of: moments)),
+    ] { try ranks.requireSame(digest, what) }
+    hasCheckedRanks = true
+  }
+}
+
+extension TrainingConfiguration {
+  /// Without what leaves every step's numbers as they are.
+  fileprivate var comparable: TrainingConfiguration {
+    var comparable = self
+    comparable.takeWhatChangesNothing(from: TrainingConfiguration())
+    return comparable
+  }
+}
+
+private func digest(of text: String) -> UInt64 {
+  var digest = Digest()
+  digest.add(Array(text.utf8))
+  return digest.value
+}
+
+/// A sum of squares each: a pass over memory on all threads, where a digest of every number would take seconds.
+private func digest(of buffers: [Buffer]) -> UInt64 {
+  var digest = Digest()
+  for buffer in buffers {
+    let sum = sumOfSquares(buffer.pointer, count: buffer.count)
+    digest.add(number: Int(truncatingIfNeeded: sum.bitPattern))
+  }
+  return digest.value
+}
+
+extension BatchMetrics {
+  /// The whole batch's, from a rank's share of it.
+  ///
+  /// - Parameter gradientNorm: of summed gradients: where it differs ranks have drifted apart.
+  /// - Throws: `RanksError`, what the communicator throws.
+  mutating func takeMeans(_ ranks: Ranks, gradientNorm: Double) throws {
+    let norm = gradientNorm.isNaN ? Double.nan : gradientNorm
+    try ranks.requireSame(norm.bitPattern, "another gradient after summing over ranks")
+    let means = try ranks.means([loss, similarityPredictions, similarityVisible, similarityTargets])
+    (loss, similarityPredictions) = (means[0], means[1])
+    (similarityVisible, similarityTargets) = (means[2], means[3])
+  }
+}
+
+extension [[MixedValues]] {
+  /// Those of all parts of a batch, from those of this rank.
+  ///
+  /// - Throws: `OutOfMemory`, what the communicator throws.
+  func gathered(_ ranks: Ranks) throws -> [[MixedValues]] {
+    guard let shapes = first else { return self }
+    let numbers = map { part in part.flatMap { $0.tensors.flatMap(\.values) } }
+    return try ranks.gatherParts(numbers).map { part in
+      var left = part[...]
+      return try shapes.map { try $0.filled(with: &left) }
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import Compute
+import Tensors
+
+/// Gradients of several parameters on their way between ranks.
+///
+/// As float32 they are summed by the communicator. As bfloat16, which MPI does not know, each rank gets its part of
+/// every rank's, sums in float32, and sends the sums: half the bytes, whatever the number of ranks, and only operands and
+/// sums are rounded.
+final class WireBucket {
+  let slots: [GradientSlot]
+  private let counts: [Int]
+  private let ranks: Ranks
+  /// The values, one parameter after the other, rounded up to equal parts for all ranks.
+  private let values: Buffer
+  /// bfloat16, as many, where that is what is sent.
+  private let (sent, received): (Buffer?, Buffer?)
+  private var request: Int?
+  private var isAddedUp = false
+  /// Contributions to each gradient when it was sent.
+  private(set) var contributions: [Int] = []
+
+  /// - Throws: `OutOfMemory`.
+  init(_ tensors: [Tensor], _ ranks: Ranks) throws {
+    slots = tensors.compactMap(\.gradient)
+    counts = tensors.map(\.count)
+    self.ranks = ranks
+    let (rounds, total) = (ranks.wire == .bfloat16, counts.reduce(0, +))
+    let count = (total + ranks.size - 1) / ranks.size * ranks.size
+    values = try Buffer(count: count, repeating: 0)
+    sent = rounds ? try Buffer(count: count, element: .bfloat16) : nil
+    received = rounds ? try Buffer(count: count, element: .bfloat16) : nil
+  }
+
+  var bytes: Int { values.bytes + (sent?.bytes ?? 0) + (received?.bytes ?? 0) }
+
+  /// Sends the gradients as they are now.
+  func start() throws {
+    contributions = slots.map(\.contributions)
+    var first = 0
+    for (slot, count) in zip(slots, counts) {
+      let place = values.pointer + first
+      if let gradient = slot.value {
+        parallelRows(count, cost: 1) { range in
+          (place + range.lowerBound).update(from: gradient.pointer + range.lowerBound, count: range.count)
+        }
+      } else {
+        place.update(repeating: 0, count: count)
+      }
+      first += count
+    }
+    isAddedUp = false
+    guard let sent, let received else {
+      request = try ranks.communicator.start(
+        .sum(UnsafeMutableBufferPointer(start: values.pointer, count: values.count)))
+      return
+    }
+    convert(values, count: values.count, to: sent)
+    request = try ranks.communicator.start(.allToAll(sent: sent.rawValues, received: received.mutableRawValues))
+  }
+
+  /// Lets the exchange go on where that takes a call.
+  func progress() throws {
+    if let pending = request, try ranks.communicator.finish(pending, waits: false) { request = nil }
+  }
+
+  /// What comes between the two exchanges of bfloat16; the second is started. All ranks do it at the same place in the
+  /// order of exchanges.
+  func addUp() throws {
+    guard let sent, let received, !isAddedUp else { return }
+    try wait()
+    let part = values.count / ranks.size
+    let sum = values.pointer
+    for rank in 0..<ranks.size {
+      parallelRows(part, cost: 2) { range in
+        let words = received.raw.assumingMemoryBound(to: UInt16.self) + rank * part
+        for index in range {
+          let value = Float(bitPattern: UInt32(words[index]) << 16)
+          sum[index] = rank == 0 ? value : sum[index] + value
+        }
+      }
+    }
+    convert(values, count: part, to: sent)
+    let own = UnsafeRawBufferPointer(start: sent.raw, count: part * Element.bfloat16.size)
+    request = try ranks.communicator.start(.gather(sent: own, received: received.mutableRawValues))
+    isAddedUp = true
+  }
+
+  /// Puts the sums in the gradients' place. A gradient that no rank has stays none.
+  func finish() throws {
+    try wait()
+    if let received { convert(received, count: values.count, to: values) }
+    var first = 0
+    for (slot, count) in zip(slots, counts) {
+      if slot.value != nil { try slot.replace(with: values.pointer + first, count: count) }
+      first += count
+    }
+  }
+
+  func wait() throws {
+    guard let pending = request else { return }
+    request = nil
+    _ = try Profile.measure("waiting for gradients of other ranks", part: "", bytes: Double(values.bytes)) {
+      try ranks.communicator.finish(pending, waits: true)
+    }
+  }
+}
+
+private func convert(_ from: Buffer, count: Int, to place: Buffer) {
+  parallelRows(count, cost: 1) { part in
+    Compute.convert(
+      from.address(part.lowerBound), from.element, count: part.count, to: place.address(part.lowerBound), place.element)
+  }
+}
+
+extension Buffer {
+  fileprivate var rawValues: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: raw, count: bytes) }
+  fileprivate var mutableRawValues: UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(start: raw, count: bytes)
+  }
+}
