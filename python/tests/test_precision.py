@@ -168,8 +168,6 @@ def test_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
         assert entry["share"] > 0
     assert cli.main(["bench", "--parts", "speed"]) == 1
     assert "unknown speed" in capsys.readouterr().err
-    assert cli.main(["bench", "--parts", "step", "--precision", "int8"]) == 1
-    assert "int8 is for features alone" in capsys.readouterr().err
 
 
 @needs_int8
