@@ -132,7 +132,9 @@ def main() -> None:
             tables["quantisation"] = list(tokens_table(arguments, Path(folder)))
     if arguments.labelled:
         tables["quantisation accuracy"] = list(accuracy_table(arguments))
-    command = " ".join(["python python/benchmarks/quantisation.py", *sys.argv[1:]])
+    # Where files lie is nobody's business.
+    words = [Path(word).name if os.path.exists(word) else word for word in sys.argv[1:]]
+    command = " ".join(["python python/benchmarks/quantisation.py", *words])
     for mark, lines in tables.items():
         text = "\n".join(lines)
         print(f"{text}\n", flush=True)
