@@ -2,8 +2,8 @@ import Compute
 
 /// The ranks that train one model, and which of them this is.
 ///
-/// A batch is cut into `size` times as many parts as each rank computes: part number `index` of a rank is number index ·
-/// size + rank of the batch.
+/// A batch is cut into `size` times as many parts as each rank computes: part number `index` of a rank is number index
+/// · size + rank of the batch.
 final class Ranks: Sendable {
   let communicator: any Communicator
   /// What gradients are sent as.

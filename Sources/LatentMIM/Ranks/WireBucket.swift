@@ -4,8 +4,8 @@ import Tensors
 /// Gradients of several parameters on their way between ranks.
 ///
 /// As float32 they are summed by the communicator. As bfloat16, which MPI does not know, each rank gets its part of
-/// every rank's, sums in float32, and sends the sums: half the bytes, whatever the number of ranks, and only operands and
-/// sums are rounded.
+/// every rank's, sums in float32, and sends the sums: half the bytes, whatever the number of ranks, and only operands
+/// and sums are rounded.
 final class WireBucket {
   let slots: [GradientSlot]
   private let counts: [Int]

@@ -98,8 +98,8 @@ public final class Trainer: @unchecked Sendable {
   /// - Parameters:
   ///   - communicator: how ranks reach each other.
   ///   - wire: what gradients are sent as, `.float32` or `.bfloat16`.
-  /// - Throws: `ConfigurationError` where a batch does not divide, `RanksError`, `OutOfMemory`. The trainer is as before
-  ///   then.
+  /// - Throws: `ConfigurationError` where a batch does not divide, `RanksError`, `OutOfMemory`. The trainer is as
+  ///   before then.
   public func join(_ communicator: any Communicator, wire: Element = .float32) throws {
     let ranks = try Ranks(communicator, wire: wire)
     let batches = try TrainingBatches(dataset, configuration, for: model.configuration, ranks)

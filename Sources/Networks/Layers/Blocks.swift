@@ -94,8 +94,8 @@ public final class Block: Layer {
   }
 
   /// Runs `body` with eight-bit operands in linear layers where that is asked for and this is a decoder's block, or an
-  /// encoder's of number `first`, from 0, or a later one. In earlier ones a few tokens get the large activations that all
-  /// later blocks read (docs/performance.md).
+  /// encoder's of number `first`, from 0, or a later one. In earlier ones a few tokens get the large activations that
+  /// all later blocks read (docs/performance.md).
   private func quantized(from first: Int, _ body: () throws -> Tensor) rethrows -> Tensor {
     guard place.network != 0 || place.index >= first else { return try body() }
     return try Computation.quantizing(body)

@@ -132,8 +132,8 @@ private struct LinearMap {
     return .packed(try PackedMatrix(view, k: inWidth, n: outWidth, arithmetic: computation.linearArithmetic))
   }
 
-  /// Rows of an MLP's hidden values that stay in cache while all threads compute them: all where products are not our own,
-  /// whose bits depend on the rows that go together.
+  /// Rows of an MLP's hidden values that stay in cache while all threads compute them: all where products are not our
+  /// own, whose bits depend on the rows that go together.
   static func rowsTogether(width: Int, _ element: Element) -> Int {
     guard InstructionSet.hasOwnProducts else { return .max }
     return max(threadCount * bytesNear / max(width * element.size, 1) / tileRows, 1) * tileRows
