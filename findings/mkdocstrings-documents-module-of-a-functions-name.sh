@@ -3,7 +3,7 @@
 #   function that `package/__init__.py` imports from its submodule `features`.
 # What happens: griffe, which reads the sources for mkdocstrings, keeps the submodule
 #   under that name. The page shows the module, or what else stands in it, without
-#   the function's name as its anchor; strict builds of MkDocs and Zensical pass.
+#   the function's name as its anchor; a strict build by Zensical passes.
 # Versions: griffelib 2.4.1 (mkdocstrings-python 2.0.11).
 # Why it matters: a package that offers a function from a module of its own name
 #   (a common layout) loses it from its reference, and nothing says so. The full path,
