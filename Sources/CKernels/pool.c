@@ -32,14 +32,18 @@ static struct {
   void *context;
 } region;
 
-static pthread_mutex_t owner = PTHREAD_MUTEX_INITIALIZER;  // held by the thread whose region is running
+// Whether a thread's region runs. No mutex: a fork would wait for it (first_use.c), and regions may be long.
+static _Atomic bool is_taken = false;
 static _Atomic int chosen_threads = 0;                     // 0: as many as there are processors
 static _Atomic int followed_threads = 0;                   // as many as there were when last looked; 0: not yet
 static _Atomic int64_t last_look = 0;
-static cpu_set_t followed_set;  // of the thread that looked; under `owner`
+static cpu_set_t followed_set;  // of the thread that looked; while the pool is taken
 static pthread_t workers[max_threads];
 static int running_workers = 0;
 static _Thread_local bool inside_region = false;
+
+static bool take_pool(void) { return !atomic_exchange_explicit(&is_taken, true, memory_order_acquire); }
+static void give_pool_back(void) { atomic_store_explicit(&is_taken, false, memory_order_release); }
 
 static void pause_briefly(void) {
 #if defined(__x86_64__)
@@ -118,7 +122,7 @@ static void forget_workers(void) {
   running_workers = 0;
   atomic_store(&region.gate, 0);
   atomic_store(&region.sleepers, 0);
-  pthread_mutex_init(&owner, NULL);
+  atomic_store(&is_taken, false);
 }
 
 __attribute__((constructor)) static void watch_forks(void) { pthread_atfork(NULL, NULL, forget_workers); }
@@ -146,7 +150,7 @@ int lmk_usable_processors(void) {
 }
 
 // Looks which processors the calling thread may run on, now and then; where that has changed, workers follow: a mask is
-// each thread's own, and theirs is the one of the thread that started them. `owner` is held.
+// each thread's own, and theirs is the one of the thread that started them. The pool is taken.
 static void follow_mask(void) {
   atomic_store_explicit(&last_look, nanoseconds(), memory_order_relaxed);
   atomic_store_explicit(&followed_threads, clamped(lmk_usable_processors()), memory_order_relaxed);
@@ -161,9 +165,9 @@ static bool is_time_to_look(void) {
 }
 
 int lmk_thread_count(void) {
-  if (!inside_region && is_time_to_look() && pthread_mutex_trylock(&owner) == 0) {
+  if (!inside_region && is_time_to_look() && take_pool()) {
     follow_mask();
-    pthread_mutex_unlock(&owner);
+    give_pool_back();
   }
   int chosen = atomic_load_explicit(&chosen_threads, memory_order_relaxed);
   if (chosen > 0) return chosen;
@@ -179,7 +183,7 @@ static void run_alone(long count, lmk_task task, void *context) {
 
 void lmk_parallel(long count, lmk_task task, void *context) {
   int threads = lmk_thread_count();
-  if (count <= 1 || threads == 1 || inside_region || pthread_mutex_trylock(&owner) != 0) {
+  if (count <= 1 || threads == 1 || inside_region || !take_pool()) {
     run_alone(count, task, context);
     return;
   }
@@ -198,5 +202,5 @@ void lmk_parallel(long count, lmk_task task, void *context) {
   run_tasks();
   atomic_fetch_and(&region.gate, ~(uint64_t)gate_open);
   while (atomic_load_explicit(&region.gate, memory_order_acquire) & gate_inside) pause_briefly();
-  pthread_mutex_unlock(&owner);
+  give_pool_back();
 }

@@ -1,8 +1,10 @@
 """What eight bits cost: tokens of photographs against float32, beside other libraries' int8; accuracies of our own.
 
-    python python/benchmarks/quantisation.py dinov2_vits14.safetensors photographs/ --labelled groceries/ --write-docs
+    python python/benchmarks/quantisation.py dinov2_vits14.safetensors --photographs photographs/ --write-docs
+    python python/benchmarks/quantisation.py dinov2_vits14.safetensors runs/first --labelled groceries/ --write-docs
 
-`--labelled` is a folder with `train` and `test`, each with a folder for each class.
+Tokens are compared for the first encoder alone. `--labelled` is a folder with `train` and `test`, and in both a folder
+for each class.
 """
 
 from __future__ import annotations
@@ -35,14 +37,9 @@ OTHERS = {
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("weights", type=Path, help="an encoder as lm.load_encoder reads it")
-    parser.add_argument("photographs", type=Path, help="a folder of images: where tokens are compared")
-    parser.add_argument(
-        "--labelled", type=Path, metavar="FOLDER", help="with train/ and test/: where accuracy is scored"
-    )
-    parser.add_argument(
-        "--encoder", type=Path, action="append", help="whose accuracy, again and again (default: weights)"
-    )
+    parser.add_argument("encoders", type=Path, nargs="+", help="as lm.load_encoder reads them")
+    parser.add_argument("--photographs", type=Path, metavar="FOLDER", help="of images: where tokens are compared")
+    parser.add_argument("--labelled", type=Path, metavar="FOLDER", help="where accuracies are scored")
     parser.add_argument("--size", type=int, default=224, help="pixels of photographs' sides (default: 224)")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--environment", type=Path, default=environment.FOLDER / ".venv", help="of the others")
@@ -66,13 +63,13 @@ def row(name: str, found: Any, wanted: Any) -> str:
 
 def tokens_table(arguments: argparse.Namespace, folder: Path) -> Iterator[str]:
     """Ours and the others' against our float32."""
-    encoder = lm.load_encoder(arguments.weights)
+    encoder = lm.load_encoder(arguments.encoders[0])
     images = lm.ImageFolder(arguments.photographs, channels=encoder.config.channels).resized(arguments.size)
     wanted = encoder.features(images)
     count = (
         f"{len(images)} photographs at {arguments.size}×{arguments.size}, {wanted.shape[0] * wanted.shape[1]:,} tokens"
     )
-    yield f"**{arguments.weights.name}, {count} against float32**"
+    yield f"**{arguments.encoders[0].name}, {count} against float32**"
     yield ""
     yield "| | mean cosine | median | 1 of 1,000 is below | worst |"
     yield "|---|---|---|---|---|"
@@ -111,9 +108,11 @@ def accuracy_table(arguments: argparse.Namespace) -> Iterator[str]:
     yield ""
     yield "| | precision | nearest neighbour | linear probe |"
     yield "|---|---|---|---|"
-    for path in arguments.encoder or [arguments.weights]:
+    for path in arguments.encoders:
         encoder = lm.load_encoder(path)
         parts = [lm.ImageFolder(arguments.labelled / part) for part in ("train", "test")]
+        if parts[0].classes != parts[1].classes:
+            raise SystemExit(f"{arguments.labelled}: train and test have other classes")
         for precision in lm.runtime.feature_precisions():
             train, test = (
                 lm.evaluate.Features(lm.evaluate.features(encoder, part, precision=precision), part.labels)
@@ -127,15 +126,20 @@ def accuracy_table(arguments: argparse.Namespace) -> Iterator[str]:
 def main() -> None:
     arguments = parsed()
     lm.set_thread_count(arguments.threads)
+    tables: dict[str, list[str]] = {}
     with tempfile.TemporaryDirectory(prefix="latentmim-quantisation-") as folder:
-        lines = list(tokens_table(arguments, Path(folder)))
+        if arguments.photographs:
+            tables["quantisation"] = list(tokens_table(arguments, Path(folder)))
     if arguments.labelled:
-        lines += ["", *accuracy_table(arguments)]
-    text = "\n".join(lines)
-    print(text)
-    if arguments.write_docs:
-        command = " ".join(["python python/benchmarks/quantisation.py", *sys.argv[1:]])
-        documents.replace(DOCUMENT, "quantisation", f"    {command}\n\n{machine.sentence()}.\n\n{text}")
+        tables["quantisation accuracy"] = list(accuracy_table(arguments))
+    # Where files lie is nobody's business.
+    words = [Path(word).name if os.path.exists(word) else word for word in sys.argv[1:]]
+    command = " ".join(["python python/benchmarks/quantisation.py", *words])
+    for mark, lines in tables.items():
+        text = "\n".join(lines)
+        print(f"{text}\n", flush=True)
+        if arguments.write_docs:
+            documents.replace(DOCUMENT, mark, f"    {command}\n\n{machine.sentence()}.\n\n{text}")
 
 
 if __name__ == "__main__":

@@ -32,15 +32,21 @@ class Counted(Exchanges):
 
     def __init__(self, comm: MPI.Intracomm) -> None:
         super().__init__(comm)
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin to count."""
         self.sent = 0.0
         self.sizes: list[int] = []
+        self.times: list[float] = []
 
     def start(self, kind: int, sent: memoryview | None, received: memoryview) -> int:
         """The same, counted."""
         size = MPI.COMM_WORLD.size
         self.sent += received.nbytes * (size - 1) / size * (2 if kind == self.SUM else 1)
-        if kind == self.SUM:
-            self.sizes.append(received.nbytes)
+        if kind != self.GATHER:
+            self.times.append(time.perf_counter())
+            self.sizes.append(received.nbytes if kind == self.SUM else 2 * received.nbytes)
         return super().start(kind, sent, received)
 
 
@@ -93,7 +99,7 @@ def main() -> None:
     counted = Counted(comm)
     lm._latentmim.trainer_join(together._handle, counted, comm.rank, comm.size, chosen.wire)
     alone = None if chosen.links else trainer(chosen, images, None)
-    times: dict[str, list[float]] = {"ranks": [], "alone": [], "sums": [], "waited": []}
+    times: dict[str, list[float]] = {"ranks": [], "alone": [], "sums": [], "waited": [], "window": []}
 
     def step_together() -> None:
         os.sched_setaffinity(0, [cores[comm.rank % len(cores)]])
@@ -107,15 +113,16 @@ def main() -> None:
             alone.step()
 
     for turn in range(chosen.rounds + 2):
-        counted.sent, counted.sizes = 0.0, []
+        counted.forget()
         with lm.runtime.profile() as entries:
             ranks = seconds_of(step_together)
         waited = sum(entry.seconds for entry in entries if "waiting for gradients" in entry.name)
-        sums = seconds_of(lambda: sum_alone(counted.sizes)) if counted.sizes else float("nan")
+        sums = seconds_of(lambda: sum_alone(counted.sizes))
         if turn >= 2:
             times["ranks"].append(ranks)
             times["waited"].append(waited)
             times["sums"].append(sums)
+            times["window"].append(counted.times[-1] - counted.times[0])
             if alone is not None:
                 times["alone"].append(seconds_of(step_alone))
     if comm.rank == 0:
@@ -131,6 +138,7 @@ def report(chosen: argparse.Namespace, together: lm.Trainer, counted: Counted, t
     print(
         f"  gradients summed by themselves: {median['sums'] * 1e3:.1f} ms; waited for: {median['waited'] * 1e3:.1f} ms"
     )
+    print(f"  from the first bucket's start to the last's: {median['window'] * 1e3:.1f} ms")
     if "alone" in median:
         ratios = [alone / ranks for alone, ranks in zip(times["alone"], times["ranks"], strict=True)]
         print(f"  one process, two threads: {median['alone'] * 1e3:.1f} ms; ratio {statistics.median(ratios):.3f}")

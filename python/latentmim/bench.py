@@ -41,7 +41,14 @@ SHAPES = (
 
 
 class Product(NamedTuple):
-    """One product: its kind, sizes, operations a second, and the share of the limit."""
+    """One product: its kind, sizes, operations a second, and the share of the limit.
+
+    Examples:
+        >>> from latentmim import bench
+        >>> next(bench.products(repeats=1, seconds=0.01)).flops > 0
+        True
+
+    """
 
     kind: str
     rows: int
@@ -78,6 +85,12 @@ def limit(precision: Precision, seconds: float = 0.3) -> float:
 def products(precision: Precision = "float32", *, repeats: int = 5, seconds: float = 0.1) -> Iterator[Product]:
     """The three products of each linear map in `SHAPES`, two in int8: medians of `repeats`, the limit measured around
     each.
+
+    Examples:
+        >>> from latentmim import bench
+        >>> next(bench.products(repeats=1, seconds=0.01)).kind
+        'forward'
+
     """
     for rows, out_width, in_width in SHAPES:
         for kind in KINDS[:2] if precision == "int8" else KINDS:

@@ -38,6 +38,11 @@ def reading(folder: PathLike, *, images: int = 64, turns: int = 5) -> dict[str, 
         images: how many of them, evenly spread.
         turns: of each reader.
 
+    Examples:
+        >>> from latentmim.bench_reading import reading
+        >>> sorted(reading("photos", images=8, turns=1))[:3]
+        ['folder', 'images_per_second']
+
     """
     data = as_dataset(folder)
     chosen = np.linspace(0, len(data) - 1, min(images, len(data))).astype(np.int64)
@@ -61,7 +66,14 @@ def reading(folder: PathLike, *, images: int = 64, turns: int = 5) -> dict[str, 
 
 
 def report(found: dict[str, Any]) -> list[str]:
-    """Lines for people."""
+    """Lines for people.
+
+    Examples:
+        >>> from latentmim.bench_reading import reading, report
+        >>> len(report(reading("photos", images=8, turns=1))) > 0
+        True
+
+    """
     speeds = found["images_per_second"]
     others = [speed for name, speed in speeds.items() if not name.startswith("latentmim")]
     fastest = max(others, default=math.nan)

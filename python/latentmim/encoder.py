@@ -578,6 +578,15 @@ def _pixels(number: int | None, name: str = "stride") -> int:
 
 
 def require_encoder(encoder: object) -> None:
-    """Refuse what is no encoder, a model above all. Raises TypeError."""
+    """Refuse what is no encoder, a model above all. Raises TypeError.
+
+    Examples:
+        >>> from latentmim.encoder import require_encoder
+        >>> require_encoder("encoder.safetensors")
+        Traceback (most recent call last):
+            ...
+        TypeError: encoder: is a str, wanted `model.encoder` or `load_encoder(path)`
+
+    """
     if not isinstance(encoder, Encoder):
         raise TypeError(f"encoder: is a {type(encoder).__name__}, wanted `model.encoder` or `load_encoder(path)`")

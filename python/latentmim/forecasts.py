@@ -58,6 +58,12 @@ class Forecast:
         steps: in the time that is left.
         epochs: passes over the data.
 
+    Examples:
+        >>> from latentmim.forecasts import Candidate, Forecast
+        >>> mine = Candidate("mine", lambda: model, {})
+        >>> Forecast(mine, "48 wide", seconds_per_step=0.5, steps=20, epochs=10.0).steps
+        20
+
     """
 
     candidate: Candidate
@@ -89,6 +95,14 @@ def choose(candidates: Sequence[Candidate], data: Dataset, budget: Budget) -> tu
 
     Returns:
         The forecast of the one, and all that were made.
+
+    Examples:
+        >>> from latentmim.budgets import Budget
+        >>> from latentmim.forecasts import Candidate, choose
+        >>> training = {"batch_size": 14}
+        >>> forecast, _ = choose([Candidate("mine", lambda: model, training)], photos, Budget(5))
+        >>> forecast.candidate.name
+        'mine'
 
     """
     forecasts: list[Forecast] = []

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from distributed_job import METHODS, STEPS, make_trainer, train
 from PIL import Image
 
 import latentmim as lm
+from latentmim import _latentmim as native
 from latentmim.distributed import Ranks, world
 
 MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
@@ -235,6 +237,72 @@ def test_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mpi4py", None)
     with pytest.raises(ImportError, match=r"latentmim\[mpi\]"):
         world()
+
+
+class OneRank:
+    """A communicator of one rank that carries gradients about in Fortran order."""
+
+    def __init__(self) -> None:
+        self.kinds: list[int] = []
+
+    def start(self, kind: int, sent: memoryview | None, received: memoryview) -> int:
+        self.kinds.append(kind)
+        values = np.frombuffer(received, np.float32 if kind == 0 else np.uint8)
+        if sent is not None:
+            values[:] = np.frombuffer(sent, np.uint8)
+        elif values.size % 2 == 0:
+            turned = np.asfortranarray(values.reshape(2, -1))
+            assert not turned.flags.c_contiguous
+            values[:] = turned.ravel()
+        return len(self.kinds)
+
+    def finish(self, number: int, waits: bool) -> bool:
+        return number <= len(self.kinds)
+
+
+def joined(communicator: Any, size: int = 1, rank: int = 0, wire: str = "float32") -> lm.Trainer:
+    model = lm.LatentMIM(**SMALL, similarity_coefficient=0.0, seed=1)
+    trainer = lm.Trainer(model, pixels(24), epochs=4, batch_size=8, precision="float32", progress=False)
+    if communicator is not None:
+        native.trainer_join(trainer._handle, communicator, rank, size, wire)
+    return trainer
+
+
+def test_gradients_in_fortran_order_are_the_same_to_the_bit() -> None:
+    one = OneRank()
+    trainers = joined(None), joined(one)
+    for _ in range(4):
+        lines = [trainer.step() for trainer in trainers]
+        assert all(line is not None for line in lines)
+        for name in ("loss", "gradient_norm", "effective_rank"):
+            assert lines[0][name] == lines[1][name]  # type: ignore[index]
+    assert {0, 1} == set(one.kinds)
+    for name, value in trainers[0].model.parameters().items():
+        assert np.array_equal(value, trainers[1].model.parameters()[name]), name
+
+
+def test_what_the_core_refuses() -> None:
+    for rank, size in ((2, 2), (-1, 2), (0, 0)):
+        with pytest.raises(ValueError, match=f"ranks: rank {rank} of {size} is none"):
+            joined(OneRank(), size, rank)
+    with pytest.raises(ValueError, match="wire is 'int8', wanted 'float32' or 'bf16'"):
+        joined(OneRank(), wire="int8")
+
+    class Broken(OneRank):
+        def start(self, kind: int, sent: memoryview | None, received: memoryview) -> int:
+            raise ConnectionResetError("the switch is off")
+
+    trainer = joined(Broken())
+    with pytest.raises(ConnectionResetError, match="the switch is off"):
+        trainer.step()
+
+    class Silent(OneRank):
+        def start(self, kind: int, sent: memoryview | None, received: memoryview) -> Any:
+            return None
+
+    trainer = joined(Silent())
+    with pytest.raises(TypeError):
+        trainer.step()
 
 
 @needs_mpi

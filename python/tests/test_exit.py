@@ -48,9 +48,13 @@ LOOPS: dict[str, Callable[[calls.Given], None]] = {"train": train, "features": f
 
 def begin(*loops: Callable[[calls.Given], None]) -> None:
     """Daemon threads, in the midst of it."""
-    for number, loop in enumerate(loops):
-        threading.Thread(target=loop, args=(calls.Given(number),), daemon=True).start()
+    given = [calls.Given(number) for number in range(len(loops))]
+    threads = [threading.Thread(target=loop, args=(own,), daemon=True) for loop, own in zip(loops, given, strict=True)]
+    for thread in threads:
+        thread.start()
     time.sleep(0.3)
+    if not all(thread.is_alive() for thread in threads):
+        os._exit(1)  # what it raised was shown
 
 
 def main_ends() -> None:

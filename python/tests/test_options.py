@@ -36,7 +36,7 @@ def hints(thing: Any) -> dict[str, Any]:
     from numpy.typing import ArrayLike
 
     names = {"Sequence": collections.abc.Sequence, "ArrayLike": ArrayLike, "Precision": config.Precision,
-             "Any": Any,
+             "TuningPrecision": config.TuningPrecision, "Any": Any,
              "Encoder": lm.Encoder, "PathLike": str, "FloatArray": np.ndarray, "Dataset": Dataset, "Result": object,
              "Images": object, "FineTuned": object, "Literal": Literal, "Unpack": Unpack}  # fmt: skip
     module = inspect.getmodule(thing)

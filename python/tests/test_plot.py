@@ -140,3 +140,13 @@ def test_colours_can_be_told_apart_by_everybody() -> None:
 # Machado, Oliveira, Fernandes (2009), severity 1, on linear RGB.
 MACHADO_DEUTERANOPE = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
 MACHADO_PROTANOPE = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+
+
+def test_scores_that_hardly_move_have_ticks_that_can_be_told_apart() -> None:
+    steps = [{"step": step, "loss": 1.0, **dict.fromkeys((*HISTORY, "gradient_norm"), 0.5)} for step in (1, 2, 3)]
+    scored = [line | {"nn_accuracy": score} for line, score in zip(steps, (0.9748, 0.9748, 0.9733), strict=True)]
+    panels = lm.plot.history(scored)
+    panels.figure.canvas.draw()
+    labels = [label.get_text() for label in panels[1, 2].get_yticklabels()]
+    assert len(set(labels)) == len(labels) > 3
+    assert all(label.endswith("%") for label in labels)

@@ -162,6 +162,7 @@ def test_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
     assert "40, 33, 17" in shown
     assert {p["kind"] for p in found["products"]} == {"forward", "input_gradient", "weight_gradient"}
     assert {f["precision"] for f in found["steps"]} == set(lm.runtime.precisions())
+    assert {f["precision"] for f in found["features"]} == set(lm.runtime.feature_precisions())
     for entry in found["steps"] + found["features"]:
         assert entry["images_per_second"] > 0
         assert entry["share"] > 0

@@ -71,7 +71,7 @@ def nncf(folder: Path) -> None:
     quantised = nncf.quantize(
         model, nncf.Dataset(images), subset_size=len(images), model_type=nncf.ModelType.TRANSFORMER
     )
-    ov.save_model(quantised, folder / QUANTISED["nncf"])
+    ov.save_model(quantised, folder / QUANTISED["nncf"], compress_to_fp16=False)
 
 
 WAYS: dict[str, Callable[[Path], None]] = {"dynamic": dynamic, "static": static, "nncf": nncf}

@@ -22,7 +22,17 @@ EXAMPLES = """examples:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command to its parser."""
+    """Add the options of the command to its parser.
+
+    Examples:
+        >>> import argparse
+        >>> from latentmim.commands import evaluate
+        >>> parser = argparse.ArgumentParser("latentmim evaluate")
+        >>> evaluate.add_options(parser)
+        >>> parser.parse_args(["encoder.safetensors", "photos"]).protocol
+        'nn'
+
+    """
     parser.add_argument("weights", help="encoder.safetensors, a checkpoint, or the authors' .pth")
     parser.add_argument("folder", help="images scored: a sub-folder for each class, but of without_labels; of "
                         "davis, the folder of DAVIS")  # fmt: skip
@@ -52,7 +62,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Evaluate as the command line says. Prints rows of a table."""
+    """Evaluate as the command line says. Prints rows of a table.
+
+    Examples:
+        >>> from latentmim import cli
+        >>> cli.main(["evaluate", "encoder.safetensors", "photos"])
+        | nn | last block, before norm, mean | 28 images | – | ... % |
+        0
+
+    """
     runner = RUNNERS[chosen.protocol]
     _refuse_others(chosen, runner)
     if runner.learns and chosen.train is None:

@@ -23,7 +23,17 @@ EXAMPLES = """examples:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command to its parser."""
+    """Add the options of the command to its parser.
+
+    Examples:
+        >>> import argparse
+        >>> from latentmim.commands import explore
+        >>> parser = argparse.ArgumentParser("latentmim explore")
+        >>> explore.add_options(parser)
+        >>> parser.parse_args(["encoder.safetensors", "photo.jpg"]).first
+        6
+
+    """
     parser.add_argument("weights", help="encoder.safetensors, a checkpoint, a run's folder, or another project's file")
     parser.add_argument("images", help="an image, or a folder of images")
     parser.add_argument("--first", type=int, default=6, help="of a folder so many images (default: %(default)s)")

@@ -21,7 +21,17 @@ EXAMPLES = """examples:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command to its parser."""
+    """Add the options of the command to its parser.
+
+    Examples:
+        >>> import argparse
+        >>> from latentmim.commands import export
+        >>> parser = argparse.ArgumentParser("latentmim export")
+        >>> export.add_options(parser)
+        >>> parser.parse_args(["encoder.safetensors", "folder"]).format
+        'timm'
+
+    """
     parser.add_argument("weights", help="encoder.safetensors, a checkpoint, a run's folder, or another project's file")
     parser.add_argument("folder", help="what is written: a new or an empty folder")
     parser.add_argument("--format", choices=get_args(Format), default="timm", help="of whom (default: timm)")

@@ -31,7 +31,17 @@ to .npy where they have one size, or to a folder."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command to its parser."""
+    """Add the options of the command to its parser.
+
+    Examples:
+        >>> import argparse
+        >>> from latentmim.commands import features
+        >>> parser = argparse.ArgumentParser("latentmim features")
+        >>> features.add_options(parser)
+        >>> parser.parse_args(["encoder.safetensors", "photos", "--out", "photos.csv"]).out
+        'photos.csv'
+
+    """
     parser.add_argument("weights", help="encoder.safetensors, a checkpoint, a run's folder, or another project's file")
     parser.add_argument("images", help="a folder of images, a packed file, or one image")
     parser.add_argument("--out", metavar="FILE", help="what is written, by its ending: .csv, .parquet, .npz or .npy, "
@@ -57,7 +67,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Compute features as the command line says. Prints what was written."""
+    """Compute features as the command line says. Prints what was written.
+
+    Examples:
+        >>> from latentmim import cli
+        >>> cli.main(["features", "encoder.safetensors", "photos", "--out", "photos.csv"])
+        photos.csv: 28 × 48 float32
+        0
+
+    """
     images = _arrays.path(chosen.images)
     out = _arrays.path(chosen.out or os.path.splitext(os.path.basename(os.path.abspath(images)))[0] + ".npz")
     if chosen.maps and chosen.pooling:

@@ -24,7 +24,17 @@ EXAMPLES = """examples:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command to its parser."""
+    """Add the options of the command to its parser.
+
+    Examples:
+        >>> import argparse
+        >>> from latentmim.commands import inspect
+        >>> parser = argparse.ArgumentParser("latentmim inspect")
+        >>> inspect.add_options(parser)
+        >>> parser.parse_args(["encoder.safetensors"]).path
+        'encoder.safetensors'
+
+    """
     parser.add_argument(
         "path", help="weights (safetensors, .pth, a folder of them), config.json, or the folder of a run"
     )

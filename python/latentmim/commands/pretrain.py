@@ -34,7 +34,17 @@ Ctrl-C saves; the same command goes on from there."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command to its parser."""
+    """Add the options of the command to its parser.
+
+    Examples:
+        >>> import argparse
+        >>> from latentmim.commands import pretrain
+        >>> parser = argparse.ArgumentParser("latentmim pretrain")
+        >>> pretrain.add_options(parser)
+        >>> parser.parse_args(["photos", "--out", "runs/first"]).out
+        'runs/first'
+
+    """
     parser.add_argument("folder", help="of images, or a packed file")
     parser.add_argument("--out", required=True, help="folder of the run; run again to go on")
     parser.add_argument("--size", help="vit_tiny … vit_huge (default: by the number of images)")

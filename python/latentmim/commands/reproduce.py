@@ -27,7 +27,17 @@ SCORING = Scoring()
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command to its parser."""
+    """Add the options of the command to its parser.
+
+    Examples:
+        >>> import argparse
+        >>> from latentmim.commands import reproduce
+        >>> parser = argparse.ArgumentParser("latentmim reproduce")
+        >>> reproduce.add_options(parser)
+        >>> parser.parse_args(["table1"]).what
+        ['table1']
+
+    """
     parser.add_argument("what", nargs="+", choices=[*EXPERIMENTS, "all"], metavar="WHAT",
                         help=f"{', '.join(EXPERIMENTS)} or all; several share their runs")  # fmt: skip
     parser.add_argument("--data", metavar="PATH", help="folder with train/ and test/ of class folders, folder of class "

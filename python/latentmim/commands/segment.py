@@ -30,7 +30,17 @@ photo-labels.png holds the number of each pixel's segment, as a palette file tha
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command to its parser."""
+    """Add the options of the command to its parser.
+
+    Examples:
+        >>> import argparse
+        >>> from latentmim.commands import segment
+        >>> parser = argparse.ArgumentParser("latentmim segment")
+        >>> segment.add_options(parser)
+        >>> parser.parse_args(["encoder.safetensors", "photo.jpg"]).segments
+        6
+
+    """
     parser.add_argument("weights", help="encoder.safetensors, a checkpoint, a run's folder, or another project's file")
     parser.add_argument("images", nargs="+", metavar="image", help="image files")
     parser.add_argument("--out", metavar="FOLDER", default="", help="where pictures and labels go (default: here)")
@@ -52,7 +62,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Segment as the command line says: prints what is written."""
+    """Segment as the command line says: prints what is written.
+
+    Examples:
+        >>> from latentmim import cli
+        >>> cli.main(["segment", "encoder.safetensors", photos.paths[1], "--segments", "3", "--out", "segments"])
+        segments/10eeaa3cf664-segments.png
+        segments/10eeaa3cf664-labels.png
+        0
+
+    """
     encoder = read_encoder(chosen.weights, chosen)
     names = _names(chosen.images)
     folder = _arrays.path(chosen.out)

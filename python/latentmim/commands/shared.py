@@ -27,7 +27,17 @@ __all__ = [
 
 
 def add_encoder_options(parser: argparse.ArgumentParser) -> None:
-    """What weights of other projects do not tell of their encoder."""
+    """What weights of other projects do not tell of their encoder.
+
+    Examples:
+        >>> import argparse
+        >>> from latentmim.commands.shared import add_encoder_options, read_encoder
+        >>> parser = argparse.ArgumentParser()
+        >>> add_encoder_options(parser)
+        >>> read_encoder("encoder.safetensors", parser.parse_args([]))
+        Encoder(48 wide, 2 deep, 3 heads; patches of 16×16×3, trained on 4×4)
+
+    """
     group = parser.add_argument_group("how weights are read", "for weights that do not tell it themselves")
     group.add_argument("--heads", type=int, help="attention heads")
     group.add_argument("--mean", type=float, nargs="+", help="what is subtracted from pixels in 0 … 1, by channel")
@@ -37,7 +47,17 @@ def add_encoder_options(parser: argparse.ArgumentParser) -> None:
 
 
 def read_encoder(path: str, chosen: argparse.Namespace) -> Encoder:
-    """The encoder of a file, read as the options of `add_encoder_options` say."""
+    """The encoder of a file, read as the options of `add_encoder_options` say.
+
+    Examples:
+        >>> import argparse
+        >>> from latentmim.commands.shared import add_encoder_options, read_encoder
+        >>> parser = argparse.ArgumentParser()
+        >>> add_encoder_options(parser)
+        >>> read_encoder("encoder.safetensors", parser.parse_args([]))
+        Encoder(48 wide, 2 deep, 3 heads; patches of 16×16×3, trained on 4×4)
+
+    """
     return load_encoder(path, **encoder_options(chosen))
 
 
@@ -48,7 +68,17 @@ def encoder_options(chosen: argparse.Namespace) -> dict[str, Any]:
 
 
 def add_precision(parser: argparse.ArgumentParser) -> None:
-    """What the operands of products are rounded to."""
+    """What the operands of products are rounded to.
+
+    Examples:
+        >>> import argparse
+        >>> from latentmim.commands.shared import add_precision
+        >>> parser = argparse.ArgumentParser()
+        >>> add_precision(parser)
+        >>> parser.parse_args(["--precision", "float32"])
+        Namespace(precision='float32')
+
+    """
     parser.add_argument(
         "--precision",
         choices=get_args(Precision),
@@ -57,7 +87,17 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
 
 
 def add_settings(parser: argparse.ArgumentParser, example: str) -> None:
-    """Any other option, by name."""
+    """Any other option, by name.
+
+    Examples:
+        >>> import argparse
+        >>> from latentmim.commands.shared import add_settings, settings
+        >>> parser = argparse.ArgumentParser()
+        >>> add_settings(parser, "depth=4")
+        >>> settings(parser.parse_args(["--set", "depth=4", "--set", "objective=mse"]))
+        {'depth': 4, 'objective': 'mse'}
+
+    """
     parser.add_argument(
         "--set",
         action="append",
@@ -73,6 +113,12 @@ def settings(chosen: argparse.Namespace) -> dict[str, Any]:
     Raises:
         ValueError: one has no "=".
 
+    Examples:
+        >>> import argparse
+        >>> from latentmim.commands.shared import settings
+        >>> settings(argparse.Namespace(set=["grid=[6, 5]"]))
+        {'grid': [6, 5]}
+
     """
     return dict(map(_setting, chosen.set))
 
@@ -82,6 +128,11 @@ def sides(size: list[int] | None) -> int | tuple[int, int] | None:
 
     Raises:
         ValueError: there are more.
+
+    Examples:
+        >>> from latentmim.commands.shared import sides
+        >>> sides([224]), sides([224, 160]), sides(None)
+        (224, (224, 160), None)
 
     """
     if size is not None and len(size) > 2:

@@ -27,7 +27,17 @@ first.png holds a whole number for each pixel of the first frame: 0 the backgrou
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command to its parser."""
+    """Add the options of the command to its parser.
+
+    Examples:
+        >>> import argparse
+        >>> from latentmim.commands import track
+        >>> parser = argparse.ArgumentParser("latentmim track")
+        >>> track.add_options(parser)
+        >>> parser.parse_args(["encoder.safetensors", "clip", "first_mask.png", "--out", "masks"]).preset
+        'dino'
+
+    """
     parser.add_argument("weights", help="encoder.safetensors, a checkpoint, a run's folder, or another project's file")
     parser.add_argument("clip", help="a folder of images, or a video file")
     parser.add_argument("mask", help="labels of the first frame: a palette or grey PNG, .npy")
@@ -44,7 +54,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Track as the command line says: each mask is written before the next frame is read. Prints the folder."""
+    """Track as the command line says: each mask is written before the next frame is read. Prints the folder.
+
+    Examples:
+        >>> from latentmim import cli
+        >>> cli.main(["track", "encoder.safetensors", "clip", "first_mask.png", "--out", "masks"])
+        masks
+        0
+
+    """
     refuse_unknown("track", settings(chosen), TrackingOptions.__annotations__)
     encoder = read_encoder(chosen.weights, chosen)
     clip = frames(chosen.clip, channels=encoder.config.channels)

@@ -37,6 +37,12 @@ class Unfinished:
     Attributes:
         skipped: the reasons by index.
 
+    Examples:
+        >>> from latentmim.data.unfinished import Unfinished
+        >>> with Unfinished("photos.safetensors", "what it is made of", restart=False) as file:
+        ...     file.count
+        0
+
     """
 
     def __init__(self, target: str, identity: str, *, restart: bool) -> None:

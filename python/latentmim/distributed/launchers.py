@@ -14,6 +14,10 @@ def world() -> Any:
     Raises:
         ImportError: there are several, and mpi4py is not installed.
 
+    Examples:
+        >>> from latentmim.distributed import world
+        >>> world()
+
     """
     given = os.environ.get
     sizes = [given("OMPI_COMM_WORLD_SIZE"), given("PMI_SIZE"), given("SLURM_NTASKS") if given("PMIX_RANK") else None]

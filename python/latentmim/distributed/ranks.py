@@ -42,6 +42,11 @@ class Ranks:
         size: how many there are.
         comm: their communicator; None for a process alone.
 
+    Examples:
+        >>> from latentmim.distributed.ranks import Ranks
+        >>> Ranks().size
+        1
+
     """
 
     def __init__(self, comm: Any = None) -> None:

@@ -40,6 +40,11 @@ class Source:
     Attributes:
         known: their paths and labels.
 
+    Examples:
+        >>> from latentmim.embedding.sources import Source
+        >>> len(Source("photos", channels=3).known.paths)
+        28
+
     """
 
     def __init__(self, images: Images, channels: int) -> None:

@@ -69,7 +69,7 @@ def pixels_nearest_neighbor(
 
     Examples:
         >>> print(lm.evaluate.pixels_nearest_neighbor(photos, size=8, progress=False))
-        | nn | raw pixels, 8×8 | 28 images | – | 21.4 % |
+        | nn | raw pixels, 8×8 | 28 images | – | ... % |
 
     """
     data = as_dataset(dataset)

@@ -44,7 +44,14 @@ def score(
     progress: bool,
     features: Mapping[str, Any],
 ) -> Result:
-    """One protocol, on an encoder's features or on features given."""
+    """One protocol, on an encoder's features or on features given.
+
+    Examples:
+        >>> from latentmim.evaluate.running import score
+        >>> score("nn", {}, encoder, None, photos, progress=False, features={}).protocol
+        'nn'
+
+    """
     options, features = split(protocol, {**options, **features})
     if isinstance(test, Features):
         if encoder is not None or features or not isinstance(train, Features | None):
@@ -69,7 +76,15 @@ def _score_features(
 
 
 def run(encoder: Encoder, train: Images | None, test: Images, entries: str | None, progress: bool) -> Report:
-    """Several protocols, as the core reads them; the suite where none are named."""
+    """Several protocols, as the core reads them; the suite where none are named.
+
+    Examples:
+        >>> from latentmim.evaluate.running import entry_text, run
+        >>> report = run(encoder, photos, held_out, f"[{entry_text('knn', {'k': 5})}]", progress=False)
+        >>> report["knn"].test
+        28
+
+    """
     channels = encoder.config.channels
     learned = None if train is None else as_dataset(train, channels)._handle
     scored = as_dataset(test, channels)._handle
@@ -85,6 +100,11 @@ def split(
     Raises:
         ValueError: for what is neither, in the name of `function`, the protocol's own if not given.
 
+    Examples:
+        >>> from latentmim.evaluate.running import split
+        >>> split("knn", {"k": 5, "pooling": "cls"})
+        ({'k': 5}, {'pooling': 'cls'})
+
     """
     if protocol not in FUNCTIONS:
         return dict(options), {}  # the core names the protocols there are
@@ -96,7 +116,14 @@ def split(
 
 
 def entry_text(protocol: str, options: Mapping[str, Any], features: str | None = None) -> str:
-    """A protocol as the core reads it."""
+    """A protocol as the core reads it.
+
+    Examples:
+        >>> from latentmim.evaluate.running import entry_text
+        >>> entry_text("knn", {"k": 5})
+        '{"protocol": "knn", "options": {"k": 5}}'
+
+    """
     parts = [f'"protocol": "{protocol}"', f'"options": {to_json(dict(options))}']
     return "{" + ", ".join([*parts, *([] if features is None else [f'"features": {features}'])]) + "}"
 

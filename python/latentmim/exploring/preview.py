@@ -47,7 +47,15 @@ def coloured(view: str, values: NDArray[Any], threshold: float) -> tuple[NDArray
 def side_by_side(
     images: list[NDArray[np.uint8]], maps: list[tuple[NDArray[np.float64], NDArray[np.bool_]]], opacity: float
 ) -> NDArray[np.uint8]:
-    """[240, W, 3], the first five images in grey, each with its colours of patches over it."""
+    """[240, W, 3], the first five images in grey, each with its colours of patches over it.
+
+    Examples:
+        >>> from latentmim.exploring.preview import coloured, side_by_side
+        >>> thumbnail = (255 * image).astype(np.uint8)
+        >>> side_by_side([thumbnail], [coloured("similarity", np.ones((10, 10)), 0.5)], opacity=0.5).shape
+        (240, 240, 3)
+
+    """
     parts = []
     for image, (shades, has_colour) in zip(images[:MOST], maps, strict=False):
         width = max(1, round(image.shape[1] * HEIGHT / image.shape[0]))

@@ -48,6 +48,11 @@ class Explorer(anywidget.AnyWidget):
         view: "similarity", "segments" or "pca".
         opacity: 0 … 1, of the colours over the images. At first 0.75.
 
+    Examples:
+        >>> explorer = lm.explore(encoder, image, patch=(0, 3, 4))
+        >>> explorer.similarities[0].shape
+        (10, 10)
+
     """
 
     _esm = HERE / "explorer.js"

@@ -35,6 +35,13 @@ def card(network: Network, kind: Kind, run: PathLike | None) -> str:
         OSError: the run cannot be read.
         ValueError: it is none, or is of an encoder of other sizes.
 
+    Examples:
+        >>> from latentmim.export import timm_folder
+        >>> from latentmim.export.card import card
+        >>> from latentmim.export.network import network_of
+        >>> "timm" in card(network_of(encoder), timm_folder, None)
+        True
+
     """
     settings, lines = ({}, []) if run is None else _run(network, run)
     head = "\n".join(f"{key}: {json.dumps(value)}" for key, value in kind.metadata(network).items())

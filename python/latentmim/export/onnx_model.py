@@ -18,17 +18,42 @@ MOST_INSIDE = 3 << 29
 
 
 def check() -> None:
-    """Raises ImportError naming the extra that has onnx."""
+    """Raises ImportError naming the extra that has onnx.
+
+    Examples:
+        >>> from latentmim.export import onnx_model
+        >>> onnx_model.check()
+
+    """
     _onnx()
 
 
 def problems(network: Network) -> list[str]:
-    """Why ONNX cannot express this network: it can."""
+    """Why ONNX cannot express this network: it can.
+
+    Examples:
+        >>> from latentmim.export import onnx_model
+        >>> from latentmim.export.network import network_of
+        >>> onnx_model.problems(network_of(encoder))
+        []
+
+    """
     return []
 
 
 def write(network: Network, folder: str) -> None:
-    """Write the model."""
+    """Write the model.
+
+    Examples:
+        >>> import os
+        >>> from latentmim.export import onnx_model
+        >>> from latentmim.export.network import network_of
+        >>> os.mkdir("onnx")
+        >>> onnx_model.write(network_of(encoder), "onnx")
+        >>> os.listdir("onnx")
+        ['model.onnx']
+
+    """
     onnx = _onnx()
     graph = Graph(onnx)
     whole = model(graph, network)
@@ -37,12 +62,28 @@ def write(network: Network, folder: str) -> None:
 
 
 def metadata(network: Network) -> dict[str, Any]:
-    """What the card's head says."""
+    """What the card's head says.
+
+    Examples:
+        >>> from latentmim.export import onnx_model
+        >>> from latentmim.export.network import network_of
+        >>> sorted(onnx_model.metadata(network_of(encoder)))[:2]
+        ['library_name', 'pipeline_tag']
+
+    """
     return {"library_name": "onnx", "pipeline_tag": "image-feature-extraction", "tags": ["onnx", "latentmim"]}
 
 
 def usage(network: Network) -> str:
-    """How it is used."""
+    """How it is used.
+
+    Examples:
+        >>> from latentmim.export import onnx_model
+        >>> from latentmim.export.network import network_of
+        >>> "onnxruntime" in onnx_model.usage(network_of(encoder))
+        True
+
+    """
     channels, width = network.config.channels, network.config.width
     return f"""```python
 import onnxruntime
@@ -53,7 +94,15 @@ tokens, pooled = session.run(None, {{"images": images}})   # [B, {channels}, H, 
 
 
 def notes(network: Network) -> list[str]:
-    """What is to be known of inputs and outputs."""
+    """What is to be known of inputs and outputs.
+
+    Examples:
+        >>> from latentmim.export import onnx_model
+        >>> from latentmim.export.network import network_of
+        >>> isinstance(onnx_model.notes(network_of(encoder)), list)
+        True
+
+    """
     first = "the class token, then patches" if network.class_token else "patches"
     (height, width), side = network.config.image_size, network.config.patch_size
     sizes = (

@@ -16,7 +16,17 @@ __all__ = ["model"]
 
 
 def model(graph: Graph, network: Network) -> Any:
-    """The whole: images to tokens and the mean of patches."""
+    """The whole: images to tokens and the mean of patches.
+
+    Examples:
+        >>> import onnx
+        >>> from latentmim.export.network import network_of
+        >>> from latentmim.export.onnx_graph import Graph
+        >>> from latentmim.export.onnx_network import model as onnx_model
+        >>> [output.name for output in onnx_model(Graph(onnx), network_of(encoder)).graph.output]
+        ['tokens', 'pooled']
+
+    """
     config = network.config
     height, width = config.image_size if network.bias_tables else ("height", "width")
     patches, batch, grid = _patches(graph, network, "images")

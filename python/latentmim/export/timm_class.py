@@ -61,7 +61,15 @@ def sizes(network: Network, *, hidden: int) -> dict[str, Any]:
 
 
 def patch_kernel(network: Network) -> FloatArray:
-    """The embedding of patches as a convolution, [C, channels, P, P]."""
+    """The embedding of patches as a convolution, [C, channels, P, P].
+
+    Examples:
+        >>> from latentmim.export.network import network_of
+        >>> from latentmim.export.timm_class import patch_kernel
+        >>> patch_kernel(network_of(encoder)).shape
+        (48, 3, 16, 16)
+
+    """
     config = network.config
     shape = (config.width, config.patch_size, config.patch_size, config.channels)
     return network.arrays["embed.proj.weight"].reshape(shape).transpose(0, 3, 1, 2)

@@ -17,16 +17,41 @@ __all__ = ["check", "metadata", "notes", "problems", "usage", "write"]
 
 
 def check() -> None:
-    """Nothing is needed to write it."""
+    """Nothing is needed to write it.
+
+    Examples:
+        >>> from latentmim.export import timm_folder
+        >>> timm_folder.check()
+
+    """
 
 
 def problems(network: Network) -> list[str]:
-    """Why the class of timm that is nearest cannot be this network; empty where it can."""
+    """Why the class of timm that is nearest cannot be this network; empty where it can.
+
+    Examples:
+        >>> from latentmim.export import timm_folder
+        >>> from latentmim.export.network import network_of
+        >>> timm_folder.problems(network_of(encoder))
+        []
+
+    """
     return _class(network).problems(network)
 
 
 def write(network: Network, folder: str) -> None:
-    """Write the two files."""
+    """Write the two files.
+
+    Examples:
+        >>> import os
+        >>> from latentmim.export import timm_folder
+        >>> from latentmim.export.network import network_of
+        >>> os.mkdir("timm")
+        >>> timm_folder.write(network_of(encoder), "timm")
+        >>> sorted(os.listdir("timm"))
+        ['config.json', 'model.safetensors']
+
+    """
     save(os.path.join(folder, "model.safetensors"), _class(network).tensors(network), {"format": "pt"})
     with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as file:
         json.dump(_configuration(network), file, indent=2)
@@ -34,7 +59,15 @@ def write(network: Network, folder: str) -> None:
 
 
 def metadata(network: Network) -> dict[str, Any]:
-    """What the card's head says."""
+    """What the card's head says.
+
+    Examples:
+        >>> from latentmim.export import timm_folder
+        >>> from latentmim.export.network import network_of
+        >>> sorted(timm_folder.metadata(network_of(encoder)))[:2]
+        ['library_name', 'pipeline_tag']
+
+    """
     return {
         "library_name": "timm",
         "pipeline_tag": "image-feature-extraction",
@@ -43,7 +76,15 @@ def metadata(network: Network) -> dict[str, Any]:
 
 
 def usage(network: Network) -> str:
-    """How it is used."""
+    """How it is used.
+
+    Examples:
+        >>> from latentmim.export import timm_folder
+        >>> from latentmim.export.network import network_of
+        >>> "timm" in timm_folder.usage(network_of(encoder))
+        True
+
+    """
     height, width = network.config.image_size
     return f"""```python
 import timm
@@ -59,7 +100,15 @@ tokens = AutoModel.from_pretrained("FOLDER")(images).last_hidden_state
 
 
 def notes(network: Network) -> list[str]:
-    """What is different from the encoder it was."""
+    """What is different from the encoder it was.
+
+    Examples:
+        >>> from latentmim.export import timm_folder
+        >>> from latentmim.export.network import network_of
+        >>> isinstance(timm_folder.notes(network_of(encoder)), list)
+        True
+
+    """
     if network.rotary:
         return ["Rotary positions are computed for any size."]
     if _class(network).is_any_size(network):

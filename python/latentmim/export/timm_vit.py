@@ -25,7 +25,15 @@ ACTIVATIONS = {"gelu": "gelu", "quick_gelu": "quick_gelu", "gelu_tanh": "gelu_ta
 
 
 def architecture(network: Network) -> str | None:
-    """See `TimmClass`."""
+    """See `TimmClass`.
+
+    Examples:
+        >>> from latentmim.export import timm_vit
+        >>> from latentmim.export.network import network_of
+        >>> timm_vit.architecture(network_of(encoder))
+        'vit_base_patch16_224'
+
+    """
     for (epsilon, is_gated), name in ARCHITECTURES.items():
         if is_gated == _is_gated(network) and math.isclose(epsilon, network.epsilon, rel_tol=1e-6):
             return name
@@ -33,18 +41,42 @@ def architecture(network: Network) -> str | None:
 
 
 def problems(network: Network) -> list[str]:
-    """See `TimmClass`."""
+    """See `TimmClass`.
+
+    Examples:
+        >>> from latentmim.export import timm_vit
+        >>> from latentmim.export.network import network_of
+        >>> timm_vit.problems(network_of(encoder))
+        []
+
+    """
     epsilons = [epsilon for epsilon, is_gated in ARCHITECTURES if is_gated == _is_gated(network)]
     return unlike(network, epsilons, f"timm's models{' of gated MLPs' if _is_gated(network) else ''}")
 
 
 def is_any_size(network: Network) -> bool:
-    """Whether timm's rule for positions at other sizes is the encoder's."""
+    """Whether timm's rule for positions at other sizes is the encoder's.
+
+    Examples:
+        >>> from latentmim.export import timm_vit
+        >>> from latentmim.export.network import network_of
+        >>> timm_vit.is_any_size(network_of(encoder))
+        False
+
+    """
     return network.positions == "table" and network.interpolation == "antialiased"
 
 
 def arguments(network: Network) -> dict[str, Any]:
-    """See `TimmClass`."""
+    """See `TimmClass`.
+
+    Examples:
+        >>> from latentmim.export import timm_vit
+        >>> from latentmim.export.network import network_of
+        >>> timm_vit.arguments(network_of(encoder))["depth"]
+        2
+
+    """
     is_mean = network.final_norm == "pooled" or network.family == "latentmim" or not network.class_token
     hidden = (2 if _is_gated(network) else 1) * network.hidden
     return sizes(network, hidden=hidden) | {
@@ -56,7 +88,15 @@ def arguments(network: Network) -> dict[str, Any]:
 
 
 def tensors(network: Network) -> dict[str, FloatArray]:
-    """See `TimmClass`."""
+    """See `TimmClass`.
+
+    Examples:
+        >>> from latentmim.export import timm_vit
+        >>> from latentmim.export.network import network_of
+        >>> timm_vit.tensors(network_of(encoder))["cls_token"].shape
+        (1, 1, 48)
+
+    """
     arrays = network.arrays
     positions, bias = network.patch_positions, arrays["embed.proj.bias"]
     found = {"patch_embed.proj.weight": patch_kernel(network)}

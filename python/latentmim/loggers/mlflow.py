@@ -22,6 +22,11 @@ class MLflow:
     """A run of the experiment "latentmim", or that of MLFLOW_EXPERIMENT_NAME; the configuration is its parameters.
 
     The program's own active run is left alone.
+
+    Examples:
+        >>> lm.loggers.NAMED["mlflow"].kind
+        'MLflow'
+
     """
 
     _client: Any

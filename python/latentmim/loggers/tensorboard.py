@@ -23,7 +23,13 @@ ENDING = ".latentmim"
 
 
 class TensorBoard:
-    """Scalars by the names of metrics. Where a run goes on from an earlier step, later events are taken out."""
+    """Scalars by the names of metrics. Where a run goes on from an earlier step, later events are taken out.
+
+    Examples:
+        >>> lm.loggers.NAMED["tensorboard"].kind
+        'TensorBoard'
+
+    """
 
     _writer: Any
 

@@ -16,6 +16,11 @@ __all__ = ["Trackio"]
 class Trackio:
     """A run of the project "latentmim". Runs go on by name there, so each gets one of its own: that of the folder and
     eight digits.
+
+    Examples:
+        >>> lm.loggers.NAMED["trackio"].kind
+        'Trackio'
+
     """
 
     _run: Any

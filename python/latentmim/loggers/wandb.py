@@ -21,6 +21,11 @@ class WeightsAndBiases:
     """A run of its project "latentmim", or that of WANDB_PROJECT; its files lie in `wandb/` in the folder of the run.
 
     A run that goes on is the same there, by its id. Offline each call writes another file, of the later steps.
+
+    Examples:
+        >>> lm.loggers.NAMED["wandb"].kind
+        'WeightsAndBiases'
+
     """
 
     _run: Any

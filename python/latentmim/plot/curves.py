@@ -66,7 +66,7 @@ def history(run: Trainer | PathLike | Sequence[dict[str, Any]], *, ax: Any = Non
         draw(style(next(place), "gradient norm"), "gradient_norm", INK)
         axes = style(next(place), "nearest-neighbour accuracy")
         axes.plot(*zip(*scores, strict=True), "o-", color=GREEN, markersize=4, linewidth=1.5)
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.1%}")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
     return grid
 
 

@@ -83,7 +83,14 @@ def read_query(query: Any, image: NDArray[Any], function: str, name: str = "quer
 
 
 def mark(axes: Axes, grid: Grid, cell: tuple[int, int], colour: str = YELLOW) -> None:
-    """Outline the patch in this row and column, with a dark seam to be seen on any ground."""
+    """Outline the patch in this row and column, with a dark seam to be seen on any ground.
+
+    Examples:
+        >>> from latentmim.plot.canvas import panels
+        >>> from latentmim.plot.grids import Grid, mark
+        >>> mark(panels("mine", 1, 1, 3.0, 3.0).flat[0], Grid((160, 160), (10, 10), 16, 16), (3, 4))
+
+    """
     from matplotlib.patches import Rectangle
     from matplotlib.patheffects import Stroke
 

@@ -88,7 +88,14 @@ def label_map(labels: ArrayLike, size: tuple[int, ...], function: str, name: str
 
 
 def overlay(axes: Axes, labels: NDArray[Any], shades: NDArray[np.float64], opacity: float) -> None:
-    """Labels [H, W] over what is drawn, in the colours [count, 3 or 4] of their numbers, with white borders."""
+    """Labels [H, W] over what is drawn, in the colours [count, 3 or 4] of their numbers, with white borders.
+
+    Examples:
+        >>> from latentmim.plot.canvas import panels
+        >>> from latentmim.plot.label_colours import colours, overlay
+        >>> overlay(panels("mine", 1, 1, 3.0, 3.0).flat[0], np.eye(4, dtype=int), colours(2), 0.5)
+
+    """
     coloured = shades[labels]
     if shades.shape[1] == 3:
         coloured = np.concatenate([coloured, np.ones((*labels.shape, 1))], axis=2)
@@ -98,7 +105,14 @@ def overlay(axes: Axes, labels: NDArray[Any], shades: NDArray[np.float64], opaci
 
 
 def show_region(axes: Axes, image: NDArray[Any], inside: NDArray[np.bool_], colour: Any) -> None:
-    """A displayed image [H, W, C], all but a region [H, W] of it faded."""
+    """A displayed image [H, W, C], all but a region [H, W] of it faded.
+
+    Examples:
+        >>> from latentmim.plot.canvas import panels
+        >>> from latentmim.plot.label_colours import show_region
+        >>> show_region(panels("mine", 1, 1, 3.0, 3.0).flat[0], image, image[..., 0] > 0.5, "red")
+
+    """
     faded = 0.25 * grey(image) + 0.75
     plain = image / np.float32(255) if image.dtype == np.uint8 else image
     show(axes, np.where(inside[..., None], plain[..., :3] if plain.shape[2] > 2 else grey(image), faded))
@@ -106,7 +120,14 @@ def show_region(axes: Axes, image: NDArray[Any], inside: NDArray[np.bool_], colo
 
 
 def borders(axes: Axes, labels: NDArray[Any], colour: str = "white", linewidth: float = 1) -> None:
-    """Lines between pixels [H, W] of different labels, on the pixels' edges."""
+    """Lines between pixels [H, W] of different labels, on the pixels' edges.
+
+    Examples:
+        >>> from latentmim.plot.canvas import panels
+        >>> from latentmim.plot.label_colours import borders
+        >>> borders(panels("mine", 1, 1, 3.0, 3.0).flat[0], np.eye(4, dtype=int))
+
+    """
     rows, columns = np.nonzero(labels[:, 1:] != labels[:, :-1])
     axes.vlines(columns + 0.5, rows - 0.5, rows + 0.5, color=colour, linewidth=linewidth)
     rows, columns = np.nonzero(labels[1:] != labels[:-1])

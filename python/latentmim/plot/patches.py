@@ -102,6 +102,12 @@ def grid_of(encoder: Encoder, image: NDArray[Any], size: Any, options: dict[str,
 def image_list(images: Any, function: str, name: str = "images") -> Dataset | Sequence[Any]:
     """Images one by one: of one [H, W, C], an array [B, H, W, C], a sequence, a data set, or the path of a folder or of
     one image. Raises ValueError where there is none.
+
+    Examples:
+        >>> from latentmim.plot.patches import image_list
+        >>> len(image_list([image, image], "mine"))
+        2
+
     """
     if isinstance(images, str | os.PathLike):
         path = _arrays.path(images)

@@ -77,7 +77,14 @@ class LabelledSet:
 
 
 def labels(data: Arrays) -> NDArray[np.int64]:
-    """The labels of a set that has them."""
+    """The labels of a set that has them.
+
+    Examples:
+        >>> from latentmim.reproduce.data import labels
+        >>> labels(lm.Arrays(np.zeros((3, 8, 8, 3), np.uint8), [0, 1, 0]))
+        array([0, 1, 0])
+
+    """
     found = data.labels
     assert found is not None
     return found
@@ -121,7 +128,15 @@ def _read(place: str) -> LabelledSet:
 
 
 def subset(data: Arrays, count: int) -> Arrays:
-    """So many images, or all where there are fewer: nearly the same share of each class, spread evenly over it."""
+    """So many images, or all where there are fewer: nearly the same share of each class, spread evenly over it.
+
+    Examples:
+        >>> from latentmim.reproduce.data import subset
+        >>> data = lm.Arrays(np.zeros((6, 8, 8, 3), np.uint8), [0, 1, 0, 1, 0, 1])
+        >>> len(subset(data, 4))
+        4
+
+    """
     numbers = labels(data)
     if count >= len(numbers):
         return data

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from latentmim.reproduce.rows import Experiment, Row
-from latentmim.reproduce.tables import BEST, LATENT_MIM
+from latentmim.reproduce.rows import Experiment, Row, Scores
+from latentmim.reproduce.tables import BEST
 
 __all__ = ["TABLE12"]
 
@@ -22,12 +22,11 @@ TABLE12 = Experiment(
     name="table12",
     title="Table 12: frozen pretrained targets",
     rows=(
-        LATENT_MIM,
+        Row(key="latent-mim", name="Latent MIM, from scratch", paper=Scores(nn=50.1, linear=72.0, fine_tuned=83.0),
+            model=BEST),
         Row(key="random-projection", name="a random projection of pixels as target",
             model={**FIXED, "target_encoder": "random_projection"}),
         Row(key="taught", name="the teacher's latents as target", model=FIXED, teacher="target"),
-        Row(key="taught-mse", name="… by normalised MSE, no constraint", teacher="target",
-            model={**FIXED, "objective": "normalized_mse", "similarity_coefficient": 0.0}),
         Row(key="adapted", name="begun as the teacher: adapters of rank 8, a sixteenth of the epochs", teacher="start",
             model=ADAPTED, training={"base_learning_rate": 1e-4}, longer=1 / 16),
         Row(key="teacher", name="the teacher itself", teacher="start", model=ADAPTED, longer=0),

@@ -24,6 +24,11 @@ class Found:
         failure: empty, or "refused: …" or "diverged: …".
         seconds: that it took.
 
+    Examples:
+        >>> from latentmim.reproduce.results import Found
+        >>> Found(0.775).value
+        0.775
+
     """
 
     value: float | None

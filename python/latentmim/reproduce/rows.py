@@ -49,7 +49,7 @@ class Row:
         teacher: what a published encoder is to the row: the "target" of its predictions, or its "start".
 
     Examples:
-        >>> from latentmim.reproduce.tables import EXPERIMENTS
+        >>> from latentmim.reproduce.experiments import EXPERIMENTS
         >>> EXPERIMENTS["table2"].rows[0].name
         'MSE'
 
@@ -94,7 +94,7 @@ class Experiment:
     """A table or a figure of the paper: its rows, and what they show there.
 
     Examples:
-        >>> from latentmim.reproduce.tables import EXPERIMENTS
+        >>> from latentmim.reproduce.experiments import EXPERIMENTS
         >>> EXPERIMENTS["table3"].title
         'Table 3: less semantic correlation'
 

@@ -50,6 +50,11 @@ class Scoring:
         curve_images: held-out images of the scores during training.
         curve_points: scores during training.
 
+    Examples:
+        >>> from latentmim.reproduce.running import Scoring
+        >>> Scoring(fine_tune=False).curve_points
+        20
+
     """
 
     fine_tune: bool = True

@@ -20,7 +20,14 @@ PROJECTOR_RATIO = 4
 
 @dataclass(frozen=True)
 class Size:
-    """An encoder, and how many images it must see in training before rows can be told apart."""
+    """An encoder, and how many images it must see in training before rows can be told apart.
+
+    Examples:
+        >>> from latentmim.reproduce.scale import LADDER
+        >>> LADDER[0].name
+        'tiny'
+
+    """
 
     name: str
     width: int

@@ -33,7 +33,14 @@ FEWEST = 4
 
 
 def scores(found: WithoutLabels) -> dict[str, float]:
-    """What is recorded of a trained encoder, by name."""
+    """What is recorded of a trained encoder, by name.
+
+    Examples:
+        >>> from latentmim.reproduce.unlabelled import scores
+        >>> sorted(scores(lm.evaluate.without_labels(encoder, photos, progress=False)))
+        ['alpha', 'features_rank', 'features_similarity', 'lidar', 'rankme']
+
+    """
     assert found.lidar is not None
     return {
         "rankme": found.rankme, "features_rank": found.effective_rank, "lidar": found.lidar, "alpha": found.alpha,

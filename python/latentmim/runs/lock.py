@@ -19,6 +19,12 @@ class RunLock:
     It is an advisory lock of the system (`flock`) on the file `.lock`, and ends with its process, however that ends;
     on network file systems it holds between machines where the server keeps locks. Where a file system has none,
     nothing is kept out.
+
+    Examples:
+        >>> from latentmim.runs import RunLock
+        >>> with RunLock("run"):
+        ...     pass
+
     """
 
     def __init__(self, folder: str) -> None:

@@ -68,7 +68,15 @@ def parse_metrics(path: PathLike) -> tuple[list[dict[str, Any]], str | None]:
 
 
 def add_metrics(path: str, metrics: dict[str, Any]) -> None:
-    """Add a line: all of it, or an OSError that names the file and nothing added."""
+    """Add a line: all of it, or an OSError that names the file and nothing added.
+
+    Examples:
+        >>> from latentmim.runs.log import add_metrics, read_metrics
+        >>> add_metrics("metrics.jsonl", {"step": 1, "loss": 1.5})
+        >>> read_metrics("metrics.jsonl")
+        [{'step': 1, 'loss': 1.5}]
+
+    """
     data = _line(metrics).encode()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
     try:

@@ -36,7 +36,18 @@ def check(place: str, kind: str) -> None:
 
 
 def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int, blocks: Iterator[FloatArray]) -> None:
-    """Numbers have the digits that give the same float32 back."""
+    """Numbers have the digits that give the same float32 back.
+
+    Examples:
+        >>> import io
+        >>> from latentmim.embedding.formats import comma_separated
+        >>> from latentmim.embedding.result import Known
+        >>> file, vectors = io.BytesIO(), np.ones((1, 2), np.float32)
+        >>> comma_separated.write(file, "vectors", (2,), Known(["a.jpg"], None, []), 1, iter([vectors]))
+        >>> file.getvalue().decode().splitlines()
+        ['path,features0,features1', 'a.jpg,1.0,1.0']
+
+    """
     text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
     table = csv.writer(text, lineterminator="\n")
     columns = [part for part in (known.paths, known.label_values) if part]

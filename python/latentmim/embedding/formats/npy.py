@@ -28,7 +28,18 @@ def check(place: str, kind: str) -> None:
 
 
 def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int, blocks: Iterator[FloatArray]) -> None:
-    """Paths and labels are left out."""
+    """Paths and labels are left out.
+
+    Examples:
+        >>> import io
+        >>> from latentmim.embedding.formats import npy
+        >>> from latentmim.embedding.result import Known
+        >>> file, vectors = io.BytesIO(), np.ones((1, 2), np.float32)
+        >>> npy.write(file, "vectors", (2,), Known(["a.jpg"], None, []), 1, iter([vectors]))
+        >>> np.load(io.BytesIO(file.getvalue()))
+        array([[1., 1.]], dtype=float32)
+
+    """
     _rows.write_header(file, (count, *shape))
     for block in blocks:
         file.write(np.ascontiguousarray(block, "<f4").data)

@@ -30,7 +30,18 @@ def check(place: str, kind: str) -> None:
 
 
 def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int, blocks: Iterator[FloatArray]) -> None:
-    """Rows go to the file block by block, not compressed."""
+    """Rows go to the file block by block, not compressed.
+
+    Examples:
+        >>> import io
+        >>> from latentmim.embedding.formats import npz
+        >>> from latentmim.embedding.result import Known
+        >>> file, vectors = io.BytesIO(), np.ones((1, 2), np.float32)
+        >>> npz.write(file, "vectors", (2,), Known(["a.jpg"], None, []), 1, iter([vectors]))
+        >>> np.load(io.BytesIO(file.getvalue()))["vectors"]
+        array([[1., 1.]], dtype=float32)
+
+    """
     import zipfile
 
     others: dict[str, NDArray[Any] | None] = {

@@ -38,7 +38,19 @@ def check(place: str, kind: str) -> None:
 
 
 def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int, blocks: Iterator[FloatArray]) -> None:
-    """A row group for each block. Bytes of paths that are no UTF-8 are written as escapes."""
+    """A row group for each block. Bytes of paths that are no UTF-8 are written as escapes.
+
+    Examples:
+        >>> import io
+        >>> import pyarrow.parquet
+        >>> from latentmim.embedding.formats import parquet
+        >>> from latentmim.embedding.result import Known
+        >>> file, vectors = io.BytesIO(), np.ones((1, 2), np.float32)
+        >>> parquet.write(file, "vectors", (2,), Known(["a.jpg"], None, []), 1, iter([vectors]))
+        >>> pyarrow.parquet.read_table(io.BytesIO(file.getvalue())).column_names
+        ['path', 'vector']
+
+    """
     import pyarrow
     from pyarrow import parquet
 
