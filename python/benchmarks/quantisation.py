@@ -40,7 +40,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("encoders", type=Path, nargs="+", help="as lm.load_encoder reads them")
     parser.add_argument("--photographs", type=Path, metavar="FOLDER", help="of images: where tokens are compared")
     parser.add_argument("--labelled", type=Path, metavar="FOLDER", help="where accuracies are scored")
-    parser.add_argument("--size", type=int, default=224, help="pixels of photographs' sides (default: 224)")
+    parser.add_argument("--size", type=int, default=224, help="pixels of sides (default: 224)")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--environment", type=Path, default=environment.FOLDER / ".venv", help="of the others")
     parser.add_argument("--write-docs", action="store_true", help=f"write the tables into {DOCUMENT.name}")
@@ -104,7 +104,8 @@ def others_tokens(way: str, arguments: argparse.Namespace, folder: Path) -> Any:
 
 def accuracy_table(arguments: argparse.Namespace) -> Iterator[str]:
     """Nearest neighbours within the test set, and a linear probe learnt on the training set."""
-    yield f"**accuracy on {arguments.labelled.name}, per cent**"
+    size = arguments.size
+    yield f"**accuracy on {arguments.labelled.name} at {size}×{size}, per cent**"
     yield ""
     yield "| | precision | nearest neighbour | linear probe |"
     yield "|---|---|---|---|"
@@ -115,7 +116,7 @@ def accuracy_table(arguments: argparse.Namespace) -> Iterator[str]:
             raise SystemExit(f"{arguments.labelled}: train and test have other classes")
         for precision in lm.runtime.feature_precisions():
             train, test = (
-                lm.evaluate.Features(lm.evaluate.features(encoder, part, precision=precision), part.labels)
+                lm.evaluate.Features(lm.evaluate.features(encoder, part, size=size, precision=precision), part.labels)
                 for part in parts
             )
             nearest = lm.evaluate.nearest_neighbor(None, test, progress=False)
