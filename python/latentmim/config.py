@@ -434,7 +434,8 @@ class TrainingConfig(_Config):
             "auto", bf16 where there is, or "int8" (AVX512-BF16 and AVX512-VNNI), for faster steps whose gradients are
             rougher: values and input gradients of the linear layers of projectors and blocks are eight bits, but for
             those of an encoder's first block and its second one's MLP, the rest is bf16 (docs/performance.md). Weights,
-            sums, softmax, norms and the loss are float32 in each. What int8 costs in scores has not been measured.
+            sums, softmax, norms and the loss are float32 in each. What int8
+            costs in scores has been measured of short runs alone.
         target_precision: the same, of targets that an encoder computes without gradient (`target_encoder` "momentum",
             "siamese" or "frozen"); None: `precision`. "int8" makes a step faster, and its gradients stay as exact as
             `precision` has them.
