@@ -21,7 +21,7 @@ from checking import problems
 from header import HEADER, header_page
 from notebooks import add_notebooks
 from pages import Pages
-from reference import add_reference
+from python_reference import add_reference
 from swift import add_swift
 
 # Of Debian's fonts-stix (Open Font License): browsers without a font for mathematics set subscripts badly.

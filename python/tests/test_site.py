@@ -20,7 +20,7 @@ import checking  # noqa: E402
 import header  # noqa: E402
 import notebooks  # noqa: E402
 import pages as site_pages  # noqa: E402
-import reference  # noqa: E402
+import python_reference  # noqa: E402
 
 
 def listed(entries: Any) -> list[str]:
@@ -37,13 +37,13 @@ def test_every_document_is_in_the_navigation() -> None:
     docs = ROOT / "docs"
     documents = {str(path.relative_to(docs)) for path in docs.rglob("*.md")}
     documents |= {f"notebooks/{path.stem}.md" for path in docs.rglob("*.ipynb")}
-    documents |= {f"python/{page}.md" for page in reference.groups()} | {"python/index.md", "c.md", "swift.md"}
+    documents |= {f"python/{page}.md" for page in python_reference.groups()} | {"python/index.md", "c.md", "swift.md"}
     assert set(NAV) == documents | set(site_pages.OUTSIDE.values())
     assert len(NAV) == len(set(NAV))
 
 
 def test_every_public_name_is_in_the_reference() -> None:
-    names = [name for group in reference.groups().values() for name in group["names"]]
+    names = [name for group in python_reference.groups().values() for name in group["names"]]
     assert len(names) == len(set(names))
     there = [look_up(name) for name in names]
     modules = [lm, *(thing for name in lm.__all__ if inspect.ismodule(thing := getattr(lm, name)))]
