@@ -65,8 +65,9 @@ struct QuantizedProductTests {
 
   /// Rows of nothing, of one element 10⁴ times the others, subnormal and huge ones; what is not finite spoils its own
   /// row or column, no other.
-  @Test func extremeScales() throws {
-    let (m, n, k) = (8, 6, 40)
+  @Test(arguments: [Element.float32, .bfloat16], [40, 104])
+  func extremeScales(element: Element, k: Int) throws {
+    let (m, n) = (9, 6)
     var (a, b) = (randomValues(m * k, seed: 5), randomValues(n * k, seed: 6))
     for l in 0..<k {
       a[l] = 0
@@ -80,10 +81,12 @@ struct QuantizedProductTests {
     }
     a[6 * k + 7] = .infinity
     a[7 * k + 1] = .nan
+    a[8 * k + 3] = -.infinity
     b[5 * k + 9] = -.infinity
+    if element == .bfloat16 { a = a.map { $0.isFinite ? rounded($0) : $0 } }
     let expected = QuantizedReference(m: m, n: n, k: k).product(a, b)
     for turned in [false, true] {
-      let found = try Machine.undisturbed { try run(m, n, k, a, b, turned: turned) }
+      let found = try Machine.undisturbed { try run(m, n, k, a, b, element: element, turned: turned) }
       for (index, pair) in zip(found, expected).enumerated() {
         #expect(
           pair.0 == pair.1 || (pair.0.isNaN && pair.1.isNaN), "row \(index / n), column \(index % n): \(pair.0)")

@@ -76,6 +76,24 @@ import Testing
       })
   }
 
+  /// Without a gradient an MLP goes through its rows in parts; with one it does not. A last part is shorter.
+  @Test func multilayerPerceptronInParts() throws {
+    let (rows, width, hidden) = (2 * 168 * 2 + 11, 9, 4096)
+    func tensor(_ shape: [Int], _ seed: Int) throws -> Tensor {
+      try Tensor.leaf(shape: shape, buffer: Buffer(randomValues(shape.reduce(1, *), seed: seed)))
+    }
+    let (x, residual) = (try tensor([rows, width], 1), try tensor([rows, width], 2))
+    let (first, second) = (try tensor([hidden, width], 3), try tensor([width, hidden], 4))
+    let (bias1, bias2) = (try tensor([hidden], 5), try tensor([width], 6))
+    try Machine.onEachThreadCount { threads in
+      func run() throws -> Tensor {
+        try mlp(x, weight1: first, bias1: bias1, weight2: second, bias2: bias2, residual: residual)
+      }
+      let whole = try Tape.record { try run() }.0
+      expectSameBits(Array(try run().values), Array(whole.values), "\(threads) threads")
+    }
+  }
+
   @Test func errorsNameTheShapes() throws {
     func tensor(_ shape: [Int]) throws -> Tensor { try Tensor(shape: shape, buffer: Buffer(count: shape.reduce(1, *))) }
     let (x, first, second) = (try tensor([2, 3]), try tensor([4, 3]), try tensor([3, 5]))

@@ -309,3 +309,8 @@ def test_what_the_core_refuses() -> None:
 def test_other_communicators_are_refused() -> None:
     with pytest.raises(TypeError, match="comm: is str, wanted an intracommunicator of mpi4py"):
         lm.Trainer(lm.LatentMIM(**SMALL), pixels(16), epochs=1, batch_size=8, comm="world")
+
+
+def test_a_wire_that_is_none_is_refused_by_one_process_too() -> None:
+    with pytest.raises(ValueError, match="wire is 'fp8', wanted 'float32' or 'bf16'"):
+        lm.Trainer(lm.LatentMIM(**SMALL), pixels(8), epochs=1, batch_size=4, wire="fp8")  # type: ignore[arg-type]

@@ -31,11 +31,10 @@ def add_encoder_options(parser: argparse.ArgumentParser) -> None:
 
     Examples:
         >>> import argparse
-        >>> from latentmim.commands.shared import add_encoder_options, read_encoder
-        >>> parser = argparse.ArgumentParser()
-        >>> add_encoder_options(parser)
-        >>> read_encoder("encoder.safetensors", parser.parse_args([]))
-        Encoder(48 wide, 2 deep, 3 heads; patches of 16×16×3, trained on 4×4)
+        >>> from latentmim.commands.shared import add_encoder_options
+        >>> add_encoder_options(parser := argparse.ArgumentParser())
+        >>> parser.parse_args(["--heads", "3"]).heads
+        3
 
     """
     group = parser.add_argument_group("how weights are read", "for weights that do not tell it themselves")

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from latentmim import _latentmim as _native
 from latentmim import runtime
@@ -67,7 +67,9 @@ class Ranks:
         return self.rank == 0
 
     def join(self, trainer: Any, wire: Wire) -> None:
-        """Make the trainer behind a handle one of all ranks'."""
+        """Make the trainer behind a handle one of all ranks'. Raises ValueError for a wire that is none."""
+        if wire not in get_args(Wire):
+            raise ValueError(f"wire is {wire!r}, wanted 'float32' or 'bf16'")
         if self._exchanges is not None:
             _native.trainer_join(trainer, self._exchanges, self.rank, self.size, wire)
 
