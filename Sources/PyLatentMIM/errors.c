@@ -17,6 +17,13 @@ static PyObject *exception_class(lm_status status) {
   return classes[status];
 }
 
+lm_status status_of(PyObject *error) {
+  if (error == Py_None) return LM_OK;
+  for (lm_status status = LM_IO; status <= LM_COLLAPSED; status++)
+    if (PyErr_GivenExceptionMatches(error, exception_class(status))) return status;
+  return LM_VALUE;
+}
+
 /// What the system refused, as Python raises it itself: FileNotFoundError and its like, with errno and filename.
 static PyObject *fail_as_system(int code, const char *path) {
   PyObject *arguments = Py_BuildValue("(isN)", code, strerror(code), PyUnicode_DecodeFSDefault(path));

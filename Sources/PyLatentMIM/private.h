@@ -89,6 +89,8 @@ bool parse(PyObject *args, const char *function, const char *format, ...);
 
 /// Sets the exception that goes with a status; returns NULL. One that is set already (by a signal handler) stays.
 PyObject *fail(lm_status status);
+/// The kind of an exception; LM_OK for None.
+lm_status status_of(PyObject *error);
 /// The exception class of LM_COLLAPSED, made when the module is.
 extern PyObject *collapse_error;
 /// A str from a text of the library, which is freed; None for NULL.

@@ -50,7 +50,9 @@ def features(
         _native.encoder_dataset_features(encoder._handle, data._handle, part, options, place)
 
     if out is None:
-        rows = in_memory(indices, width, compute, "features", progress).reshape(of_all)
+        # Of several ranks all rows at once, which they share out in parts as these.
+        together = len(indices) if encoder._ranks > 1 else CHUNK
+        rows = in_memory(indices, width, compute, "features", progress, together).reshape(of_all)
     else:
         rows = in_file(out, of_all, indices, compute, "features", progress)
     warn_of_unread("features", data, indices, rows)
@@ -66,12 +68,12 @@ def shape(encoder: Encoder, options: str, is_dense: bool, layers: int | None) ->
 
 
 def in_memory(
-    indices: NDArray[np.int64], width: int, compute: Compute, name: str, progress: bool, ranks: int = 1
+    indices: NDArray[np.int64], width: int, compute: Compute, name: str, progress: bool, together: int = CHUNK
 ) -> FloatArray:
-    """[count, width], the rows of images with these indices, `CHUNK` at a time for each of the ranks that compute."""
+    """[count, width], the rows of images with these indices, so many at a time."""
     rows = _arrays.empty((len(indices), width), name)
     with _bar(len(indices), name, progress) as bar:
-        for first, end in _parts(len(indices), ranks * CHUNK):
+        for first, end in _parts(len(indices), together):
             part = indices[first:end]
             compute(part, rows[first:end])
             bar.update(len(part))

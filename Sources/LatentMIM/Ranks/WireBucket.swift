@@ -113,8 +113,8 @@ private func convert(_ from: Buffer, count: Int, to place: Buffer) {
 }
 
 extension Buffer {
-  fileprivate var rawValues: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: raw, count: bytes) }
-  fileprivate var mutableRawValues: UnsafeMutableRawBufferPointer {
+  var rawValues: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: raw, count: bytes) }
+  var mutableRawValues: UnsafeMutableRawBufferPointer {
     UnsafeMutableRawBufferPointer(start: raw, count: bytes)
   }
 }
