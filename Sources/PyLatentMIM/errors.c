@@ -47,6 +47,29 @@ PyObject *take_text(char *text) {
   return result;
 }
 
+/// While ranks exchange something Ctrl-C must not end Python's part of it: it comes again behind that.
+static int holds;
+static bool is_held_back;
+
+void interrupts_hold(bool is_begin) {
+  holds += is_begin ? 1 : -1;
+  if (holds > 0 || !is_held_back) return;
+  is_held_back = false;
+  PyErr_SetInterrupt();
+}
+
+METHOD(hold_interrupts, "holds, /", "Until it is called with False, interrupts are held back; calls may be nested.") {
+  int is_begin;
+  PARSE("p", &is_begin);
+  interrupts_hold(is_begin);
+  Py_RETURN_NONE;
+}
+
+METHOD(holds_interrupt, "", "-> whether an interrupt that has come is held back") {
+  is_held_back = is_held_back || holds > 0;
+  return PyBool_FromLong(holds > 0);
+}
+
 /// Nothing is asked of Python on threads that are not in a call of this module, nor more often than every 50 ms.
 static _Thread_local int calls;
 static _Thread_local int64_t last_check;

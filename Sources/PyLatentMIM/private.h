@@ -97,6 +97,8 @@ extern PyObject *collapse_error;
 PyObject *take_text(char *text);
 /// The library's interrupt check: whether a Python signal handler raised.
 bool interrupted(void);
+/// Holds Ctrl-C back, for Python's handlers that ask, until it is called with false as often.
+void interrupts_hold(bool is_begin);
 /// Marks the time in which this thread is inside the library without the GIL.
 void begin_call(void);
 void end_call(void);

@@ -11,6 +11,7 @@ struct raised {
 
 static struct raised put_aside(void) {
   struct raised earlier;
+  interrupts_hold(true);
   PyErr_Fetch(&earlier.type, &earlier.value, &earlier.traceback);
   return earlier;
 }
@@ -18,6 +19,7 @@ static struct raised put_aside(void) {
 /// Whether nothing was raised since; what was put aside goes before it.
 static bool take_up(struct raised earlier) {
   bool is_fine = !PyErr_Occurred();
+  interrupts_hold(false);
   if (earlier.type) PyErr_Restore(earlier.type, earlier.value, earlier.traceback);
   return is_fine;
 }

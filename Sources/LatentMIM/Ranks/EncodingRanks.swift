@@ -29,7 +29,10 @@ final class EncodingRanks: @unchecked Sendable {
     from first: Int, of count: Int, work: UInt64, compute: (Int) throws -> EncodedImages
   ) throws -> [EncodedImages] {
     let number = first + ranks.rank
-    let own = Result { try number < count ? compute(number) : EncodedImages(values: Buffer(count: 0), images: []) }
+    let own = Result {
+      try Interruption.check()
+      return try number < count ? compute(number) : EncodedImages(values: Buffer(count: 0), images: [])
+    }
     let sizes = try meet(own.failure, work: work, (try? own.get()).map { [$0.images.count, $0.values.count] } ?? [0, 0])
     let part = try own.get()
     let images = try exchanged { try ranks.gather(part.images, counts: sizes.map { $0[0] }) }

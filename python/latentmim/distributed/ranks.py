@@ -14,7 +14,7 @@ from latentmim import runtime
 from latentmim.diagnostics import CollapseError
 from latentmim.distributed.exchanges import Exchanges
 from latentmim.distributed.sharing import Sharing
-from latentmim.interrupts import Interrupts
+from latentmim.interrupts import HeldInterrupts, Interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,15 +103,16 @@ class Ranks:
             found = self.comm.allgather([_native.dataset_fingerprint(images._handle) for images in data])
         if (other := next((rank for rank, images in enumerate(found) if images != found[0]), None)) is not None:
             raise ValueError(f"rank {other} has other images than rank 0")
-        joined = encoder._joined(self._exchanges, self.rank, self.size)
-        try:
-            yield joined
-        except BaseException as error:
-            # The others hear of it where they are; what they say does not count any more.
-            with contextlib.suppress(BaseException):
-                _native.encoder_settle(joined._handle, error)
-            raise
-        _native.encoder_settle(joined._handle, None)
+        with HeldInterrupts():
+            joined = encoder._joined(self._exchanges, self.rank, self.size)
+            try:
+                yield joined
+            except BaseException as error:
+                # The others hear of it where they are; what they say does not count any more.
+                with contextlib.suppress(BaseException):
+                    _native.encoder_settle(joined._handle, error)
+                raise
+            _native.encoder_settle(joined._handle, None)
 
     @contextlib.contextmanager
     def aborting(self, *but: type[Exception]) -> Iterator[None]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from latentmim.interrupts import HeldInterrupts
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Self
@@ -48,14 +50,19 @@ class Sharing:
     def __init__(self, ranks: Ranks) -> None:
         self._ranks = ranks
         self._have_parted = ranks.comm is None
+        self._interrupts = HeldInterrupts()
 
     def __enter__(self) -> Self:
+        self._interrupts.__enter__()
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if not self._have_parted:
-            with contextlib.nullcontext() if error is None else contextlib.suppress(BaseException):
-                self._meet(error)
+        try:
+            if not self._have_parted:
+                with contextlib.nullcontext() if error is None else contextlib.suppress(BaseException):
+                    self._meet(error)
+        finally:
+            self._interrupts.__exit__()
 
     def each(self, items: Sequence[Item], compute: Callable[[Item], Found]) -> Iterator[Found]:
         """What `compute` makes of items, in their order. Each rank computes every so many-th, and all get all."""
@@ -72,8 +79,10 @@ class Sharing:
             yield from self._meet(problem, found)[: len(items) - first]
 
     def _meet(self, problem: BaseException | None, found: Any = None) -> list[Any]:
-        try:
-            return agree(self._ranks.comm, problem, found)
-        except BaseException:
-            self._have_parted = True
-            raise
+        # A Ctrl-C that comes meanwhile is told where ranks meet next.
+        with self._interrupts.back():
+            try:
+                return agree(self._ranks.comm, problem, found)
+            except BaseException:
+                self._have_parted = True
+                raise

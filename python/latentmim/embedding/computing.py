@@ -163,7 +163,7 @@ def _identity(encoder: Encoder, source: Source, plan: Plan) -> dict[str, Any]:
 
 def _rows_of(source: Source, plan: Plan, compute: Compute, progress: bool, ranks: int = 1) -> FloatArray:
     numbers = np.arange(len(source), dtype=np.int64)
-    rows = _rows.in_memory(numbers, plan.width, compute, "embedding", progress, ranks * _rows.CHUNK)
+    rows = _rows.in_memory(numbers, plan.width, compute, "embedding", progress, ranks)
     return rows.reshape(len(source), *plan.shape)
 
 
