@@ -1,4 +1,4 @@
-"""What test_distributed_evaluation.py lets ranks do: `mpiexec -n N python distributed_evaluation_job.py NAME FOLDER`."""
+"""What test_distributed_evaluation.py lets ranks do: `mpiexec -n N python distributed_evaluation_job.py NAME DIR`."""
 
 import hashlib
 import json

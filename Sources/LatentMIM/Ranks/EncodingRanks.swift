@@ -33,7 +33,8 @@ final class EncodingRanks: @unchecked Sendable {
       try Interruption.check()
       return try number < count ? compute(number) : EncodedImages(values: Buffer(count: 0), images: [])
     }
-    let sizes = try meet(own.failure, work: work, (try? own.get()).map { [$0.images.count, $0.values.count] } ?? [0, 0])
+    let counts = (try? own.get()).map { [$0.images.count, $0.values.count] } ?? []
+    let sizes = try meet(own.failure, work: work, counts)
     let part = try own.get()
     let images = try exchanged { try ranks.gather(part.images, counts: sizes.map { $0[0] }) }
     let values = try exchanged { try ranks.gather(part.values, counts: sizes.map { $0[1] }) }
