@@ -108,7 +108,7 @@ class Trainer:
         progress: whether a progress bar is shown.
         comm: of mpi4py, whose ranks train together, each on its share of every batch; all make the same trainer and
             call the same methods. `batch_size` is that of all ranks, and numbers are those of one process, but for the
-            rounding of sums. Rank 0 alone writes and scores. What a rank raises in a step ends all of them: see
+            rounding of sums. Rank 0 alone writes. What a rank raises in a step ends all of them: see
             docs/scaling.md.
         wire: what gradients are sent as: "bf16" halves the bytes and rounds to eight bits.
         options: anything else, by name: `TrainingConfig` lists and explains them.

@@ -163,7 +163,8 @@ public final class Trainer: @unchecked Sendable {
       metrics.add(found, share: 1 / Double(count))
     }
     metrics.loss += mixed?.value ?? 0
-    // While gradients are on their way.
+    // While gradients are on their way, the last of them, too.
+    try reduction?.progress()
     if let ranks { pooled = try pooled.gathered(ranks) }
     (metrics.similarityImages, metrics.effectiveRank) = try pooled.similarityAndRank()
     try reduction?.finish()
