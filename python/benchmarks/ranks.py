@@ -78,9 +78,10 @@ def meet() -> None:
 
 def sum_alone(sizes: list[int]) -> None:
     """One step's sums by themselves."""
-    buffers = [np.zeros(size // 4, np.float32) for size in sizes]
-    requests = [MPI.COMM_WORLD.Iallreduce(MPI.IN_PLACE, buffer) for buffer in buffers]
-    MPI.Request.Waitall(requests)
+    exchanges = Exchanges.over(MPI.COMM_WORLD)
+    buffers = [memoryview(np.zeros(size, np.uint8)) for size in sizes]
+    for number in [exchanges.start(Exchanges.SUM, None, buffer) for buffer in buffers]:
+        exchanges.finish(number, waits=True)
 
 
 def main() -> None:

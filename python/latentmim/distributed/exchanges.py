@@ -23,6 +23,7 @@ class Exchanges:
         self._mpi = MPI
         # Whatever else is sent over `comm` cannot be taken for ours.
         self._comm = comm.Dup()
+        self._is_one_machine = _is_one_machine(self._comm)
         self._running: dict[int, Any] = {}
         self._started = 0
 
@@ -42,7 +43,9 @@ class Exchanges:
 
     def start(self, kind: int, sent: memoryview | None, received: memoryview) -> int:
         """Start an exchange; its number."""
-        if kind == self.SUM:
+        if kind == self.SUM and self._is_one_machine:
+            request = _SumOfOneMachine(self._comm, received)
+        elif kind == self.SUM:
             request = self._comm.Iallreduce(self._mpi.IN_PLACE, [received, self._mpi.FLOAT])
         else:
             exchange = self._comm.Iallgather if kind == self.GATHER else self._comm.Ialltoall
@@ -59,3 +62,29 @@ class Exchanges:
             return False
         del self._running[number]
         return True
+
+
+class _SumOfOneMachine:
+    """A sum among ranks of one machine, carried out when it is waited for. Nothing hides it, as the cores that compute
+    carry it out, and MPI's sums that wait are three times as fast as those that do not.
+    """
+
+    def __init__(self, comm: Any, values: memoryview) -> None:
+        self._comm, self._values = comm, values
+
+    def Test(self) -> bool:
+        return False
+
+    def Wait(self) -> None:
+        from mpi4py import MPI
+
+        self._comm.Allreduce(MPI.IN_PLACE, [self._values, MPI.FLOAT])
+
+
+def _is_one_machine(comm: Any) -> bool:
+    from mpi4py import MPI
+
+    here = comm.Split_type(MPI.COMM_TYPE_SHARED)
+    is_all: bool = here.Get_size() == comm.Get_size()
+    here.Free()
+    return is_all
