@@ -77,6 +77,13 @@ class Duplicates(Shown):
     def table(self) -> list[dict[str, Any]]:
         """A row for each image of a group: number of the "group", "kind" ("exact" where another has the same pixels,
         else "near"), "image", "path" (None in memory), "neighbor" and "similarity" to it.
+
+        Examples:
+            >>> twice = np.concatenate([photos[:4].resized(64), photos[:1].resized(64)])
+            >>> found = lm.evaluate.duplicates(encoder, lm.Arrays(twice), progress=False)
+            >>> [(row["image"], row["kind"], row["neighbor"]) for row in found.table()]
+            [(0, 'exact', 4), (4, 'exact', 0)]
+
         """
         same = {int(index) for copies in self.exact for index in copies}
         return [
@@ -93,7 +100,15 @@ class Duplicates(Shown):
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything by name, ready for JSON; what is not a number is None."""
+        """Everything by name, ready for JSON; what is not a number is None.
+
+        Examples:
+            >>> twice = np.concatenate([photos[:4].resized(64), photos[:1].resized(64)])
+            >>> found = lm.evaluate.duplicates(encoder, lm.Arrays(twice), progress=False)
+            >>> found.to_dict()["exact"]
+            [[0, 4]]
+
+        """
         return {
             "threshold": self.threshold, "k": self.k, "groups": [group.tolist() for group in self.groups],
             "exact": [copies.tolist() for copies in self.exact], "outliers": self.outliers.tolist(),
@@ -102,7 +117,15 @@ class Duplicates(Shown):
         }  # fmt: skip
 
     def markdown(self) -> str:
-        """The groups and outliers in Markdown, the first of them where there are many."""
+        """The groups and outliers in Markdown, the first of them where there are many.
+
+        Examples:
+            >>> twice = np.concatenate([photos[:4].resized(64), photos[:1].resized(64)])
+            >>> found = lm.evaluate.duplicates(encoder, lm.Arrays(twice), progress=False)
+            >>> print(found.markdown().splitlines()[0])
+            2 of 5 images in 1 groups at a cosine of 0.99 or more, 2 of them exact copies; ... outliers
+
+        """
         in_groups, of_exact = sum(map(len, self.groups)), sum(map(len, self.exact))
         lines = [
             f"{in_groups} of {len(self.neighbors)} images in {len(self.groups)} groups at a cosine of "

@@ -71,8 +71,9 @@ class WithoutLabels(Tabled):
         options: every option with its value.
 
     Examples:
-        >>> lm.evaluate.without_labels(encoder, photos, progress=False).rankme > 1
-        True
+        >>> found = lm.evaluate.without_labels(encoder, photos, progress=False)
+        >>> found.rankme > 1, found.effective_rank > 1, found.similarity < 1, found.alpha > 0, found.is_collapsed
+        (True, True, True, True, False)
 
     """
 
