@@ -39,12 +39,13 @@ extension LatentMIMModel {
   /// those of the online parameters. Pooled tokens are left to the caller.
   ///
   /// - Parameters:
+  ///   - mixed: gives them, from what this part adds to them; nil where the part is the whole batch.
   ///   - requiresFinite: whether a loss that is not finite is an error here; its gradient is not finite then.
   ///   - afterEach: is called behind each operation of the backward pass.
   /// - Throws: as `loss`.
   func loss(
-    _ part: BatchPart, gamma: Double, mixed: MixedTerms?, pooled: inout PooledTokens, requiresFinite: Bool = true,
-    afterEach: (() throws -> Void)? = nil
+    _ part: BatchPart, gamma: Double, mixed: (([MixedValues]) throws -> MixedTerms)?, pooled: inout PooledTokens,
+    requiresFinite: Bool = true, afterEach: (() throws -> Void)? = nil
   ) throws -> BatchMetrics {
     var objective = 0.0
     var metrics = try self.part(
@@ -56,7 +57,8 @@ extension LatentMIMModel {
       guard let mixed else {
         return terms + (try parts.mixedTerms(values, gamma: Float(gamma)).map { (part.share * $0.factor, $0.term) })
       }
-      return terms + (try mixed.share(of: values, images: part.images))
+      let ofBatch = try Tape.pause { try mixed(values) }
+      return terms + (try ofBatch.share(of: values, images: part.images))
     }
     // What shares of mixed terms were added have their gradient, but no meaning of their own.
     metrics.loss = (mixed == nil ? metrics.loss : objective) / Double(part.share)

@@ -150,14 +150,21 @@ public final class Trainer: @unchecked Sendable {
     let isShared = count > 1 || ranks != nil
     let batch = try isShared && model.needsWholeBatch ? wholeBatch(count, epoch) : nil
     try averageTarget(values.targetMomentum)
-    let mixed = try batch.flatMap { try mixedTerms($0, gamma: values.gamma) }
+    let isMixed = isShared && model.mixesImages
+    var mixed = try isMixed && count > 1 ? batch.map { try mixedTerms(valuesBefore($0), gamma: values.gamma) } : nil
+    // A rank's only part finds them on its way, and is computed once.
+    let termsOfBatch = { [self] (own: [MixedValues]) in
+      let terms = try mixed ?? mixedTerms([own], gamma: values.gamma)
+      mixed = terms
+      return terms
+    }
     for index in 0..<count {
       let part = try batch?[index] ?? nextPart(index, of: count, epoch)
       let isLast = index == count - 1
       if isLast { reduction?.begin() }
       let found = try compute(part) {
         try model.loss(
-          part, gamma: values.gamma, mixed: mixed, pooled: &pooled, requiresFinite: ranks == nil,
+          part, gamma: values.gamma, mixed: isMixed ? termsOfBatch : nil, pooled: &pooled, requiresFinite: ranks == nil,
           afterEach: isLast ? reduction?.progress : nil)
       }
       metrics.add(found, share: 1 / Double(count))
@@ -198,10 +205,15 @@ public final class Trainer: @unchecked Sendable {
     try Profile.measure("waiting for images") { try batches.next(from: loadingStart, until: lastEpoch) }
   }
 
-  /// The terms of the loss that mix images, of a batch that is computed in parts; nil where there are none.
-  private func mixedTerms(_ batch: [BatchPart], gamma: Double) throws -> MixedTerms? {
-    guard model.mixesImages else { return nil }
-    let own = try batch.map { part in try compute(part) { try model.mixedValues(part.crops) } }
+  /// What the parts of a batch add to the terms that mix images, found before their losses.
+  private func valuesBefore(_ batch: [BatchPart]) throws -> [[MixedValues]] {
+    try batch.map { part in try compute(part) { try model.mixedValues(part.crops) } }
+  }
+
+  /// The terms of the loss that mix images, of a batch that is computed in parts.
+  ///
+  /// - Parameter own: what this rank's parts add to them.
+  private func mixedTerms(_ own: [[MixedValues]], gamma: Double) throws -> MixedTerms {
     let values = try ranks.map { try own.gathered($0) } ?? own
     // What these throw all ranks throw: they have the same values.
     isInStep = true
