@@ -99,6 +99,9 @@ def main() -> None:
     images = np.random.default_rng(0).integers(0, 256, (2 * chosen.batch, 224, 224, 3), np.uint8)
     together = trainer(chosen, images, comm)
     counted = Counted(comm)
+    if chosen.links:
+        # Ranks of one machine that a link parts.
+        counted._is_one_machine = Exchanges.over(comm)._is_one_machine = False
     lm._latentmim.trainer_join(together._handle, counted, comm.rank, comm.size, chosen.wire)
     alone = None if chosen.links else trainer(chosen, images, None)
     times: dict[str, list[float]] = {"ranks": [], "alone": [], "sums": [], "waited": [], "window": []}
