@@ -33,8 +33,9 @@ class Diagnosis:
     """Where a loss stands between knowing nothing and perfection.
 
     Attributes:
-        loss: what was read.
-        chance: the loss of predictions that know nothing of the patches; nan where it depends on the targets.
+        loss: what was read: the objective's share of a loss, or all of it where that is not known.
+        chance: the loss of predictions that know nothing of the patches; nan where it depends on the targets, or there is
+            nothing to hold against it.
         floor: that of perfect predictions of targets as different as they can be; 0 for direct reconstruction.
         position: 1 at chance, 0 at the floor.
         meaning: what that means, in words.
@@ -99,7 +100,9 @@ def diagnose(model: LatentMIM, metrics: Mapping[str, float]) -> Diagnosis:
     given = {name: metrics.get(name) for name in (*names, "objective_loss")}
     read = {name: np.nan if value is None else float(value) for name, value in given.items()}
     position, meaning = _native.model_diagnose(model._handle, read)
-    loss = read["loss"] if np.isnan(position) or np.isnan(read["objective_loss"]) else read["objective_loss"]
+    if np.isnan(position):
+        return Diagnosis(read["loss"], np.nan, model.floor_loss, position, meaning)
+    loss = read["loss"] if np.isnan(read["objective_loss"]) else read["objective_loss"]
     return Diagnosis(loss, model.chance_loss, model.floor_loss, position, meaning)
 
 

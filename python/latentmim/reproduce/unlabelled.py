@@ -66,8 +66,8 @@ def page(experiments: Sequence[Experiment], results: Results, setting: str) -> s
     groups = {name: group for name, group in groups.items() if len(group) >= FEWEST} | {"all": runs}
     parts = [
         "# Scores without labels, and scores with them",
-        f"{setting} {_seeds(runs, results)} What stands here is of runs of this size and length; it says nothing of longer "
-        "ones, of larger encoders or of other images.",
+        f"{setting} {_seeds(runs, results)} What stands here is of runs of this size and length; it says nothing of "
+        "longer ones, of larger encoders or of other images.",
         "Correlations over the runs of each table, Spearman's ρ / Kendall's τ: 1 is the same order, −1 the reverse, 0 "
         "no relation. The scores without labels are of all held-out images, behind the last block as NN's features; "
         "LiDAR is of 10 crops. “Judged with similarity”: runs whose mean cosine between images is above "
