@@ -34,12 +34,18 @@ static enum lmk_destination straight_way(const struct lmk_block *p) {
   return is_amx ? LMK_TO_SUMS : LMK_TO_BFLOAT16;
 }
 
-static lmk_tile_function tile_function(const struct lmk_block *p, enum lmk_destination destination) {
+static enum lmk_words words_of(const struct lmk_block *p) {
+  return p->arithmetic == LMK_PRODUCT_PAIRS ? LMK_PAIRS : p->arithmetic == LMK_PRODUCT_INT8 ? LMK_BYTES : LMK_FLOATS;
+}
+
+static lmk_tile_function whole_tile(const struct lmk_block *p, enum lmk_destination destination) {
   if (p->arithmetic == LMK_PRODUCT_AMX) return lmk_amx_tile(p->starts, destination);
-  const enum lmk_words words = p->arithmetic == LMK_PRODUCT_PAIRS  ? LMK_PAIRS
-                               : p->arithmetic == LMK_PRODUCT_INT8 ? LMK_BYTES
-                                                                   : LMK_FLOATS;
-  return lmk_vector_tile(words, !p->a_is_transposed, p->starts, destination);
+  return lmk_vector_tile(words_of(p), !p->a_is_transposed, p->starts, destination);
+}
+
+static lmk_tile_function edge_tile(const struct lmk_block *p, long rows, long columns) {
+  if (p->arithmetic == LMK_PRODUCT_AMX) return lmk_amx_tile(p->starts, LMK_TO_SUMS);
+  return lmk_vector_edge(words_of(p), !p->a_is_transposed, p->starts, rows, columns);
 }
 
 // What all tiles of a block share.
@@ -47,7 +53,7 @@ struct plan {
   const struct lmk_block *block;
   long words, most_rows, tiles, tiles_in_place, a_step;
   enum lmk_destination straight;
-  lmk_tile_function compute_whole, compute;
+  lmk_tile_function compute_whole;
 };
 
 static struct plan make_plan(const struct lmk_block *p) {
@@ -61,8 +67,7 @@ static struct plan make_plan(const struct lmk_block *p) {
       .tiles_in_place = p->in_place ? p->rows / most_rows : 0,
       .a_step = lmk_a_tile_words(p->arithmetic, p->a_is_transposed, p->depth),
       .straight = straight,
-      .compute_whole = tile_function(p, straight),
-      .compute = tile_function(p, LMK_TO_SUMS),
+      .compute_whole = whole_tile(p, straight),
   };
 }
 
@@ -100,7 +105,7 @@ static inline struct lmk_sums compute_tile(
   };
   struct lmk_sums sums = {tile.sums, row, rows, column, columns};
   if (p->ends) lmk_prefetch_for_epilogue(e, &sums);
-  (is_whole ? plan->compute_whole : plan->compute)(&tile);
+  (is_whole ? plan->compute_whole : edge_tile(p, rows, columns))(&tile);
   if (!p->ends || (is_whole && plan->straight != LMK_TO_SUMS)) sums.rows = 0;
   return sums;
 }

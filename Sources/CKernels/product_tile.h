@@ -14,7 +14,7 @@ enum { LMK_AHEAD_BYTES = 16 };
 
 /// Operands and destination of one tile.
 struct lmk_tile {
-  long rows;  ///< valid rows; the vector micro-kernel always computes all
+  long rows;  ///< valid rows; a vector micro-kernel computes as many as it is for
   long words;
   const uint32_t *a;
   long a_row;  ///< stride of the rows of a, in words; unused if a is packed by columns
@@ -36,6 +36,8 @@ typedef void (*lmk_tile_function)(const struct lmk_tile *);
 /// `starts`: the sums start from zero, else from what is in their buffer.
 /// LMK_BYTES only by rows.
 lmk_tile_function lmk_vector_tile(enum lmk_words words, bool by_rows, bool starts, enum lmk_destination destination);
+/// To LMK_TO_SUMS, of a tile of which only so many rows and columns are needed: the quickest that computes these.
+lmk_tile_function lmk_vector_edge(enum lmk_words words, bool by_rows, bool starts, long rows, long columns);
 
 /// Supports LMK_TO_SUMS, and LMK_TO_FLOATS without a bias. Call its functions between lmk_amx_begin and lmk_amx_end on
 /// the same thread.

@@ -69,9 +69,17 @@ struct BlockedProduct: Sendable {
 
   /// Work of the busiest thread, in tiles computed: packing the rows of a tile costs about 0.3, loading a panel 0.2.
   private func busiest(_ cut: Cut, threads: Int) -> Double {
-    let rows = Double((tiles + cut.rowBlocks - 1) / cut.rowBlocks)
+    let rows = mostRows(cut.rowBlocks)
     let columns = Double((panels + cut.columnBlocks - 1) / cut.columnBlocks)
     return Double((cut.count + threads - 1) / threads) * (rows * columns + 0.3 * rows + 0.2 * columns)
+  }
+
+  /// Rows of the largest of so many blocks, in tiles. Only the last tile can have fewer rows than others, and the last
+  /// block is as large as any in tiles.
+  private func mostRows(_ rowBlocks: Int) -> Double {
+    let missing = Double(tiles) - Double(m) / Double(tileRows)
+    let last = Double((tiles + rowBlocks - 1) / rowBlocks) - missing
+    return rowBlocks > 1 ? max(last, Double((tiles + rowBlocks - 2) / rowBlocks)) : last
   }
 
   /// Address of a's element (row, depth) if a can be read without packing: it is row-major, has the element type that

@@ -2,7 +2,7 @@ import CKernels
 
 /// Block sizes of a product for a core's L1 and L2; they depend on the micro-kernel.
 ///
-/// The vector kernels keep a panel of b in L1 and stream rows of a from L2. The AMX kernel keeps rows of a in L1 and
+/// The vector kernels keep a panel of b in L1, or nearly so, and stream rows of a from L2. The AMX kernel keeps rows of a in L1 and
 /// streams panels of b, so that it writes c along its rows (see product_block.c).
 struct ProductBlocking: Sendable {
   let code: Int32
@@ -14,13 +14,12 @@ struct ProductBlocking: Sendable {
   init(_ arithmetic: Arithmetic) {
     code = arithmetic.code
     switch code {
-    // Processors with AMX have 2 MiB of L2, enough for deeper blocks, which load and store sums less often.
     case Int32(LMK_PRODUCT_AMX): (words, tilesTogether) = (Int(LMK_DEPTH_WORDS), 4)
-    // More rows, to amortise expanding a panel of b.
+    // More rows, to amortise expanding a panel of b, which must stay in L1 as floats.
     case Int32(LMK_PRODUCT_ROUNDED): (words, tilesTogether) = (256, 24)
-    // Parts as long as possible: sums are carried between them as int32, and made floats once.
-    case Int32(LMK_PRODUCT_INT8): (words, tilesTogether) = (Int(LMK_DEPTH_WORDS), 12)
-    default: (words, tilesTogether) = (256, 12)
+    // Parts as long as possible: a panel of b that exceeds L1 comes from L2 in time, and sums are stored and loaded
+    // less often.
+    default: (words, tilesTogether) = (Int(LMK_DEPTH_WORDS), 12)
     }
   }
 

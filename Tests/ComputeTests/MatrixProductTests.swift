@@ -49,6 +49,16 @@ import Testing
 
   /// A weight's gradient whose right operand is too large to stay near as a whole: it is summed part by part of the
   /// depth.
+  /// Tiles of every number of rows, of half and of whole width, in one part of the depth and in several.
+  @Test(arguments: [3, 70, 600])
+  func edges(k: Int) throws {
+    try Machine.onEachInstructionSet { set in
+      for (m, n) in (1...15).flatMap({ m in [5, 16, 17, 33].map { (m, $0) } }) {
+        try expectEdge(m, n, k, tolerance: roundingError(terms: k, magnitude: Double(k) / 4 + 1), .float32, "\(set)")
+      }
+    }
+  }
+
   @Test func sumsByParts() throws { try check(17, 400, 4200, scale: 0.5, beta: 1) }
 
   /// beta = 0 means written: what was there, nan included, does not count.
@@ -87,6 +97,24 @@ import Testing
     let tolerance = roundingError(terms: k, magnitude: Double(k) / 4)
     try Machine.onEachInstructionSet { set in
       expectClose(try trial.runAlone(), trial.expected(), absolute: tolerance, "\(set)")
+    }
+  }
+}
+
+/// A product of few rows and columns is right, and its rows have the bits that they have among more rows.
+private func expectEdge(
+  _ m: Int, _ n: Int, _ k: Int, tolerance: Double, _ arithmetic: Arithmetic, _ way: String
+) throws {
+  for turnA in [false, true] {
+    let trial = try ProductTrial(m, n, k, turnA: turnA, turnB: true, rounds: arithmetic == .bfloat16)
+    let values = try trial.run(Epilogue(), arithmetic: arithmetic)
+    expectClose(values, trial.expected(), absolute: tolerance, "\(m)×\(n)×\(k), \(turnA), \(way)")
+    guard !turnA, lmk_instruction_set() >= LMK_AVX512 else { continue }
+    let among = try ProductTrial(28, n, k, turnA: false, turnB: true, rounds: arithmetic == .bfloat16)
+    let rows = try among.run(Epilogue(), arithmetic: arithmetic)
+    for row in 0..<m {
+      let elements = row * trial.stride..<row * trial.stride + n
+      expectSameBits(Array(values[elements]), Array(rows[elements]), "row \(row) of \(m)×\(n)×\(k), \(way)")
     }
   }
 }
@@ -135,6 +163,16 @@ struct BFloat16ProductTests {
             try trial.run(Epilogue(alpha: 0.5, beta: 0.25), arithmetic: .bfloat16)
           }
         }
+      }
+    }
+  }
+
+  /// Tiles of every number of rows, of half and of whole width, in one part of the depth and in several.
+  @Test(arguments: [3, 70, 1100])
+  func edges(k: Int) throws {
+    try inEveryWay { way in
+      for (m, n) in (1...15).flatMap({ m in [5, 16, 17, 33].map { (m, $0) } }) {
+        try expectEdge(m, n, k, tolerance: roundingError(terms: 2 * k, magnitude: Double(k) / 4 + 1), .bfloat16, way)
       }
     }
   }

@@ -45,6 +45,17 @@ struct QuantizedProductTests {
     }
   }
 
+  /// Tiles of every number of rows, of half and of whole width, in one part of the depth and in several.
+  @Test(arguments: [7, 300, 2100])
+  func edges(k: Int) throws {
+    for (m, n) in (1...15).flatMap({ m in [5, 16, 17, 33].map { (m, $0) } }) {
+      let (a, b) = (randomValues(m * k, seed: 1, in: -0.7...2), randomValues(n * k, seed: 2, in: -0.1...0.1))
+      let expected = QuantizedReference(m: m, n: n, k: k).product(a, b)
+      let found = try Machine.undisturbed { try run(m, n, k, a, b) }
+      #expect(zip(found, expected).allSatisfy { $0 == $1 }, "\(m)×\(n)×\(k)")
+    }
+  }
+
   /// Half a step of either operand in every product at most.
   @Test func isCloseToTheProduct() throws {
     let (m, n, k) = (20, 40, 300)

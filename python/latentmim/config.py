@@ -168,11 +168,23 @@ class _Config:
         return to_json(named | options, is_complete=is_complete)
 
     def to_json(self) -> str:
-        """All options as one line of JSON, readable by `from_json` and by every other face of the library."""
+        """All options as one line of JSON, readable by `from_json` and by every other face of the library.
+
+        Examples:
+            >>> model.config.to_json()[:13]
+            '{"grid": [4, '
+
+        """
         return to_json(self.to_dict(), is_complete=True)
 
     def to_dict(self) -> dict[str, Any]:
-        """All options by name; given again, they are the same configuration."""
+        """All options by name; given again, they are the same configuration.
+
+        Examples:
+            >>> lm.ModelConfig.resolve(**model.config.to_dict()) == model.config
+            True
+
+        """
         return asdict(self)  # type: ignore[call-overload, no-any-return]
 
     def __str__(self) -> str:
@@ -258,6 +270,10 @@ class ModelConfig(_Config):
     Examples:
         >>> model.config.grid, model.config.num_patches, model.config.crop_size
         ((4, 4), 16, (80, 80))
+        >>> model.config.num_visible, model.config.num_target, model.config.cell, model.config.image_size
+        (4, 12, 20, (64, 64))
+        >>> lm.ModelConfig.resolve(crop_rule="fixed").training_grid
+        (11, 11)
 
     """
 

@@ -380,7 +380,17 @@ class AdamW:
         _pickling.refuse_pickling("AdamW", "pickle the model, and make an optimiser for it")
 
     def step(self, lr: float) -> None:
-        """One step along the gradients collected, which are forgotten then."""
+        """One step along the gradients collected, which are forgotten then.
+
+        Examples:
+            >>> name = "encoder.blocks.0.attn.qkv.weight"
+            >>> before = model.parameters()[name]
+            >>> _ = model.loss(photos.crops(model.config, range(4)), lm.masking.sample(model.config, batch=4))
+            >>> lm.AdamW(model).step(1e-3)
+            >>> round(float(np.abs(model.parameters()[name] - before).max()), 4)
+            0.001
+
+        """
         _native.adamw_step(self._handle, lr)
 
 

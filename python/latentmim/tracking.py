@@ -164,10 +164,12 @@ class Tracker:
 
     Examples:
         >>> frames = list(lm.data.frames("clip"))
-        >>> tracker = lm.Tracker(encoder)
+        >>> tracker = lm.Tracker(encoder, context=3)
         >>> _ = tracker.start(frames[0], "first_mask.png")
         >>> tracker.add(frames[1]).shape
         (64, 64)
+        >>> tracker.count, tracker.objects, tracker.size, tracker.options["context"]
+        (2, (1, 2), (480, 448), 3)
 
     """
 

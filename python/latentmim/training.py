@@ -135,6 +135,10 @@ class Trainer:
         3 True
         4 True
 
+        >>> trainer = lm.Trainer(model, images, epochs=2, batch_size=16, precision="float32")
+        >>> trainer.config.base_learning_rate, trainer.precision, trainer.state.total_steps
+        (0.00015, 'float32', 4)
+
     """
 
     def __init__(

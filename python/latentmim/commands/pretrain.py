@@ -10,6 +10,7 @@ from latentmim.commands.shared import (
     add_precision,
     add_settings,
     encoder_options,
+    one_error,
     read_encoder,
     settings,
 )
@@ -79,13 +80,8 @@ def run(chosen: argparse.Namespace) -> None:
     """Train as the command line says: prints the folder of the run."""
     comm = world()
     ranks = Ranks(comm)
-    try:
+    with one_error(ranks):
         _train(chosen, comm, ranks)
-    except (Exception, KeyboardInterrupt):
-        # All ranks end for the same reason, of which one tells.
-        if not ranks.is_root:
-            raise SystemExit(1) from None
-        raise
     if ranks.is_root:
         print(chosen.out)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any, get_args
 
 from latentmim import _arrays
 from latentmim.config import Precision
+from latentmim.distributed import Ranks
 from latentmim.loading import load_encoder
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from latentmim.encoder import Encoder
 
@@ -19,6 +22,7 @@ __all__ = [
     "add_precision",
     "add_settings",
     "encoder_options",
+    "one_error",
     "read_encoder",
     "settings",
     "sides",
@@ -120,6 +124,22 @@ def settings(chosen: argparse.Namespace) -> dict[str, Any]:
 
     """
     return dict(map(_setting, chosen.set))
+
+
+@contextlib.contextmanager
+def one_error(ranks: Ranks) -> Iterator[None]:
+    """What all ranks raise inside for the same reason, rank 0 alone tells.
+
+    Raises:
+        SystemExit: of status 1, on the others.
+
+    """
+    try:
+        yield
+    except (Exception, KeyboardInterrupt):
+        if not ranks.is_root:
+            raise SystemExit(1) from None
+        raise
 
 
 def sides(size: list[int] | None) -> int | tuple[int, int] | None:

@@ -32,6 +32,10 @@ class Dataset:
     Examples:
         >>> len(photos), photos.channels, len(photos[10:20])
         (28, 3, 10)
+        >>> photos.paths[4], photos.classes[photos.labels[4]]
+        ('photos/Conference/1322b2745a6b.jpg', 'Conference')
+        >>> photos.skipped
+        []
 
     """
 

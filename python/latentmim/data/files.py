@@ -51,6 +51,8 @@ class ImageFolder(Dataset):
         >>> photos = lm.ImageFolder("photos")
         >>> len(photos), photos.classes[:2], photos.labels[:3], photos[0].shape
         (28, ['Anjou', 'Cantaloupe'], array([0, 0, 1]), (348, 464, 3))
+        >>> photos.left_out
+        []
 
     """
 

@@ -47,11 +47,23 @@ class Frames:
         raise NotImplementedError
 
     def name(self, index: int) -> str:
-        """What messages and written files call a frame, numbered from 0."""
+        """What messages and written files call a frame, numbered from 0.
+
+        Examples:
+            >>> lm.data.frames("clip").name(3), lm.data.frames(np.zeros((2, 8, 8, 3))).name(1)
+            ('clip/00003.png', 'frames, frame 1')
+
+        """
         return f"{self.source}, frame {index}"
 
     def stem(self, index: int) -> str:
-        """The name of a file that belongs to a frame, without ending: that of the frame's own file, or its number."""
+        """The name of a file that belongs to a frame, without ending: that of the frame's own file, or its number.
+
+        Examples:
+            >>> lm.data.frames("clip").stem(3), lm.data.frames(np.zeros((2, 8, 8, 3))).stem(1)
+            ('00003', '00001')
+
+        """
         return f"{index:05d}"
 
 

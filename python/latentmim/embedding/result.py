@@ -73,8 +73,11 @@ class Embedding:
         file: where it lies; None for one in memory.
 
     Examples:
-        >>> lm.embed(encoder, photos[:4], progress=False)
-        Embedding(vectors 4 × 48)
+        >>> found = lm.embed(encoder, photos[:4], progress=False)
+        >>> found, found.vectors.shape
+        (Embedding(vectors 4 × 48), (4, 48))
+        >>> lm.embed(encoder, photos[:4], pooling="tokens", progress=False).tokens.shape
+        (4, 17, 48)
 
     """
 

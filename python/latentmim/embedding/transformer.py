@@ -104,6 +104,10 @@ class Features:
             TypeError: `encoder` is neither an encoder nor a path.
             OSError: it cannot be read.
 
+        Examples:
+            >>> lm.Features("encoder.safetensors").fit(photos).encoder_
+            Encoder(48 wide, 2 deep, 3 heads; patches of 16×16×3, trained on 4×4)
+
         """
         self.encoder_ = self._read()
         self._plan(self.encoder_)
@@ -116,20 +120,42 @@ class Features:
             ValueError: as `embed`.
             OSError: an image cannot be read.
 
+        Examples:
+            >>> lm.Features(encoder, size=64).fit(photos).transform(photos[:3]).shape
+            (3, 48)
+
         """
         encoder = self._encoder
         return embedded(encoder, X, self._plan(encoder))
 
     def fit_transform(self, X: Images, y: object = None) -> FloatArray:
-        """`fit`, then `transform`."""
+        """`fit`, then `transform`.
+
+        Examples:
+            >>> lm.Features(encoder, size=64).fit_transform(photos[:3]).shape
+            (3, 48)
+
+        """
         return self.fit(X, y).transform(X)
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
-        """The names of the columns: "features0", "features1" and so on."""
+        """The names of the columns: "features0", "features1" and so on.
+
+        Examples:
+            >>> lm.Features(encoder).get_feature_names_out()[-1]
+            'features47'
+
+        """
         return np.array([f"features{number}" for number in range(self._plan(self._encoder).width)], object)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The arguments that it was made with, by name."""
+        """The arguments that it was made with, by name.
+
+        Examples:
+            >>> lm.Features(encoder, pooling="max").get_params()["pooling"]
+            'max'
+
+        """
         return {name: getattr(self, name) for name in _parameters(type(self))}
 
     def set_params(self, **params: Any) -> Self:
@@ -137,6 +163,10 @@ class Features:
 
         Raises:
             ValueError: it has no such argument; the nearest is named.
+
+        Examples:
+            >>> lm.Features("encoder.safetensors").set_params(pooling="cls", layer=1)
+            Features(encoder='encoder.safetensors', pooling='cls', layer=1)
 
         """
         refuse_unknown(type(self).__name__, params, _parameters(type(self)))

@@ -11,6 +11,7 @@ import numpy as np
 from latentmim import _arrays
 from latentmim import _latentmim as _native
 from latentmim.data import as_dataset
+from latentmim.distributed import Ranks
 from latentmim.encoder import require_encoder
 from latentmim.evaluate.features import Features, features
 from latentmim.evaluate.results import Shown
@@ -76,6 +77,13 @@ class Duplicates(Shown):
     def table(self) -> list[dict[str, Any]]:
         """A row for each image of a group: number of the "group", "kind" ("exact" where another has the same pixels,
         else "near"), "image", "path" (None in memory), "neighbor" and "similarity" to it.
+
+        Examples:
+            >>> twice = np.concatenate([photos[:4].resized(64), photos[:1].resized(64)])
+            >>> found = lm.evaluate.duplicates(encoder, lm.Arrays(twice), progress=False)
+            >>> [(row["image"], row["kind"], row["neighbor"]) for row in found.table()]
+            [(0, 'exact', 4), (4, 'exact', 0)]
+
         """
         same = {int(index) for copies in self.exact for index in copies}
         return [
@@ -92,7 +100,15 @@ class Duplicates(Shown):
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything by name, ready for JSON; what is not a number is None."""
+        """Everything by name, ready for JSON; what is not a number is None.
+
+        Examples:
+            >>> twice = np.concatenate([photos[:4].resized(64), photos[:1].resized(64)])
+            >>> found = lm.evaluate.duplicates(encoder, lm.Arrays(twice), progress=False)
+            >>> found.to_dict()["exact"]
+            [[0, 4]]
+
+        """
         return {
             "threshold": self.threshold, "k": self.k, "groups": [group.tolist() for group in self.groups],
             "exact": [copies.tolist() for copies in self.exact], "outliers": self.outliers.tolist(),
@@ -101,7 +117,15 @@ class Duplicates(Shown):
         }  # fmt: skip
 
     def markdown(self) -> str:
-        """The groups and outliers in Markdown, the first of them where there are many."""
+        """The groups and outliers in Markdown, the first of them where there are many.
+
+        Examples:
+            >>> twice = np.concatenate([photos[:4].resized(64), photos[:1].resized(64)])
+            >>> found = lm.evaluate.duplicates(encoder, lm.Arrays(twice), progress=False)
+            >>> print(found.markdown().splitlines()[0])
+            2 of 5 images in 1 groups at a cosine of 0.99 or more, 2 of them exact copies; ... outliers
+
+        """
         in_groups, of_exact = sum(map(len, self.groups)), sum(map(len, self.exact))
         lines = [
             f"{in_groups} of {len(self.neighbors)} images in {len(self.groups)} groups at a cosine of "
@@ -136,6 +160,7 @@ def duplicates(
     threshold: float = 0.99,
     k: int = 10,
     progress: bool = True,
+    comm: Any = None,
     **options: Unpack[FeatureOptions],
 ) -> Duplicates:
     """Groups of images whose features are near each other, exact copies among them, and outliers.
@@ -152,6 +177,7 @@ def duplicates(
         threshold: a cosine, −1 … 1. Which one suits depends on the encoder: `docs/duplicates.md` has some measured.
         k: neighbours whose mean cosine tells how strange an image is; all others where there are fewer.
         progress: whether a bar is shown.
+        comm: of mpi4py, whose ranks encode the images together, all by the same call: docs/scaling.md.
         options: how images become vectors, as in `features`.
 
     Raises:
@@ -163,17 +189,25 @@ def duplicates(
         (array([0, 4]),)
 
     """
-    if _arrays.whole(k, "k") < 1:
-        raise ValueError(f"k: is {k}, wanted at least 1")
-    if isinstance(data, Features):
-        if encoder is not None or options:
-            raise TypeError("Features are there already: no encoder and no feature options go with them")
-        vectors, source = _arrays.floats(data.vectors, "vectors"), None
-    else:
+    ranks = Ranks(comm)
+    progress = progress and ranks.is_root
+    with ranks.agreeing():
+        if _arrays.whole(k, "k") < 1:
+            raise ValueError(f"k: is {k}, wanted at least 1")
+        if isinstance(data, Features):
+            if encoder is not None or options:
+                raise TypeError("Features are there already: no encoder and no feature options go with them")
+            return _found(_arrays.floats(data.vectors, "vectors"), None, threshold, k, progress)
         require_encoder(encoder)
         assert encoder is not None
         source = as_dataset(data, encoder.config.channels)
+    with ranks.encoding(encoder, source) as encoder:
         vectors = features(encoder, source, progress=progress, **options)
+        return _found(vectors, source, threshold, k, progress)
+
+
+def _found(vectors: FloatArray, source: Dataset | None, threshold: float, k: int, progress: bool) -> Duplicates:
+    """What vectors of images say; those of images that could not be read are NaN."""
     paths = [] if source is None else source.paths
     read = np.flatnonzero(np.isfinite(vectors).all(axis=1))
     if len(read) < 2:

@@ -38,11 +38,24 @@ class Tabled(Shown):
     _found: dict[str, Any]
 
     def markdown(self) -> str:
-        """The table in Markdown."""
+        """The table in Markdown.
+
+        Examples:
+            >>> lm.evaluate.without_labels(encoder, photos, progress=False).markdown().splitlines()[0]
+            '| layer | RankMe | effective rank | α | similarity |'
+
+        """
         return str(self._found["markdown"])
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything by name, ready for JSON."""
+        """Everything by name, ready for JSON.
+
+        Examples:
+            >>> found = lm.evaluate.without_labels(encoder, photos, progress=False).to_dict()
+            >>> found["images"], len(found["layers"])
+            (28, 3)
+
+        """
         return {name: value for name, value in self._found.items() if name != "markdown"}
 
 
@@ -70,7 +83,7 @@ class Result:
 
     Examples:
         >>> result = lm.evaluate.knn(encoder, photos, held_out, progress=False)
-        >>> result.protocol, result.test, result.accuracy == float(result)
+        >>> result.protocol, result.count, result.accuracy == float(result)
         ('knn', 28, True)
 
     """
@@ -115,11 +128,24 @@ class Result:
         return self.test
 
     def row(self) -> str:
-        """A row of a table in Markdown: protocol, features, images, seed, top-1."""
+        """A row of a table in Markdown: protocol, features, images, seed, top-1.
+
+        Examples:
+            >>> lm.evaluate.nearest_neighbor(encoder, photos, progress=False).row()
+            '| nn | last block, before norm, mean | 28 images | – | ... % |'
+
+        """
         return self._row
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything by name, ready for JSON."""
+        """Everything by name, ready for JSON.
+
+        Examples:
+            >>> found = lm.evaluate.nearest_neighbor(encoder, photos, progress=False).to_dict()
+            >>> found["protocol"], found["classes"], len(found["predictions"])
+            ('nn', 14, 28)
+
+        """
         names = [item.name for item in dataclasses.fields(self) if not item.name.startswith("_")]
         values = {name: getattr(self, name) for name in names}
         return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in values.items()}
@@ -160,11 +186,28 @@ class Report:
         return cls(results, dict(found["left_out"]), found["markdown"])
 
     def markdown(self) -> str:
-        """The table in Markdown, and a line for each protocol left out."""
+        """The table in Markdown, and a line for each protocol left out.
+
+        Examples:
+            >>> print(lm.evaluate.suite(encoder, None, photos, progress=False).markdown())
+            | protocol | features | images | seed | top-1 |
+            |---|---|---|---|---|
+            | nn | last block, before norm, mean | 28 images | – | ... % |
+            <BLANKLINE>
+            - knn left out: ...there is no training set, and it learns from one
+            ...
+
+        """
         return self._markdown
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything by name, ready for JSON."""
+        """Everything by name, ready for JSON.
+
+        Examples:
+            >>> lm.evaluate.suite(encoder, None, photos, progress=False).to_dict().keys()
+            dict_keys(['results', 'left_out'])
+
+        """
         return {"results": [result.to_dict() for result in self.results], "left_out": dict(self.left_out)}
 
     def _repr_markdown_(self) -> str:

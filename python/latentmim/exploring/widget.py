@@ -49,9 +49,12 @@ class Explorer(anywidget.AnyWidget):
         opacity: 0 … 1, of the colours over the images. At first 0.75.
 
     Examples:
-        >>> explorer = lm.explore(encoder, image, patch=(0, 3, 4))
-        >>> explorer.similarities[0].shape
-        (10, 10)
+        >>> explorer = lm.explore(encoder, image, patch=(0, 3, 4), segments=5)
+        >>> similarities = explorer.similarities[0]
+        >>> similarities.shape, round(float(similarities[3, 4]), 3)
+        ((10, 10), 1.0)
+        >>> len(np.unique(explorer.patch_labels[0])), explorer.components[0].shape
+        (5, (10, 10, 3))
 
     """
 
@@ -103,7 +106,15 @@ class Explorer(anywidget.AnyWidget):
         return self._features.as_maps(findings.components(self._features.of_layer(self.layer)))
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """What the browser sets: an error that follows, in an observer of the user's too, is shown in the widget."""
+        """What the browser sets: an error that follows, in an observer of the user's too, is shown in the widget.
+
+        Examples:
+            >>> explorer = lm.explore(encoder, image)
+            >>> explorer.set_state({"threshold": 0.8})
+            >>> explorer.threshold
+            0.8
+
+        """
         self._error = ""
         try:
             super().set_state(sync_data)

@@ -32,8 +32,20 @@ class Sending:
     that one that hangs does not slow the run. What waits at the end is lost to it, and said.
 
     Examples:
-        >>> sending = lm.loggers.Sending({})
-        >>> sending.end("finished")
+        >>> class Printer:
+        ...     def begin(self, run):
+        ...         print("begins at step", run.step)
+        ...     def log(self, step, metrics):
+        ...         print(step, metrics)
+        ...     def end(self, state):
+        ...         print(state)
+        >>> sending = lm.loggers.Sending({"printer": Printer()})
+        >>> sending.begin("run", config={}, history=[], logged=0)
+        begins at step 0
+        >>> sending.log({"step": 1, "loss": 0.75})
+        1 {'loss': 0.75}
+        >>> sending.end("stopped")
+        stopped
 
     """
 

@@ -17,6 +17,7 @@ from latentmim.commands.evaluating.runner import (
 )
 from latentmim.commands.shared import read_encoder, settings
 from latentmim.data import as_dataset
+from latentmim.distributed import Ranks
 from latentmim.evaluate.running import FUNCTIONS, PROTOCOLS, score
 
 if TYPE_CHECKING:
@@ -46,19 +47,21 @@ def own_options(chosen: argparse.Namespace, own: list[str]) -> dict[str, Any]:
 
 def _images(chosen: argparse.Namespace) -> tuple[Encoder, Dataset | None, Dataset]:
     """The encoder, what it learns from, and what is scored; raw pixels are scored on the way."""
-    encoder = read_encoder(chosen.weights, chosen)
-    channels = encoder.config.channels
-    images = as_dataset(chosen.folder, channels)
-    train = None if chosen.train is None else as_dataset(chosen.train, channels)
-    if chosen.pixels:
-        print(evaluate.pixels_nearest_neighbor(images))
+    ranks = Ranks(chosen.comm)
+    with ranks.agreeing():
+        encoder = read_encoder(chosen.weights, chosen)
+        channels = encoder.config.channels
+        images = as_dataset(chosen.folder, channels)
+        train = None if chosen.train is None else as_dataset(chosen.train, channels)
+        if chosen.pixels and ranks.is_root:
+            print(evaluate.pixels_nearest_neighbor(images))
     return encoder, train, images
 
 
 def _score(own: list[str], chosen: argparse.Namespace) -> Result:
     options, features = own_options(chosen, own), cast("FeatureOptions", feature_settings(chosen))
     encoder, train, images = _images(chosen)
-    return score(chosen.protocol, options, encoder, train, images, True, features)
+    return score(chosen.protocol, options, encoder, train, images, True, features, chosen.comm)
 
 
 def _fine_tune(own: list[str], chosen: argparse.Namespace) -> Result:
@@ -72,7 +75,7 @@ def _fine_tune(own: list[str], chosen: argparse.Namespace) -> Result:
 
 
 def _suite(chosen: argparse.Namespace) -> Report:
-    return evaluate.suite(*_images(chosen))
+    return evaluate.suite(*_images(chosen), comm=chosen.comm)
 
 
 def _runner(protocol: str) -> Runner:
@@ -81,7 +84,7 @@ def _runner(protocol: str) -> Runner:
     run = functools.partial(_fine_tune if is_tuned else _score, own)
     takes = {"train", "pixels", *OF_FEATURES, *(["out"] if is_tuned else [])}
     takes |= {option for option, names in SEVERAL.items() if set(names) & set(own)}
-    return Runner(run=run, takes=frozenset(takes), learns=protocol != "nn")
+    return Runner(run=run, takes=frozenset(takes), learns=protocol != "nn", is_shared=not is_tuned)
 
 
 RUNNERS: dict[str, Runner] = {protocol: _runner(protocol) for protocol in PROTOCOLS} | {

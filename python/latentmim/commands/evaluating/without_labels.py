@@ -8,6 +8,7 @@ from latentmim.commands.evaluating.runner import OF_FEATURES, Runner, feature_se
 from latentmim.commands.evaluating.scores import own_options
 from latentmim.commands.shared import read_encoder
 from latentmim.data import as_dataset
+from latentmim.distributed import Ranks
 from latentmim.evaluate.without_labels import without_labels
 
 if TYPE_CHECKING:
@@ -21,8 +22,10 @@ __all__ = ["RUNNER"]
 def run(chosen: argparse.Namespace) -> WithoutLabels:
     """Look at a folder's features."""
     options: dict[str, Any] = own_options(chosen, keywords(without_labels)) | feature_settings(chosen)
-    encoder = read_encoder(chosen.weights, chosen)
-    return without_labels(encoder, as_dataset(chosen.folder, encoder.config.channels), **options)
+    with Ranks(chosen.comm).agreeing():
+        encoder = read_encoder(chosen.weights, chosen)
+        images = as_dataset(chosen.folder, encoder.config.channels)
+    return without_labels(encoder, images, comm=chosen.comm, **options)
 
 
 RUNNER = Runner(run=run, takes=frozenset({"seed", *OF_FEATURES}))
