@@ -34,8 +34,8 @@ class Diagnosis:
 
     Attributes:
         loss: what was read: the objective's share of a loss, or all of it where that is not known.
-        chance: the loss of predictions that know nothing of the patches; nan where it depends on the targets, or there is
-            nothing to hold against it.
+        chance: the loss of predictions that know nothing of the patches; nan where it depends on the targets, or where
+            there is nothing to hold against it.
         floor: that of perfect predictions of targets as different as they can be; 0 for direct reconstruction.
         position: 1 at chance, 0 at the floor.
         meaning: what that means, in words.
