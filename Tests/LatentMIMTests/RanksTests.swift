@@ -102,7 +102,7 @@ import Testing
   func whatComesLateIsNotLost(isWhole: Bool) throws {
     let sums = try ThreadRanks(3).run { communicator in
       let (ranks, count) = (try Ranks(communicator, wire: .float32), 70_000)
-      let tensor = try Tensor(shape: [count], buffer: Buffer(count: count, repeating: 0)).requiringGradient()
+      let tensor = try Tensor.leaf(shape: [count], buffer: Buffer(count: count, repeating: 0))
       let slot = try #require(tensor.gradient)
       let bucket: any GradientBucket =
         try isWhole ? WholeGradient(slot, count: count, ranks) : WireBucket([tensor], ranks)
@@ -124,7 +124,7 @@ import Testing
   func whatNoRankHasStaysNone(isWhole: Bool) throws {
     let found = try ThreadRanks(2).run { communicator in
       let ranks = try Ranks(communicator, wire: .float32)
-      let tensor = try Tensor(shape: [9], buffer: Buffer(count: 9, repeating: 0)).requiringGradient()
+      let tensor = try Tensor.leaf(shape: [9], buffer: Buffer(count: 9, repeating: 0))
       let slot = try #require(tensor.gradient)
       let bucket: any GradientBucket = try isWhole ? WholeGradient(slot, count: 9, ranks) : WireBucket([tensor], ranks)
       try bucket.start()
