@@ -98,6 +98,18 @@ def test_a_run_that_does_not_move(objective: Any, coefficient: float) -> None:
         assert (without.position, without.meaning) == (found.position, found.meaning)
 
 
+def test_the_objectives_share_of_a_batch_in_parts() -> None:
+    """The constraint looks at the whole batch, and the objective's share is the mean of the parts'."""
+    found = []
+    for parts in (1, 4):
+        chosen = lm.LatentMIM(**(SMALL | {"similarity_coefficient": 5.0, "similarity_form": "batch"}), seed=1)
+        trainer = lm.Trainer(chosen, pixels(16), epochs=2, batch_size=16, accumulation_steps=parts, progress=False)
+        found.append(trainer.step())
+    for name in ("loss", "objective_loss"):
+        assert found[1][name] == pytest.approx(found[0][name], rel=1e-5)
+    assert found[0]["objective_loss"] < found[0]["loss"]
+
+
 def test_thermometer_sees_collapse(model: lm.LatentMIM) -> None:
     diagnosis = lm.diagnose(model, {"loss": 0.5, "similarity_targets": 0.3, "similarity_images": 0.999})
     assert diagnosis.meaning.startswith("Collapse")
