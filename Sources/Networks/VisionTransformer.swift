@@ -21,6 +21,10 @@ public struct EncoderShape: Sendable, Equatable {
   public var epsilon: Float = 1e-6
   /// Between the two layers of an MLP.
   public var activation = Activation.gelu
+  /// Whether a norm stands behind the attention of each block, in front of its last layer.
+  public var hasAttentionNorm = false
+  /// Whether a norm stands between the two layers of an MLP, behind the activation.
+  public var hasMLPNorm = false
   /// Whether a norm stands in front of the first block.
   public var hasPreNorm = false
   public var finalNorm = FinalNorm.tokens
@@ -50,6 +54,12 @@ public enum FinalNorm: String, Sendable, CaseIterable {
 extension EncoderShape {
   /// Hidden width of the blocks' MLPs.
   var hidden: Int { Int((Double(width) * mlpRatio).rounded()) }
+
+  var block: BlockShape {
+    BlockShape(
+      width: width, heads: heads, hidden: hidden, activation: activation, epsilon: epsilon,
+      hasAttentionNorm: hasAttentionNorm, hasMLPNorm: hasMLPNorm, loraRank: loraRank)
+  }
 }
 
 /// The sizes of a projector: width of its hidden layers and number of linear layers.
@@ -91,11 +101,7 @@ public final class VisionTransformer: Layer {
     embed = try PatchEmbedding(shape.patchCount, shape.width)
     preNorm = shape.hasPreNorm ? try LayerNorm(shape.width, epsilon: shape.epsilon) : nil
     blocks = try LayerList(
-      (0..<shape.depth).map {
-        try Block(
-          shape.width, heads: shape.heads, hidden: shape.hidden, activation: shape.activation, epsilon: shape.epsilon,
-          place: BlockIndex($0, of: shape.depth), loraRank: shape.loraRank)
-      })
+      (0..<shape.depth).map { try Block(shape.block, place: BlockIndex($0, of: shape.depth)) })
     norm = shape.finalNorm == .none ? nil : try LayerNorm(shape.width, epsilon: shape.epsilon)
     projector = try shape.projector.map { try Projector(shape.width, hidden: $0.width, depth: $0.depth) }
   }

@@ -68,7 +68,7 @@ import Testing
   @Test func readingsOfTheLoss() {
     var metrics = BatchMetrics()
     let configuration = ModelConfiguration()
-    metrics.loss = configuration.lossBounds.chance
+    metrics.objectiveLoss = configuration.lossBounds.chance
     let diagnosis = configuration.diagnosis(of: metrics)
     #expect(diagnosis.position == 1 && diagnosis.meaning.hasPrefix("At chance"))
     metrics.similarityImages = 0.99
@@ -83,6 +83,35 @@ import Testing
         #expect(configuration.diagnosis(of: metrics).meaning.hasPrefix("The loss is \(loss): training has diverged"))
       }
     }
+  }
+
+  /// The constraint and the contrast of crops are in the loss, and in no bounds.
+  @Test(arguments: ObjectiveKind.allCases, [0.0, 100])
+  func onlyTheObjectiveIsReadAgainstItsBounds(objective: ObjectiveKind, coefficient: Double) throws {
+    var configuration = smallConfiguration()
+    (configuration.objective, configuration.similarityCoefficient) = (objective, coefficient)
+    let model = try LatentMIMModel(configuration, seed: 1)
+    let shape = [4, configuration.cropHeight, configuration.cropWidth, 3]
+    let images = try normalized(randomTensor(shape, seed: 2), for: configuration)
+    let views = try Views.sample(configuration, seed: 3, images: Array(0..<4))
+    let found = try model.loss(images, views: views, gamma: 0.5)
+    let constraint = [found.similarityPredictions, found.similarityVisible].reduce(0) { $0 + ($1 - 0.5) * ($1 - 0.5) }
+    #expect(abs(found.loss - found.objectiveLoss - coefficient * constraint) <= 1e-5 * max(found.loss, 1))
+    let (bounds, position) = (configuration.lossBounds, configuration.diagnosis(of: found).position)
+    let wanted = (found.objectiveLoss - bounds.floor) / (bounds.chance - bounds.floor)
+    #expect(position == wanted || (position.isNaN && bounds.chance.isNaN))
+  }
+
+  @Test func aLossOfSeveralTermsIsNotReadAsOne() {
+    var (metrics, configuration) = (BatchMetrics(), ModelConfiguration())
+    (metrics.loss, metrics.objectiveLoss) = (configuration.lossBounds.chance, .nan)
+    configuration.similarityCoefficient = 0.1
+    let several = configuration.diagnosis(of: metrics)
+    #expect(several.position.isNaN && several.meaning.contains("'objective_loss' is not among the metrics"))
+    configuration.similarityCoefficient = 0
+    #expect(configuration.diagnosis(of: metrics).position == 1)
+    configuration.contrastCoefficient = 1
+    #expect(configuration.diagnosis(of: metrics).position.isNaN)
   }
 
   @Test func oneImageCannotBeToldFromOthers() throws {

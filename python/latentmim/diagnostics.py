@@ -33,8 +33,9 @@ class Diagnosis:
     """Where a loss stands between knowing nothing and perfection.
 
     Attributes:
-        loss: what was read.
-        chance: the loss of predictions that know nothing of the patches; nan where it depends on the targets.
+        loss: what was read: the objective's share of a loss, or all of it where that is not known.
+        chance: the loss of predictions that know nothing of the patches; nan where it depends on the targets, or where
+            there is nothing to hold against it.
         floor: that of perfect predictions of targets as different as they can be; 0 for direct reconstruction.
         position: 1 at chance, 0 at the floor.
         meaning: what that means, in words.
@@ -73,13 +74,14 @@ class Diagnosis:
 def diagnose(model: LatentMIM, metrics: Mapping[str, float]) -> Diagnosis:
     """Read a loss.
 
-    The similarity constraint's share is part of the loss and not of the bounds: with a large coefficient readings lie
-    too high.
+    The bounds are the objective's, and so is the share of the loss that is held against them, "objective_loss": not the
+    similarity constraint's, nor that of contrasted crops.
 
     Args:
         model: whose loss it is.
         metrics: of a step, as `Trainer.history` and metrics.jsonl hold them, or `model.loss` returns them: "loss",
-            "similarity_targets" and "similarity_images" are looked at.
+            "objective_loss", "similarity_targets" and "similarity_images" are looked at. Where the second is missing,
+            models whose loss is the objective alone are read by the first.
 
     Raises:
         ValueError: one of them is missing.
@@ -95,9 +97,13 @@ def diagnose(model: LatentMIM, metrics: Mapping[str, float]) -> Diagnosis:
     if missing := [name for name in names if name not in metrics]:
         raise ValueError(f"metrics: {', '.join(missing)} missing, wanted the metrics of a step")
     # metrics.jsonl has null where there was nothing to measure.
-    read = {name: np.nan if metrics[name] is None else float(metrics[name]) for name in names}
+    given = {name: metrics.get(name) for name in (*names, "objective_loss")}
+    read = {name: np.nan if value is None else float(value) for name, value in given.items()}
     position, meaning = _native.model_diagnose(model._handle, read)
-    return Diagnosis(read["loss"], model.chance_loss, model.floor_loss, position, meaning)
+    if np.isnan(position):
+        return Diagnosis(read["loss"], np.nan, model.floor_loss, position, meaning)
+    loss = read["loss"] if np.isnan(read["objective_loss"]) else read["objective_loss"]
+    return Diagnosis(loss, model.chance_loss, model.floor_loss, position, meaning)
 
 
 @dataclass(frozen=True)

@@ -288,9 +288,9 @@ class LatentMIM:
             target_precision: the same, of targets that an encoder computes without gradient; `precision` if not given.
 
         Returns:
-            The loss, and what is measured beside it: mean cosines between the patches of an image
-            (`similarity_predictions`, `similarity_visible`, `similarity_targets`), between images
-            (`similarity_images`, 1 is collapse) and the `effective_rank` of the images' mean tokens.
+            The loss, and what is measured beside it: the objective's share of it (`objective_loss`), mean cosines
+            between the patches of an image (`similarity_predictions`, `similarity_visible`, `similarity_targets`),
+            between images (`similarity_images`, 1 is collapse) and the `effective_rank` of the images' mean tokens.
 
         Raises:
             ValueError: shapes, cells or offsets that do not fit; numbers in `images` that are not finite; a precision

@@ -74,6 +74,30 @@ def rotary(*, gated: bool = False, periods: tuple[float, float] = (1, 10), **opt
     return read(weights, grid=pretrained.GRID, **options)
 
 
+def eva(*, norms: bool, pooled: bool = False) -> lm.Encoder:
+    """EVA-02, with and without norms inside attention and MLP."""
+    weights = pretrained.plain(np.random.default_rng(19), position_rows=1, bias="no key")
+    for block in range(pretrained.DEPTH):
+        name = f"blocks.{block}"
+        weights[f"{name}.mlp.fc2.weight"] = weights[f"{name}.mlp.fc2.weight"][:, :48]
+        if norms:
+            first = weights[f"{name}.mlp.fc1.bias"]
+            weights |= {f"{name}.mlp.norm.weight": 1 + first[:48], f"{name}.mlp.norm.bias": first[48:]}
+            weights |= {f"{name}.attn.norm.{part}": weights[f"{name}.norm2.{part}"] for part in ("weight", "bias")}
+    if pooled:
+        weights |= {f"fc_norm.{part}": weights.pop(f"norm.{part}") for part in ("weight", "bias")}
+    return read(weights)
+
+
+def normed_inside() -> lm.Encoder:
+    """Norms inside the MLPs of what is no EVA-02."""
+    weights = pretrained.plain(np.random.default_rng(23), position_rows=1)
+    for block in range(pretrained.DEPTH):
+        bias = weights[f"blocks.{block}.mlp.fc1.bias"]
+        weights |= {f"blocks.{block}.mlp.norm.weight": 1 + bias, f"blocks.{block}.mlp.norm.bias": bias}
+    return read(weights)
+
+
 def adapted() -> lm.Encoder:
     """With adapters that add something."""
     model = lm.LatentMIM(init=case("timm"), num_visible=4, decoder_width=32, decoder_depth=2, decoder_heads=4,
@@ -105,6 +129,8 @@ FOR_TIMM: dict[str, Make] = {
     "bias_and_positions": biased_and_placed,
     "rotary": rotary,
     "rotary_gated": lambda: rotary(gated=True, periods=(1, 50**0.5)),
+    "eva": lambda: eva(norms=False, pooled=True),
+    "eva_norms": lambda: eva(norms=True),
 }
 # And what it cannot.
 OTHERS: dict[str, Make] = {
@@ -112,6 +138,7 @@ OTHERS: dict[str, Make] = {
     "rounded_periods": lambda: rotary(periods=(1.01, 10)),
     "epsilon": lambda: plain(epsilon=1e-3),
     "adapted": adapted,
+    "normed_inside": normed_inside,
 }
 
 

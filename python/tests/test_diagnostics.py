@@ -65,13 +65,49 @@ def test_spread_refuses(model: lm.LatentMIM, images: np.ndarray) -> None:
 )
 def test_thermometer(model: lm.LatentMIM, position: float, words: str) -> None:
     loss = model.floor_loss + position * (model.chance_loss - model.floor_loss)
-    found = lm.diagnose(model, {"loss": loss, "similarity_targets": 0.3, "similarity_images": 0.2, "step": 3})
+    metrics = {"loss": loss + 7, "objective_loss": loss, "similarity_targets": 0.3, "similarity_images": 0.2, "step": 3}
+    found = lm.diagnose(model, metrics)
     assert found.position == pytest.approx(position)
+    assert found.loss == loss
     assert words in found.meaning
     assert (found.chance, found.floor) == (model.chance_loss, model.floor_loss)
     bar = str(found).split("├")[1].split("┤")[0]
     assert len(bar) == 30
     assert bar.index("●") == min(round(29 * position), 29)
+
+
+@pytest.mark.parametrize("objective", ["patch_discrimination", "normalized_mse"])
+@pytest.mark.parametrize("coefficient", [0.0, 0.1, 20.0])
+def test_a_run_that_does_not_move(objective: Any, coefficient: float) -> None:
+    """A rate of 10⁻⁶ is not called too high, whatever the constraint adds to the loss; where it adds nothing, and only
+    there, the loss alone says as much.
+    """
+    chosen = lm.LatentMIM(**(SMALL | {"objective": objective, "similarity_coefficient": coefficient}), seed=1)
+    trainer = lm.Trainer(chosen, pixels(32), epochs=2, batch_size=16, base_learning_rate=1e-6, progress=False)
+    metrics = dict(trainer.step())
+    found = lm.diagnose(chosen, metrics)
+    share = metrics["objective_loss"] - chosen.floor_loss
+    assert found.position == pytest.approx(share / (chosen.chance_loss - chosen.floor_loss))
+    assert ("too low" in found.meaning) == (found.position >= 1.05)
+    without = lm.diagnose(chosen, {name: value for name, value in metrics.items() if name != "objective_loss"})
+    if coefficient:
+        assert metrics["loss"] > metrics["objective_loss"]
+        assert math.isnan(without.position)
+        assert "'objective_loss' is not among the metrics" in str(without)
+    else:
+        assert (without.position, without.meaning) == (found.position, found.meaning)
+
+
+def test_the_objectives_share_of_a_batch_in_parts() -> None:
+    """The constraint looks at the whole batch, and the objective's share is the mean of the parts'."""
+    found = []
+    for parts in (1, 4):
+        chosen = lm.LatentMIM(**(SMALL | {"similarity_coefficient": 5.0, "similarity_form": "batch"}), seed=1)
+        trainer = lm.Trainer(chosen, pixels(16), epochs=2, batch_size=16, accumulation_steps=parts, progress=False)
+        found.append(trainer.step())
+    for name in ("loss", "objective_loss"):
+        assert found[1][name] == pytest.approx(found[0][name], rel=1e-5)
+    assert found[0]["objective_loss"] < found[0]["loss"]
 
 
 def test_thermometer_sees_collapse(model: lm.LatentMIM) -> None:
@@ -91,14 +127,16 @@ def test_diagnosis_of_what_is_no_loss(model: lm.LatentMIM) -> None:
     metrics: dict[str, Any] = {"loss": math.nan, "similarity_targets": 0.3, "similarity_images": 0.2}
     for diagnosis in (lm.diagnose(model, metrics), lm.diagnose(model, metrics | {"loss": None})):
         assert "training has diverged" in str(diagnosis)
-    assert "chance" in lm.diagnose(model, metrics | {"loss": 3.0, "similarity_images": None})._repr_html_()
+    given = {"loss": 3.0, "objective_loss": 2.5, "similarity_images": None}
+    assert "chance" in lm.diagnose(model, metrics | given)._repr_html_()
     with pytest.raises(ValueError, match="metrics: similarity_targets, similarity_images missing"):
         lm.diagnose(model, {"loss": 1.0})
 
 
 def test_shown_in_notebooks(model: lm.LatentMIM, images: np.ndarray) -> None:
     loss = (model.floor_loss + model.chance_loss) / 2
-    diagnosis = lm.diagnose(model, {"loss": loss, "similarity_targets": 0.3, "similarity_images": 0.2})
+    metrics = {"loss": loss, "objective_loss": loss, "similarity_targets": 0.3, "similarity_images": 0.2}
+    diagnosis = lm.diagnose(model, metrics)
     assert "value=0.500" in diagnosis._repr_html_()
     assert f"<b>{loss:.3f}</b>. Learning well" in diagnosis._repr_html_()
     spread = lm.spread(model.encoder, images[:3, :40, :48])

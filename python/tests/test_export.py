@@ -109,6 +109,7 @@ def test_large_weights_lie_beside_the_model(tmp_path: Path, monkeypatch: pytest.
     [
         ("bias_without_class_token", "cannot express this encoder: it has no class token, which timm's Beit needs$"),
         ("rounded_periods", "its rotary periods are no powers of one number, as timm computes them$"),
+        ("normed_inside", "it has norms inside attention or MLPs, which timm's models have not$"),
         ("epsilon", r"the ε of its norms is 0\.001, timm's models have 1e-06 or 1e-05"),
     ],
 )

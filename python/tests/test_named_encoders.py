@@ -12,6 +12,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import latentmim as lm
+from latentmim._latentmim import encoder_fingerprint
 
 STORED = np.load(Path(__file__).parent / "fixtures" / "named_encoders.npz")
 NAMES = sorted({"/".join(name.split("/")[:2]) for name in STORED.files if not name.startswith("offset")})
@@ -22,6 +23,7 @@ FAMILIES = {
     "beit_shared": "beit", "data2vec": "beit", "clip": "clip", "siglip": "siglip",
     "vit_small_patch16_dinov3_qkvb": "dinov3", "vit_huge_plus_patch16_dinov3": "dinov3",
     "vit_giant_patch14_dinov2": "timm", "vit_base_patch16_clip_quickgelu_224": "timm", "beit_base_patch16_224": "beit",
+    "eva02_tiny_patch14_224": "eva", "eva02_base_patch16_clip_224": "eva",
 }  # fmt: skip
 PIXELS = {"mean": (0.5,) * 3, "std": (0.25,) * 3}
 # Sums of up to 48 terms in each of two blocks, both sides rounding; rotary angles besides, up to 2π.
@@ -96,7 +98,7 @@ def test_names_in_memory(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in TRANSFORMERS])
 def test_names_of_timm_and_torchvision(name: str) -> None:
     model = name.split("/")[1]
-    clip = {"activation": "quick_gelu", "epsilon": 1e-5} if "clip" in model else {}
+    clip = {"activation": "quick_gelu", "epsilon": 1e-5} if "clip_quick" in model else {}
     encoder = load(weights(name), heads=2, **clip, **PIXELS)
     assert encoder.family == ("torchvision" if name.startswith("torchvision") else FAMILIES[model])
     agrees(encoder, name)
@@ -130,6 +132,95 @@ def test_own_names_of_dinov3() -> None:
     slower = load(own | {"rope_embed.periods": np.float32([1, 20])}, **PIXELS)
     image = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 3), np.uint8)
     assert not np.allclose(slower.features(image), encoder.features(image), atol=1e-4)
+
+
+EVA = {
+    "fc1_g": "w1", "fc1_x": "w2", "mlp.fc2": "mlp.w3", "mlp.norm": "mlp.ffn_ln", "attn.norm": "attn.inner_attn_ln",
+    "q_proj.bias": "q_bias", "v_proj.bias": "v_bias",
+}  # fmt: skip
+
+
+def eva_angles(rows: int, columns: int, head: int, reference: int = 16) -> np.ndarray:
+    """Of EVA-02's rotary positions, [rows · columns, head]: each twice, those of the row first."""
+    bands = 10_000.0 ** (-np.arange(head // 4) / (head // 4))
+    y, x = np.divmod(np.arange(rows * columns), columns)
+    places = np.stack([y * reference / rows, x * reference / columns], axis=1)
+    return (places[:, :, np.newaxis] * bands).reshape(len(y), -1).repeat(2, axis=1)
+
+
+def own_names_of_eva(prefix: str = "") -> Arrays:
+    found = {}
+    for name, value in weights("timm/eva02_base_patch16_clip_224").items():
+        for ours, theirs in EVA.items():
+            name = name.replace(ours, theirs)
+        found[prefix + name] = value
+    return found
+
+
+@pytest.mark.parametrize("prefix", ["", "visual."])
+def test_own_names_of_eva(prefix: str, tmp_path: Path) -> None:
+    """EVA-02's own files, and EVA-CLIP's: halves of SwiGLU, norms and biases by other names, stored angles."""
+    name = "timm/eva02_base_patch16_clip_224"
+    own = own_names_of_eva(prefix)
+    angles = eva_angles(4, 4, 8)
+    for place in ("rope", "blocks.0.attn.rope", "blocks.1.attn.rope"):
+        own |= {f"{prefix}{place}.freqs_cos": np.cos(angles), f"{prefix}{place}.freqs_sin": np.sin(angles)}
+    own |= {f"{prefix}mask_token": np.ones((1, 1, 16), np.float32), f"{prefix}lm_head.bias": np.ones(3, np.float32)}
+    own |= {"text.logit": np.ones(3, np.float32)} if prefix else {}
+    encoder = load(own, heads=2, **PIXELS)
+    assert encoder.family == "eva"
+    agrees(encoder, name)
+    encoder.save(tmp_path / "again.safetensors")
+    again = lm.load_encoder(tmp_path / "again.safetensors")
+    agrees(again, name)
+    assert encoder_fingerprint(again._handle) == encoder_fingerprint(encoder._handle)
+    half = {key: value.astype(np.float16) for key, value in own.items()}
+    assert load(half, heads=2).family == "eva"
+    # Another grid of reference, another number of heads.
+    for other in (eva_angles(4, 4, 8, reference=4), eva_angles(4, 4, 16)):
+        with pytest.raises(ValueError, match=r"rope\.freqs_cos .* other rotary positions than EVA-02's") as error:
+            load(own | {f"{prefix}rope.freqs_cos": np.cos(other)}, heads=2)
+        assert "\n" not in str(error.value)
+
+
+def test_what_lies_beside_eva(tmp_path: Path) -> None:
+    """CLIP's pixels, ε of 10⁻⁶ for its CLIP models, too, and a grid of reference that was given to timm."""
+    name = "timm/eva02_base_patch16_clip_224"
+    save_file(weights(name), tmp_path / "model.safetensors")
+    config: dict[str, Any] = {"architecture": name[5:], "num_features": 16, "model_args": {"num_heads": 2}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert remarks(tmp_path) == []
+    encoder = lm.load_encoder(tmp_path)
+    assert encoder.config.mean == (0.48145466, 0.4578275, 0.40821073)
+    image = np.random.default_rng(256).integers(0, 256, (1, 16, 16, 3), np.uint8)
+    config["model_args"]["ref_feat_shape"] = [4, 4]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert np.abs(lm.load_encoder(tmp_path).features(image) - encoder.features(image)).max() > 1e-3
+
+
+def test_eva_01() -> None:
+    """A plain vision transformer of one width, which tells it from others of these names; heads are 88 wide."""
+
+    def plain(width: int) -> Arrays:
+        rng = np.random.default_rng(0)
+        shapes = {"cls_token": (1, 1, width), "pos_embed": (1, 5, width), "patch_embed.proj.weight": (width, 3, 2, 2),
+                  "patch_embed.proj.bias": (width,), "blocks.0.attn.q_bias": (width,),
+                  "blocks.0.attn.v_bias": (width,), "blocks.0.attn.qkv.weight": (3 * width, width),
+                  "blocks.0.attn.proj.weight": (width, width), "blocks.0.attn.proj.bias": (width,),
+                  "blocks.0.mlp.fc1.weight": (width // 4, width), "blocks.0.mlp.fc1.bias": (width // 4,),
+                  "blocks.0.mlp.fc2.weight": (width, width // 4), "blocks.0.mlp.fc2.bias": (width,)}  # fmt: skip
+        shapes |= {f"{norm}.{part}": (width,) for norm in ("blocks.0.norm1", "blocks.0.norm2", "norm")
+                   for part in ("weight", "bias")}  # fmt: skip
+        return {name: rng.normal(0, shape[-1] ** -0.5, shape).astype(np.float32) for name, shape in shapes.items()}
+
+    assert remarks(plain(1408)) == []
+    giant = load(plain(1408), **PIXELS)
+    assert (giant.family, giant.config.heads) == ("eva", 16)
+    assert load(plain(96), heads=2).family == "beit"
+    with pytest.raises(ValueError, match="EVA-02-CLIP-E has norms behind attention and MLP"):
+        load(plain(1792))
+    with pytest.raises(ValueError, match="no encoder was found of the family 'eva'"):
+        load(plain(96), heads=2, family="eva")
 
 
 MMPRETRAIN = {
@@ -258,15 +349,12 @@ def test_quantised_weights_are_one_line() -> None:
 
 
 def test_names_that_only_look_alike() -> None:
-    """EVA-02 has BEiT's names and rotary positions of another kind: without them its features would be wrong."""
+    """EVA-02 has BEiT's names and rotary positions besides: as BEiT its features would be wrong."""
     import pretrained
 
-    eva = pretrained.plain(np.random.default_rng(0), position_rows=1, bias="no key")
-    for block in range(2):
-        fc2 = eva[f"blocks.{block}.mlp.fc2.weight"]
-        eva[f"blocks.{block}.mlp.fc2.weight"] = fc2[:, : fc2.shape[1] // 2]
-    with pytest.raises(ValueError, match="EVA-02 has rotary positions of another kind"):
-        load(eva, heads=3)
+    for name, family in (("tiny_patch14_224", "beit"), ("base_patch16_clip_224", "timm")):
+        with pytest.raises(ValueError, match="EVA-02 has rotary positions of another kind"):
+            load(weights(f"timm/eva02_{name}"), heads=2, family=family)
     perception = pretrained.plain(np.random.default_rng(0), position_rows=1)
     perception |= {f"norm_pre.{part}": np.ones(24, np.float32) for part in ("weight", "bias")}
     load(perception, heads=3)

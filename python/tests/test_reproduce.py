@@ -374,13 +374,17 @@ def test_a_collapsed_run_comes_last_where_its_rank_is_judged_with_similarity(tmp
                   "lidar": [ranks[i]], "alpha": [1 + nn[i]], "features_similarity": [similarity[i]]}
         for i, row in enumerate(rows)
     }  # fmt: skip
-    text = unlabelled.page([Experiment(name="table0", title="", rows=rows)], made_up(tmp_path, numbers))
-    alone, together = (line.split(" | ") for line in text.splitlines()[8:10])
+    told = report.setting(SCALE, labelled())
+    text = unlabelled.page([Experiment(name="table0", title="", rows=rows)], made_up(tmp_path, numbers), told)
+    sizes = text.splitlines()[2]
+    assert sizes.startswith(f"{told} Each run is of one seed. What stands here is of runs of this size and length")
+    assert "epochs of 48 images" in sizes
+    alone, together = (line.split(" | ") for line in text.splitlines()[10:12])
     assert alone[:4] == ["| table0", "4", "alone", "-0.20 / 0.00"]
     assert together[2:5] == ["judged with similarity", "1.00 / 1.00", "1.00 / 1.00"]
     assert alone[6] == "-1.00 / -1.00", "an α further from 1 is worse"
     assert "| row0 | 30.0 | 70.0 | 334.0 | 334.0 | 334.0 | 1.30 | 0.999 |" in text
-    fewer = unlabelled.page([Experiment(name="table0", title="", rows=rows[:3])], made_up(tmp_path, numbers))
+    fewer = unlabelled.page([Experiment(name="table0", title="", rows=rows[:3])], made_up(tmp_path, numbers), told)
     assert not fewer
 
 

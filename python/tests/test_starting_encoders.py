@@ -135,7 +135,7 @@ def test_relative_bias_is_refused() -> None:
 def test_every_family_is_trained_or_refused(name: str) -> None:
     """What other libraries name: plain ones begin as they are, with their own epsilon; others are told apart."""
     model = name.split("/")[1]
-    others = ("swiglu", "dinov3", "beit", "data2vec", "clip", "siglip", "giant")
+    others = ("swiglu", "dinov3", "beit", "data2vec", "clip", "siglip", "giant", "eva")
     encoder = load(weights_of(name), heads=2, epsilon=1e-5, **PIXELS)
     if any(other in model for other in others):
         with pytest.raises(ValueError, match=rf"^init is an encoder of the family '{encoder.family}' with parts"):

@@ -8,17 +8,20 @@ public struct LossDiagnosis: Sendable, Equatable {
 }
 
 extension ModelConfiguration {
-  /// Reads a loss. The similarity constraint's share is part of it and not of the bounds: with a large coefficient
-  /// readings lie too high.
+  /// Reads a loss: the objective's share of it, for which there are bounds. Where only the whole is known
+  /// (`objectiveLoss` is nan) and has other terms, there is nothing to compare.
   ///
   /// - Parameter metrics: of a step, or means over several.
   public func diagnosis(of metrics: BatchMetrics) -> LossDiagnosis {
     let bounds = lossBounds
-    let position = (metrics.loss - bounds.floor) / (bounds.chance - bounds.floor)
-    return LossDiagnosis(bounds: bounds, position: position, meaning: Self.meaning(position, metrics))
+    let hasOtherTerms = similarityCoefficient > 0 || contrastCoefficient > 0
+    let loss = metrics.objectiveLoss.isNaN && !hasOtherTerms ? metrics.loss : metrics.objectiveLoss
+    let position = (loss - bounds.floor) / (bounds.chance - bounds.floor)
+    return LossDiagnosis(
+      bounds: bounds, position: position, meaning: Self.meaning(position, metrics, hasLevel: !bounds.chance.isNaN))
   }
 
-  private static func meaning(_ position: Double, _ metrics: BatchMetrics) -> String {
+  private static func meaning(_ position: Double, _ metrics: BatchMetrics, hasLevel: Bool) -> String {
     guard metrics.loss.isFinite else {
       return
         "The loss is \(metrics.loss): training has diverged. Go back to an earlier checkpoint, with a smaller learning rate."
@@ -35,7 +38,8 @@ extension ModelConfiguration {
     switch position {
     case 1.05...:
       return
-        "Worse than chance: predictions mislead. At the very beginning that passes; later the learning rate is too high."
+        "Worse than chance: predictions mislead. So many a run begins; one that stays here has a learning rate that is too "
+        + "low, and does not move, or too high."
     case 0.95..<1.05:
       return
         "At chance: predictions say nothing of the patches. So every run begins; one that stays here does not learn."
@@ -44,6 +48,10 @@ extension ModelConfiguration {
     case ..<0.15:
       return
         "Near the floor: hardly anything is left to predict. The task may be too easy: mask more, or widen the gap."
+    case _ where hasLevel:
+      return
+        "The loss has other terms than the objective's, and 'objective_loss' is not among the metrics: nothing says how it "
+        + "stands to chance. Read the similarities and the rank instead."
     default:
       return
         "This objective has no chance level: its targets decide how large it is. Read the similarities and the rank instead."

@@ -23,6 +23,7 @@ extension BatchMetrics {
       let values = outputs.flatMap { part($0).values }
       return values.reduce(0.0) { $0 + Double($1) } / Double(max(values.count, 1))
     }
+    objectiveLoss = mean(\.objective)
     similarityPredictions = mean(\.ofPredictions)
     similarityVisible = mean(\.ofVisible)
     similarityTargets = mean(\.ofTargets)

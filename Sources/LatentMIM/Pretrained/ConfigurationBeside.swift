@@ -19,6 +19,8 @@ public struct ConfigurationBeside: Sendable, Equatable {
   var pixels: PixelRule?
   /// The longest period of rotary positions over the shortest.
   var theta: Double?
+  /// Rows and columns of the grid that rotary positions count.
+  var reference: [Int]?
   /// What could not be read.
   var remarks: [String] = []
 
@@ -74,9 +76,11 @@ extension ConfigurationBeside {
     architecture = text(json["architecture"])
     if architecture?.contains("quickgelu") == true { activation = "quick_gelu" }
     if let layer = text(arguments["act_layer"]) { activation = layer }
-    if architecture?.contains("_clip_") == true { epsilon = 1e-5 }
+    if architecture?.contains("_clip_") == true, architecture?.hasPrefix("eva") == false { epsilon = 1e-5 }
     setGrid(image: arguments["img_size"], patch: arguments["patch_size"])
     theta = number(arguments["rope_temperature"])
+    let counted = sides(arguments["ref_feat_shape"])
+    if counted.count == 2, counted.allSatisfy({ $0 > 0 }) { reference = counted }
     pixels = pixelRule(pretrained["mean"], pretrained["std"])
   }
 

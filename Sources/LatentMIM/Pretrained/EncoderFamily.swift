@@ -11,6 +11,8 @@ struct EncoderFamily: Sendable {
   var places = [""]
   /// Whether the names behind such a place are those of this family; the first family of `all` that says yes is taken.
   var isRecognized: @Sendable (Set<String>) -> Bool = { _ in true }
+  /// Whether shapes are those of its models, where names do not tell.
+  var fits: @Sendable (PretrainedSizes) -> Bool = { _ in true }
   var tensors = TensorRule.visionTransformer
   /// Its decoder, under the names of `LatentMIMModel`, where its checkpoints load as whole models; else empty.
   var decoder: [TensorRule] = []

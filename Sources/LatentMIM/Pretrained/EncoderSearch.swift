@@ -25,7 +25,7 @@ extension PretrainedWeights {
       for place in family.places + (name == nil ? [] : [""]) {
         for candidate in candidates where candidate.ends(inParts: place) {
           var found = PretrainedWeights(reader, family, prefix: candidate)
-          guard found.isEncoder, name != nil || family.isRecognized(found.names) else { continue }
+          guard found.isEncoder, name != nil || family.isRecognized(found.names), found.fitsFamily else { continue }
           found.others = prefix == nil ? there.filter { $0 != candidate } : []
           return found
         }
@@ -45,6 +45,9 @@ extension PretrainedWeights {
     }
     return nil
   }
+
+  /// Whether shapes are those of the family; what shapes cannot be read of is for loading to tell.
+  private var fitsFamily: Bool { (try? PretrainedSizes(self)).map(family.fits) ?? true }
 
   /// Whether there is something of an encoder: patches or a first block.
   private var isEncoder: Bool { (family.patchNames + family.blockNames).contains(where: contains) }

@@ -17,6 +17,13 @@ extension EncoderFamily {
     EncoderFamily(
       name: "dinov3", places: ["teacher.backbone.", ""], isRecognized: hasDINOv3Names, epsilon: 1e-5,
       rotary: .dinov3),
+    // EVA-02 and, without gates and rotary positions, EVA-01, whose one width tells it from others of these names.
+    EncoderFamily(
+      name: "eva", isRecognized: hasEVANames, fits: { $0.isGated },
+      heads: { width, _ in width % 64 == 0 ? width / 64 : nil }, rotary: .eva, pixels: .clip),
+    EncoderFamily(
+      name: "eva", isRecognized: hasEVANames, fits: { !$0.isGated && $0.width == 1408 },
+      heads: { _, _ in 16 }, pixels: .clip),
     // BEiT, BEiT v2, data2vec, PeCo, CAE and their like: relative position bias, LayerScale, no key bias.
     EncoderFamily(name: "beit", isRecognized: hasBEiTNames, pixels: nil),
     // With or without registers: LayerScale, and a mask token that features do not need.
@@ -85,6 +92,15 @@ extension EncoderFamily {
 
   @Sendable private static func hasBEiTNames(_ names: Set<String>) -> Bool {
     names.contains { $0.hasSuffix("relative_position_bias_table") || $0.hasSuffix("attn.q_bias") }
+  }
+
+  /// BEiT's, with a table of positions in place of relative position bias, and without LayerScale.
+  @Sendable static func hasEVANames(_ names: Set<String>) -> Bool {
+    names.isSuperset(of: ["cls_token", "pos_embed"])
+      && names.contains { $0.hasSuffix("attn.q_bias") || $0.hasSuffix("attn.q_proj.bias") }
+      && !names.contains {
+        $0.hasSuffix("relative_position_bias_table") || $0.hasSuffix("attn.k_proj.bias") || $0.hasSuffix(".gamma_1")
+      }
   }
 
   /// Rotary positions leave no trace in timm's files: registers, LayerScale, a class token and no other positions do.

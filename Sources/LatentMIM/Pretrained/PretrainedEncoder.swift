@@ -28,8 +28,11 @@ extension Encoder {
     let patch = (channels: configuration.channels, side: configuration.patchSize)
     for named in network.namedParameters() {
       let (name, block) = starred(named.name)
-      guard let values = try assembly.values(name, block: block, shape: named.parameter.shape, patch: patch) else {
+      guard var values = try assembly.values(name, block: block, shape: named.parameter.shape, patch: patch) else {
         continue
+      }
+      if weights.family.rotary?.isInterleaved == true, name.hasPrefix("blocks.*.attn.qkv.") {
+        values = pairedByHalves(values, width: configuration.width, heads: configuration.heads)
       }
       named.parameter.tensor.pointer.update(from: values, count: values.count)
     }
@@ -96,7 +99,7 @@ extension TensorAssembly {
   fileprivate func rotaryPositions(
     _ sizes: PretrainedSizes, _ configuration: ModelConfiguration, _ knowledge: PretrainedKnowledge
   ) throws -> RotaryPositions? {
-    guard let rule = weights.family.rotary else { return nil }
+    guard var rule = weights.family.rotary else { return nil }
     let headWidth = configuration.width / configuration.heads
     guard headWidth % 4 == 0 else {
       throw WeightsError(
@@ -106,10 +109,13 @@ extension TensorAssembly {
     if sizes.periods != nil,
       let stored = try values("rotary_periods", shape: [headWidth / 4], patch: (1, 1))
     {
-      return RotaryPositions(periods: stored)
+      return RotaryPositions(periods: stored, reference: nil)
     }
-    return RotaryPositions(
-      periods: RotaryRule(theta: knowledge.beside?.theta ?? rule.theta).periods(headWidth: headWidth))
+    if let theta = knowledge.beside?.theta { rule.theta = theta }
+    if let grid = knowledge.beside?.reference, rule.reference != nil { rule.reference = grid }
+    let found = RotaryPositions(periods: rule.periods(headWidth: headWidth), reference: rule.reference)
+    try check(found, configuration)
+    return found
   }
 }
 

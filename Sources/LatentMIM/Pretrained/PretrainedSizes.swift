@@ -8,6 +8,8 @@ struct PretrainedSizes {
   var depth = 0
   var hidden = 0
   var isGated = false
+  var hasAttentionNorm = false
+  var hasMLPNorm = false
   var hasClassToken = false
   var hasPreNorm = false
   var finalNorm = FinalNorm.tokens
@@ -64,7 +66,12 @@ struct PretrainedSizes {
   }
 
   private mutating func readNorms(_ weights: PretrainedWeights) throws {
-    hasPreNorm = ["weight", "bias"].contains { weights.name(of: "norm_pre.\($0)") != nil }
+    func isThere(_ norm: String, block: Int? = nil) -> Bool {
+      ["weight", "bias"].contains { weights.name(of: "\(norm).\($0)", block: block) != nil }
+    }
+    hasPreNorm = isThere("norm_pre")
+    hasAttentionNorm = isThere("blocks.*.attn.norm", block: 0)
+    hasMLPNorm = isThere("blocks.*.mlp.norm", block: 0)
     if let found = weights.name(of: "norm.weight") {
       finalNorm = ["fc_norm.", "pooler."].contains(where: found.hasPrefix) ? .pooled : .tokens
     } else if weights.family.mayLackFinalNorm {
@@ -83,6 +90,7 @@ struct PretrainedSizes {
     var shape = configuration.encoderShape(projects: false)
     (shape.hasClassToken, shape.registers, shape.epsilon) = (hasClassToken, registers, Float(epsilon))
     (shape.hasPreNorm, shape.finalNorm) = (hasPreNorm, finalNorm)
+    (shape.hasAttentionNorm, shape.hasMLPNorm) = (hasAttentionNorm, hasMLPNorm)
     shape.activation = isGated ? .swiGLU : activation
     return shape
   }

@@ -3,7 +3,6 @@ import Compute
 /// Tensors that belong to other architectures, by a piece of their names, and what they are.
 private let otherArchitectures: [(piece: String, what: String)] = [
   ("attn.q_norm.", "normed queries and keys"), ("attn.k_norm.", "normed queries and keys"),
-  ("attn.norm.", "a norm inside attention"), ("mlp.norm.", "a norm inside the MLP"),
   ("freqs_cis", "rotary positions of another kind"), ("rope.", "rotary positions of another kind"),
   ("patch_embed.backbone.", "convolutions in front of the patches"),
   ("patch_embed.proj.0.", "convolutions in front of the patches"),
@@ -13,8 +12,10 @@ private let otherArchitectures: [(piece: String, what: String)] = [
   ("downsample.", "a step to a coarser grid, as hierarchical networks have"),
 ]
 
+private let storedAngles = ["rope.freqs_cos", "rope.freqs_sin"]
+
 /// Parts of the names of timm's models that have rotary positions, of which weights do not tell.
-private let rotaryArchitectures = ["_rope", "vit_pe_", "eva02_"]
+private let rotaryArchitectures = ["_rope", "vit_pe_"]
 
 /// What names begin with that are no encoder's: heads, decoders, and what training needs.
 private let notOfEncoders = [
@@ -31,10 +32,15 @@ private let ofTraining = ["mask_token", "masked_embed", "decoder_", "embeddings.
 extension PretrainedWeights {
   /// - Throws: `WeightsError` naming a tensor that only another architecture has.
   func refuseOtherArchitectures() throws {
-    for name in names.sorted() where !notOfEncoders.contains(where: name.hasPrefix) {
+    for name in names.sorted() where !notOfEncoders.contains(where: name.hasPrefix) && !isStoredAngle(name) {
       guard let other = otherArchitectures.first(where: { name.contains($0.piece) }) else { continue }
       throw WeightsError(source: title, problems: ["\(prefix)\(name) is \(other.what): \(onlyPlain)"])
     }
+  }
+
+  /// Whether it holds what rotary positions of the family are computed as: EVA-02's own files have cosines and sines.
+  private func isStoredAngle(_ name: String) -> Bool {
+    family.rotary?.reference != nil && storedAngles.contains(where: name.ends(inParts:))
   }
 
   /// - Throws: `WeightsError` for the first weight that is stored in another way than as floating numbers.
@@ -49,9 +55,9 @@ extension PretrainedWeights {
     }
   }
 
-  /// Refuses models with the names of a family and other parts: EVA-02 has gates where BEiT has none, Meta's Perception
-  /// Encoder a pool by attention besides CLIP's norms, both rotary positions, of which their files do not tell;
-  /// hierarchical networks have wider blocks further up.
+  /// Refuses models with the names of a family and other parts: EVA-02-CLIP's largest has EVA-01's names, and norms
+  /// behind attention and MLP; Meta's Perception Encoder has a pool by attention besides CLIP's norms, and rotary
+  /// positions, of which its files do not tell; hierarchical networks have wider blocks further up.
   ///
   /// - Throws: `WeightsError`.
   func refuseLookalikes(_ sizes: PretrainedSizes, _ beside: ConfigurationBeside?) throws {
@@ -60,7 +66,12 @@ extension PretrainedWeights {
     if family.rotary == nil, let name = beside?.architecture, rotaryArchitectures.contains(where: name.contains) {
       throw refuse("'\(shortened(name))' \(rotary)")
     }
-    if sizes.isGated, family.name == "beit", sizes.relative == nil { throw refuse("EVA-02 \(rotary)") }
+    if sizes.isGated, family.rotary == nil, EncoderFamily.hasEVANames(names) { throw refuse("EVA-02 \(rotary)") }
+    if beside?.architecture?.hasPrefix("eva02_enormous") == true
+      || (family.name == "beit" && sizes.relative == nil && sizes.width == 1792)
+    {
+      throw refuse("EVA-02-CLIP-E has norms behind attention and MLP")
+    }
     if family.name == "timm", sizes.hasPreNorm, names.contains(where: { $0.hasPrefix("attn_pool.") }) {
       throw refuse("a Perception Encoder \(rotary)")
     }
@@ -78,7 +89,7 @@ extension PretrainedWeights {
   /// What of the names that no rule used is a problem, and what only to be told.
   func leftOver(_ used: Set<String>) -> (problems: [String], remark: String?) {
     let rest = names.subtracting(used).filter { name in
-      !ofTraining.contains { name.hasPrefix($0) } && !name.hasSuffix("relative_position_index")
+      !ofTraining.contains { name.hasPrefix($0) } && !name.hasSuffix("relative_position_index") && !isStoredAngle(name)
     }.sorted()
     let heads = rest.filter { name in notOfEncoders.contains { name.hasPrefix($0) } }
     let remark =

@@ -11,8 +11,9 @@ private let periodTable = "encoder.rotary_periods"
 private func blockTable(_ block: Int) -> String { "encoder.blocks.\(block).attn.relative_position_bias_table" }
 
 extension PretrainedParts {
+  /// What few encoders have is there only where it is: files of others stay as they were.
   func json(_ shape: EncoderShape) -> JSONValue {
-    [
+    var members: [String: JSONValue] = [
       "family": .string(family), "interpolation": .string(interpolation.rawValue),
       "class_token": .bool(shape.hasClassToken), "registers": .integer(shape.registers),
       "epsilon": JSONValue(shape.epsilon), "activation": .string(shape.activation.rawValue),
@@ -21,6 +22,10 @@ extension PretrainedParts {
       "bias_interpolation": .string((relative?.interpolation ?? .geometric).rawValue),
       "rotary": .bool(rotary != nil),
     ]
+    if shape.hasAttentionNorm { members["attention_norm"] = true }
+    if shape.hasMLPNorm { members["mlp_norm"] = true }
+    if let grid = rotary?.reference { members["rotary_reference"] = .array(grid.map { .integer($0) }) }
+    return .object(members)
   }
 
   fileprivate func tables() throws -> [(name: String, tensor: Tensor)] {
@@ -66,7 +71,7 @@ extension WeightReader {
     try json.refuseKeys(
       otherThan: [
         "family", "interpolation", "class_token", "registers", "epsilon", "activation", "pre_norm", "final_norm",
-        "positions", "bias_tables", "bias_interpolation", "rotary",
+        "positions", "bias_tables", "bias_interpolation", "rotary", "attention_norm", "mlp_norm", "rotary_reference",
       ])
     try checkSize(configuration)
     var shape = configuration.encoderShape(projects: false)
@@ -74,6 +79,12 @@ extension WeightReader {
     (shape.registers, shape.epsilon) = (try json.member("registers").int(), try json.member("epsilon").float())
     shape.activation = try json.choice("activation")
     (shape.hasPreNorm, shape.finalNorm) = (try json.member("pre_norm").bool(), try json.choice("final_norm"))
+    shape.hasAttentionNorm = try json.optionalMember("attention_norm")?.bool() ?? false
+    shape.hasMLPNorm = try json.optionalMember("mlp_norm")?.bool() ?? false
+    let reference = try json.optionalMember("rotary_reference")?.elements().map { try $0.int() }
+    guard reference.map({ $0.count == 2 && $0.allSatisfy((1...4096).contains) }) ?? true else {
+      throw CheckpointError(path: source, problem: "rotary_reference is no grid of 1 … 4096 rows and columns")
+    }
     let tableCount = try json.member("bias_tables").int()
     guard (0...4096).contains(shape.registers), [0, 1, configuration.depth].contains(tableCount) else {
       throw CheckpointError(
@@ -109,7 +120,7 @@ extension WeightReader {
       family: try json.member("family").string(), interpolation: try json.choice("interpolation"),
       positions: try positions.map { try Tensor(shape: $0.shape, buffer: $0.buffer) },
       relative: tables.isEmpty ? nil : relative,
-      rotary: periods.map { RotaryPositions(periods: Array($0.buffer.values)) })
+      rotary: periods.map { RotaryPositions(periods: Array($0.buffer.values), reference: reference) })
     return Encoder(configuration, network, pretrained: parts)
   }
 }

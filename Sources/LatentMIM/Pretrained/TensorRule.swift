@@ -110,6 +110,8 @@ extension TensorRule {
         func there(_ name: String) -> Part { .tensor("\(theirs)mlp.\(name).\(part)") }
         return [
           rule("norm1.\(part)"), rule("norm2.\(part)"),
+          rule("attn.norm.\(part)", [[.tensor("\(theirs)attn.inner_attn_ln.\(part)")]]),
+          rule("mlp.norm.\(part)", [[there("ffn_ln")]]),
           rule("attn.proj.\(part)", scales: ["ls1.gamma", "gamma_1"]),
           rule(
             "mlp.fc1.\(part)",

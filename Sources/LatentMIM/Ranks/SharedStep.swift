@@ -56,9 +56,11 @@ extension BatchMetrics {
   mutating func takeMeans(_ ranks: Ranks, gradientNorm: Double) throws {
     let norm = gradientNorm.isNaN ? Double.nan : gradientNorm
     try ranks.requireSame(norm.bitPattern, "another gradient after summing over ranks")
-    let means = try ranks.means([loss, similarityPredictions, similarityVisible, similarityTargets])
-    (loss, similarityPredictions) = (means[0], means[1])
-    (similarityVisible, similarityTargets) = (means[2], means[3])
+    let means = try ranks.means([
+      loss, objectiveLoss, similarityPredictions, similarityVisible, similarityTargets,
+    ])
+    (loss, objectiveLoss, similarityPredictions) = (means[0], means[1], means[2])
+    (similarityVisible, similarityTargets) = (means[3], means[4])
   }
 }
 

@@ -4,6 +4,8 @@ import Tensors
 /// What is measured of a batch beside its loss. Similarities are mean cosines.
 public struct BatchMetrics: Sendable, Equatable {
   public var loss = 0.0
+  /// The objective's share of it: without the similarity constraint, and without the contrast of crops.
+  public var objectiveLoss = 0.0
   /// Between the patches of one image, each with itself included: predictions, (projected) visible tokens, targets.
   public var similarityPredictions = 0.0
   public var similarityVisible = 0.0
@@ -19,6 +21,7 @@ public struct BatchMetrics: Sendable, Equatable {
   /// Each by its name in logs; another one is another line here.
   private nonisolated(unsafe) static let list: [(name: StaticString, value: WritableKeyPath<BatchMetrics, Double>)] = [
     ("loss", \.loss),
+    ("objective_loss", \.objectiveLoss),
     ("similarity_predictions", \.similarityPredictions),
     ("similarity_visible", \.similarityVisible),
     ("similarity_targets", \.similarityTargets),

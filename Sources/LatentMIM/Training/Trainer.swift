@@ -285,6 +285,7 @@ public final class Trainer: @unchecked Sendable {
 extension BatchMetrics {
   fileprivate mutating func add(_ part: BatchMetrics, share: Double) {
     loss += share * part.loss
+    objectiveLoss += share * part.objectiveLoss
     similarityPredictions += share * part.similarityPredictions
     similarityVisible += share * part.similarityVisible
     similarityTargets += share * part.similarityTargets

@@ -21,7 +21,8 @@ public final class SelfAttentionDecoder: Decoder {
     blocks = try LayerList(
       (0..<shape.depth).map {
         try Block(
-          shape.width, heads: shape.heads, hidden: shape.hidden, place: BlockIndex($0, of: shape.depth, network: 1))
+          BlockShape(width: shape.width, heads: shape.heads, hidden: shape.hidden),
+          place: BlockIndex($0, of: shape.depth, network: 1))
       })
     norm = try LayerNorm(shape.width)
     head = try Linear(shape.width, shape.targetWidth)

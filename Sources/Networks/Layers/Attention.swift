@@ -3,22 +3,29 @@ import Tensors
 /// Multi-head self-attention with a fused query-key-value projection.
 public final class SelfAttention: Layer {
   let qkv: Linear
+  /// Of what attention gives, in front of `proj`; nil: there is none.
+  let norm: LayerNorm?
   let proj: Linear
   let heads: Int
 
-  init(_ width: Int, heads: Int, loraRank: Int = 0) throws {
+  /// - Parameter normEpsilon: ε of the norm in front of `proj`; nil: there is none.
+  init(_ width: Int, heads: Int, normEpsilon: Float? = nil, loraRank: Int = 0) throws {
     qkv = try Linear(width, 3 * width, loraRank: loraRank)
+    norm = try normEpsilon.map { try LayerNorm(width, epsilon: $0) }
     proj = try Linear(width, width, loraRank: loraRank)
     self.heads = heads
   }
 
-  public var members: [Member] { [.layer("qkv", qkv), .layer("proj", proj)] }
+  public var members: [Member] {
+    [.layer("qkv", qkv)] + (norm.map { [.layer("norm", $0)] } ?? []) + [.layer("proj", proj)]
+  }
 
   /// [B, N, C] → [B, N, C], plus `residual`.
   func callAsFunction(
     _ x: Tensor, residual: Tensor, bias: ScoreBias? = nil, rotary: RotaryTable? = nil, dropout: BranchDropout? = nil
   ) throws -> Tensor {
-    let mixed = try selfAttention(queriesKeysValues(x, rotary: rotary), heads: heads, bias: bias)
+    let attended = try selfAttention(queriesKeysValues(x, rotary: rotary), heads: heads, bias: bias)
+    let mixed = try norm?.activation(attended) ?? attended
     guard let dropout else { return try proj(mixed, residual: residual) }
     return try dropout.add(proj(mixed), to: residual)
   }

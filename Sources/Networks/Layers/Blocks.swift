@@ -28,28 +28,52 @@ public enum Activation: String, Sendable, CaseIterable {
 /// Two linear layers with an activation between.
 public final class MLP: Layer {
   let fc1: Linear
+  /// Of the activations; nil: there is none.
+  let norm: LayerNorm?
   let fc2: Linear
   let activation: Activation
 
-  init(_ width: Int, hidden: Int, activation: Activation = .gelu, loraRank: Int = 0) throws {
+  /// - Parameter normEpsilon: ε of the norm behind the activation; nil: there is none.
+  init(
+    _ width: Int, hidden: Int, activation: Activation = .gelu, normEpsilon: Float? = nil, loraRank: Int = 0
+  ) throws {
     fc1 = try Linear(width, activation.widening * hidden, loraRank: loraRank)
+    norm = try normEpsilon.map { try LayerNorm(hidden, epsilon: $0) }
     fc2 = try Linear(hidden, width, loraRank: loraRank)
     self.activation = activation
   }
 
-  public var members: [Member] { [.layer("fc1", fc1), .layer("fc2", fc2)] }
+  public var members: [Member] {
+    [.layer("fc1", fc1)] + (norm.map { [.layer("norm", $0)] } ?? []) + [.layer("fc2", fc2)]
+  }
 
   /// [..., C] → [..., C], plus `residual`.
   func callAsFunction(_ x: Tensor, residual: Tensor, dropout: BranchDropout? = nil) throws -> Tensor {
-    guard dropout != nil || activation != .gelu else {
+    guard dropout != nil || activation != .gelu || norm != nil else {
       return try mlp(
         x, weight1: fc1.matrix(), bias1: fc1.bias?.tensor, weight2: fc2.matrix(), bias2: fc2.bias?.tensor,
         residual: residual)
     }
-    let hidden = try activation(fc1.activation(x))
+    let activated = try activation(fc1.activation(x))
+    let kept = try dropout?.inside(activated) ?? activated
+    let hidden = try norm?.activation(kept) ?? kept
     guard let dropout else { return try fc2(hidden, residual: residual) }
-    return try dropout.add(fc2(dropout.inside(hidden)), to: residual)
+    return try dropout.add(fc2(hidden), to: residual)
   }
+}
+
+/// The sizes and parts of a transformer block.
+struct BlockShape {
+  var width: Int
+  var heads: Int
+  var hidden: Int
+  var activation = Activation.gelu
+  var epsilon: Float = 1e-6
+  /// Whether a norm stands behind attention, in front of its last layer.
+  var hasAttentionNorm = false
+  /// Whether a norm stands between the layers of the MLP.
+  var hasMLPNorm = false
+  var loraRank = 0
 }
 
 /// Pre-norm transformer block: x += Attn(LN x); x += MLP(LN x).
@@ -60,14 +84,15 @@ public final class Block: Layer {
   let mlp: MLP
   let place: BlockIndex
 
-  init(
-    _ width: Int, heads: Int, hidden: Int, activation: Activation = .gelu, epsilon: Float = 1e-6, place: BlockIndex,
-    loraRank: Int = 0
-  ) throws {
-    norm1 = try LayerNorm(width, epsilon: epsilon)
-    attn = try SelfAttention(width, heads: heads, loraRank: loraRank)
-    norm2 = try LayerNorm(width, epsilon: epsilon)
-    mlp = try MLP(width, hidden: hidden, activation: activation, loraRank: loraRank)
+  init(_ shape: BlockShape, place: BlockIndex) throws {
+    norm1 = try LayerNorm(shape.width, epsilon: shape.epsilon)
+    attn = try SelfAttention(
+      shape.width, heads: shape.heads, normEpsilon: shape.hasAttentionNorm ? shape.epsilon : nil,
+      loraRank: shape.loraRank)
+    norm2 = try LayerNorm(shape.width, epsilon: shape.epsilon)
+    mlp = try MLP(
+      shape.width, hidden: shape.hidden, activation: shape.activation,
+      normEpsilon: shape.hasMLPNorm ? shape.epsilon : nil, loraRank: shape.loraRank)
     self.place = place
   }
 

@@ -19,12 +19,19 @@ import Testing
     for norm in ["norm1", "norm2"] { for part in ["weight", "bias"] { shapes["blocks.0.\(norm).\(part)"] = [8] } }
     return shapes
   }()
-  private static let plain: [String: [Int]] = [
-    "cls_token": [1, 1, 8], "pos_embed": [1, 5, 8], "blocks.0.attn.qkv.bias": [24],
-  ]
+  private static let placed: [String: [Int]] = ["cls_token": [1, 1, 8], "pos_embed": [1, 5, 8]]
+  private static let plain = placed.merging(["blocks.0.attn.qkv.bias": [24]]) { $1 }
   private static let beit: [String: [Int]] = [
     "cls_token": [1, 1, 8], "blocks.0.attn.q_bias": [8], "blocks.0.attn.v_bias": [8], "blocks.0.gamma_1": [8],
     "blocks.0.gamma_2": [8],
+  ]
+  /// EVA-02: gates in the MLP, of which the names tell nothing.
+  private static let gatedWithoutKeyBias = [
+    "blocks.0.attn.q_bias": [8], "blocks.0.attn.v_bias": [8], "blocks.0.mlp.fc2.weight": [8, 16],
+  ]
+  private static let inner = [
+    "blocks.0.attn.inner_attn_ln.weight": [8], "blocks.0.attn.inner_attn_ln.bias": [8],
+    "blocks.0.mlp.ffn_ln.weight": [16], "blocks.0.mlp.ffn_ln.bias": [16],
   ]
   private static let ownTable = ["blocks.0.attn.relative_position_bias_table": [12, 2]]
   private static let sharedTable = ["rel_pos_bias.relative_position_bias_table": [12, 2]]
@@ -65,9 +72,29 @@ import Testing
     Checkpoint(
       family: "dinov3", own: ["cls_token": [1, 1, 8], "blocks.0.attn.qkv.bias": [24]].merging(layerScale) { $1 },
       others: ["storage_tokens": [1, 2, 8], "mask_token": [1, 8]], grid: [2, 2]),
+    Checkpoint(
+      family: "eva", own: placed.merging(gatedWithoutKeyBias) { $1 },
+      others: ["mask_token": [1, 1, 8], "lm_head.bias": [4]]),
+    Checkpoint(family: "eva", prefix: "visual.", own: placed.merging(gatedWithoutKeyBias) { $1 }.merging(inner) { $1 }),
     Checkpoint(family: "beit", own: beit.merging(ownTable) { $1 }, others: ["mask_token": [1, 1, 8]]),
     Checkpoint(family: "beit", prefix: "encoder.", own: beit.merging(sharedTable) { $1 }),
   ]
+
+  /// Heads of four numbers: 0, 2 and 1, 3 are turned together; values stay.
+  @Test func neighboursBecomePairsHalfAHeadApart() {
+    let values = (0..<24).flatMap { [Float($0), Float(100 + $0)] }
+    let found = pairedByHalves(values, width: 8, heads: 2)
+    let queries: [Float] = [0, 2, 1, 3, 4, 6, 5, 7]
+    let wanted = queries + queries.map { $0 + 8 } + (16..<24).map { Float($0) }
+    #expect(found == wanted.flatMap { [$0, 100 + $0] })
+  }
+
+  /// The second cell of two stands at 8 of 16; the shortest period is a cell times 2π.
+  @Test func placesAreCountedOnTheGridOfReference() {
+    let rotary = RotaryPositions(periods: RotaryRule.eva.periods(headWidth: 8), reference: RotaryRule.eva.reference)
+    let angles = rotary.angles(rows: 1, columns: 2)
+    #expect(zip(angles, [0, 0, 0, 0, 0, 0, 8, 0.08]).allSatisfy { abs($0 - $1) < 1e-6 })
+  }
 
   /// Every family of the list that has timm's names has a checkpoint here.
   @Test func allFamiliesAreTested() {
@@ -109,16 +136,22 @@ import Testing
     #expect(found["embed.proj.weight"]?[4] == values("patch_embed.proj.weight")[5])
     #expect(found["embed.proj.weight"]?.sorted() == values("patch_embed.proj.weight").sorted())
     for name in [
-      "norm.weight", "blocks.0.norm1.bias", "blocks.0.norm2.weight", "blocks.0.attn.qkv.weight",
-      "blocks.0.mlp.fc1.bias",
+      "norm.weight", "blocks.0.norm1.bias", "blocks.0.norm2.weight", "blocks.0.mlp.fc1.bias",
     ] {
       #expect(found[name] == values(name), "\(name)")
+    }
+    func turned(_ values: [Float]) -> [Float] {
+      checkpoint.family == "eva" ? pairedByHalves(values, width: 8, heads: 2) : values
+    }
+    #expect(found["blocks.0.attn.qkv.weight"] == turned(values("blocks.0.attn.qkv.weight")))
+    for (name, theirs) in [("attn.norm.bias", "attn.inner_attn_ln.bias"), ("mlp.norm.weight", "mlp.ffn_ln.weight")] {
+      #expect(found["blocks.0.\(name)"] == own["blocks.0.\(theirs)"].map { _ in values("blocks.0.\(theirs)") })
     }
     let bias =
       own["blocks.0.attn.q_bias"] == nil
       ? values("blocks.0.attn.qkv.bias")
       : values("blocks.0.attn.q_bias") + [Float](repeating: 0, count: 8) + values("blocks.0.attn.v_bias")
-    #expect(found["blocks.0.attn.qkv.bias"] == bias)
+    #expect(found["blocks.0.attn.qkv.bias"] == turned(bias))
     for (name, factors) in [("attn.proj", ["ls1.gamma", "gamma_1"]), ("mlp.fc2", ["ls2.gamma", "gamma_2"])] {
       let factor = factors.map { "blocks.0.\($0)" }.first { own[$0] != nil }.map(values)
       let weight = values("blocks.0.\(name).weight")

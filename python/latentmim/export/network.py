@@ -46,7 +46,11 @@ class Network:
         final_norm: what the norm behind the last block is of: "tokens", "pooled" (the mean of patches), "none".
         positions: "sincos" (computed for any grid), "table" (interpolated), "none".
         interpolation: of a table: "antialiased", "bicubic", "offset".
+        attention_norm: whether a norm stands behind the attention of blocks, in front of its last layer.
+        mlp_norm: whether one stands behind the activation of MLPs.
         rotary: whether queries and keys are turned.
+        rotary_reference: rows and columns of the grid on which places of rotary positions are counted; None: they are
+            normalised to −1 … 1.
         bias_tables: of relative position bias: 0, 1 for all blocks, or one each.
         arrays: float32 by name, as `Encoder.save` calls them without "encoder.".
 
@@ -68,6 +72,9 @@ class Network:
     positions: str
     interpolation: str
     rotary: bool
+    rotary_reference: tuple[int, int] | None = None
+    attention_norm: bool = False
+    mlp_norm: bool = False
     bias_tables: int
     arrays: dict[str, FloatArray] = field(repr=False)
 
@@ -114,6 +121,7 @@ def network_of(encoder: Encoder) -> Network:
     found: dict[str, Any] = json.loads(_native.encoder_description(encoder._handle))
     arrays = _arrays_of(encoder, {name.removeprefix("encoder."): tuple(shape) for name, shape in found["tensors"]})
     is_table = encoder.family != "latentmim" or encoder.config.learn_positions
+    reference = found.get("rotary_reference")
     names = ("class_token", "registers", "epsilon", "activation", "pre_norm", "final_norm", "interpolation", "rotary",
              "bias_tables")  # fmt: skip
     return Network(
@@ -121,6 +129,9 @@ def network_of(encoder: Encoder) -> Network:
         family=encoder.family,
         positions="none" if "pos_embed.pos_embeds" not in arrays else "table" if is_table else "sincos",
         arrays=arrays,
+        rotary_reference=None if reference is None else (reference[0], reference[1]),
+        attention_norm=found.get("attention_norm", False),
+        mlp_norm=found.get("mlp_norm", False),
         **{name: found[name] for name in names},
     )
 

@@ -100,6 +100,8 @@ def _attention(graph: Graph, network: Network, x: Value, block: int, rotary: tup
     weights = graph("Softmax", scores if added is None else graph.sum(scores, added), axis=-1)
     mixed = graph("Transpose", graph("MatMul", weights, values), perm=[0, 2, 1, 3])
     mixed = graph.reshaped(mixed, 0, 0, config.width)
+    if network.attention_norm:
+        mixed = _norm(graph, network, mixed, f"{name}.norm")
     return graph.linear(
         mixed, f"{name}.proj", network.arrays[f"{name}.proj.weight"], network.arrays[f"{name}.proj.bias"]
     )
@@ -125,6 +127,8 @@ def _mlp(graph: Graph, network: Network, x: Value, block: str) -> Value:
         return graph.linear(x, name, network.arrays[f"{name}.weight"], network.arrays[f"{name}.bias"])
 
     hidden = _activated(graph, network, linear(x, f"{block}.mlp.fc1"))
+    if network.mlp_norm:
+        hidden = _norm(graph, network, hidden, f"{block}.mlp.norm")
     return linear(hidden, f"{block}.mlp.fc2")
 
 

@@ -30,14 +30,25 @@ def position_table(graph: Graph, network: Network, grid: Grid) -> Value | None:
 def rotary_table(graph: Graph, network: Network, grid: Grid) -> tuple[Value, Value] | None:
     """Cosines and sines by which queries and keys of patches are turned, [N, C/heads/2] each; None where they are not.
 
-    Angles are 2π·place/period, places from −1 to 1 at the image's borders; rows' first, then columns'.
+    Angles are 2π·place/period; rows' first, then columns'.
     """
     if not network.rotary:
         return None
     frequencies = (2 * np.pi / network.periods.astype(np.float64)).astype(np.float32)
-    ys, xs = (_angles(graph, _between_borders(graph, cells), frequencies) for cells in grid)
+    ys, xs = (_angles(graph, places, frequencies) for places in _rotary_places(graph, network, grid))
     angles = _side_by_side(graph, grid, rows=ys, columns=xs, width=len(frequencies), rows_first=True)
     return graph("Cos", angles), graph("Sin", angles)
+
+
+def _rotary_places(graph: Graph, network: Network, grid: Grid) -> list[Value]:
+    """Of rows and of columns: counted on the grid of reference, else from −1 to 1 at the image's borders."""
+    if network.rotary_reference is None:
+        return [_between_borders(graph, cells) for cells in grid]
+    counted = zip(grid, network.rotary_reference, strict=True)
+    return [
+        graph("Div", graph("Mul", _count(graph, cells), graph.floats(length)), graph("Cast", cells, to=1))
+        for cells, length in counted
+    ]
 
 
 def bias(graph: Graph, network: Network, block: int) -> Value | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentmim.export.timm_class import patch_kernel, sizes, unlike, without_key_bias
+from latentmim.export.timm_class import inner_norms, patch_kernel, sizes, unlike, without_key_bias
 
 if TYPE_CHECKING:
     from latentmim._arrays import FloatArray
@@ -30,7 +30,9 @@ def problems(network: Network) -> list[str]:
         "it has a norm in front of the blocks, which timm's Beit has not": network.pre_norm,
         f"its MLPs are '{network.activation}', those of timm's Beit 'gelu'": network.activation != "gelu",
     }
-    return [reason for reason, is_so in lacks.items() if is_so] + unlike(network, [1e-6], "timm's Beit models")
+    models = "timm's Beit models"
+    reasons = [reason for reason, is_so in lacks.items() if is_so]
+    return reasons + inner_norms(network, models) + unlike(network, [1e-6], models)
 
 
 def is_any_size(network: Network) -> bool:

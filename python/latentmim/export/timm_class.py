@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from latentmim._arrays import FloatArray
     from latentmim.export.network import Network
 
-__all__ = ["TimmClass", "patch_kernel", "sizes", "unlike", "without_key_bias"]
+__all__ = ["TimmClass", "inner_norms", "patch_kernel", "sizes", "unlike", "without_key_bias"]
 
 
 class TimmClass(Protocol):
@@ -30,6 +30,13 @@ class TimmClass(Protocol):
 
     def is_any_size(self, network: Network) -> bool:
         """Whether tokens are equal at any size of images, too."""
+
+
+def inner_norms(network: Network, models: str) -> list[str]:
+    """That there are norms inside attention or MLPs."""
+    if network.attention_norm or network.mlp_norm:
+        return [f"it has norms inside attention or MLPs, which {models} have not"]
+    return []
 
 
 def unlike(network: Network, epsilons: list[float], models: str) -> list[str]:

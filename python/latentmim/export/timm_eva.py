@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentmim.export.timm_class import patch_kernel, sizes, unlike, without_key_bias
+from latentmim.export.timm_class import inner_norms, patch_kernel, sizes, unlike, without_key_bias
 
 if TYPE_CHECKING:
     from latentmim._arrays import FloatArray
@@ -36,7 +36,9 @@ def problems(network: Network) -> list[str]:
         f"its MLPs are '{network.activation}', those of timm's Eva 'gelu' or 'swiglu'":
             network.activation not in ("gelu", "swiglu"),
     }  # fmt: skip
-    return [reason for reason, is_so in lacks.items() if is_so] + unlike(network, [1e-5], "timm's DINOv3 models")
+    models = "timm's DINOv3 models"
+    reasons = [reason for reason, is_so in lacks.items() if is_so]
+    return reasons + inner_norms(network, models) + unlike(network, [1e-5], models)
 
 
 def is_any_size(network: Network) -> bool:

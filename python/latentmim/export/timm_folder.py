@@ -6,7 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from latentmim.export import timm_beit, timm_eva, timm_vit
+from latentmim.export import timm_beit, timm_eva, timm_eva02, timm_vit
 from latentmim.export.safetensors import save
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def notes(network: Network) -> list[str]:
         True
 
     """
-    if network.rotary:
+    if network.rotary and not network.rotary_reference:
         return ["Rotary positions are computed for any size."]
     if _class(network).is_any_size(network):
         return ["Positions are a table, interpolated for other sizes as timm does it: tokens are equal at any size."]
@@ -124,7 +124,9 @@ def notes(network: Network) -> list[str]:
 
 
 def _class(network: Network) -> TimmClass:
-    return timm_beit if network.bias_tables else timm_eva if network.rotary else timm_vit
+    if network.rotary:
+        return timm_eva02 if network.rotary_reference else timm_eva
+    return timm_beit if network.bias_tables else timm_vit
 
 
 def _tokens(network: Network) -> int:

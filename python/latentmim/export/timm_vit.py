@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentmim.export.timm_class import patch_kernel, sizes, unlike
+from latentmim.export.timm_class import inner_norms, patch_kernel, sizes, unlike
 
 if TYPE_CHECKING:
     from latentmim._arrays import FloatArray
@@ -51,7 +51,8 @@ def problems(network: Network) -> list[str]:
 
     """
     epsilons = [epsilon for epsilon, is_gated in ARCHITECTURES if is_gated == _is_gated(network)]
-    return unlike(network, epsilons, f"timm's models{' of gated MLPs' if _is_gated(network) else ''}")
+    models = f"timm's models{' of gated MLPs' if _is_gated(network) else ''}"
+    return inner_norms(network, models) + unlike(network, epsilons, models)
 
 
 def is_any_size(network: Network) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from latentmim.reproduce.running import Scoring
     from latentmim.reproduce.scale import Scale
 
-__all__ = ["cell", "orderings", "pooling_table", "report", "table"]
+__all__ = ["cell", "orderings", "pooling_table", "report", "setting", "table"]
 
 # Characters of a reason in a cell; the whole of it stands below the table.
 REASON = 60
@@ -103,6 +103,11 @@ def _counts(data: LabelledSet, scoring: Scoring) -> tuple[int, int]:
     return len(data.test), min(scoring.curve_images, len(data.test))
 
 
+def setting(scale: Scale, data: LabelledSet) -> str:
+    """Images, sizes and epochs of a study's runs, in sentences."""
+    return f"{data.describe()}. {scale.describe(len(data.train))}"
+
+
 def _how(scale: Scale, data: LabelledSet, scoring: Scoring) -> str:
     tuned = (
         f"from {min(scoring.fine_tune_images, len(data.train)):,} labelled images, {scoring.fine_tune_epochs} epochs"
@@ -110,7 +115,7 @@ def _how(scale: Scale, data: LabelledSet, scoring: Scoring) -> str:
     if not scoring.fine_tune:
         tuned = "left out (--no-fine-tune)"
     return (
-        f"{data.describe()}. {scale.describe(len(data.train))}\n\n"
+        f"{setting(scale, data)}\n\n"
         "Accuracies in per cent, mean ± sample standard deviation over seeds. NN: leave-one-out nearest neighbour "
         "among the held-out images; Linear: linear probe on frozen features, the mean of each one's ten largest values "
         f"(App. A.2); Fine-tuned: {tuned}. Sim.: mean cosine "

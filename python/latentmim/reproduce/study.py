@@ -14,7 +14,7 @@ from latentmim.reproduce import figures, unlabelled
 from latentmim.reproduce.experiments import EXPERIMENTS
 from latentmim.reproduce.models import digest
 from latentmim.reproduce.planning import plan
-from latentmim.reproduce.report import orderings, report
+from latentmim.reproduce.report import orderings, report, setting
 from latentmim.reproduce.results import Results
 from latentmim.reproduce.running import Runner, Scoring
 from latentmim.reproduce.scale import Scale
@@ -119,7 +119,7 @@ class Study:
         paths = [self._write_table(experiment, scale) for experiment in experiments]
         if text := orderings(self._all_there(experiments), self.results, self.data, self.scoring):
             paths.append(self._write_page("orderings", text))
-        if text := unlabelled.page(self._all_there(experiments), self.results):
+        if text := unlabelled.page(self._all_there(experiments), self.results, setting(scale, self.data)):
             paths.append(self._write_page("without_labels", text))
         try:
             drawn = {f"{experiment.name}-curves.png": figures.curves(experiment, self.out, self.results)

@@ -48,8 +48,15 @@ def scores(found: WithoutLabels) -> dict[str, float]:
     }  # fmt: skip
 
 
-def page(experiments: Sequence[Experiment], results: Results) -> str:
-    """Correlations of each experiment and of all runs, and the scores they are of; empty where too few were scored."""
+def page(experiments: Sequence[Experiment], results: Results, setting: str) -> str:
+    """Correlations of each experiment and of all runs, and the scores they are of; empty where too few were scored.
+
+    Args:
+        experiments: whose rows are the runs.
+        results: of them.
+        setting: images, sizes and epochs of the runs, in sentences: what is found holds for such runs.
+
+    """
     keys = list(dict.fromkeys(row.key for experiment in experiments for row in experiment.rows))
     runs = _runs(keys, results)
     if len(runs) < FEWEST:
@@ -59,6 +66,8 @@ def page(experiments: Sequence[Experiment], results: Results) -> str:
     groups = {name: group for name, group in groups.items() if len(group) >= FEWEST} | {"all": runs}
     parts = [
         "# Scores without labels, and scores with them",
+        f"{setting} {_seeds(runs, results)} What stands here is of runs of this size and length; it says nothing of "
+        "longer ones, of larger encoders or of other images.",
         "Correlations over the runs of each table, Spearman's ρ / Kendall's τ: 1 is the same order, −1 the reverse, 0 "
         "no relation. The scores without labels are of all held-out images, behind the last block as NN's features; "
         "LiDAR is of 10 crops. “Judged with similarity”: runs whose mean cosine between images is above "
@@ -108,6 +117,13 @@ def _runs(keys: Sequence[str], results: Results) -> list[dict[str, str | float]]
         if all(values.values()):
             found.append({"key": key} | {name: statistics.fmean(values[name]) for name in names})
     return found
+
+
+def _seeds(runs: list[dict[str, str | float]], results: Results) -> str:
+    counts = {len(results.values(str(run["key"]), "nn")) for run in runs}
+    fewest, most = min(counts), max(counts)
+    many = f"{fewest} to {most} seeds" if fewest < most else "one seed" if most == 1 else f"{most} seeds"
+    return f"Each run is of {many}."
 
 
 def _correlations(groups: dict[str, list[dict[str, str | float]]], labelled: str) -> str:

@@ -71,14 +71,15 @@ def crop_loss(
     online = online_tokens(params, images, views, config)
     predicted = predictions(params, online.projected, views, config)
     wanted = targets(params, target_images, views, config, teacher_tokens)
-    total = objective(predicted, wanted, config)
+    of_objective = total = objective(predicted, wanted, config)
     if config.has_latent_targets:
         tokens = online.projected if config.similarity_tokens == "projected" else online.unprojected
         constrained = visible_tokens(tokens, views, config)
         constraint = similarity_constraint(predicted, constrained, gamma, config.similarity_form)
         total = total + config.similarity_coefficient * constraint
     visible = visible_tokens(online.projected, views, config)
-    return Crop(total, metrics(predicted, visible, wanted.own), visible)
+    logged = {"objective_loss": jax.lax.stop_gradient(of_objective)} | metrics(predicted, visible, wanted.own)
+    return Crop(total, logged, visible)
 
 
 def crops_contrast(
