@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latentmim.commands.evaluating import RUNNERS
-from latentmim.commands.shared import add_encoder_options, add_precision, add_settings, write
+from latentmim.commands.shared import add_encoder_options, add_precision, add_settings, add_skipping, write
 
 if TYPE_CHECKING:
     import argparse
@@ -55,6 +55,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="file where fine_tune leaves the trained encoder (safetensors); folder where davis leaves masks",
     )
     parser.add_argument("--json", metavar="FILE", help="write everything that was found")
+    add_skipping(parser)
     parser.add_argument("--pixels", action="store_true", help="score raw pixels too (nn)")
     for runner in RUNNERS.values():
         runner.add_options(parser)

@@ -15,8 +15,7 @@ from latentmim.commands.evaluating.runner import (
     keywords,
     refuse_unknown_settings,
 )
-from latentmim.commands.shared import read_encoder, settings
-from latentmim.data import as_dataset
+from latentmim.commands.shared import images, read_encoder, settings
 from latentmim.evaluate.running import FUNCTIONS, PROTOCOLS, score
 
 if TYPE_CHECKING:
@@ -48,24 +47,24 @@ def _images(chosen: argparse.Namespace) -> tuple[Encoder, Dataset | None, Datase
     """The encoder, what it learns from, and what is scored; raw pixels are scored on the way."""
     encoder = read_encoder(chosen.weights, chosen)
     channels = encoder.config.channels
-    images = as_dataset(chosen.folder, channels)
-    train = None if chosen.train is None else as_dataset(chosen.train, channels)
+    scored = images(chosen.folder, channels, chosen)
+    train = None if chosen.train is None else images(chosen.train, channels, chosen)
     if chosen.pixels:
-        print(evaluate.pixels_nearest_neighbor(images))
-    return encoder, train, images
+        print(evaluate.pixels_nearest_neighbor(scored))
+    return encoder, train, scored
 
 
 def _score(own: list[str], chosen: argparse.Namespace) -> Result:
     options, features = own_options(chosen, own), cast("FeatureOptions", feature_settings(chosen))
-    encoder, train, images = _images(chosen)
-    return score(chosen.protocol, options, encoder, train, images, True, features)
+    encoder, train, scored = _images(chosen)
+    return score(chosen.protocol, options, encoder, train, scored, True, features)
 
 
 def _fine_tune(own: list[str], chosen: argparse.Namespace) -> Result:
     options: dict[str, Any] = own_options(chosen, own) | feature_settings(chosen)
-    encoder, train, images = _images(chosen)
+    encoder, train, scored = _images(chosen)
     assert train is not None
-    tuned = evaluate.fine_tune(encoder, train, images, **options)
+    tuned = evaluate.fine_tune(encoder, train, scored, **options)
     if chosen.out is not None:
         tuned.encoder.save(chosen.out)
     return tuned.result
@@ -79,11 +78,11 @@ def _runner(protocol: str) -> Runner:
     own = keywords(getattr(evaluate, FUNCTIONS[protocol]))
     is_tuned = protocol == "fine_tune"
     run = functools.partial(_fine_tune if is_tuned else _score, own)
-    takes = {"train", "pixels", *OF_FEATURES, *(["out"] if is_tuned else [])}
+    takes = {"train", "pixels", "skip_unreadable", *OF_FEATURES, *(["out"] if is_tuned else [])}
     takes |= {option for option, names in SEVERAL.items() if set(names) & set(own)}
     return Runner(run=run, takes=frozenset(takes), learns=protocol != "nn")
 
 
 RUNNERS: dict[str, Runner] = {protocol: _runner(protocol) for protocol in PROTOCOLS} | {
-    "suite": Runner(run=_suite, takes=frozenset({"train", "pixels"}))
+    "suite": Runner(run=_suite, takes=frozenset({"train", "pixels", "skip_unreadable"}))
 }

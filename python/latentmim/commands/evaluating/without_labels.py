@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from latentmim.commands.evaluating.runner import OF_FEATURES, Runner, feature_settings, keywords
 from latentmim.commands.evaluating.scores import own_options
-from latentmim.commands.shared import read_encoder
-from latentmim.data import as_dataset
+from latentmim.commands.shared import images, read_encoder
 from latentmim.evaluate.without_labels import without_labels
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ def run(chosen: argparse.Namespace) -> WithoutLabels:
     """Look at a folder's features."""
     options: dict[str, Any] = own_options(chosen, keywords(without_labels)) | feature_settings(chosen)
     encoder = read_encoder(chosen.weights, chosen)
-    return without_labels(encoder, as_dataset(chosen.folder, encoder.config.channels), **options)
+    return without_labels(encoder, images(chosen.folder, encoder.config.channels, chosen), **options)
 
 
-RUNNER = Runner(run=run, takes=frozenset({"seed", *OF_FEATURES}))
+RUNNER = Runner(run=run, takes=frozenset({"seed", "skip_unreadable", *OF_FEATURES}))
