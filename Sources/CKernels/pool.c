@@ -143,19 +143,25 @@ static void start_workers(int wanted) {
 
 static int clamped(long count) { return count < 1 ? 1 : count > max_threads ? max_threads : (int)count; }
 
+// How many processors the calling thread may run on, and which; none are named where the system does not say.
+static int read_mask(cpu_set_t *set) {
+  CPU_ZERO(set);
+  long count = sched_getaffinity(0, sizeof *set, set) == 0 ? CPU_COUNT(set) : sysconf(_SC_NPROCESSORS_ONLN);
+  return count < 1 ? 1 : (int)count;
+}
+
 int lmk_usable_processors(void) {
   cpu_set_t set;
-  long count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : sysconf(_SC_NPROCESSORS_ONLN);
-  return count < 1 ? 1 : (int)count;
+  return read_mask(&set);
 }
 
 // Looks which processors the calling thread may run on, now and then; where that has changed, workers follow: a mask is
 // each thread's own, and theirs is the one of the thread that started them. The pool is taken.
 static void follow_mask(void) {
-  atomic_store_explicit(&last_look, nanoseconds(), memory_order_relaxed);
-  atomic_store_explicit(&followed_threads, clamped(lmk_usable_processors()), memory_order_relaxed);
   cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) != 0 || CPU_EQUAL(&set, &followed_set)) return;
+  atomic_store_explicit(&last_look, nanoseconds(), memory_order_relaxed);
+  atomic_store_explicit(&followed_threads, clamped(read_mask(&set)), memory_order_relaxed);
+  if (CPU_COUNT(&set) == 0 || CPU_EQUAL(&set, &followed_set)) return;
   followed_set = set;
   for (int i = 0; i < running_workers; i++) pthread_setaffinity_np(workers[i], sizeof set, &set);
 }

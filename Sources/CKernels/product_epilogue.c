@@ -72,7 +72,7 @@ static inline struct row scaled_plus(float factor, struct row a, struct row b) {
   return (struct row){_mm512_fmadd_ps(f, a.left, b.left), _mm512_fmadd_ps(f, a.right, b.right)};
 }
 
-static inline struct row plain(
+static inline __attribute__((always_inline)) struct row plain(
     const struct lmk_epilogue *e, int type, struct row sum, struct row bias, long row, long column,
     struct columns there) {
   struct row value = scaled_plus(e->alpha, sum, bias);
@@ -81,8 +81,10 @@ static inline struct row plain(
   return value;
 }
 
+// What follows is inlined in the loop over rows, which then holds the constants in registers.
+
 // GELU. For bfloat16 an approximate reciprocal (relative error below 2^-14) replaces the division: a fifth of its cost.
-static inline struct row gelu_of(int type, struct row values) {
+static inline __attribute__((always_inline)) struct row gelu_of(int type, struct row values) {
   _Alignas(64) float x[32], y[32];
   _mm512_store_ps(x, values.left);
   _mm512_store_ps(x + 16, values.right);
@@ -102,7 +104,8 @@ static inline struct row gelu_of(int type, struct row values) {
       _mm512_mul_ps(_mm512_load_ps(x + 16), _mm512_rcp14_ps(result.right))};
 }
 
-static inline struct row gelu_and_slope_of(int type, struct row values, struct row *slope) {
+static inline __attribute__((always_inline)) struct row gelu_and_slope_of(
+    int type, struct row values, struct row *slope) {
   _Alignas(64) float x[32], y[32], z[32];
   _mm512_store_ps(x, values.left);
   _mm512_store_ps(x + 16, values.right);
@@ -128,14 +131,14 @@ static inline struct row gelu_and_slope_of(int type, struct row values, struct r
   return (struct row){_mm512_mul_ps(from.left, below.left), _mm512_mul_ps(from.right, below.right)};
 }
 
-static inline struct row activated(
+static inline __attribute__((always_inline)) struct row activated(
     const struct lmk_epilogue *e, int type, struct row sum, struct row bias, long index, struct columns there) {
   const struct row value = as_stored(type, plus(sum, bias));
   if (e->before) store(type, e->before, index, there, value);
   return gelu_of(type, value);
 }
 
-static inline struct row derived(
+static inline __attribute__((always_inline)) struct row derived(
     const struct lmk_epilogue *e, int type, struct row sum, long index, struct columns there) {
   struct row slope;
   store(type, e->before, index, there, gelu_and_slope_of(type, load(type, e->before, index, there), &slope));

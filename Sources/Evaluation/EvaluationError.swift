@@ -8,6 +8,8 @@ public enum EvaluationError: DescribedError, Equatable {
   case noTrainingSet(scoring: String)
   /// The protocol learns from images, and there are features only.
   case noImages(scoring: String)
+  /// The protocol trains in one process, and several ranks were to share it.
+  case oneProcess(scoring: String)
   /// The features of a set are not [count, width] with a row and a channel at least.
   case features(set: String, found: Int, count: Int, width: Int)
   /// Labels and features differ in number.
@@ -47,6 +49,7 @@ public enum EvaluationError: DescribedError, Equatable {
       "the \(set) set has no labels: files in sub-folders have, and arrays given with labels"
     case .noTrainingSet(let scoring): "\(scoring): there is no training set, and it learns from one"
     case .noImages(let scoring): "\(scoring): learns from images, and there are features only"
+    case .oneProcess(let scoring): "\(scoring): is for one process, and several ranks were to share it"
     case .features(let set, let found, let count, let width):
       "\(set) set: \(found) values do not make features [\(count), \(width)] with a row and a channel at least"
     case .labels(let set, let found, let count):

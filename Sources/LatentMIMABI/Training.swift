@@ -4,7 +4,7 @@ import LatentMIM
 import Networks
 
 /// The trainer behind a handle.
-private func trainer(_ handle: Handle) throws -> Trainer { try object(handle, Trainer.self) }
+func trainer(_ handle: Handle) throws -> Trainer { try object(handle, Trainer.self) }
 
 @c @implementation public func lm_adamw_create(
   _ handle: Handle, _ beta1: Double, _ beta2: Double, _ epsilon: Double, _ weightDecay: Double,
@@ -26,65 +26,6 @@ private func trainer(_ handle: Handle) throws -> Trainer { try object(handle, Tr
 ) -> lm_status {
   attempt(handingOut: trainer) {
     try Trainer(model(handle), dataset: dataset(images), configuration: trainingConfiguration(trainingOptions))
-  }
-}
-
-@c @implementation public func lm_trainer_join(
-  _ handle: Handle, _ communicator: UnsafePointer<lm_communicator>?, _ wire: Text
-) -> lm_status {
-  attempt {
-    let functions = try CommunicatorOfC(given(communicator, "communicator").pointee)
-    let precision = try precision(wire)
-    guard [.float32, .bf16].contains(precision) else {
-      throw ArgumentError("wire is '\(precision.rawValue)', wanted 'float32' or 'bf16'")
-    }
-    try trainer(handle).join(functions, wire: precision == .bf16 ? .bfloat16 : .float32)
-  }
-}
-
-/// What a C program says of its ranks.
-private final class CommunicatorOfC: Communicator, @unchecked Sendable {
-  let (rank, size): (Int, Int)
-  private let context: UnsafeMutableRawPointer?
-  private let starting:
-    @convention(c) (
-      UnsafeMutableRawPointer?, lm_exchange, UnsafeRawPointer?, Int64, UnsafeMutableRawPointer?, Int64, IntegerPlace
-    ) -> Bool
-  private let finishing:
-    @convention(c) (
-      UnsafeMutableRawPointer?, Int64, Bool, UnsafeMutablePointer<Bool>?
-    ) -> Bool
-
-  init(_ functions: lm_communicator) throws {
-    (rank, size, context) = (Int(functions.rank), Int(functions.size), functions.context)
-    starting = try given(functions.start, "start")
-    finishing = try given(functions.finish, "finish")
-  }
-
-  func start(_ exchange: Exchange) throws -> Int {
-    var request: Int64 = 0
-    func start(_ kind: lm_exchange, _ sent: UnsafeRawBufferPointer?, _ received: UnsafeMutableRawBufferPointer) -> Bool
-    {
-      starting(
-        context, kind, sent?.baseAddress, Int64(sent?.count ?? 0), received.baseAddress, Int64(received.count), &request
-      )
-    }
-    let isStarted =
-      switch exchange {
-      case .sum(let values): start(LM_SUM, nil, UnsafeMutableRawBufferPointer(values))
-      case .gather(let sent, let received): start(LM_GATHER, sent, received)
-      case .allToAll(let sent, let received): start(LM_ALL_TO_ALL, sent, received)
-      }
-    guard isStarted else { throw RanksError("an exchange could not be started", kind: .io) }
-    return Int(request)
-  }
-
-  func finish(_ request: Int, waits: Bool) throws -> Bool {
-    var hasEnded = false
-    guard finishing(context, Int64(request), waits, &hasEnded) else {
-      throw RanksError("an exchange failed", kind: .io)
-    }
-    return hasEnded
   }
 }
 

@@ -55,23 +55,26 @@ public struct SinCosPositions: Sendable, Equatable {
   public func table(width: Int, rows gridRows: Int, columns gridColumns: Int, scaling: PositionScaling) throws -> Tensor
   {
     guard width % 4 == 0 else { throw ShapeError("positions", "width is \(width), wanted a multiple of 4") }
-    let ys = coordinates(trained: rows, wanted: gridRows, scaling)
-    let xs = coordinates(trained: columns, wanted: gridColumns, scaling)
-    let quarter = width / 4
-    let frequencies = (0..<quarter).map { pow(10000, -4 * Double($0) / Double(width)) }
+    let ys = waves(of: coordinates(trained: rows, wanted: gridRows, scaling), width: width)
+    let xs = waves(of: coordinates(trained: columns, wanted: gridColumns, scaling), width: width)
     let buffer = try Buffer(count: gridRows * gridColumns * width)
-    for (row, y) in ys.enumerated() {
-      for (column, x) in xs.enumerated() {
+    let half = width / 2
+    for row in 0..<gridRows {
+      for column in 0..<gridColumns {
         let place = buffer.pointer + (row * gridColumns + column) * width
-        for (k, frequency) in frequencies.enumerated() {
-          place[k] = Float(sin(x * frequency))
-          place[quarter + k] = Float(cos(x * frequency))
-          place[2 * quarter + k] = Float(sin(y * frequency))
-          place[3 * quarter + k] = Float(cos(y * frequency))
+        for k in 0..<half {
+          place[k] = xs[column * half + k]
+          place[half + k] = ys[row * half + k]
         }
       }
     }
     return try Tensor(shape: [gridRows * gridColumns, width], buffer: buffer)
+  }
+
+  /// [sin, cos] of each coordinate, C/4 frequencies each.
+  private func waves(of coordinates: [Double], width: Int) -> [Float] {
+    let frequencies = (0..<width / 4).map { pow(10000, -4 * Double($0) / Double(width)) }
+    return coordinates.flatMap { p in frequencies.map { Float(sin(p * $0)) } + frequencies.map { Float(cos(p * $0)) } }
   }
 
   private func coordinates(trained: Int, wanted: Int, _ scaling: PositionScaling) -> [Double] {

@@ -17,6 +17,13 @@ static PyObject *exception_class(lm_status status) {
   return classes[status];
 }
 
+lm_status status_of(PyObject *error) {
+  if (error == Py_None) return LM_OK;
+  for (lm_status status = LM_IO; status <= LM_COLLAPSED; status++)
+    if (PyErr_GivenExceptionMatches(error, exception_class(status))) return status;
+  return LM_VALUE;
+}
+
 /// What the system refused, as Python raises it itself: FileNotFoundError and its like, with errno and filename.
 static PyObject *fail_as_system(int code, const char *path) {
   PyObject *arguments = Py_BuildValue("(isN)", code, strerror(code), PyUnicode_DecodeFSDefault(path));
@@ -38,6 +45,29 @@ PyObject *take_text(char *text) {
   PyObject *result = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "surrogateescape");
   lm_text_free(text);
   return result;
+}
+
+/// While ranks exchange something Ctrl-C must not end Python's part of it: it comes again behind that.
+static int holds;
+static bool is_held_back;
+
+void interrupts_hold(bool is_begin) {
+  holds += is_begin ? 1 : -1;
+  if (holds > 0 || !is_held_back) return;
+  is_held_back = false;
+  PyErr_SetInterrupt();
+}
+
+METHOD(hold_interrupts, "holds, /", "Until it is called with False, interrupts are held back; calls may be nested.") {
+  int is_begin;
+  PARSE("p", &is_begin);
+  interrupts_hold(is_begin);
+  Py_RETURN_NONE;
+}
+
+METHOD(holds_interrupt, "", "-> whether an interrupt that has come is held back") {
+  is_held_back = is_held_back || holds > 0;
+  return PyBool_FromLong(holds > 0);
 }
 
 /// Nothing is asked of Python on threads that are not in a call of this module, nor more often than every 50 ms.

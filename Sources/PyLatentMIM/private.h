@@ -89,12 +89,16 @@ bool parse(PyObject *args, const char *function, const char *format, ...);
 
 /// Sets the exception that goes with a status; returns NULL. One that is set already (by a signal handler) stays.
 PyObject *fail(lm_status status);
+/// The kind of an exception; LM_OK for None.
+lm_status status_of(PyObject *error);
 /// The exception class of LM_COLLAPSED, made when the module is.
 extern PyObject *collapse_error;
 /// A str from a text of the library, which is freed; None for NULL.
 PyObject *take_text(char *text);
 /// The library's interrupt check: whether a Python signal handler raised.
 bool interrupted(void);
+/// Holds Ctrl-C back, for Python's handlers that ask, until it is called with false as often.
+void interrupts_hold(bool is_begin);
 /// Marks the time in which this thread is inside the library without the GIL.
 void begin_call(void);
 void end_call(void);

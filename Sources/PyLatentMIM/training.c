@@ -26,52 +26,6 @@ METHOD(trainer_create, "model, dataset, options, /", "-> trainer") {
   return handle_new(trainer_kind, trainer, args, model);
 }
 
-static PyObject *bytes_at(const void *start, int64_t count, int flags) {
-  return start ? PyMemoryView_FromMemory((char *)start, (Py_ssize_t)count, flags) : Py_NewRef(Py_None);
-}
-
-/// An exchange by `communicator.start(exchange, sent, received)`, flat bytes both. What it raises is left to the caller
-/// of the library.
-static bool start_exchange(void *communicator, lm_exchange exchange, const void *sent, int64_t sent_bytes,
-                           void *received, int64_t received_bytes, int64_t *request) {
-  PyGILState_STATE state = PyGILState_Ensure();
-  PyObject *result = PyObject_CallMethod(communicator, "start", "iNN", (int)exchange,
-                                         bytes_at(sent, sent_bytes, PyBUF_READ),
-                                         bytes_at(received, received_bytes, PyBUF_WRITE));
-  if (result) *request = PyLong_AsLongLong(result);
-  Py_XDECREF(result);
-  bool is_started = !PyErr_Occurred();
-  PyGILState_Release(state);
-  return is_started;
-}
-
-static bool finish_exchange(void *communicator, int64_t request, bool waits, bool *ended) {
-  PyGILState_STATE state = PyGILState_Ensure();
-  PyObject *result =
-      PyObject_CallMethod(communicator, "finish", "LO", (long long)request, waits ? Py_True : Py_False);
-  if (result) *ended = PyObject_IsTrue(result) > 0;
-  Py_XDECREF(result);
-  bool is_known = !PyErr_Occurred();
-  PyGILState_Release(state);
-  return is_known;
-}
-
-METHOD(trainer_join, "trainer, communicator, rank, size, wire, /", "") {
-  struct handle *trainer;
-  PyObject *communicator;
-  long long rank, size;
-  const char *wire;
-  PARSE("O&OLLs", trainer_handle, &trainer, &communicator, &rank, &size, &wire);
-  // It lives as long as the trainer.
-  PyObject *keeps = PyTuple_Pack(2, trainer->keeps, communicator);
-  if (!keeps) return NULL;
-  Py_DECREF(trainer->keeps);
-  trainer->keeps = keeps;
-  const lm_communicator functions = {
-      .rank = rank, .size = size, .context = communicator, .start = start_exchange, .finish = finish_exchange};
-  DO(trainer, lm_trainer_join(trainer->raw, &functions, wire));
-}
-
 METHOD(trainer_progress, "trainer, /",
        "-> (step, total steps, steps per epoch, peak learning rate, looks collapsed, progress, seconds)") {
   lm_trainer_state s = {0};

@@ -14,6 +14,23 @@ public final class GradientSlot: @unchecked Sendable {
 
   public func clear() { buffer = nil }
 
+  /// Hands the gradient over, in a buffer that nobody else has; none is left here.
+  ///
+  /// - Throws: `OutOfMemory`.
+  public func takeOwn() throws -> Buffer? {
+    if !isKnownUniquelyReferenced(&buffer), let shared = buffer { buffer = try Buffer(shared.values) }
+    defer { buffer = nil }
+    return buffer
+  }
+
+  /// Puts a gradient that was taken back, added to what has come meanwhile. It is no new contribution.
+  ///
+  /// - Throws: `OutOfMemory`.
+  public func putBack(_ taken: Buffer) throws {
+    try add(taken)
+    contributions -= 1
+  }
+
   /// Sets the gradient, where there is one, to other values.
   ///
   /// - Throws: `OutOfMemory`.

@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 @testable import LatentMIM
+@testable import Tensors
 
 /// Ranks that share every batch have the loss and the gradient of one trainer of all.
 @Suite struct RanksTests {
@@ -94,6 +95,43 @@ import Testing
     for (ours, theirs) in zip(rounded[0].means, exact.means) {
       #expect(abs(ours - theirs) <= abs(theirs) / 64 + largest / 128)
     }
+  }
+
+  /// What comes behind the last contribution of the step before is summed, too, wherever gradients lie.
+  @Test(arguments: [false, true])
+  func whatComesLateIsNotLost(isWhole: Bool) throws {
+    let sums = try ThreadRanks(3).run { communicator in
+      let (ranks, count) = (try Ranks(communicator, wire: .float32), 70_000)
+      let tensor = try Tensor(shape: [count], buffer: Buffer(count: count, repeating: 0)).requiringGradient()
+      let slot = try #require(tensor.gradient)
+      let bucket: any GradientBucket =
+        try isWhole ? WholeGradient(slot, count: count, ranks) : WireBucket([tensor], ranks)
+      let first = try Buffer(count: count, repeating: Float(communicator.rank + 1))
+      try slot.add(first)
+      try bucket.start()
+      try slot.add(Buffer(count: count, repeating: 10))
+      try bucket.startAgain()
+      try bucket.finish()
+      #expect(first.values.allSatisfy { $0 == Float(communicator.rank + 1) })
+      #expect(slot.contributions == 2 && bucket.contributions == [2])
+      return Set(try #require(slot.value).values)
+    }
+    #expect(sums == [[36], [36], [36]])
+  }
+
+  /// A gradient that no rank has stays none.
+  @Test(arguments: [false, true])
+  func whatNoRankHasStaysNone(isWhole: Bool) throws {
+    let found = try ThreadRanks(2).run { communicator in
+      let ranks = try Ranks(communicator, wire: .float32)
+      let tensor = try Tensor(shape: [9], buffer: Buffer(count: 9, repeating: 0)).requiringGradient()
+      let slot = try #require(tensor.gradient)
+      let bucket: any GradientBucket = try isWhole ? WholeGradient(slot, count: 9, ranks) : WireBucket([tensor], ranks)
+      try bucket.start()
+      try bucket.finish()
+      return slot.value == nil
+    }
+    #expect(found == [true, true])
   }
 
   @Test func batchesThatDoNotDivideAreRefused() throws {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from dataclasses import dataclass
 from typing import Any
@@ -32,8 +33,9 @@ def ratios_of(other: Series, own: Series) -> list[float]:
 
 
 def own_series(heat: Heat, contender: Contender, case: str) -> Series | None:
-    """The library's series in the same heat, of the same precision and case."""
-    found = [s for (c, k), s in heat.series.items() if c.is_own and c.precision == contender.precision and k == case]
+    """The library's series in the same heat, of the same precision and case, all in that precision."""
+    same = (contender.precision, case)
+    found = [s for (c, k), s in heat.series.items() if c.is_own and not c.mode and (c.precision, k) == same]
     return found[0] if found else None
 
 
@@ -140,19 +142,31 @@ def fastest_others(comparison: Comparison) -> str:
         if errors:
             kind = "loss" if comparison.workload.kind == "step" else "features, relative to their size"
             texts.append(f"Largest difference of {precision} from the library's float32 ({kind}): {max(errors):.1g}.")
-    if gain := gain_of_int8(comparison):
-        texts.append(f"In int8 latentmim is {gain:.2f} × its own bf16.")
-    return " ".join(texts)
+    return " ".join([*texts, *gains_of_int8(comparison)])
 
 
-def gain_of_int8(comparison: Comparison) -> float | None:
-    """How much faster the library is than in bf16, where both ran in turn."""
-    ratios: list[float] = []
+def gains_of_int8(comparison: Comparison) -> list[str]:
+    """How the library's forms with eight bits stand to whatever ran in turn with them in bf16, itself first."""
+    gains: dict[tuple[Contender, Contender], list[float]] = {}
+    seconds: dict[Contender, list[float]] = {}
     for heat in comparison.heats:
-        own = {c.precision: series for (c, _), series in heat.series.items() if c.is_own}
-        if {"bf16", "int8"} <= own.keys():
-            ratios += ratios_of(own["bf16"], own["int8"])
-    return statistics.median(ratios) if ratios else None
+        series = {contender: series for (contender, _), series in heat.series.items() if contender is not PEAK}
+        forms = [c for c in series if c.is_own and (c.mode or c.precision == "int8")]
+        others = [c for c in series if c.precision == "bf16" and not (c.is_own and c.mode)]
+        for form, other in itertools.product(forms, others):
+            gains.setdefault((form, other), []).extend(ratios_of(series[other], series[form]))
+            seconds.setdefault(other, []).extend(series[other].seconds)
+    by_speed = sorted(seconds, key=lambda other: (not other.is_own, statistics.median(seconds[other])))
+    return [
+        f"latentmim {form.precision}{f', {form.mode}' if form.mode else ''} is "
+        + ", ".join(
+            f"{statistics.median(gains[form, other]):.2f} × {'its own' if other.is_own else other.name} bf16"
+            for other in by_speed
+            if (form, other) in gains
+        )
+        + "."
+        for form in dict.fromkeys(form for form, _ in gains)
+    ]
 
 
 def table(comparison: Comparison) -> str:

@@ -50,7 +50,7 @@ def features(
         _native.encoder_dataset_features(encoder._handle, data._handle, part, options, place)
 
     if out is None:
-        rows = in_memory(indices, width, compute, "features", progress).reshape(of_all)
+        rows = in_memory(indices, width, compute, "features", progress, encoder._ranks).reshape(of_all)
     else:
         rows = in_file(out, of_all, indices, compute, "features", progress)
     warn_of_unread("features", data, indices, rows)
@@ -68,10 +68,10 @@ def shape(encoder: Encoder, options: str, is_dense: bool, layers: int | None) ->
 def in_memory(
     indices: NDArray[np.int64], width: int, compute: Compute, name: str, progress: bool, ranks: int = 1
 ) -> FloatArray:
-    """[count, width], the rows of images with these indices, `CHUNK` at a time for each of the ranks that compute."""
+    """[count, width], the rows of images with these indices, a part at a time for each of the ranks that compute."""
     rows = _arrays.empty((len(indices), width), name)
     with _bar(len(indices), name, progress) as bar:
-        for first, end in _parts(len(indices), ranks * CHUNK):
+        for first, end in _parts(len(indices), ranks):
             part = indices[first:end]
             compute(part, rows[first:end])
             bar.update(len(part))
@@ -99,12 +99,13 @@ def in_file(
     return written
 
 
-def _parts(count: int, chunk: int = CHUNK) -> Iterator[tuple[int, int]]:
-    """Where parts begin and end, of one size but for an image: OpenBLAS computes a product of few rows in another way,
-    and copies of an image would have features of other last bits.
+def _parts(count: int, together: int = 1) -> Iterator[tuple[int, int]]:
+    """Where parts, or so many of them together, begin and end, of one size but for an image: OpenBLAS computes a
+    product of few rows in another way, and copies of an image would have features of other last bits.
     """
-    number = -(-count // chunk)
-    return ((count * part // number, count * (part + 1) // number) for part in range(number))
+    number = -(-count // CHUNK)
+    for part in range(0, number, together):
+        yield count * part // number, count * min(part + together, number) // number
 
 
 def write_header(file: Any, shape: tuple[int, ...]) -> None:

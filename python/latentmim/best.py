@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,14 +59,15 @@ class Best:
         """What `measure` adds to a step's metrics."""
         return [] if self.by == "nn" else [self.name, SIMILARITY]
 
-    def measure(self, encoder: Encoder) -> Metrics:
-        """Score an encoder without labels; nothing for "nn", which is measured anyway."""
+    def measure(self, encoder: Encoder, comm: Any = None) -> Metrics:
+        """Score an encoder without labels, ranks together; nothing for "nn", which is measured anyway."""
         from latentmim.evaluate import without_labels
 
         if self.by == "nn":
             return {}
         views = None if self.by == "lidar" else 0
-        found = without_labels(encoder, self._data, views=views, layer=encoder.config.depth, progress=False)
+        layer = encoder.config.depth
+        found = without_labels(encoder, self._data, views=views, layer=layer, progress=False, comm=comm)
         self._found = found
         value = found.lidar if self.by == "lidar" else getattr(found, self.by)
         return {self.name: math.nan if value is None else value, SIMILARITY: found.similarity}

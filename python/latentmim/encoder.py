@@ -42,7 +42,7 @@ class MapOptions(TypedDict, total=False):
 
 
 # What follows from the weights.
-OF_HANDLE = ("_handle", "_is_of_model", "config", "family", "has_class_token")
+OF_HANDLE = ("_handle", "_is_of_model", "_ranks", "config", "family", "has_class_token")
 
 
 class Encoder:
@@ -78,6 +78,12 @@ class Encoder:
         encoder._is_of_model = True
         return encoder
 
+    def _joined(self, communicator: Any, rank: int, size: int) -> Self:
+        """The same, by which all ranks encode data sets together; see `Ranks.encoding`."""
+        other = self.__copy__()
+        other._handle, other._ranks = _native.encoder_join(self._handle, communicator, rank, size), size
+        return other
+
     def __getstate__(self) -> dict[str, Any]:
         rest = {name: value for name, value in vars(self).items() if name not in OF_HANDLE}
         return rest | {"weights": _pickling.bytes_of(_native.encoder_save, self._handle)}
@@ -101,6 +107,7 @@ class Encoder:
 
     _handle: Any
     _is_of_model = False
+    _ranks = 1
     config: ModelConfig
     """The options of the model it belongs to. Of another project's encoder, its sizes and how pixels are normalised."""
     family: str

@@ -207,15 +207,22 @@ class Fitting:
 
     def _score(self, metrics: Metrics) -> bool:
         """Score the model as it is; whether it is the best so far."""
+        self.trainer._ranks.tell("score")
+        with self._measured("score"):
+            metrics.update(self.measured_scores())
+        return self._best is not None and self._best.note(metrics, self.trainer.state.looks_collapsed)
+
+    def measured_scores(self) -> Metrics:
+        """The scores of the model as it is, which ranks measure together."""
         from latentmim.evaluate import nearest_neighbor
 
-        encoder = self.trainer.model.encoder
-        with self._measured("score"):
-            if self.validation is not None:
-                metrics["nn_accuracy"] = nearest_neighbor(encoder, self.validation, progress=False).accuracy
-            if self._best:
-                metrics.update(self._best.measure(encoder))
-        return self._best is not None and self._best.note(metrics, self.trainer.state.looks_collapsed)
+        encoder, comm = self.trainer.model.encoder, self.trainer._ranks.comm
+        scores: Metrics = {}
+        if self.validation is not None:
+            scores["nn_accuracy"] = nearest_neighbor(encoder, self.validation, progress=False, comm=comm).accuracy
+        if self._best:
+            scores |= self._best.measure(encoder, comm)
+        return scores
 
     @property
     def _kept(self) -> int | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from latentmim import budgets
+from latentmim.distributed import Ranks
 from latentmim.training import Trainer
 
 if TYPE_CHECKING:
@@ -83,15 +84,19 @@ class Forecast:
         return self.steps * int(self.candidate.training["batch_size"])
 
 
-def choose(candidates: Sequence[Candidate], data: Dataset, budget: Budget) -> tuple[Forecast, list[Forecast]]:
+def choose(
+    candidates: Sequence[Candidate], data: Dataset, budget: Budget, comm: Any = None
+) -> tuple[Forecast, list[Forecast]]:
     """The largest candidate that sees enough crops in the time that is left; the smallest where none does.
 
-    Steps of each are measured, and none is whose predecessor, which is faster, would not come far enough.
+    Steps of each are measured, by all ranks together, and none is whose predecessor, which is faster, would not come
+    far enough.
 
     Args:
         candidates: smallest first.
         data: what they would be trained on.
-        budget: the time there is.
+        budget: the time there is; rank 0's counts.
+        comm: as for `Trainer`.
 
     Returns:
         The forecast of the one, and all that were made.
@@ -109,25 +114,25 @@ def choose(candidates: Sequence[Candidate], data: Dataset, budget: Budget) -> tu
     for candidate in candidates:
         if forecasts and forecasts[-1].crops < candidate.enough:
             break
-        forecasts.append(_forecast(candidate, data, budget))
+        forecasts.append(_forecast(candidate, data, budget, Ranks(comm)))
     found = [forecast for forecast in forecasts if forecast.crops >= forecast.candidate.enough]
     return (found or forecasts)[-1], forecasts
 
 
-def _forecast(candidate: Candidate, data: Dataset, budget: Budget) -> Forecast:
+def _forecast(candidate: Candidate, data: Dataset, budget: Budget, ranks: Ranks) -> Forecast:
     """Measure some steps: the first two touch memory for the first time, and find images loaded beside nothing."""
     model = candidate.make()
     options = {name: value for name, value in candidate.training.items() if name != "epochs"}
-    trainer = Trainer(model, data, epochs=1_000_000, progress=False, **options)
+    trainer = Trainer(model, data, epochs=1_000_000, progress=False, comm=ranks.comm, **options)
     for _ in range(2):
         trainer.step()
     most = min(SHARE * budget.seconds, SECONDS)
     start, steps = budgets.now(), 0
-    while steps == 0 or budgets.now() - start < most:
+    while steps == 0 or ranks.decided(budgets.now() - start < most):
         trainer.step()
         steps += 1
-    each = max((budgets.now() - start) / steps, 1e-9)
-    possible = max(1, math.floor(budget.left / each))
+    each, left = ranks.decided((max((budgets.now() - start) / steps, 1e-9), budget.left))
+    possible = max(1, math.floor(left / each))
     return Forecast(candidate, _words(model), each, possible, possible / trainer.state.steps_per_epoch)
 
 

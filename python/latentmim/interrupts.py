@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Interrupts"]
+from latentmim import _latentmim as _native
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["HeldInterrupts", "Interrupts"]
 
 
 class Interrupts:
@@ -43,3 +49,39 @@ class Interrupts:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
+
+
+class HeldInterrupts:
+    """While entered, Ctrl-C raises KeyboardInterrupt as usual, but not in the middle of an exchange with other ranks,
+    which must be there on all: it comes right behind. What handles Ctrl-C in another way does so still.
+
+    Examples:
+        >>> from latentmim.interrupts import HeldInterrupts
+        >>> with HeldInterrupts() as held, held.back():
+        ...     pass
+
+    """
+
+    def __enter__(self) -> HeldInterrupts:
+        is_main = threading.current_thread() is threading.main_thread()
+        self._is_ours = is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if self._is_ours:
+            signal.signal(signal.SIGINT, self._raise)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    @contextlib.contextmanager
+    def back(self) -> Iterator[None]:
+        """While entered, it waits."""
+        _native.hold_interrupts(True)
+        try:
+            yield
+        finally:
+            _native.hold_interrupts(False)
+
+    def _raise(self, *_: object) -> None:
+        if not _native.holds_interrupt():
+            raise KeyboardInterrupt

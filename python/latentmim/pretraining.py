@@ -170,7 +170,8 @@ def pretrain(
         resume: see `Trainer.fit`.
         seed: of weights, crops, order and views.
         progress: whether a progress bar is shown.
-        comm: of mpi4py, whose ranks train together, all by the same call: see `Trainer`. Without `budget`.
+        comm: of mpi4py, whose ranks train together, all by the same call: see `Trainer`. Of a `budget` rank 0's clock
+            counts.
         options: any option of `ModelConfig`, `TrainingConfig` or `Trainer`, by name; they go before what `recipe`
             chooses.
 
@@ -194,8 +195,6 @@ def pretrain(
         raise TypeError("out: is None, wanted a folder; a Trainer trains without one")
     ranks = Ranks(comm)
     with ranks.agreeing():
-        if budget is not None and ranks.size > 1:
-            raise ValueError(f"budget: is {budget!r}, which {ranks.size} ranks cannot keep; wanted `epochs`")
         clock = None if budget is None else _clock(budget, options)
         dataset = as_dataset(data, options.get("channels") or 3)
         for_model = {name: options.pop(name) for name in list(options) if name in ModelOptions.__annotations__}
@@ -208,17 +207,17 @@ def pretrain(
 
         candidate = functools.partial(
             _candidate, data=dataset, size=size, preset=preset, init=init, teacher=teacher, seed=seed, model=for_model,
-            training=options,
+            training=options, ranks=ranks.size,
         )  # fmt: skip
         is_settled = size is not None or init is not None or any(name in for_model for name in SIZES)
-        if clock is None:
-            chosen, plan = candidate(None), None
-        else:
+        kept = None
+        if clock is not None:
             make_loggers(for_trainer.get("loggers", ()))  # what is missing is said before anything is measured
-            chosen, plan = _planned(clock, candidate, dataset, is_settled, out, resume)
+            kept = kept_plan(out, resume) if ranks.is_root else None
+    plan = None if clock is None else _planned(clock, candidate, dataset, is_settled, ranks.decided(kept), ranks)
+    with ranks.agreeing():
+        chosen = candidate(plan.model if plan and plan.model in [entry.name for entry in RECIPES] else None)
         training = chosen.training if plan is None else chosen.training | {"epochs": plan.epochs}
-        if options.get("batch_size") is None:
-            training["batch_size"] -= training["batch_size"] % ranks.size
         passes = training["epochs"] if plan is None else plan.passes
         model = chosen.make()
     if ranks.is_root:
@@ -249,11 +248,13 @@ def _candidate(
     seed: int,
     model: dict[str, Any],
     training: dict[str, Any],
+    ranks: int,
 ) -> Candidate:
     """What is trained by a recipe, the number of images' own where it has no name. Options of `model` and `training` go
-    before the recipe's; the rest as for `pretrain`.
+    before the recipe's, whose batch divides among ranks; the rest as for `pretrain`.
     """
     chosen, for_trainer = _chosen(data, size, preset, init, name)
+    for_trainer["batch_size"] -= for_trainer["batch_size"] % ranks
     if "mask_ratio" in model or "grid" in model:
         chosen.pop("num_visible", None)
     given = {option: value for option, value in training.items() if value is not None}
@@ -293,9 +294,9 @@ def _planned(
     candidate: Callable[[str | None], Candidate],
     data: Dataset,
     is_settled: bool,
-    out: PathLike,
-    resume: Resume,
-) -> tuple[Candidate, Plan]:
+    kept: dict[str, Any] | None,
+    ranks: Ranks,
+) -> Plan:
     """The model that is trained in a time, and for how long: an earlier run's, or by a forecast, which is printed.
 
     Args:
@@ -303,20 +304,19 @@ def _planned(
         candidate: makes that of a recipe; of none, the only one there is.
         data: what is trained on.
         is_settled: whether there is only one.
-        out: folder of the run.
-        resume: as for `Trainer.fit`.
+        kept: the earlier run's plan.
+        ranks: those that train, and measure, together.
 
     """
-    if (kept := kept_plan(out, resume)) is not None:
-        plan = Plan.of_run(kept, budget)
-        return candidate(plan.model if plan.model in [entry.name for entry in RECIPES] else None), plan
+    if kept is not None:
+        return Plan.of_run(kept, budget)
     last = next(place for place, entry in enumerate(RECIPES) if len(data) < entry.below)
     names: list[str | None] = [None] if is_settled else [entry.name for entry in RECIPES[: last + 1]]
-    forecast, forecasts = choose([candidate(name) for name in names], data, budget)
-    tell(forecast, forecasts, budget)
+    forecast, forecasts = choose([candidate(name) for name in names], data, budget, ranks.comm)
+    if ranks.is_root:
+        tell(forecast, forecasts, budget)
     epochs = min(max(1, math.ceil(forecast.epochs)), 1_000_000)
-    plan = Plan(budget, forecast.candidate.name, epochs, forecast.epochs, forecast.seconds_per_step)
-    return forecast.candidate, plan
+    return Plan(budget, forecast.candidate.name, epochs, forecast.epochs, forecast.seconds_per_step)
 
 
 def _beside(model: dict[str, Any]) -> dict[str, Any]:

@@ -22,18 +22,26 @@ METHODS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "buckets": ({"width": 240, "depth": 6}, {"recompute": True}),
 }
 
-STEPS = {"default": 50, "constraint": 50, "contrast": 50, "blocks": 10, "buckets": 10}
+# Eight bits: values and input gradients of linear layers, or targets alone, beside bfloat16.
+QUANTIZED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+if "int8" in lm.runtime.feature_precisions():
+    QUANTIZED = {
+        "int8": ({"width": 96, "depth": 4}, {"precision": "int8"}),
+        "int8 targets": ({"width": 96, "depth": 4}, {"precision": "bf16", "target_precision": "int8"}),
+    }
+
+STEPS = {"int8": 30, "int8 targets": 30, "default": 50, "constraint": 50, "contrast": 50, "blocks": 10, "buckets": 10}
 
 
 def train(name: str, comm: Any = None, steps: int = 50, **more: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The metrics of a method's steps, but for their speed, and the weights at the end."""
-    model_options, trainer_options = METHODS[name]
+    model_options, trainer_options = (METHODS | QUANTIZED)[name]
     left_out = ("num_visible",) if name == "blocks" else ()
     options = {key: value for key, value in SMALL.items() if key not in left_out} | model_options
     model = lm.LatentMIM(**options, seed=1)
     trainer = lm.Trainer(
         model, pixels(36), comm=comm, epochs=30, batch_size=16, seed=3, base_learning_rate=0.02, warmup_epochs=1,
-        precision="float32", progress=False, **trainer_options, **more,
+        progress=False, **{"precision": "float32", **trainer_options, **more},
     )  # fmt: skip
     metrics = [trainer.step() for _ in range(steps)]
     assert all(line is not None for line in metrics)
@@ -81,7 +89,7 @@ def embedding(comm: Any, folder: Path) -> None:
 def equality(comm: Any, folder: Path) -> None:
     """Every method's metrics, those of both ranks."""
     results: dict[str, Any] = {}
-    for name in METHODS:
+    for name in METHODS | QUANTIZED:
         results[name], weights = train(name, comm, STEPS[name])
         both = comm.allgather((results[name], {key: value.tobytes() for key, value in weights.items()}))
         assert both[0] == both[1], f"{name}: ranks have other metrics or weights"
@@ -109,7 +117,7 @@ def refusals(comm: Any, folder: Path) -> None:
     refused("parts", ValueError, lambda: trainer(model, batch_size=6, accumulation_steps=2, seed=1))
     refused("wire", ValueError, lambda: trainer(model, wire="float16"))
     refused("one rank", ValueError, lambda: trainer(model, epochs=comm.rank))
-    refused("budget", ValueError, lambda: lm.pretrain(pixels(16), folder / "none", budget="1s", comm=comm))
+    refused("budget", ValueError, lambda: lm.pretrain(pixels(16), folder / "none", budget="1s", epochs=2, comm=comm))
     assert trainer(model).step() is not None
     both = comm.gather(said)
     if comm.rank == 0:

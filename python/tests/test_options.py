@@ -21,7 +21,7 @@ from latentmim.evaluate.running import FUNCTIONS as FUNCTION_NAMES
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     name: getattr(lm.evaluate, function) for name, function in FUNCTION_NAMES.items()
 }
-BESIDE = {"encoder", "dataset", "train", "test", "progress", "features", "indices", "out"}
+BESIDE = {"encoder", "dataset", "train", "test", "progress", "comm", "features", "indices", "out"}
 
 
 def listed(name: str) -> dict[str, dict[str, Any]]:
@@ -74,7 +74,7 @@ def test_protocols_have_the_cores_options(name: str) -> None:
 
 def test_options_without_labels_are_the_cores() -> None:
     core, signature = listed("without_labels"), inspect.signature(lm.evaluate.without_labels)
-    own = [name for name in signature.parameters if name not in {"encoder", "data", "progress", "features"}]
+    own = [name for name in signature.parameters if name not in {"encoder", "data", "progress", "comm", "features"}]
     assert set(own) == core.keys()
     for option in own:
         assert signature.parameters[option].default is None, f"{option}: the default is the core's"

@@ -367,30 +367,6 @@ typedef struct lm_trainer_state {
 
 lm_status lm_trainer_create(
     lm_model *model, const lm_dataset *dataset, const char *training_options, lm_trainer **trainer);
-/// Memory that goes between the ranks of an lm_communicator.
-typedef enum lm_exchange {
-  LM_SUM = 0,         ///< float32 at `received` becomes the sum over all ranks, the same bits on each; `sent` is NULL
-  LM_GATHER = 1,      ///< `received` becomes what each rank sends, in the order of ranks
-  LM_ALL_TO_ALL = 2,  ///< equal part r of `sent` goes to rank r; `received` becomes the parts for this rank, in order
-} lm_exchange;
-
-/// How processes reach each other that train one model together, each on its share of every batch; MPI is one way.
-/// All start the same exchanges in the same order. Both functions return false where that fails, and are called on the
-/// thread that called the trainer.
-typedef struct lm_communicator {
-  int64_t rank, size;  ///< this process, 0 ..< size
-  void *context;       ///< what both functions get; it must outlive the trainer
-  /// Starts an exchange; `*request` is what `finish` will know it by. Sizes are in bytes; memory stays until then.
-  bool (*start)(
-      void *context, lm_exchange exchange, const void *sent, int64_t sent_bytes, void *received,
-      int64_t received_bytes, int64_t *request);
-  /// Whether an exchange has ended; `waits`: waits until it has.
-  bool (*finish)(void *context, int64_t request, bool waits, bool *ended);
-} lm_communicator;
-/// Makes a trainer one of several that train the same model on the same images: loss, metrics and weights are those of
-/// one trainer of all, but for the rounding of sums. The batch size is that of all together. `wire`: what gradients are
-/// sent as, "float32" (also NULL) or "bf16". A step that fails on one rank cannot be tried again.
-lm_status lm_trainer_join(lm_trainer *trainer, const lm_communicator *communicator, const char *wire);
 lm_status lm_trainer_progress(const lm_trainer *trainer, lm_trainer_state *state);
 /// Lets the run end after `total_steps`, those done included: from here on, at `progress` (0 … 1), its schedules go
 /// evenly to their end there. Checkpoints hold it, and `seconds`, what the run has taken, for whoever ends it by the
@@ -511,6 +487,45 @@ lm_status lm_encoder_features_width(const lm_encoder *encoder, const char *optio
 lm_status lm_encoder_dataset_features(
     const lm_encoder *encoder, const lm_dataset *dataset, const int64_t *indices, int64_t count, const char *options,
     float *features);
+
+// ---- Ranks ---------------------------------------------------------------------------------------------------------
+
+/// Memory that goes between the ranks of an lm_communicator.
+typedef enum lm_exchange {
+  LM_SUM = 0,         ///< float32 at `received` becomes the sum over all ranks, the same bits on each; `sent` is NULL
+  LM_GATHER = 1,      ///< `received` becomes what each rank sends, in the order of ranks
+  LM_ALL_TO_ALL = 2,  ///< equal part r of `sent` goes to rank r; `received` becomes the parts for this rank, in order
+} lm_exchange;
+
+/// How processes reach each other that compute one thing together; MPI is one way. All start the same exchanges in the
+/// same order. Both functions return false where that fails, and are called on the thread that called the trainer or
+/// encoder.
+typedef struct lm_communicator {
+  int64_t rank, size;  ///< this process, 0 ..< size
+  void *context;       ///< what both functions get; it must outlive what is joined
+  /// Starts an exchange; `*request` is what `finish` will know it by. Sizes are in bytes; memory stays until then.
+  bool (*start)(
+      void *context, lm_exchange exchange, const void *sent, int64_t sent_bytes, void *received,
+      int64_t received_bytes, int64_t *request);
+  /// Whether an exchange has ended; `waits`: waits until it has.
+  bool (*finish)(void *context, int64_t request, bool waits, bool *ended);
+} lm_communicator;
+
+/// Makes a trainer one of several that train the same model on the same images, each on its share of every batch: loss,
+/// metrics and weights are those of one trainer of all, but for the rounding of sums. The batch size is that of all
+/// together. `wire`: what gradients are sent as, "float32" (also NULL) or "bf16". A step that fails on one rank cannot
+/// be tried again.
+lm_status lm_trainer_join(lm_trainer *trainer, const lm_communicator *communicator, const char *wire);
+
+/// The same encoder, sharing its weights, as one of several that encode the images of data sets together: each its
+/// share, and all get everything. All then make the same calls of lm_encoder_dataset_features, lm_evaluate and
+/// lm_evaluate_without_labels, whose results are those of one, bit by bit. What one of them fails at fails on all.
+lm_status lm_encoder_join(const lm_encoder *encoder, const lm_communicator *communicator, lm_encoder **joined);
+/// To be called last for a joined encoder, on all ranks, or as soon as one cannot go on, which ends the calls of the
+/// others with that problem.
+///
+/// - `status`: the kind of the problem; LM_OK where there is none. `problem`: in words.
+lm_status lm_encoder_settle(const lm_encoder *joined, lm_status status, const char *problem);
 
 // ---- Evaluation ----------------------------------------------------------------------------------------------------
 

@@ -42,24 +42,40 @@ struct FeaturePass: Equatable {
     let vectors = try widths.map { try Buffer(count: indices.count * $0) }
     var images: [Int] = []
     // Parts of one size but for an image: OpenBLAS computes a product of few rows in another way, and copies of an
-    // image would have features of other last bits.
+    // image would have features of other last bits. Ranks take whole parts, for the same reason.
     let parts = (indices.count + imagesAtOnce - 1) / imagesAtOnce
-    for number in 0..<parts {
-      let first = indices.count * number / parts
-      let part = Array(indices[first..<indices.count * (number + 1) / parts])
+    func part(_ number: Int) -> ArraySlice<Int> {
+      indices[indices.count * number / parts..<indices.count * (number + 1) / parts]
+    }
+    try encoder.eachPart(of: parts, work: digest(indices, of: dataset, poolings, crops)) { number in
       let batch = try loadBatch(
-        dataset, indices: part, transform: transform, seed: crops?.seed ?? 0, epoch: crops?.number ?? 0)
+        dataset, indices: Array(part(number)), transform: transform, seed: crops?.seed ?? 0, epoch: crops?.number ?? 0)
       let tokens = try encoder.features(
         Tensor(shape: batch.shape, buffer: batch.pixels), tap: tap, scaling: scaling, stride: stride,
         precision: precision)
-      for (place, pooling) in poolings.enumerated() {
-        let pooled = try pooling(tokens, of: encoder, tap: tap)
-        (vectors[place].pointer + first * widths[place]).update(from: pooled.pointer, count: pooled.count)
+      return EncodedImages(
+        values: try joined(poolings.map { try $0(tokens, of: encoder, tap: tap) }), images: batch.indices)
+    } take: { number, found in
+      var next = found.values.pointer
+      for (all, width) in zip(vectors, widths) {
+        let count = found.images.count * width
+        (all.pointer + part(number).startIndex * width).update(from: next, count: count)
+        next += count
       }
-      images += batch.indices
-      try progress(first + part.count)
+      images += found.images
+      try progress(images.count)
     }
     return (vectors, widths, images)
+  }
+
+  /// What tells this from other passes, roughly: all that ranks could take for each other.
+  private func digest(
+    _ indices: [Int], of dataset: any ImageDataset, _ poolings: [Pooling], _ crops: RandomCrops?
+  ) -> UInt64 {
+    var digest = Digest()
+    for number in [dataset.count] + indices { digest.add(number: number) }
+    digest.add(Array("\(self) \(poolings) \(crops.map { "\($0)" } ?? "")".utf8))
+    return digest.value
   }
 
   /// The labelled features of a whole data set, one set for each pooling. Images that could not be read are left out.
@@ -96,4 +112,16 @@ struct RandomCrops: Equatable {
   fileprivate func transform(_ framed: EvaluationTransform) throws -> ImageTransform {
     .train(try Augmentation(height: framed.height, width: framed.width, normalization: framed.normalization))
   }
+}
+
+/// The values of all, one after the other.
+private func joined(_ buffers: [Buffer]) throws -> Buffer {
+  guard buffers.count != 1 else { return buffers[0] }
+  let all = try Buffer(count: buffers.reduce(0) { $0 + $1.count })
+  var next = all.pointer
+  for buffer in buffers {
+    next.update(from: buffer.pointer, count: buffer.count)
+    next += buffer.count
+  }
+  return all
 }

@@ -88,15 +88,29 @@ struct AugmentedBatches: ProbeBatches {
 
   func next(into place: UnsafeMutablePointer<Float>) throws -> [Int] {
     var targets: [Int] = []
-    for _ in 0..<partsPerBatch {
-      guard let batch = try loader.next() else { throw LoaderError.closed }
+    var loaded = 0
+    // All of several ranks load all images, which is the lesser part, and encode their own.
+    func load(through number: Int) throws -> Batch? {
+      var batch: Batch?
+      while loaded <= number {
+        batch = try loader.next()
+        loaded += 1
+      }
+      return batch
+    }
+    try images.encoder.eachPart(of: partsPerBatch, work: 1) { number in
+      guard let batch = try load(through: number) else { throw LoaderError.closed }
       let tokens = try images.encoder.features(
         Tensor(shape: batch.shape, buffer: batch.pixels), tap: images.features.tap, scaling: images.features.scaling,
         stride: images.features.stride, precision: images.features.precision)
-      let pooled = try images.features.pooling(tokens, of: images.encoder, tap: images.features.tap)
-      (place + targets.count * width).update(from: pooled.pointer, count: pooled.count)
-      targets += batch.indices.map { classes.number(ofTraining: labels[$0]) }
+      return EncodedImages(
+        values: try images.features.pooling(tokens, of: images.encoder, tap: images.features.tap), images: batch.indices
+      )
+    } take: { _, found in
+      (place + targets.count * width).update(from: found.values.pointer, count: found.values.count)
+      targets += found.images.map { classes.number(ofTraining: labels[$0]) }
     }
+    _ = try load(through: partsPerBatch - 1)
     return targets
   }
 }

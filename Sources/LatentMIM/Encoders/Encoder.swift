@@ -8,15 +8,19 @@ public final class Encoder: @unchecked Sendable {
   let network: VisionTransformer
   /// What another project's encoder has in place of this project's positions; nil for this project's own.
   public let pretrained: PretrainedParts?
+  /// Those that encode data sets together with this one; nil where it is alone.
+  let ranks: EncodingRanks?
 
   /// Images of one pass: enough to keep all threads busy, little enough to answer an interruption soon; fewer where
   /// they have many patches, for memory.
   private static func imagesPerPass(_ grid: PatchGrid) -> Int { max(1, min(16, (1 << 16) / grid.cells)) }
 
-  init(_ configuration: ModelConfiguration, _ network: VisionTransformer, pretrained: PretrainedParts? = nil) {
-    self.configuration = configuration
-    self.network = network
-    self.pretrained = pretrained
+  init(
+    _ configuration: ModelConfiguration, _ network: VisionTransformer, pretrained: PretrainedParts? = nil,
+    ranks: EncodingRanks? = nil
+  ) {
+    (self.configuration, self.network) = (configuration, network)
+    (self.pretrained, self.ranks) = (pretrained, ranks)
   }
 
   /// Whose names its weights had: "latentmim", or a family of another project's such as "dinov2".

@@ -5,11 +5,12 @@ import Tensors
 /// Sums the gradients of all ranks, bucket by bucket, while the backward pass goes on.
 ///
 /// Buckets are filled from the last parameter to the first, about the order in which gradients become complete, and go
-/// in this order on all ranks. When a gradient is complete is learnt: all steps of a run do the same, so that it is as
-/// many contributions after the beginning as in the step before.
+/// in this order on all ranks. Large gradients of float32 are summed where they lie. When a gradient is complete is
+/// learnt: all steps of a run do the same, so that it is as many contributions after the beginning as in the step
+/// before.
 final class GradientReduction {
   private let ranks: Ranks
-  private let buckets: [WireBucket]
+  private var buckets: [any GradientBucket] = []
   /// Contributions before the last part of the batch, and how many came in it at the step before.
   private var begun: [[Int]] = []
   private var expected: [[Int]] = []
@@ -20,6 +21,8 @@ final class GradientReduction {
   /// Bytes of gradients that go together: enough that latency does not count, few enough that the last one, which
   /// nothing hides, is soon there.
   private static let bucketBytes = 4 << 20
+  /// Bytes of a gradient that goes alone, where it lies, if it is not rounded.
+  private static let wholeBytes = 256 << 10
   /// Buckets under way before the first exchange of the oldest is waited for.
   private static let ahead = 2
   /// Seconds between two calls that let exchanges go on.
@@ -28,17 +31,20 @@ final class GradientReduction {
   /// - Throws: `OutOfMemory`.
   init(_ parameters: [NamedParameter], _ ranks: Ranks) throws {
     self.ranks = ranks
-    var buckets: [[Tensor]] = [[]]
-    var bytes = 0
-    for tensor in parameters.reversed().map(\.parameter.tensor) where tensor.gradient != nil {
-      if bytes > 0, bytes + tensor.buffer.bytes > Self.bucketBytes {
-        buckets.append([])
-        bytes = 0
+    var small: [Tensor] = []
+    for tensor in parameters.reversed().map(\.parameter.tensor) {
+      guard let slot = tensor.gradient else { continue }
+      if ranks.wire == .float32, tensor.buffer.bytes >= Self.wholeBytes {
+        buckets.append(WholeGradient(slot, count: tensor.count, ranks))
+        continue
       }
-      buckets[buckets.count - 1].append(tensor)
-      bytes += tensor.buffer.bytes
+      if !small.isEmpty, small.reduce(tensor.buffer.bytes, { $0 + $1.buffer.bytes }) > Self.bucketBytes {
+        buckets.append(try WireBucket(small, ranks))
+        small = []
+      }
+      small.append(tensor)
     }
-    self.buckets = try buckets.map { try WireBucket($0, ranks) }
+    if !small.isEmpty { buckets.append(try WireBucket(small, ranks)) }
   }
 
   var bytes: Int { buckets.reduce(0) { $0 + $1.bytes } }
@@ -64,9 +70,7 @@ final class GradientReduction {
     expected = zip(counts, begun).map { zip($0, $1).map { $0 - $1 } }
     for bucket in buckets where bucket.contributions != bucket.slots.map(\.contributions) {
       // Something came after it was sent: another step than the one before. All ranks see the same.
-      try bucket.addUp()
-      try bucket.wait()
-      try bucket.start()
+      try bucket.startAgain()
     }
     for bucket in buckets { try bucket.addUp() }
     for bucket in buckets { try bucket.finish() }

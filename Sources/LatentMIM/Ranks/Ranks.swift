@@ -24,13 +24,39 @@ final class Ranks: Sendable {
     var all = Array(repeating: first, count: size * values.count)
     try values.withUnsafeBytes { sent in
       try all.withUnsafeMutableBytes { received in
-        let request = try communicator.start(.gather(sent: sent, received: received))
-        _ = try Profile.measure("waiting for other ranks", part: "") {
-          try communicator.finish(request, waits: true)
-        }
+        try finish(communicator.start(.gather(sent: sent, received: received)))
       }
     }
     return (0..<size).map { Array(all[$0 * values.count..<($0 + 1) * values.count]) }
+  }
+
+  /// What each rank has, where these are not as many.
+  ///
+  /// - Parameter counts: how many each has.
+  func gather(_ values: [Int], counts: [Int]) throws -> [[Int]] {
+    let most = counts.max() ?? 0
+    let all = try gather(values + [Int](repeating: 0, count: most - values.count))
+    return zip(all, counts).map { Array($0.prefix($1)) }
+  }
+
+  /// The same of values that arrays should not copy about.
+  ///
+  /// - Throws: `OutOfMemory` too.
+  func gather(_ values: Buffer, counts: [Int]) throws -> [Buffer] {
+    let most = counts.max() ?? 0
+    guard most > 0 else { return try counts.map { try Buffer(count: $0) } }
+    let (sent, received) = (try Buffer(count: most, repeating: 0), try Buffer(count: size * most))
+    sent.pointer.update(from: values.pointer, count: values.count)
+    try finish(communicator.start(.gather(sent: sent.rawValues, received: received.mutableRawValues)))
+    return try counts.enumerated().map { rank, count in
+      let part = try Buffer(count: count)
+      part.pointer.update(from: received.pointer + rank * most, count: count)
+      return part
+    }
+  }
+
+  private func finish(_ request: Int) throws {
+    _ = try Profile.measure("waiting for other ranks", part: "") { try communicator.finish(request, waits: true) }
   }
 
   /// What each part of a batch has, in its order.

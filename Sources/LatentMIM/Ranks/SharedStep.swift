@@ -11,13 +11,13 @@ extension Trainer {
     let weights = model.parameters.map { $0.parameter.tensor.buffer }
     let moments = optimizer.slots.flatMap { [$0.mean, $0.square] }
     for (what, digest) in [
-      ("another instruction set", digest(of: InstructionSet.current.rawValue)),
-      ("another precision", digest(of: configuration.precision.rawValue)),
-      ("other model options", digest(of: try model.configuration.json.text())),
-      ("other training options", digest(of: try configuration.comparable.json.text())),
-      ("other images", digest(of: try dataFingerprint.json.text())),
+      ("another instruction set", textDigest(InstructionSet.current.rawValue)),
+      ("another precision", textDigest(configuration.precision.rawValue)),
+      ("other model options", textDigest(try model.configuration.json.text())),
+      ("other training options", textDigest(try configuration.comparable.json.text())),
+      ("other images", textDigest(try dataFingerprint.json.text())),
       ("done another number of steps", UInt64(step)), ("another end of its run", UInt64(totalSteps)),
-      ("other weights", digest(of: weights)), ("other moments of weights", digest(of: moments)),
+      ("other weights", weightDigest(weights)), ("other moments of weights", weightDigest(moments)),
     ] { try ranks.requireSame(digest, what) }
     hasCheckedRanks = true
   }
@@ -32,14 +32,14 @@ extension TrainingConfiguration {
   }
 }
 
-private func digest(of text: String) -> UInt64 {
+func textDigest(_ text: String) -> UInt64 {
   var digest = Digest()
   digest.add(Array(text.utf8))
   return digest.value
 }
 
 /// A sum of squares each: a pass over memory on all threads, where a digest of every number would take seconds.
-private func digest(of buffers: [Buffer]) -> UInt64 {
+func weightDigest(_ buffers: [Buffer]) -> UInt64 {
   var digest = Digest()
   for buffer in buffers {
     let sum = sumOfSquares(buffer.pointer, count: buffer.count)

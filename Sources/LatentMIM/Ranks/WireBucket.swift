@@ -1,12 +1,12 @@
 import Compute
 import Tensors
 
-/// Gradients of several parameters on their way between ranks.
+/// Gradients of several parameters, in memory of their own.
 ///
 /// As float32 they are summed by the communicator. As bfloat16, which MPI does not know, each rank gets its part of
 /// every rank's, sums in float32, and sends the sums: half the bytes, whatever the number of ranks, and only operands
 /// and sums are rounded.
-final class WireBucket {
+final class WireBucket: GradientBucket {
   let slots: [GradientSlot]
   private let counts: [Int]
   private let ranks: Ranks
@@ -14,9 +14,8 @@ final class WireBucket {
   private let values: Buffer
   /// bfloat16, as many, where that is what is sent.
   private let (sent, received): (Buffer?, Buffer?)
-  private var request: Int?
+  private var exchange: GradientExchange
   private var isAddedUp = false
-  /// Contributions to each gradient when it was sent.
   private(set) var contributions: [Int] = []
 
   /// - Throws: `OutOfMemory`.
@@ -24,6 +23,7 @@ final class WireBucket {
     slots = tensors.compactMap(\.gradient)
     counts = tensors.map(\.count)
     self.ranks = ranks
+    exchange = GradientExchange(ranks)
     let (rounds, total) = (ranks.wire == .bfloat16, counts.reduce(0, +))
     let count = (total + ranks.size - 1) / ranks.size * ranks.size
     values = try Buffer(count: count, repeating: 0)
@@ -33,7 +33,6 @@ final class WireBucket {
 
   var bytes: Int { values.bytes + (sent?.bytes ?? 0) + (received?.bytes ?? 0) }
 
-  /// Sends the gradients as they are now.
   func start() throws {
     contributions = slots.map(\.contributions)
     var first = 0
@@ -50,21 +49,15 @@ final class WireBucket {
     }
     isAddedUp = false
     guard let sent, let received else {
-      request = try ranks.communicator.start(
-        .sum(UnsafeMutableBufferPointer(start: values.pointer, count: values.count)))
-      return
+      return try exchange.start(.sum(UnsafeMutableBufferPointer(start: values.pointer, count: values.count)))
     }
     convert(values, count: values.count, to: sent)
-    request = try ranks.communicator.start(.allToAll(sent: sent.rawValues, received: received.mutableRawValues))
+    try exchange.start(.allToAll(sent: sent.rawValues, received: received.mutableRawValues))
   }
 
-  /// Lets the exchange go on where that takes a call.
-  func progress() throws {
-    if let pending = request, try ranks.communicator.finish(pending, waits: false) { request = nil }
-  }
+  func progress() throws { try exchange.progress() }
 
-  /// What comes between the two exchanges of bfloat16; the second is started. All ranks do it at the same place in the
-  /// order of exchanges.
+  /// Of bfloat16, whose second exchange is started.
   func addUp() throws {
     guard let sent, let received, !isAddedUp else { return }
     try wait()
@@ -81,11 +74,17 @@ final class WireBucket {
     }
     convert(values, count: part, to: sent)
     let own = UnsafeRawBufferPointer(start: sent.raw, count: part * Element.bfloat16.size)
-    request = try ranks.communicator.start(.gather(sent: own, received: received.mutableRawValues))
+    try exchange.start(.gather(sent: own, received: received.mutableRawValues))
     isAddedUp = true
   }
 
-  /// Puts the sums in the gradients' place. A gradient that no rank has stays none.
+  func startAgain() throws {
+    try addUp()
+    try wait()
+    try start()
+  }
+
+  /// A gradient that no rank has stays none.
   func finish() throws {
     try wait()
     if let received { convert(received, count: values.count, to: values) }
@@ -96,13 +95,7 @@ final class WireBucket {
     }
   }
 
-  func wait() throws {
-    guard let pending = request else { return }
-    request = nil
-    _ = try Profile.measure("waiting for gradients of other ranks", part: "", bytes: Double(values.bytes)) {
-      try ranks.communicator.finish(pending, waits: true)
-    }
-  }
+  private func wait() throws { try exchange.wait(bytes: values.bytes) }
 }
 
 private func convert(_ from: Buffer, count: Int, to place: Buffer) {
@@ -113,8 +106,8 @@ private func convert(_ from: Buffer, count: Int, to place: Buffer) {
 }
 
 extension Buffer {
-  fileprivate var rawValues: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: raw, count: bytes) }
-  fileprivate var mutableRawValues: UnsafeMutableRawBufferPointer {
+  var rawValues: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: raw, count: bytes) }
+  var mutableRawValues: UnsafeMutableRawBufferPointer {
     UnsafeMutableRawBufferPointer(start: raw, count: bytes)
   }
 }

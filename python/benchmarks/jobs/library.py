@@ -64,17 +64,20 @@ def step(job: dict[str, Any]) -> Prepared:
     With `check` the loss of the workload's inputs instead, in a process of its own so that no memory is counted.
     """
     model = new_model(job["options"])
+    precisions = {"precision": job["precision"]}
+    if job["target_precision"]:
+        precisions["target_precision"] = job["target_precision"]
+    if missing := set(precisions.values()) - set(lm.runtime.feature_precisions()):
+        raise Skip(f"this processor has no {', '.join(sorted(missing))}")
     if job.get("check"):
         model.load_parameters(dict(np.load(Path(job["folder"], "weights.npz"))))
         inputs = np.load(Path(job["folder"], "inputs.npz"))
         views = lm.Views(inputs["visible"], inputs["target"], inputs["offsets"])
         wanted = float(np.load(Path(job["folder"], "results.npz"))["loss"])
-        loss, _ = model.loss(inputs["images"], views, gamma=GAMMA, precision=job["precision"])
+        loss, _ = model.loss(inputs["images"], views, gamma=GAMMA, **precisions)
         return Prepared({}, {"loss": loss, "error": abs(loss - wanted)})
     images = fixed_images(job["batch"], *model.config.crop_size, model.config.channels)
-    trainer = lm.Trainer(
-        model, images, epochs=100_000, batch_size=job["batch"], base_learning_rate=1e-5, precision=job["precision"]
-    )
+    trainer = lm.Trainer(model, images, epochs=100_000, batch_size=job["batch"], base_learning_rate=1e-5, **precisions)
     return Prepared({"": lambda: dict(trainer.step() or {})})
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latentmim.commands.evaluating import RUNNERS
-from latentmim.commands.shared import add_encoder_options, add_precision, add_settings, add_skipping, write
+from latentmim.commands.shared import (
+    add_encoder_options,
+    add_precision,
+    add_settings,
+    add_skipping,
+    one_error,
+    write,
+)
+from latentmim.distributed import Ranks, world
 
 if TYPE_CHECKING:
     import argparse
@@ -18,7 +26,8 @@ EXAMPLES = """examples:
   latentmim evaluate encoder.safetensors test/                        nearest neighbours, leave-one-out
   latentmim evaluate encoder.safetensors test/ --train train/ --protocol suite
   latentmim evaluate dinov2_vits14.pth test/ --train train/ --protocol linear --pooling cls --set epochs=50
-  latentmim evaluate encoder.safetensors photos/ --protocol without_labels"""
+  latentmim evaluate encoder.safetensors photos/ --protocol without_labels
+  mpiexec -n 4 latentmim evaluate encoder.safetensors test/ --train train/ --protocol suite"""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +72,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Evaluate as the command line says. Prints rows of a table.
+    """Evaluate as the command line says. Prints rows of a table. Of several processes of a launcher of MPI, which
+    encode images together, the first prints and writes.
 
     Examples:
         >>> from latentmim import cli
@@ -73,10 +83,17 @@ def run(chosen: argparse.Namespace) -> None:
 
     """
     runner = RUNNERS[chosen.protocol]
-    _refuse_others(chosen, runner)
-    if runner.learns and chosen.train is None:
-        raise ValueError(f"--protocol {chosen.protocol} learns from a training set: --train FOLDER is wanted")
-    write(runner.run(chosen), chosen.json)
+    chosen.comm = world()
+    ranks = Ranks(chosen.comm)
+    with one_error(ranks):
+        _refuse_others(chosen, runner)
+        if runner.learns and chosen.train is None:
+            raise ValueError(f"--protocol {chosen.protocol} learns from a training set: --train FOLDER is wanted")
+        if ranks.size > 1 and not runner.is_shared:
+            raise ValueError(f"--protocol {chosen.protocol}: is for one process, and a launcher of MPI started several")
+        found = runner.run(chosen)
+        if ranks.is_root:
+            write(found, chosen.json)
 
 
 def _refuse_others(chosen: argparse.Namespace, runner: Runner) -> None:

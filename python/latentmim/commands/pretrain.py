@@ -11,7 +11,8 @@ from latentmim.commands.shared import (
     add_settings,
     add_skipping,
     encoder_options,
-    images,
+    images_of,
+    one_error,
     read_encoder,
     settings,
 )
@@ -80,13 +81,8 @@ def run(chosen: argparse.Namespace) -> None:
     """Train as the command line says: prints the folder of the run."""
     comm = world()
     ranks = Ranks(comm)
-    try:
+    with one_error(ranks):
         _train(chosen, comm, ranks)
-    except (Exception, KeyboardInterrupt):
-        # All ranks end for the same reason, of which one tells.
-        if not ranks.is_root:
-            raise SystemExit(1) from None
-        raise
     if ranks.is_root:
         print(chosen.out)
 
@@ -101,7 +97,7 @@ def _train(chosen: argparse.Namespace, comm: Any, ranks: Ranks) -> None:
         if init is teacher is None and (unused := encoder_options(chosen)):
             problem = f"--{next(iter(unused))}: says how weights are read, and there are none: --init or --teacher"
             raise ValueError(problem)
-        photos = images(chosen.folder, options.get("channels", 3), chosen)
+        photos = images_of(chosen.folder, options.get("channels", 3), chosen)
     try:
         pretrain(
             photos, chosen.out, size=chosen.size, preset=chosen.preset, init=init, teacher=teacher,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any, get_args
 
 from latentmim import _arrays
 from latentmim.config import Precision
 from latentmim.data import as_dataset
+from latentmim.distributed import Ranks
 from latentmim.loading import load_encoder
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from latentmim.data import Dataset
     from latentmim.encoder import Encoder
@@ -22,7 +25,8 @@ __all__ = [
     "add_settings",
     "add_skipping",
     "encoder_options",
-    "images",
+    "images_of",
+    "one_error",
     "read_encoder",
     "settings",
     "sides",
@@ -84,13 +88,13 @@ def add_skipping(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--skip-unreadable", action="store_true", help="leave out files that cannot be read")
 
 
-def images(path: str, channels: int, chosen: argparse.Namespace) -> Dataset:
+def images_of(path: str, channels: int, chosen: argparse.Namespace) -> Dataset:
     """The images of a folder or a packed file; what cannot be read is skipped where `add_skipping`'s option says so.
 
     Examples:
         >>> import argparse
-        >>> from latentmim.commands.shared import images
-        >>> images("photos", 3, argparse.Namespace(skip_unreadable=True))
+        >>> from latentmim.commands.shared import images_of
+        >>> images_of("photos", 3, argparse.Namespace(skip_unreadable=True))
         ImageFolder('photos': 28 images, 14 classes)
 
     """
@@ -151,6 +155,22 @@ def settings(chosen: argparse.Namespace) -> dict[str, Any]:
 
     """
     return dict(map(_setting, chosen.set))
+
+
+@contextlib.contextmanager
+def one_error(ranks: Ranks) -> Iterator[None]:
+    """What all ranks raise inside for the same reason, rank 0 alone tells.
+
+    Raises:
+        SystemExit: of status 1, on the others.
+
+    """
+    try:
+        yield
+    except (Exception, KeyboardInterrupt):
+        if not ranks.is_root:
+            raise SystemExit(1) from None
+        raise
 
 
 def sides(size: list[int] | None) -> int | tuple[int, int] | None:

@@ -3,5 +3,6 @@
 from latentmim.distributed.filling import filled
 from latentmim.distributed.launchers import world
 from latentmim.distributed.ranks import SHARED, Ranks, Wire
+from latentmim.distributed.sharing import Sharing
 
-__all__ = ["SHARED", "Ranks", "Wire", "filled", "world"]
+__all__ = ["SHARED", "Ranks", "Sharing", "Wire", "filled", "world"]

@@ -6,6 +6,9 @@ from typing import Any
 
 __all__ = ["Exchanges"]
 
+# What MPI keeps a communicator's exchanges under.
+_key: int | None = None
+
 
 class Exchanges:
     """What the core calls to reach other ranks. All memory is flat, so that MPI, which knows no order of axes, cannot
@@ -22,6 +25,20 @@ class Exchanges:
         self._comm = comm.Dup()
         self._running: dict[int, Any] = {}
         self._started = 0
+
+    @classmethod
+    def over(cls, comm: Any) -> Exchanges:
+        """Those of a communicator, made once: there are not many communicators to be had."""
+        from mpi4py import MPI
+
+        global _key
+        if _key is None:
+            _key = MPI.Comm.Create_keyval()
+        if (found := comm.Get_attr(_key)) is None:
+            found = cls(comm)
+            comm.Set_attr(_key, found)
+        exchanges: Exchanges = found
+        return exchanges
 
     def start(self, kind: int, sent: memoryview | None, received: memoryview) -> int:
         """Start an exchange; its number."""

@@ -13,11 +13,14 @@ from latentmim import _latentmim as _native
 from latentmim import runtime
 from latentmim.diagnostics import CollapseError
 from latentmim.distributed.exchanges import Exchanges
-from latentmim.interrupts import Interrupts
+from latentmim.distributed.sharing import Sharing
+from latentmim.interrupts import HeldInterrupts, Interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from latentmim.data import Dataset
+    from latentmim.encoder import Encoder
     from latentmim.training import Trainer
 
 __all__ = ["SHARED", "Ranks", "Wire"]
@@ -58,7 +61,7 @@ class Ranks:
         self.rank: int = 0 if comm is None else comm.Get_rank()
         self.size: int = 1 if comm is None else comm.Get_size()
         self.comm: Any = comm if self.size > 1 else None
-        self._exchanges = None if self.comm is None else Exchanges(comm)
+        self._exchanges = None if self.comm is None else Exchanges.over(comm)
         self._leads = False
 
     @property
@@ -76,17 +79,40 @@ class Ranks:
     @contextlib.contextmanager
     def agreeing(self) -> Iterator[None]:
         """What is done inside fails on all ranks where it fails on one; no rank may wait for another inside."""
-        problem: Exception | None = None
-        try:
+        with Sharing(self):
             yield
-        except Exception as error:
-            problem = error
-        problems = [problem] if self.comm is None else self.comm.allgather(None if problem is None else str(problem))
-        if problem is not None:
-            raise problem
-        for rank, text in enumerate(problems):
-            if text is not None:
-                raise ValueError(f"rank {rank}: {text}")
+
+    @contextlib.contextmanager
+    def encoding(self, encoder: Encoder, *data: Dataset) -> Iterator[Encoder]:
+        """The encoder by which all ranks encode the images of data sets together, each its share, and all get all rows,
+        the same bits as one process. All do the same inside; what one raises is raised on all.
+
+        Args:
+            encoder: the same on all.
+            data: what will be encoded, the same on all.
+
+        Raises:
+            ValueError: a rank has another encoder, other images or another instruction set.
+
+        """
+        if self.comm is None:
+            yield encoder
+            return
+        self.share_processors()
+        with Sharing(self):
+            found = self.comm.allgather([_native.dataset_fingerprint(images._handle) for images in data])
+        if (other := next((rank for rank, images in enumerate(found) if images != found[0]), None)) is not None:
+            raise ValueError(f"rank {other} has other images than rank 0")
+        with HeldInterrupts():
+            joined = encoder._joined(self._exchanges, self.rank, self.size)
+            try:
+                yield joined
+            except BaseException as error:
+                # The others hear of it where they are; what they say does not count any more.
+                with contextlib.suppress(BaseException):
+                    _native.encoder_settle(joined._handle, error)
+                raise
+            _native.encoder_settle(joined._handle, None)
 
     @contextlib.contextmanager
     def aborting(self, *but: type[Exception]) -> Iterator[None]:
@@ -142,6 +168,10 @@ class Ranks:
         if self._leads:
             self.comm.bcast((order, value), root=0)
 
+    def decided(self, value: Any) -> Any:
+        """What rank 0 has, on all; they all ask."""
+        return value if self.comm is None else self.comm.bcast(value, root=0)
+
     def is_any(self, flag: bool) -> bool:
         """Whether that is so on any rank."""
         self.tell("ask")
@@ -166,6 +196,10 @@ class Ranks:
                         trainer.step()
                 elif order == "ask":
                     self.is_any(interrupts.requested)
+                elif order == "score":
+                    # What fails here fails on rank 0, too.
+                    with contextlib.suppress(Exception):
+                        trainer._fitting.measured_scores()
                 elif order == "restore":
                     trainer.restore(value)
                 elif order == "reschedule":

@@ -11,6 +11,7 @@ import numpy as np
 from latentmim import _arrays
 from latentmim import _latentmim as _native
 from latentmim.data import as_dataset
+from latentmim.distributed import Ranks
 from latentmim.encoder import require_encoder
 from latentmim.evaluate.features import Features, features
 from latentmim.evaluate.results import Shown
@@ -159,6 +160,7 @@ def duplicates(
     threshold: float = 0.99,
     k: int = 10,
     progress: bool = True,
+    comm: Any = None,
     **options: Unpack[FeatureOptions],
 ) -> Duplicates:
     """Groups of images whose features are near each other, exact copies among them, and outliers.
@@ -175,6 +177,7 @@ def duplicates(
         threshold: a cosine, −1 … 1. Which one suits depends on the encoder: `docs/duplicates.md` has some measured.
         k: neighbours whose mean cosine tells how strange an image is; all others where there are fewer.
         progress: whether a bar is shown.
+        comm: of mpi4py, whose ranks encode the images together, all by the same call: docs/scaling.md.
         options: how images become vectors, as in `features`.
 
     Raises:
@@ -186,17 +189,25 @@ def duplicates(
         (array([0, 4]),)
 
     """
-    if _arrays.whole(k, "k") < 1:
-        raise ValueError(f"k: is {k}, wanted at least 1")
-    if isinstance(data, Features):
-        if encoder is not None or options:
-            raise TypeError("Features are there already: no encoder and no feature options go with them")
-        vectors, source = _arrays.floats(data.vectors, "vectors"), None
-    else:
+    ranks = Ranks(comm)
+    progress = progress and ranks.is_root
+    with ranks.agreeing():
+        if _arrays.whole(k, "k") < 1:
+            raise ValueError(f"k: is {k}, wanted at least 1")
+        if isinstance(data, Features):
+            if encoder is not None or options:
+                raise TypeError("Features are there already: no encoder and no feature options go with them")
+            return _found(_arrays.floats(data.vectors, "vectors"), None, threshold, k, progress)
         require_encoder(encoder)
         assert encoder is not None
         source = as_dataset(data, encoder.config.channels)
+    with ranks.encoding(encoder, source) as encoder:
         vectors = features(encoder, source, progress=progress, **options)
+        return _found(vectors, source, threshold, k, progress)
+
+
+def _found(vectors: FloatArray, source: Dataset | None, threshold: float, k: int, progress: bool) -> Duplicates:
+    """What vectors of images say; those of images that could not be read are NaN."""
     paths = [] if source is None else source.paths
     read = np.flatnonzero(np.isfinite(vectors).all(axis=1))
     if len(read) < 2:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from latentmim import _arrays
 from latentmim.data.label_maps import read_labels, write_labels
+from latentmim.distributed import Ranks, Sharing
 from latentmim.evaluate.running import encoder_of
 from latentmim.evaluate.video import Scoring, VideoScores, Void
 from latentmim.names import nearest
@@ -43,6 +45,7 @@ def davis(
     void: Void | None = None,
     all_frames: bool | None = None,
     progress: bool = True,
+    comm: Any = None,
     **tracking: Any,
 ) -> VideoScores:
     """Track the objects of DAVIS' videos from their first masks, and score what is found: J and F.
@@ -61,6 +64,8 @@ def davis(
         void: as in `video_scores`.
         all_frames: as in `video_scores`.
         progress: whether a bar is shown.
+        comm: of mpi4py, whose ranks track sequences beside each other, all by the same call, and write their masks:
+            docs/scaling.md.
         tracking: more options of `track`.
 
     Raises:
@@ -74,18 +79,43 @@ def davis(
         [1, 2]
 
     """
-    encoder = encoder_of(model)
-    wanted = _sequences(_arrays.path(path), sequences, resolution, has_frames=True)
-    scores = Scoring("davis", void=void, all_frames=all_frames)
-    with bar(sum(len(sequence.frames) for sequence in wanted), "tracking", "frame", is_shown=progress) as shown:
-        for sequence in wanted:
+    ranks = Ranks(comm)
+    with ranks.agreeing():
+        encoder = encoder_of(model)
+        wanted = _sequences(_arrays.path(path), sequences, resolution, has_frames=True)
+        scores = Scoring("davis", void=void, all_frames=all_frames)
+    ranks.share_processors()
+    total = sum(len(sequence.frames) for sequence in wanted)
+    with (
+        Sharing(ranks) as sharing,
+        bar(total, "tracking", "frame", is_shown=progress and ranks.is_root) as shown,
+    ):
+
+        def tracked(sequence: _Sequence) -> list[_Packed]:
+            """The labels of the frames that are scored."""
             shown.set_postfix_str(_arrays.shown(sequence.name), refresh=False)
+            found = []
             for frame, labels in zip(sequence.frames, _tracked(encoder, sequence, preset, tracking), strict=True):
                 if out is not None:
                     _write(os.path.join(_arrays.path(out), sequence.name), frame, labels)
-                if (truth := sequence.truth.get(_stem(frame))) is not None:
-                    _add(scores, sequence.name, [(frame, labels)], [truth])
+                if _stem(frame) in sequence.truth:
+                    found.append(_Packed(frame, labels.shape, zlib.compress(labels.tobytes(), 1)))
                 shown.update()
+            return found
+
+        # Sequences that ranks track beside each other are about as long; they are scored in their own order.
+        order = list(range(len(wanted)))
+        if ranks.size > 1:
+            order.sort(key=lambda number: -len(wanted[number].frames))
+        waiting: dict[int, list[_Packed]] = {}
+        scored = 0
+        for number, found in zip(order, sharing.each([wanted[number] for number in order], tracked), strict=True):
+            waiting[number] = found
+            while scored in waiting:
+                for frame in waiting.pop(scored):
+                    truth = wanted[scored].truth[_stem(frame.path)]
+                    _add(scores, wanted[scored].name, [(frame.path, frame.labels())], [truth])
+                scored += 1
     return scores.video()
 
 
@@ -145,6 +175,17 @@ class _Sequence:
     name: str
     frames: list[str]
     truth: dict[str, str]
+
+
+class _Packed(NamedTuple):
+    """The labels of a frame, as small as they travel and wait."""
+
+    path: str
+    shape: tuple[int, ...]
+    content: bytes
+
+    def labels(self) -> IntArray:
+        return np.frombuffer(zlib.decompress(self.content), np.int32).reshape(self.shape)
 
 
 def _stem(path: str) -> str:

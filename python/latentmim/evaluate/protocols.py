@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 
@@ -30,6 +30,7 @@ def nearest_neighbor(
     dataset: Images | Features,
     *,
     progress: bool = True,
+    comm: Any = None,
     **features: Unpack[FeatureOptions],
 ) -> Result:
     """The paper's `nn` score: leave-one-out nearest neighbour by cosine.
@@ -38,6 +39,7 @@ def nearest_neighbor(
         encoder: whose features; None for `Features`.
         dataset: with labels.
         progress: whether a bar is shown.
+        comm: of mpi4py, whose ranks encode the images together, all by the same call: docs/scaling.md.
         features: how images become vectors. The defaults are the paper's: short side to the trained size / .875,
             centre crop, mean of the patch tokens before the final norm.
 
@@ -49,7 +51,7 @@ def nearest_neighbor(
         True
 
     """
-    return score("nn", {}, encoder, None, dataset, progress, features)
+    return score("nn", {}, encoder, None, dataset, progress, features, comm)
 
 
 def pixels_nearest_neighbor(
@@ -97,6 +99,7 @@ def knn(
     k: int | Sequence[int] | None = None,
     temperature: float | None = None,
     progress: bool = True,
+    comm: Any = None,
     **features: Unpack[FeatureOptions],
 ) -> Result:
     """DINO's k nearest neighbours: the k training images nearest by cosine vote with weight exp(cosine/temperature).
@@ -111,6 +114,7 @@ def knn(
             10, 20, 100 and 200 that the training set holds.
         temperature: of the weights; 0.07 if not given.
         progress: whether a bar is shown.
+        comm: of mpi4py, whose ranks encode the images together, all by the same call: docs/scaling.md.
         features: how images become vectors; by default the class token after the final norm.
 
     Raises:
@@ -122,7 +126,7 @@ def knn(
         (28,)
 
     """
-    return score("knn", {"k": k, "temperature": temperature}, encoder, train, test, progress, features)
+    return score("knn", {"k": k, "temperature": temperature}, encoder, train, test, progress, features, comm)
 
 
 def knn_uniform(
@@ -132,6 +136,7 @@ def knn_uniform(
     *,
     k: int | None = None,
     progress: bool = True,
+    comm: Any = None,
     **features: Unpack[FeatureOptions],
 ) -> Result:
     """Plain k nearest neighbours: each votes alike; of tied classes that of the nearest image wins.
@@ -142,6 +147,7 @@ def knn_uniform(
         test: as in `knn`.
         k: number of neighbours; 20 if not given, or as many as the training set holds.
         progress: whether a bar is shown.
+        comm: as in `knn`.
         features: as in `knn`.
 
     Raises:
@@ -152,7 +158,7 @@ def knn_uniform(
         28
 
     """
-    return score("knn_uniform", {"k": k}, encoder, train, test, progress, features)
+    return score("knn_uniform", {"k": k}, encoder, train, test, progress, features, comm)
 
 
 def linear_probe(
@@ -172,6 +178,7 @@ def linear_probe(
     init_std: float | None = None,
     seed: int | None = None,
     progress: bool = True,
+    comm: Any = None,
     **features: Unpack[FeatureOptions],
 ) -> Result:
     """MAE's linear probe: batch normalisation without parameters, a linear classifier, LARS.
@@ -196,6 +203,7 @@ def linear_probe(
         init_std: standard deviation of the first weights; 0.01 if not given.
         seed: of the first weights and the order of the images; 0 if not given.
         progress: whether a bar is shown.
+        comm: of mpi4py, whose ranks encode the images together, all by the same call: docs/scaling.md.
         features: how images become vectors; by default "topk_mean" with k = 10, the paper's choice, after the
             final norm.
 
@@ -214,7 +222,7 @@ def linear_probe(
         "epochs": epochs, "warmup_epochs": warmup_epochs, "momentum": momentum, "weight_decay": weight_decay,
         "trust_coefficient": trust_coefficient, "init_std": init_std, "seed": seed,
     }  # fmt: skip
-    return score("linear", options, encoder, train, test, progress, features)
+    return score("linear", options, encoder, train, test, progress, features, comm)
 
 
 def few_shot(
@@ -233,6 +241,7 @@ def few_shot(
     batch_norm: bool | None = None,
     init_std: float | None = None,
     progress: bool = True,
+    comm: Any = None,
     **features: Unpack[FeatureOptions],
 ) -> Result:
     """Few-shot transfer: a linear classifier on the frozen features of a few training images of each class.
@@ -253,6 +262,7 @@ def few_shot(
             not given.
         init_std: standard deviation of the first weights; 0.01 if not given.
         progress: whether a bar is shown.
+        comm: of mpi4py, whose ranks encode the images together, all by the same call: docs/scaling.md.
         features: how images become vectors; by default the mean of the patch tokens after the final norm.
 
     Raises:
@@ -272,4 +282,4 @@ def few_shot(
         "weight_decay": weight_decay, "batch_size": batch_size, "iterations": iterations, "schedule": schedule,
         "batch_norm": batch_norm, "init_std": init_std,
     }  # fmt: skip
-    return score("few_shot", options, encoder, train, test, progress, features)
+    return score("few_shot", options, encoder, train, test, progress, features, comm)

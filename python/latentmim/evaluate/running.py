@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 from latentmim import _latentmim as _native
 from latentmim.config import to_json
 from latentmim.data import as_dataset
+from latentmim.distributed import Ranks
 from latentmim.encoder import Encoder, require_encoder
 from latentmim.evaluate.features import FeatureOptions, Features, ImageOptions, feature_options
 from latentmim.evaluate.results import Report, Result
@@ -43,8 +44,9 @@ def score(
     test: Images | Features,
     progress: bool,
     features: Mapping[str, Any],
+    comm: Any = None,
 ) -> Result:
-    """One protocol, on an encoder's features or on features given.
+    """One protocol, on an encoder's features, which ranks compute together, or on features given.
 
     Examples:
         >>> from latentmim.evaluate.running import score
@@ -52,17 +54,20 @@ def score(
         'nn'
 
     """
-    options, features = split(protocol, {**options, **features})
-    if isinstance(test, Features):
-        if encoder is not None or features or not isinstance(train, Features | None):
-            raise TypeError("Features are there already: no encoder, no data set and no feature options go with them")
-        return _score_features(protocol, options, train, test, progress)
-    if isinstance(train, Features):
-        raise TypeError("train: is Features, test is a data set; wanted two of a kind")
-    require_encoder(encoder)
-    assert encoder is not None
-    entry = f"[{entry_text(protocol, options, feature_options(encoder, **features))}]"
-    return run(encoder, train, test, entry, progress).results[0]
+    with Ranks(comm).agreeing():
+        options, features = split(protocol, {**options, **features})
+        if isinstance(test, Features):
+            if encoder is not None or features or not isinstance(train, Features | None):
+                raise TypeError(
+                    "Features are there already: no encoder, no data set and no feature options go with them"
+                )
+            return _score_features(protocol, options, train, test, progress and Ranks(comm).is_root)
+        if isinstance(train, Features):
+            raise TypeError("train: is Features, test is a data set; wanted two of a kind")
+        require_encoder(encoder)
+        assert encoder is not None
+        entry = f"[{entry_text(protocol, options, feature_options(encoder, **features))}]"
+    return run(encoder, train, test, entry, progress, comm).results[0]
 
 
 def _score_features(
@@ -75,8 +80,10 @@ def _score_features(
     return Report._from_json(report).results[0]
 
 
-def run(encoder: Encoder, train: Images | None, test: Images, entries: str | None, progress: bool) -> Report:
-    """Several protocols, as the core reads them; the suite where none are named.
+def run(
+    encoder: Encoder, train: Images | None, test: Images, entries: str | None, progress: bool, comm: Any = None
+) -> Report:
+    """Several protocols, as the core reads them; the suite where none are named. Ranks encode the images together.
 
     Examples:
         >>> from latentmim.evaluate.running import entry_text, run
@@ -85,11 +92,12 @@ def run(encoder: Encoder, train: Images | None, test: Images, entries: str | Non
         28
 
     """
-    channels = encoder.config.channels
-    learned = None if train is None else as_dataset(train, channels)._handle
-    scored = as_dataset(test, channels)._handle
-    with Bar(progress) as bar:
-        return Report._from_json(_native.evaluate(encoder._handle, learned, scored, entries, bar))
+    ranks = Ranks(comm)
+    with ranks.agreeing():
+        sets = [as_dataset(data, encoder.config.channels) for data in (train, test) if data is not None]
+    learned = None if train is None else sets[0]._handle
+    with ranks.encoding(encoder, *sets) as encoder, Bar(progress and ranks.is_root) as bar:
+        return Report._from_json(_native.evaluate(encoder._handle, learned, sets[-1]._handle, entries, bar))
 
 
 def split(

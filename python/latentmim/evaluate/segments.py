@@ -12,6 +12,7 @@ import numpy as np
 from latentmim import _arrays
 from latentmim.data.images import load_levels
 from latentmim.data.label_maps import label_map, read_labels
+from latentmim.distributed import Ranks, Sharing
 from latentmim.encoder import Encoder
 from latentmim.evaluate.results import Tabled
 from latentmim.evaluate.running import encoder_of
@@ -94,6 +95,7 @@ def segmentation(
     by: Literal["iou", "pixels"] | None = None,
     ignored: Sequence[int] | None = None,
     progress: bool = True,
+    comm: Any = None,
     **options: Any,
 ) -> SegmentationScores:
     """Score segments by masks: each class of a mask is matched with one segment at most (Hungarian method).
@@ -111,6 +113,7 @@ def segmentation(
         by: the matching has the largest mean IoU ("iou", if not given), or the most pixels told right ("pixels").
         ignored: labels of masks whose pixels do not count; 255 if not given.
         progress: whether a bar is shown.
+        comm: of mpi4py, whose ranks read and divide the images together, all by the same call: docs/scaling.md.
         options: of `segment`.
 
     Raises:
@@ -126,24 +129,37 @@ def segmentation(
         | 1 images, each for itself | IoU | 100.0 % | 100.0 % |
 
     """
-    left_out = [255] if ignored is None else list(ignored)
-    scores = Scoring("segmentation", matching=matching, by=by, ignored=ignored)
-    truths, divided = _Maps(masks, "masks"), isinstance(predicted, LatentMIM | Encoder)
-    if divided and images is None:
-        raise ValueError("images: are not given, and an encoder divides them")
-    if not divided and (images is not None or segments is not None or options):
-        raise ValueError("predicted: are label maps: neither images nor options of `segment` go with them")
-    given = _Maps(images if divided else predicted, "images" if divided else "predicted")
-    with bar(len(truths.items), "segmentation", "image", is_shown=progress) as shown:
-        for truth, item in truths.beside(given):
-            mask = truth.labels()
-            if isinstance(predicted, LatentMIM | Encoder):
-                count = segments or np.setdiff1d(mask, left_out).size or 1
-                found = _divided(encoder_of(predicted), item, count, options)
-            else:
-                found = item.labels()
-            if found.shape != mask.shape:
-                raise ValueError(f"{item.name}: is {list(found.shape)}, wanted {list(mask.shape)} as {truth.name}")
+    ranks = Ranks(comm)
+    with ranks.agreeing():
+        left_out = [255] if ignored is None else list(ignored)
+        scores = Scoring("segmentation", matching=matching, by=by, ignored=ignored)
+        truths, divided = _Maps(masks, "masks"), isinstance(predicted, LatentMIM | Encoder)
+        if divided and images is None:
+            raise ValueError("images: are not given, and an encoder divides them")
+        if not divided and (images is not None or segments is not None or options):
+            raise ValueError("predicted: are label maps: neither images nor options of `segment` go with them")
+        given = _Maps(images if divided else predicted, "images" if divided else "predicted")
+        pairs = list(truths.beside(given))
+    ranks.share_processors()
+
+    def compared(pair: tuple[_Map, _Map]) -> tuple[IntArray, IntArray]:
+        """What was found, and the truth."""
+        truth, item = pair
+        mask = truth.labels()
+        if isinstance(predicted, LatentMIM | Encoder):
+            count = segments or np.setdiff1d(mask, left_out).size or 1
+            found = _divided(encoder_of(predicted), item, count, options)
+        else:
+            found = item.labels()
+        if found.shape != mask.shape:
+            raise ValueError(f"{item.name}: is {list(found.shape)}, wanted {list(mask.shape)} as {truth.name}")
+        return found, mask
+
+    with (
+        Sharing(ranks) as sharing,
+        bar(len(pairs), "segmentation", "image", is_shown=progress and ranks.is_root) as shown,
+    ):
+        for (truth, _), (found, mask) in zip(pairs, sharing.each(pairs, compared), strict=True):
             scores.add(truth.name, found[np.newaxis], mask[np.newaxis])
             shown.update()
     return _scores(scores.report())

@@ -26,6 +26,7 @@ def suite(
     *,
     fine_tune: bool = False,
     progress: bool = True,
+    comm: Any = None,
 ) -> Report:
     """Every protocol that applies, with its defaults, as one report.
 
@@ -36,8 +37,10 @@ def suite(
         model: a model or an encoder.
         train: what protocols learn from, with labels; without one they are left out.
         test: what they are scored on, with labels; classes of folders are found by name.
-        fine_tune: whether a copy of the encoder is fine-tuned too, which takes far longer than all the rest.
+        fine_tune: whether a copy of the encoder is fine-tuned too, which takes far longer than all the rest; left out
+            of what ranks compute together.
         progress: whether a bar is shown.
+        comm: of mpi4py, whose ranks encode the images together, all by the same call: docs/scaling.md.
 
     Raises:
         ValueError: a data set has no labels, or there is nothing to fine-tune on.
@@ -52,7 +55,7 @@ def suite(
     if fine_tune and train is None:
         raise ValueError("fine_tune: there is no training set, and it learns from one")
     entries = json.dumps({"suite": PROTOCOLS}) if fine_tune else None
-    return run(encoder_of(model), train, test, entries, progress)
+    return run(encoder_of(model), train, test, entries, progress, comm)
 
 
 def compare_poolings(
@@ -64,6 +67,7 @@ def compare_poolings(
     poolings: Sequence[Pooling] = ("cls", "mean", "max", "topk_mean"),
     pooling_k: int | Sequence[int] = 10,
     progress: bool = True,
+    comm: Any = None,
     **options: Any,
 ) -> Report:
     """One protocol on several poolings of the same tokens (paper, A.2): a result for each.
@@ -76,6 +80,7 @@ def compare_poolings(
         poolings: as in `features`.
         pooling_k: k of "topk_mean", or several of them.
         progress: whether a bar is shown.
+        comm: as in `suite`.
         options: of the protocol, as in its function; of how images become vectors, as in `features`.
 
     Raises:
@@ -97,4 +102,4 @@ def compare_poolings(
         entry_text(protocol, own, feature_options(encoder, **features | {"pooling": name, "pooling_k": k}))
         for name, k in wanted
     ]
-    return run(encoder, train, test, f"[{', '.join(entries)}]", progress)
+    return run(encoder, train, test, f"[{', '.join(entries)}]", progress, comm)

@@ -13,6 +13,7 @@ from latentmim import _arrays
 from latentmim import _latentmim as _native
 from latentmim.config import to_json
 from latentmim.data import as_dataset
+from latentmim.distributed import Ranks
 from latentmim.encoder import Encoder, require_encoder
 from latentmim.evaluate.features import FeatureOptions, Features, feature_options
 from latentmim.evaluate.results import Tabled
@@ -132,6 +133,7 @@ def without_labels(
     views: int | None = None,
     seed: int | None = None,
     progress: bool = True,
+    comm: Any = None,
     **features: Unpack[FeatureOptions],
 ) -> WithoutLabels:
     """RankMe, effective rank, α-ReQ and similarity behind every layer, and LiDAR behind the last.
@@ -149,6 +151,7 @@ def without_labels(
             without LiDAR.
         seed: of the crops; 0 if not given.
         progress: whether a bar is shown.
+        comm: of mpi4py, whose ranks encode the images together, all by the same call: docs/scaling.md.
         features: how images become vectors. The defaults are those of the nearest-neighbour score; `layer` names those
             looked at, all if not given.
 
@@ -167,15 +170,17 @@ def without_labels(
         if features or any(value is not None for value in given.values()):
             raise TypeError("data: are vectors: no options of images, views or features go with them")
         return WithoutLabels._from_json(_native.evaluate_features_without_labels(_vectors(data)))
-    require_encoder(encoder)
-    if isinstance(data, Features):
-        raise TypeError("data: are Features, which go without an encoder")
-    refuse_unknown("without_labels", features, [*given, *FeatureOptions.__annotations__])
-    options = to_json({name: value for name, value in given.items() if value is not None})
-    wanted = feature_options(encoder, **features)
-    images_of = as_dataset(data, encoder.config.channels)._handle
-    with Bar(progress) as bar:
-        report = _native.evaluate_without_labels(encoder._handle, images_of, options, wanted, bar)
+    ranks = Ranks(comm)
+    with ranks.agreeing():
+        require_encoder(encoder)
+        if isinstance(data, Features):
+            raise TypeError("data: are Features, which go without an encoder")
+        refuse_unknown("without_labels", features, [*given, *FeatureOptions.__annotations__])
+        options = to_json({name: value for name, value in given.items() if value is not None})
+        wanted = feature_options(encoder, **features)
+        source = as_dataset(data, encoder.config.channels)
+    with ranks.encoding(encoder, source) as encoder, Bar(progress and ranks.is_root) as bar:
+        report = _native.evaluate_without_labels(encoder._handle, source._handle, options, wanted, bar)
     return WithoutLabels._from_json(report)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from latentmim.commands.evaluating.runner import Runner
 from latentmim.commands.shared import read_encoder, settings, sides
+from latentmim.distributed import Ranks
 from latentmim.evaluate.davis import davis, davis_scores
 
 if TYPE_CHECKING:
@@ -43,9 +44,11 @@ def run(chosen: argparse.Namespace) -> VideoScores:
     if chosen.predicted:
         if chosen.out or chosen.preset or tracking:
             raise ValueError("--predicted: masks are scored as they are, no options of tracking go with it")
-        return davis_scores(chosen.weights, chosen.folder, **common)
-    encoder = read_encoder(chosen.weights, chosen)
-    return davis(encoder, chosen.folder, preset=chosen.preset or "dino", out=chosen.out, **common, **tracking)
+        return davis_scores(chosen.weights, chosen.folder, progress=Ranks(chosen.comm).is_root, **common)
+    with Ranks(chosen.comm).agreeing():
+        encoder = read_encoder(chosen.weights, chosen)
+    common |= {"preset": chosen.preset or "dino", "out": chosen.out, "comm": chosen.comm}
+    return davis(encoder, chosen.folder, **common, **tracking)
 
 
 def _tracking(chosen: argparse.Namespace) -> dict[str, Any]:

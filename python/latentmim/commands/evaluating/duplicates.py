@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from latentmim.commands.evaluating.runner import OF_FEATURES, Runner, feature_settings, refuse_unknown_settings
 from latentmim.commands.shared import read_encoder
 from latentmim.data import as_dataset
+from latentmim.distributed import Ranks
 from latentmim.evaluate.copies import duplicates
 
 if TYPE_CHECKING:
@@ -32,8 +33,10 @@ def run(chosen: argparse.Namespace) -> Duplicates:
         raise ValueError(f"--k: has {len(chosen.k)} numbers, --protocol duplicates wants one")
     own: dict[str, Any] = {"threshold": chosen.threshold, "k": chosen.k and chosen.k[0]}
     options = feature_settings(chosen) | {name: value for name, value in own.items() if value is not None}
-    encoder = read_encoder(chosen.weights, chosen)
-    return duplicates(encoder, as_dataset(chosen.folder, encoder.config.channels, "skip"), **options)
+    with Ranks(chosen.comm).agreeing():
+        encoder = read_encoder(chosen.weights, chosen)
+        images = as_dataset(chosen.folder, encoder.config.channels, "skip")
+    return duplicates(encoder, images, comm=chosen.comm, **options)
 
 
 RUNNER = Runner(run=run, takes=frozenset({"k", "threshold", *OF_FEATURES}), add_options=add_options)

@@ -19,6 +19,9 @@ __all__ = ["OF_FEATURES", "Found", "Runner", "feature_settings", "keywords", "re
 # Options that say how images become vectors.
 OF_FEATURES = ("pooling", "layer", "size", "precision", "set")
 
+# Arguments that change nothing of what is found.
+OF_CALLS = ("progress", "comm")
+
 
 class Found(Protocol):
     """What a protocol finds: `print` shows it, and `to_dict` has all of it for JSON."""
@@ -39,6 +42,7 @@ class Runner:
         run: does it as the command line says.
         takes: options that go with it, by their names; others are refused.
         learns: whether it needs --train.
+        is_shared: whether several ranks, `comm` of the options, share the images out.
         add_options: adds the options that only it takes.
 
     """
@@ -46,13 +50,14 @@ class Runner:
     run: Callable[[argparse.Namespace], Found]
     takes: frozenset[str]
     learns: bool = False
+    is_shared: bool = True
     add_options: Callable[[argparse.ArgumentParser], None] = no_options
 
 
 def keywords(function: Callable[..., Any]) -> list[str]:
     """The options of an evaluation, those of features left out."""
     parameters = inspect.signature(function).parameters.values()
-    return [item.name for item in parameters if item.kind is item.KEYWORD_ONLY and item.name != "progress"]
+    return [item.name for item in parameters if item.kind is item.KEYWORD_ONLY and item.name not in OF_CALLS]
 
 
 def refuse_unknown_settings(chosen: argparse.Namespace, own: Iterable[str] = ()) -> None:

@@ -15,7 +15,8 @@ from latentmim.commands.evaluating.runner import (
     keywords,
     refuse_unknown_settings,
 )
-from latentmim.commands.shared import images, read_encoder, settings
+from latentmim.commands.shared import images_of, read_encoder, settings
+from latentmim.distributed import Ranks
 from latentmim.evaluate.running import FUNCTIONS, PROTOCOLS, score
 
 if TYPE_CHECKING:
@@ -45,33 +46,35 @@ def own_options(chosen: argparse.Namespace, own: list[str]) -> dict[str, Any]:
 
 def _images(chosen: argparse.Namespace) -> tuple[Encoder, Dataset | None, Dataset]:
     """The encoder, what it learns from, and what is scored; raw pixels are scored on the way."""
-    encoder = read_encoder(chosen.weights, chosen)
-    channels = encoder.config.channels
-    scored = images(chosen.folder, channels, chosen)
-    train = None if chosen.train is None else images(chosen.train, channels, chosen)
-    if chosen.pixels:
-        print(evaluate.pixels_nearest_neighbor(scored))
-    return encoder, train, scored
+    ranks = Ranks(chosen.comm)
+    with ranks.agreeing():
+        encoder = read_encoder(chosen.weights, chosen)
+        channels = encoder.config.channels
+        images = images_of(chosen.folder, channels, chosen)
+        train = None if chosen.train is None else images_of(chosen.train, channels, chosen)
+        if chosen.pixels and ranks.is_root:
+            print(evaluate.pixels_nearest_neighbor(images))
+    return encoder, train, images
 
 
 def _score(own: list[str], chosen: argparse.Namespace) -> Result:
     options, features = own_options(chosen, own), cast("FeatureOptions", feature_settings(chosen))
-    encoder, train, scored = _images(chosen)
-    return score(chosen.protocol, options, encoder, train, scored, True, features)
+    encoder, train, images = _images(chosen)
+    return score(chosen.protocol, options, encoder, train, images, True, features, chosen.comm)
 
 
 def _fine_tune(own: list[str], chosen: argparse.Namespace) -> Result:
     options: dict[str, Any] = own_options(chosen, own) | feature_settings(chosen)
-    encoder, train, scored = _images(chosen)
+    encoder, train, images = _images(chosen)
     assert train is not None
-    tuned = evaluate.fine_tune(encoder, train, scored, **options)
+    tuned = evaluate.fine_tune(encoder, train, images, **options)
     if chosen.out is not None:
         tuned.encoder.save(chosen.out)
     return tuned.result
 
 
 def _suite(chosen: argparse.Namespace) -> Report:
-    return evaluate.suite(*_images(chosen))
+    return evaluate.suite(*_images(chosen), comm=chosen.comm)
 
 
 def _runner(protocol: str) -> Runner:
@@ -80,7 +83,7 @@ def _runner(protocol: str) -> Runner:
     run = functools.partial(_fine_tune if is_tuned else _score, own)
     takes = {"train", "pixels", "skip_unreadable", *OF_FEATURES, *(["out"] if is_tuned else [])}
     takes |= {option for option, names in SEVERAL.items() if set(names) & set(own)}
-    return Runner(run=run, takes=frozenset(takes), learns=protocol != "nn")
+    return Runner(run=run, takes=frozenset(takes), learns=protocol != "nn", is_shared=not is_tuned)
 
 
 RUNNERS: dict[str, Runner] = {protocol: _runner(protocol) for protocol in PROTOCOLS} | {

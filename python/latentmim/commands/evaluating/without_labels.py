@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from latentmim.commands.evaluating.runner import OF_FEATURES, Runner, feature_settings, keywords
 from latentmim.commands.evaluating.scores import own_options
-from latentmim.commands.shared import images, read_encoder
+from latentmim.commands.shared import images_of, read_encoder
+from latentmim.distributed import Ranks
 from latentmim.evaluate.without_labels import without_labels
 
 if TYPE_CHECKING:
@@ -20,8 +21,10 @@ __all__ = ["RUNNER"]
 def run(chosen: argparse.Namespace) -> WithoutLabels:
     """Look at a folder's features."""
     options: dict[str, Any] = own_options(chosen, keywords(without_labels)) | feature_settings(chosen)
-    encoder = read_encoder(chosen.weights, chosen)
-    return without_labels(encoder, images(chosen.folder, encoder.config.channels, chosen), **options)
+    with Ranks(chosen.comm).agreeing():
+        encoder = read_encoder(chosen.weights, chosen)
+        images = images_of(chosen.folder, encoder.config.channels, chosen)
+    return without_labels(encoder, images, comm=chosen.comm, **options)
 
 
 RUNNER = Runner(run=run, takes=frozenset({"seed", "skip_unreadable", *OF_FEATURES}))
