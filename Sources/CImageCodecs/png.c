@@ -1,5 +1,4 @@
-// libpng reports errors by a callback that must not return: here it jumps back to the function that was called.
-#include <setjmp.h>
+// PNG files, decoded by libpng behind its error trap.
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +6,7 @@
 #include <png.h>
 
 #include "pixels.h"
+#include "png_trap.h"
 
 // ---- Inflating at once ---------------------------------------------------------------------------------------------
 // Inflating takes most of the time, and libdeflate does it more than twice as fast as the streaming zlib under libpng,
@@ -116,18 +116,8 @@ struct decoder {
   int is_raw;
   // A row, or a whole interlaced picture; freed with the decoder.
   uint8_t *scratch;
-  jmp_buf trap;
-  int status;
-  char *message;
+  struct png_trap trap;
 };
-
-static _Noreturn void fail(png_structp png, png_const_charp problem) {
-  struct decoder *decoder = png_get_error_ptr(png);
-  decoder->status = strcmp(problem, "Out of memory") == 0 ? LMC_NO_MEMORY : damaged(decoder->message, "%s", problem);
-  longjmp(decoder->trap, 1);
-}
-
-static void ignore(png_structp png, png_const_charp problem) { (void)png, (void)problem; }
 
 static void read_bytes(png_structp png, png_bytep target, size_t count) {
   struct decoder *decoder = png_get_io_ptr(png);
@@ -140,12 +130,9 @@ static void read_bytes(png_structp png, png_bytep target, size_t count) {
 // Reads all chunks before the pixels. Colour profiles, texts and the like are skipped: libpng would inflate each of a
 // thousand to as much as a chunk may take.
 static void open_decoder(struct decoder *decoder, int is_checked) {
-  decoder->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, decoder, fail, ignore);
+  decoder->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &decoder->trap, fail, ignore);
   decoder->info = decoder->png ? png_create_info_struct(decoder->png) : NULL;
-  if (decoder->info == NULL) {
-    decoder->status = LMC_NO_MEMORY;
-    longjmp(decoder->trap, 1);
-  }
+  if (decoder->info == NULL) spring(&decoder->trap, LMC_NO_MEMORY);
   png_set_user_limits(decoder->png, 0x7FFFFFFF, 0x7FFFFFFF);
   png_set_chunk_malloc_max(decoder->png, LMC_MOST_MEMORY / 8);
   png_set_read_fn(decoder->png, decoder, read_bytes);
@@ -230,13 +217,13 @@ static int is_interlaced(const struct decoder *decoder) {
 }
 
 static int read_header(const uint8_t *bytes, size_t count, int is_raw, struct lmc_header *header, char *message) {
-  struct decoder decoder = {.bytes = bytes, .count = count, .is_raw = is_raw, .message = message};
-  if (setjmp(decoder.trap) == 0) {
+  struct decoder decoder = {.bytes = bytes, .count = count, .is_raw = is_raw, .trap.message = message};
+  if (setjmp(decoder.trap.jump) == 0) {
     open_decoder(&decoder, 0);
     fill_header(&decoder, header);
   }
   close_decoder(&decoder);
-  return decoder.status;
+  return decoder.trap.status;
 }
 
 int lmc_png_header(const uint8_t *bytes, size_t count, struct lmc_header *header, char *message) {
@@ -249,9 +236,9 @@ int lmc_png_label_header(const uint8_t *bytes, size_t count, struct lmc_header *
 
 // Bytes of all rows with their filters; 0 for an interlaced picture.
 static size_t inflated_size(const uint8_t *bytes, size_t count, char *message) {
-  struct decoder decoder = {.bytes = bytes, .count = count, .message = message};
+  struct decoder decoder = {.bytes = bytes, .count = count, .trap.message = message};
   volatile size_t size = 0;
-  if (setjmp(decoder.trap) == 0) {
+  if (setjmp(decoder.trap.jump) == 0) {
     open_decoder(&decoder, 0);
     if (!is_interlaced(&decoder))
       size = (png_get_rowbytes(decoder.png, decoder.info) + 1) * png_get_image_height(decoder.png, decoder.info);
@@ -263,8 +250,8 @@ static size_t inflated_size(const uint8_t *bytes, size_t count, char *message) {
 static int decode(
     const uint8_t *bytes, size_t count, int is_checked, const struct lmc_header *header, struct lmc_region region,
     uint8_t *pixels, char *message) {
-  struct decoder decoder = {.bytes = bytes, .count = count, .is_raw = header->is_raw, .message = message};
-  if (setjmp(decoder.trap) == 0) {
+  struct decoder decoder = {.bytes = bytes, .count = count, .is_raw = header->is_raw, .trap.message = message};
+  if (setjmp(decoder.trap.jump) == 0) {
     open_decoder(&decoder, is_checked);
     struct lmc_header found = {0};
     fill_header(&decoder, &found);
@@ -275,7 +262,7 @@ static int decode(
     (is_interlaced(&decoder) ? read_interlaced : read_rows)(&decoder, header, region, pixels);
   }
   close_decoder(&decoder);
-  return decoder.status;
+  return decoder.trap.status;
 }
 
 int lmc_png_decode(

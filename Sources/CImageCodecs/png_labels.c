@@ -1,31 +1,19 @@
 // Label maps as PNG files of 8 bits with a palette of 256 colours, whatever labels occur: with a shorter palette, some
 // programs write fewer bits, or cut what lies beyond it.
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <png.h>
 
-#include "pixels.h"
+#include "png_trap.h"
 
 struct encoder {
   png_structp png;
   png_infop info;
   uint8_t *bytes;
   size_t count, capacity;
-  jmp_buf trap;
-  int status;
-  char *message;
+  struct png_trap trap;
 };
-
-// libpng reports errors by a callback that must not return.
-static _Noreturn void fail(png_structp png, png_const_charp problem) {
-  struct encoder *encoder = png_get_error_ptr(png);
-  encoder->status = strcmp(problem, "Out of memory") == 0 ? LMC_NO_MEMORY : damaged(encoder->message, "%s", problem);
-  longjmp(encoder->trap, 1);
-}
-
-static void ignore(png_structp png, png_const_charp problem) { (void)png, (void)problem; }
 
 static void append(png_structp png, png_bytep bytes, size_t count) {
   struct encoder *encoder = png_get_io_ptr(png);
@@ -54,12 +42,9 @@ static void fill_palette(png_color palette[256]) {
 static void write_file(struct encoder *encoder, const uint8_t *labels, uint32_t height, uint32_t width) {
   png_color palette[256];
   fill_palette(palette);
-  encoder->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, encoder, fail, ignore);
+  encoder->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &encoder->trap, fail, ignore);
   encoder->info = encoder->png ? png_create_info_struct(encoder->png) : NULL;
-  if (encoder->info == NULL) {
-    encoder->status = LMC_NO_MEMORY;
-    longjmp(encoder->trap, 1);
-  }
+  if (encoder->info == NULL) spring(&encoder->trap, LMC_NO_MEMORY);
   png_set_user_limits(encoder->png, 0x7FFFFFFF, 0x7FFFFFFF);
   png_set_write_fn(encoder->png, encoder, append, flush);
   png_set_IHDR(
@@ -73,12 +58,12 @@ static void write_file(struct encoder *encoder, const uint8_t *labels, uint32_t 
 
 int lmc_png_encode_labels(
     const uint8_t *labels, uint32_t height, uint32_t width, uint8_t **file, size_t *size, char *message) {
-  struct encoder encoder = {.message = message};
-  if (setjmp(encoder.trap) == 0) write_file(&encoder, labels, height, width);
+  struct encoder encoder = {.trap.message = message};
+  if (setjmp(encoder.trap.jump) == 0) write_file(&encoder, labels, height, width);
   png_destroy_write_struct(&encoder.png, &encoder.info);
-  if (encoder.status != LMC_OK) {
+  if (encoder.trap.status != LMC_OK) {
     free(encoder.bytes);
-    return encoder.status;
+    return encoder.trap.status;
   }
   *file = encoder.bytes;
   *size = encoder.count;

@@ -24,7 +24,10 @@ public func evaluationSuite(
     do {
       results[index] = try outcome.get()
     } catch let error as EvaluationError {
-      leftOut.append(.init(name: protocols[index], reason: error.description))
+      // Errors begin with the protocol's name, which stands before the reason already.
+      let (name, problem) = (protocols[index], error.description)
+      let reason = problem.hasPrefix("\(name): ") ? String(problem.dropFirst(name.count + 2)) : problem
+      leftOut.append(.init(name: name, reason: reason))
     }
   }
   return EvaluationReport(results: entries.indices.compactMap { results[$0] }, leftOut: leftOut)

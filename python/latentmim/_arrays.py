@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 import os
 import reprlib
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from latentmim import _latentmim as _native
+from latentmim._warnings import warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -163,10 +163,10 @@ def by_name(weights: Mapping[str, Any], prefix: str = "") -> dict[str, FloatArra
     return found
 
 
-def warn(remarks: str | None, stacklevel: int = 3) -> None:
+def pass_on(remarks: str | None) -> None:
     """Pass on, as warnings, what the core noticed."""
     for line in (remarks or "").splitlines():
-        warnings.warn(line, UserWarning, stacklevel=stacklevel)
+        warn(line)
 
 
 def is_pytorch(path: PathLike) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-import warnings
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from latentmim import _arrays
 from latentmim import _latentmim as _native
+from latentmim._warnings import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -142,11 +142,7 @@ def warn_of_unread(name: str, data: Dataset, indices: NDArray[np.int64], rows: F
     paths: Any = getattr(data, "paths", None)
     named = [str(paths[i]) if paths else f"image {i}" for i in unread[:3]]
     rest = " and others" if len(unread) > 3 else ""
-    warnings.warn(
-        f"{name}: {len(unread)} of {len(indices)} images cannot be read, their rows are NaN: {', '.join(named)}{rest}",
-        UserWarning,
-        stacklevel=4,
-    )
+    warn(f"{name}: {len(unread)} of {len(indices)} images cannot be read, their rows are NaN: {', '.join(named)}{rest}")
 
 
 @contextlib.contextmanager

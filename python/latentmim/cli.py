@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
+import os
 import sys
+import warnings
 from typing import TYPE_CHECKING, NoReturn
 
 from latentmim import reports, runtime
@@ -25,7 +28,7 @@ from latentmim.diagnostics import CollapseError
 from latentmim.names import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["main"]
 
@@ -66,15 +69,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if chosen.threads is not None:
             runtime.set_thread_count(chosen.threads)
-        COMMANDS[chosen.command][0].run(chosen)
+        with _plain_warnings(chosen.command):
+            COMMANDS[chosen.command][0].run(chosen)
     except KeyboardInterrupt as interrupt:
         if str(interrupt):
             print(f"latentmim {chosen.command}: {interrupt}", file=sys.stderr)
         return 130
     except (ValueError, TypeError, OSError, FloatingPointError, CollapseError, MemoryError, ImportError) as error:
-        print(f"latentmim {chosen.command}: {error}", file=sys.stderr)
+        print(f"latentmim {chosen.command}: {error}{_hint(error, chosen)}", file=sys.stderr)
         return 1
     return 0
+
+
+@contextlib.contextmanager
+def _plain_warnings(command: str) -> Iterator[None]:
+    """Warnings as this command's words, without the line of Python that they arose in."""
+    earlier = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_, **__: f"latentmim {command}: {message}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = earlier
+
+
+def _hint(error: Exception, chosen: argparse.Namespace) -> str:
+    """What helps against one bad file among many, where the command has it."""
+    if getattr(chosen, "skip_unreadable", True):
+        return ""
+    given = [getattr(chosen, name, None) for name in ("folder", "images", "train")]
+    folders = tuple(os.path.join(path, "") for path in given if path is not None and os.path.isdir(path))
+    is_one_of_many = str(error).removeprefix("cannot read '").startswith(folders) or (
+        isinstance(error, OSError) and str(error.filename).startswith(folders)
+    )
+    return "; --skip-unreadable goes on without such files" if is_one_of_many else ""
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sized
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 
 from latentmim import _arrays, _rows
+from latentmim._warnings import warn
 from latentmim.data import Dataset
 from latentmim.data.each import as_images, each_image, names_below
 from latentmim.encoder import MapOptions, Resize, require_encoder
@@ -92,8 +92,7 @@ def save_features(
         written = write(place, maps(shown))
     if skipped:
         rest = " and others" if len(skipped) > 3 else ""
-        message = f"features: {len(skipped)} images cannot be read and are left out: {', '.join(skipped[:3])}{rest}"
-        warnings.warn(message, UserWarning, stacklevel=2)
+        warn(f"features: {len(skipped)} images cannot be read and are left out: {', '.join(skipped[:3])}{rest}")
     return written
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-import warnings
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from latentmim import budgets
+from latentmim._warnings import warn
 from latentmim.best import Best
 from latentmim.diagnostics import CollapseError
 from latentmim.loggers import Sending
@@ -256,12 +256,12 @@ class Fitting:
     def _tell_of_no_best(self) -> None:
         if self._best and self._best.scores and self._best.value is None:
             problem = f"none of {self._best.scores} states that were scored is kept: images looked alike to all of them"
-            warnings.warn(f"save_best: {problem}, or they had no such score", RuntimeWarning, stacklevel=6)
+            warn(f"save_best: {problem}, or they had no such score", RuntimeWarning)
 
     def _roll_back(self, error: CollapseError) -> None:
         """Go back to the last good state, where there is one and that is wanted; raise otherwise."""
         if self._on_collapse == "stop" or self.folder is None or self._saved.step < 0:
             raise CollapseError(f"{error}; {self._saved.kept}") from None
         self.trainer.restore(self.folder.last)
-        warnings.warn(f"{error}; back at {self.folder.last}, of step {self._saved.step}", RuntimeWarning, stacklevel=5)
+        warn(f"{error}; back at {self.folder.last}, of step {self._saved.step}", RuntimeWarning)
         self.trainer.model.encoder.save(self.folder.encoder)

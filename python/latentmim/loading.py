@@ -81,5 +81,5 @@ def load_encoder(
         handle, remarks = _native.encoder_from_arrays(pth.weights(path), _arrays.shown(path), text)
     else:
         handle, remarks = _native.encoder_load(path, given)
-    _arrays.warn(remarks)
+    _arrays.pass_on(remarks)
     return Encoder._from_handle(handle)

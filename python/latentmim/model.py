@@ -126,7 +126,7 @@ class LatentMIM:
             model._handle, remarks = _native.model_from_arrays(arrays, _arrays.shown(path), _options(options))
         else:
             model._handle, remarks = _native.model_load(path, _options(options))
-        _arrays.warn(remarks)
+        _arrays.pass_on(remarks)
         model._set_teacher(_encoder(teacher))
         return model
 
@@ -247,7 +247,7 @@ class LatentMIM:
 
         """
         arrays = {name: _arrays.floats(value, name) for name, value in parameters.items()}
-        _arrays.warn(_native.model_set_parameters(self._handle, arrays, "parameters"))
+        _arrays.pass_on(_native.model_set_parameters(self._handle, arrays, "parameters"))
 
     def zero_gradients(self) -> None:
         """Forget the gradients collected.

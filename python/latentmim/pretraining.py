@@ -11,6 +11,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from latentmim import plot
+from latentmim._warnings import warn
 from latentmim.budgets import Budget, Plan, read_budget
 from latentmim.config import ModelOptions, Preset, TrainingOptions
 from latentmim.data import Arrays, Dataset, as_dataset
@@ -340,6 +341,8 @@ def _tell_skipped(dataset: Dataset, ranks: Ranks, shown: int = 10) -> None:
 def _draw(trainer: Trainer) -> None:
     """The pictures of a run, where matplotlib is there. What cannot be drawn costs a warning, not the run."""
     if importlib.util.find_spec("matplotlib") is None:
+        print("no pictures: they need matplotlib, pip install 'latentmim[plot]'; the same call draws them then",
+              file=sys.stderr)  # fmt: skip
         return
     assert trainer._run is not None
     print(f"drawing pictures in {trainer._run.pictures}", file=sys.stderr)
@@ -350,4 +353,4 @@ def _draw(trainer: Trainer) -> None:
             plot.run(trainer)
     except Exception as error:
         kept = "the model is trained and saved all the same"
-        warnings.warn(f"pictures: {type(error).__name__}: {error}; {kept}", RuntimeWarning, stacklevel=3)
+        warn(f"pictures: {type(error).__name__}: {error}; {kept}", RuntimeWarning)

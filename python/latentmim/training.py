@@ -166,6 +166,7 @@ class Trainer:
         self.model = model
         self._ranks = Ranks(comm)
         with self._ranks.agreeing():
+            self._config = TrainingConfig.resolve(epochs=epochs, batch_size=batch_size, **options)
             self.dataset = as_dataset(data, model.config.channels)
             self.progress = progress
             self._run = None if out is None else RunFolder(out)
@@ -174,7 +175,6 @@ class Trainer:
                 self, self._run, scored, on_collapse, log_every, make_loggers(loggers), save_best,
                 save_every=save_every, keep_every=keep_every, validate_every=validate_every,
             )  # fmt: skip
-            self._config = TrainingConfig.resolve(epochs=epochs, batch_size=batch_size, **options)
             self._handle = _native.trainer_create(model._handle, self.dataset._handle, self._config.to_json())
             self._ranks.join(self._handle, wire)
         self._ranks.share_processors()

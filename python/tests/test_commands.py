@@ -1,6 +1,9 @@
 """The command line: options of encoders wherever one is read, and what is said of options nobody knows."""
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +76,35 @@ def test_unknown_options_of_commands(weights: str, folder: Path, capsys: pytest.
     assert "unknown --batchsize; did you mean '--batch-size'" in capsys.readouterr().err
     assert cli.main(["evaluate", weights, str(folder), "--set", "nonsense=1"]) == 1
     assert "--protocol nn: unknown option 'nonsense'; known are size, " in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore:embed")
+def test_bad_files_among_many(weights: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command names the file and the option that goes on without it."""
+    (folder / "cats" / "03.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    (folder / "dogs" / "gone.jpg").symlink_to("nowhere")
+    small = [part for name, value in SMALL.items() for part in ("--set", f"{name}={json.dumps(value)}")]
+    for command in (
+        ["pretrain", str(folder), "--out", str(tmp_path / "run"), "--epochs", "1", "--batch-size", "12", *small],
+        ["evaluate", weights, str(folder)],
+        ["evaluate", weights, str(folder), "--protocol", "without_labels"],
+        ["features", weights, str(folder), "--out", str(tmp_path / "f.npz")],
+        ["pack", str(folder), str(tmp_path / "packed.safetensors")],
+    ):
+        assert cli.main(command) == 1
+        said = capsys.readouterr().err.splitlines()[-1]
+        assert re.search(r"(03|gone)\.jpg'.*; --skip-unreadable goes on without such files$", said), said
+        assert cli.main([*command, "--skip-unreadable"]) == 0, capsys.readouterr().err
+    assert cli.main(["evaluate", weights, str(folder / "cats" / "03.jpg")]) == 1
+    assert "--skip-unreadable" not in capsys.readouterr().err
+
+
+def test_warnings_name_no_line_of_python(weights: str, folder: Path) -> None:
+    (folder / "cats" / "Thumbs.db").write_text("not ours")
+    command = [sys.executable, "-m", "latentmim", "evaluate", weights, str(folder)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    assert re.search(r"^latentmim evaluate: .* are left out: 1 \.db$", said, re.M), said
+    assert ".py:" not in said
 
 
 def test_encoders_are_read_as_options_say(bare: str, folder: Path, tmp_path: Path, recwarn: Any) -> None:

@@ -172,8 +172,11 @@ def test_what_is_no_video(tmp_path: Path) -> None:
 
 def test_without_pyav(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
+    (tmp_path / "clip.mp4").touch()
     with pytest.raises(ImportError, match=r"pip install 'latentmim\[video\]'"):
         lm.data.frames(tmp_path / "clip.mp4")
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        lm.data.frames(tmp_path / "nowhere.mp4")
 
 
 def test_a_folder_counts_as_people_do(tmp_path: Path) -> None:

@@ -251,6 +251,7 @@ def test_suite_leaves_out_what_does_not_apply(model: lm.LatentMIM) -> None:
     without = lm.evaluate.suite(model, None, labelled(8, 1), progress=False)
     assert [result.protocol for result in without] == ["nn"]
     assert list(without.left_out) == SUITE[1:]
+    assert without.left_out["knn"] == "there is no training set, and it learns from one"
 
 
 def test_poolings_compared(model: lm.LatentMIM) -> None:

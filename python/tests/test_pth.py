@@ -422,7 +422,7 @@ def test_ones_own_format_under_their_ending(model: lm.LatentMIM, tmp_path: Path)
         lm.LatentMIM.load(tmp_path / "x.pth")
 
 
-def legacy(content: Any, protocol: int = 1001, magic: int = pth.MAGIC) -> bytes:
+def legacy(content: Any, protocol: int = 1001, magic: int = pth._files.MAGIC) -> bytes:
     """What torch.save wrote before version 1.6: pickles, then each storage with its length in front."""
     file = io.BytesIO()
     pickler = Pickler(file)
@@ -455,3 +455,20 @@ def test_the_format_before_version_1_6(tmp_path: Path) -> None:
         path.write_bytes(changed)
         with pytest.raises(ValueError, match=r"unknown version of PyTorch|none of PyTorch's checkpoints"):
             pth.weights(path)
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        (("thing",), "refers to something that is no storage"),
+        (("storage", 5, "0", "cpu", 3), r"holds a storage of a int, wanted one of torch\.FloatStorage, "),
+        (("storage", int, 0, "cpu", 3), r"holds a storage of __builtin__.long, wanted one of torch\.FloatStorage, "),
+        (("storage", int, "0", "cpu", -3), "a storage's size is -3, wanted a whole number from 0"),
+        (("storage", int, "0", "cpu", 3, "view"), "holds a storage that is a part of another"),
+        (("storage", int, "0", "cpu", 3), "holds a storage, wanted a dict of tensors"),
+    ],
+)
+def test_references_that_are_none(reference: tuple[Any, ...], said: str, tmp_path: Path) -> None:
+    text = pickle.dumps(reference, 2)[:-1] + b"Q."
+    with pytest.raises(ValueError, match=said):
+        pth.weights(write(tmp_path / "x.pth", {}, pickle=text))

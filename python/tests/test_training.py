@@ -1,5 +1,6 @@
 """Training from the outside: resuming to the bit, accumulation, Ctrl-C, crashes, the files of a run."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -284,6 +285,38 @@ def test_pretrain(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
         lm.pretrain(folder, tmp_path / "run", learning_rate=1.0)
     with pytest.raises(ValueError, match="validate_every: is 0"):
         lm.pretrain(folder, tmp_path / "run", validate_every=0, **options)
+
+
+@pytest.mark.parametrize("options", [{"epochs": 0}, {"epochs": 2, "batch_size": 0}, {"epochs": -1}])
+def test_sizes_of_a_run_are_refused_by_their_own_names(options: dict[str, int], folder: Path, tmp_path: Path) -> None:
+    """Not by what follows from them, such as how often is scored."""
+    name = min(options, key=lambda name: options[name])
+    with pytest.raises(ValueError, match=f"{name} is {options[name]}"):
+        lm.pretrain(folder, tmp_path / "run", **SMALL | {"batch_size": 4} | options)
+
+
+def test_no_pictures_without_matplotlib_is_said(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    lm.pretrain(folder, tmp_path / "run", epochs=1, batch_size=4, progress=False, **SMALL)
+    said = "no pictures: they need matplotlib, pip install 'latentmim[plot]'; the same call draws them then"
+    assert capsys.readouterr().err.splitlines()[-1] == said
+
+
+def test_warnings_name_the_line_of_the_user(model: lm.LatentMIM, folder: Path, tmp_path: Path) -> None:
+    """However deep they arise: where else should one look for what is to be changed?"""
+    (folder / "cats" / "Thumbs.db").write_text("not ours")
+    for call in (
+        lambda: lm.ImageFolder(folder),
+        lambda: lm.data.as_dataset(folder),
+        lambda: lm.data.pack(folder, tmp_path / "packed.safetensors", progress=False),
+        lambda: lm.evaluate.nearest_neighbor(model.encoder, folder, progress=False),
+        lambda: lm.Trainer(model, folder, epochs=1, batch_size=4),
+    ):
+        with pytest.warns(UserWarning, match=r"left out: 1 \.db") as warned:
+            call()
+        assert warned[0].filename == __file__
 
 
 def test_a_named_encoder_keeps_what_small_images_need() -> None:

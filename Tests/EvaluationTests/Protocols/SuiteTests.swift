@@ -32,7 +32,7 @@ import Testing
     let report = try evaluationSuite(smallEncoder(), train: nil, test: smallImages(10, seed: 2))
     #expect(report.results.count == 1)
     #expect(report.leftOut.map(\.name) == suiteProtocols.filter { $0 != LeaveOneOut.name })
-    #expect(report.markdown.contains("- knn left out: knn: there is no training set"))
+    #expect(report.markdown.contains("- knn left out: there is no training set"))
     #expect(throws: EvaluationError.noLabels(set: "test")) {
       try evaluationSuite(smallEncoder(), train: smallImages(10, seed: 1), test: smallImages(10, classes: nil, seed: 2))
     }

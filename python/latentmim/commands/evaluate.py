@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latentmim.commands.evaluating import RUNNERS
-from latentmim.commands.shared import add_encoder_options, add_precision, add_settings, one_error, write
+from latentmim.commands.shared import (
+    add_encoder_options,
+    add_precision,
+    add_settings,
+    add_skipping,
+    one_error,
+    write,
+)
 from latentmim.distributed import Ranks, world
 
 if TYPE_CHECKING:
@@ -57,6 +64,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="file where fine_tune leaves the trained encoder (safetensors); folder where davis leaves masks",
     )
     parser.add_argument("--json", metavar="FILE", help="write everything that was found")
+    add_skipping(parser)
     parser.add_argument("--pixels", action="store_true", help="score raw pixels too (nn)")
     for runner in RUNNERS.values():
         runner.add_options(parser)

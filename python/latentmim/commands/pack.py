@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from latentmim.commands.shared import add_skipping
 from latentmim.data import pack
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--size", type=int, help="bring longer short sides to so many pixels (default: files as they are)"
     )
     parser.add_argument("--channels", type=int, default=3, help="of the images (default: 3)")
-    parser.add_argument("--skip-unreadable", action="store_true", help="leave out files that cannot be read")
+    add_skipping(parser)
     parser.add_argument("--restart", action="store_true", help="start over; a file that is there is replaced")
 
 

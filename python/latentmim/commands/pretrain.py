@@ -9,13 +9,14 @@ from latentmim.commands.shared import (
     add_encoder_options,
     add_precision,
     add_settings,
+    add_skipping,
     encoder_options,
+    images_of,
     one_error,
     read_encoder,
     settings,
 )
 from latentmim.config import PRESETS, TargetPrecision
-from latentmim.data import as_dataset
 from latentmim.distributed import Ranks, Wire, world
 from latentmim.loggers import NAMED
 from latentmim.pretraining import pretrain
@@ -64,7 +65,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--logger", action="append", default=[], metavar="NAME", help=f"{', '.join(NAMED)} (repeatable)"
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--skip-unreadable", action="store_true", help="leave out files that cannot be read")
+    add_skipping(parser)
     parser.add_argument("--wire", choices=get_args(Wire), help="what gradients are sent as, under mpiexec "
                         "(default: float32)")  # fmt: skip
     parser.add_argument("--restart", action="store_true", help="start over; a run that is there is set aside")
@@ -96,7 +97,7 @@ def _train(chosen: argparse.Namespace, comm: Any, ranks: Ranks) -> None:
         if init is teacher is None and (unused := encoder_options(chosen)):
             problem = f"--{next(iter(unused))}: says how weights are read, and there are none: --init or --teacher"
             raise ValueError(problem)
-        photos = as_dataset(chosen.folder, options.get("channels", 3), "skip" if chosen.skip_unreadable else "raise")
+        photos = images_of(chosen.folder, options.get("channels", 3), chosen)
     try:
         pretrain(
             photos, chosen.out, size=chosen.size, preset=chosen.preset, init=init, teacher=teacher,

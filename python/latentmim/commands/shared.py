@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from latentmim import _arrays
 from latentmim.config import Precision
+from latentmim.data import as_dataset
 from latentmim.distributed import Ranks
 from latentmim.loading import load_encoder
 
@@ -15,13 +16,16 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from latentmim.data import Dataset
     from latentmim.encoder import Encoder
 
 __all__ = [
     "add_encoder_options",
     "add_precision",
     "add_settings",
+    "add_skipping",
     "encoder_options",
+    "images_of",
     "one_error",
     "read_encoder",
     "settings",
@@ -68,6 +72,33 @@ def encoder_options(chosen: argparse.Namespace) -> dict[str, Any]:
     """Those of `add_encoder_options` that were given, as `load_encoder` takes them."""
     options = {name: getattr(chosen, name) for name in ("heads", "mean", "std", "prefix", "family")}
     return {name: value for name, value in options.items() if value is not None}
+
+
+def add_skipping(parser: argparse.ArgumentParser) -> None:
+    """What to do about files that cannot be read.
+
+    Examples:
+        >>> import argparse
+        >>> from latentmim.commands.shared import add_skipping
+        >>> add_skipping(parser := argparse.ArgumentParser())
+        >>> parser.parse_args([])
+        Namespace(skip_unreadable=False)
+
+    """
+    parser.add_argument("--skip-unreadable", action="store_true", help="leave out files that cannot be read")
+
+
+def images_of(path: str, channels: int, chosen: argparse.Namespace) -> Dataset:
+    """The images of a folder or a packed file; what cannot be read is skipped where `add_skipping`'s option says so.
+
+    Examples:
+        >>> import argparse
+        >>> from latentmim.commands.shared import images_of
+        >>> images_of("photos", 3, argparse.Namespace(skip_unreadable=True))
+        ImageFolder('photos': 28 images, 14 classes)
+
+    """
+    return as_dataset(path, channels, "skip" if chosen.skip_unreadable else "raise")
 
 
 def add_precision(parser: argparse.ArgumentParser) -> None:

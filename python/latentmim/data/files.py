@@ -70,7 +70,7 @@ class ImageFolder(Dataset):
         self.path = _arrays.path(path)
         wanted = conversion(channels, background)
         self._handle, remarks = _native.dataset_folder(self.path, skips(on_error), wanted, ",".join(self._also))
-        _arrays.warn(remarks)
+        _arrays.pass_on(remarks)
 
     @property
     def left_out(self) -> list[tuple[str, str]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from latentmim import _arrays
+from latentmim._warnings import warn
 from latentmim.data.frames import Frames
 
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ class VideoFrames(Frames):
             self._check_end(file, stream, index, end)
 
     def _opened(self) -> Any:
-        av = require_av()
         with open(self._path, "rb"):  # Python's own error, with the path
             pass
+        av = require_av()
         try:
             file = av.open(self._path)
         except av.error.FFmpegError as error:
@@ -118,7 +118,5 @@ class VideoFrames(Frames):
         # The number of frames stated proves nothing: AVI counts pauses, and edit lists of MP4 leave frames out.
         length = (file.duration or 0) / 1e6
         if len(file.streams) == 1 and not stream.frames and length > end + 0.5:
-            warnings.warn(
-                f"{self.source}: is said to last {length:.2f} s, its {count} frames end at {end:.2f} s; it may be cut "
-                "off", UserWarning, stacklevel=2,
-            )  # fmt: skip
+            said = f"is said to last {length:.2f} s, its {count} frames end at {end:.2f} s"
+            warn(f"{self.source}: {said}; it may be cut off")

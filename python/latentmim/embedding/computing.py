@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from latentmim import _arrays, _rows, runtime
 from latentmim import _latentmim as _native
+from latentmim._warnings import warn
 from latentmim.distributed import Ranks, filled
 from latentmim.embedding import formats
 from latentmim.embedding.parts import Parts
@@ -128,7 +128,7 @@ def embedded(encoder: Encoder, data: Images, plan: Plan) -> FloatArray:
     """
     source = Source(data, encoder.config.channels)
     values = _rows_of(source, plan, source.compute(encoder, plan.options), False)
-    _warn(source, _unread(values), stacklevel=4)
+    _warn(source, _unread(values))
     return values
 
 
@@ -229,13 +229,10 @@ def _unread(rows: FloatArray) -> list[int]:
     return numbers
 
 
-def _warn(source: Source, unread: list[int], stacklevel: int = 3) -> None:
+def _warn(source: Source, unread: list[int]) -> None:
     if not unread:
         return
     paths = source.known.paths
     named = [_arrays.shown(paths[number]) if paths else f"image {number}" for number in unread[:3]]
     rest = " and others" if len(unread) > 3 else ""
-    message = (
-        f"embed: {len(unread)} of {len(source)} images cannot be read, their rows are NaN: {', '.join(named)}{rest}"
-    )
-    warnings.warn(message, UserWarning, stacklevel=stacklevel)
+    warn(f"embed: {len(unread)} of {len(source)} images cannot be read, their rows are NaN: {', '.join(named)}{rest}")

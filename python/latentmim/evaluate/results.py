@@ -194,7 +194,7 @@ class Report:
             |---|---|---|---|---|
             | nn | last block, before norm, mean | 28 images | – | ... % |
             <BLANKLINE>
-            - knn left out: ...there is no training set, and it learns from one
+            - knn left out: there is no training set, and it learns from one
             ...
 
         """

@@ -7,10 +7,10 @@ import math
 import os
 import sys
 import time
-import warnings
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from latentmim._warnings import warn
 from latentmim.loggers.protocol import LoggedRun
 from latentmim.runs.log import replace
 
@@ -132,7 +132,7 @@ class _Lines:
         is_first, self._problem = not self._problem, f"{type(error).__name__}: {error}"
         if is_first:
             text = f"{self.name}: step {step} was not taken ({self._problem}); training goes on, and it is tried again"
-            warnings.warn(text, RuntimeWarning, stacklevel=2)
+            warn(text, RuntimeWarning)
 
     def end(self, state: RunState) -> None:
         if not self._is_open:
@@ -160,5 +160,5 @@ def _read(path: str) -> dict[str, dict[str, str]]:
         return {}
     except (ValueError, AttributeError):
         pass
-    warnings.warn(f"{path}: is damaged; loggers begin new runs", RuntimeWarning, stacklevel=3)
+    warn(f"{path}: is damaged; loggers begin new runs", RuntimeWarning)
     return {}

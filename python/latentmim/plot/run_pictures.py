@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import TYPE_CHECKING
 
+from latentmim._warnings import warn
 from latentmim.data import resize
 from latentmim.masking import sample
 from latentmim.plot.canvas import picture
@@ -65,7 +65,7 @@ def run(trainer: Trainer, images: Dataset | None = None, segment_count: int = 5)
         try:
             draw().figure.savefig(path, dpi=120)
         except Exception as error:
-            warnings.warn(f"{path}: not drawn: {type(error).__name__}: {error}", RuntimeWarning, stacklevel=2)
+            warn(f"{path}: not drawn: {type(error).__name__}: {error}", RuntimeWarning)
         else:
             paths.append(path)
     return paths

@@ -9,10 +9,10 @@ import json
 import os
 import shutil
 import sys
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from latentmim import _arrays
+from latentmim._warnings import warn
 from latentmim.runs.lock import RunLock
 from latentmim.runs.log import add_metrics, parse_metrics, replace, without_nan, write_metrics
 
@@ -62,7 +62,7 @@ class RunFolder:
         if problem is not None:
             kept = f"{self.metrics}.damaged"
             shutil.copyfile(self.metrics, kept)
-            warnings.warn(f"{problem}; {kept} keeps the file as it was", RuntimeWarning, stacklevel=4)
+            warn(f"{problem}; {kept} keeps the file as it was", RuntimeWarning)
         return lines
 
     def settings(self) -> dict[str, Any] | None:

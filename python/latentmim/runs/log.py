@@ -6,10 +6,10 @@ import contextlib
 import json
 import math
 import os
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from latentmim import _arrays
+from latentmim._warnings import warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +34,7 @@ def read_metrics(path: PathLike) -> list[dict[str, Any]]:
     """
     history, problem = parse_metrics(path)
     if problem is not None:
-        warnings.warn(problem, RuntimeWarning, stacklevel=2)
+        warn(problem, RuntimeWarning)
     return history
 
 

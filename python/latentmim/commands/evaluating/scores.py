@@ -15,8 +15,7 @@ from latentmim.commands.evaluating.runner import (
     keywords,
     refuse_unknown_settings,
 )
-from latentmim.commands.shared import read_encoder, settings
-from latentmim.data import as_dataset
+from latentmim.commands.shared import images_of, read_encoder, settings
 from latentmim.distributed import Ranks
 from latentmim.evaluate.running import FUNCTIONS, PROTOCOLS, score
 
@@ -51,8 +50,8 @@ def _images(chosen: argparse.Namespace) -> tuple[Encoder, Dataset | None, Datase
     with ranks.agreeing():
         encoder = read_encoder(chosen.weights, chosen)
         channels = encoder.config.channels
-        images = as_dataset(chosen.folder, channels)
-        train = None if chosen.train is None else as_dataset(chosen.train, channels)
+        images = images_of(chosen.folder, channels, chosen)
+        train = None if chosen.train is None else images_of(chosen.train, channels, chosen)
         if chosen.pixels and ranks.is_root:
             print(evaluate.pixels_nearest_neighbor(images))
     return encoder, train, images
@@ -82,11 +81,11 @@ def _runner(protocol: str) -> Runner:
     own = keywords(getattr(evaluate, FUNCTIONS[protocol]))
     is_tuned = protocol == "fine_tune"
     run = functools.partial(_fine_tune if is_tuned else _score, own)
-    takes = {"train", "pixels", *OF_FEATURES, *(["out"] if is_tuned else [])}
+    takes = {"train", "pixels", "skip_unreadable", *OF_FEATURES, *(["out"] if is_tuned else [])}
     takes |= {option for option, names in SEVERAL.items() if set(names) & set(own)}
     return Runner(run=run, takes=frozenset(takes), learns=protocol != "nn", is_shared=not is_tuned)
 
 
 RUNNERS: dict[str, Runner] = {protocol: _runner(protocol) for protocol in PROTOCOLS} | {
-    "suite": Runner(run=_suite, takes=frozenset({"train", "pixels"}))
+    "suite": Runner(run=_suite, takes=frozenset({"train", "pixels", "skip_unreadable"}))
 }

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from latentmim.commands.evaluating.runner import OF_FEATURES, Runner, feature_settings, keywords
 from latentmim.commands.evaluating.scores import own_options
-from latentmim.commands.shared import read_encoder
-from latentmim.data import as_dataset
+from latentmim.commands.shared import images_of, read_encoder
 from latentmim.distributed import Ranks
 from latentmim.evaluate.without_labels import without_labels
 
@@ -24,8 +23,8 @@ def run(chosen: argparse.Namespace) -> WithoutLabels:
     options: dict[str, Any] = own_options(chosen, keywords(without_labels)) | feature_settings(chosen)
     with Ranks(chosen.comm).agreeing():
         encoder = read_encoder(chosen.weights, chosen)
-        images = as_dataset(chosen.folder, encoder.config.channels)
+        images = images_of(chosen.folder, encoder.config.channels, chosen)
     return without_labels(encoder, images, comm=chosen.comm, **options)
 
 
-RUNNER = Runner(run=run, takes=frozenset({"seed", *OF_FEATURES}))
+RUNNER = Runner(run=run, takes=frozenset({"seed", "skip_unreadable", *OF_FEATURES}))
