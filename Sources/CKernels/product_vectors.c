@@ -140,7 +140,7 @@ static const struct kernels all_kernels[3][2][2] = {
      {KERNELS(floats_by_rows), KERNELS(floats_by_rows_first)}},
     {{KERNELS(pairs_by_columns), KERNELS(pairs_by_columns_first)},
      {KERNELS(pairs_by_rows), KERNELS(pairs_by_rows_first)}},
-    {{{{NULL}}, {{NULL}}}, {KERNELS(bytes_by_rows), KERNELS(bytes_by_rows_first)}},
+    {[1] = {KERNELS(bytes_by_rows), KERNELS(bytes_by_rows_first)}},
 };
 
 lmk_tile_function lmk_vector_tile(enum lmk_words words, bool by_rows, bool starts, enum lmk_destination destination) {
