@@ -111,7 +111,7 @@ def test_what_ranks_do_not_have_alike_is_told(tmp_path: Path) -> None:
     assert first["refused by one"] == second["refused by one"].replace("ValueError: ", "ValueError: rank 1: ")
     assert second["no encoder"].startswith("TypeError") and "rank 1: " in first["no encoder"]
     assert first["on all"] == second["on all"] and "k is 99" in first["on all"]
-    assert first["fine_tune"] == "fine_tune: is for one process, and several ranks were to share it"
+    assert first["fine_tune"] == "is for one process, and several ranks were to share it"
     given = Given()
     assert first["accuracy"] == lm.evaluate.nearest_neighbor(given.encoder, given.test, progress=False).accuracy
 
