@@ -1,5 +1,6 @@
 """Exported encoders: timm's tokens, ONNX Runtime's, what is refused, and what is left when something goes wrong."""
 
+import dataclasses
 import json
 import os
 import sys
@@ -16,7 +17,8 @@ from exported import FOR_TIMM, OTHERS, image, tokens
 import latentmim as lm
 from latentmim import _latentmim as native
 from latentmim import cli
-from latentmim.export import ExportError, onnx_model, safetensors
+from latentmim.export import ExportError, onnx_model, safetensors, timm_folder
+from latentmim.export.network import network_of
 
 STORED = np.load(Path(__file__).parent / "fixtures" / "exported_encoders.npz")
 # Sums of up to 96 terms in each of two blocks, both sides rounding.
@@ -117,6 +119,22 @@ def test_what_timm_cannot_express(name: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=said):
         OTHERS[name]().export(tmp_path / "out")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ({"class_token": False}, "it has no class token, which timm's EVA-02 needs"),
+        ({"registers": 2}, "it has registers, which timm's EVA-02 has not"),
+        ({"final_norm": "none"}, "it has no final norm, which timm's EVA-02 needs"),
+        ({"pre_norm": True}, "it has a norm in front of the blocks, which timm's EVA-02 has not"),
+        ({"activation": "gelu"}, "its MLPs are 'gelu', those of timm's EVA-02 'swiglu'"),
+    ],
+)
+def test_what_timms_eva02_cannot_express(part: dict[str, Any], said: str) -> None:
+    found = network_of(FOR_TIMM["eva"]())
+    assert timm_folder.problems(found) == []
+    assert timm_folder.problems(dataclasses.replace(found, **part)) == [said]
 
 
 def test_every_reason_is_given(tmp_path: Path) -> None:

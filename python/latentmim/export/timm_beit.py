@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentmim.export.timm_class import inner_norms, patch_kernel, sizes, unlike, without_key_bias
+from latentmim.export.timm_class import inner_norms, patch_kernel, sizes, unlike, without_key_biases
 
 if TYPE_CHECKING:
     from latentmim._arrays import FloatArray
@@ -60,13 +60,6 @@ def tensors(network: Network) -> dict[str, FloatArray]:
     if network.positions == "table":
         # The class token's position is in the token.
         found["pos_embed"] = np.pad(network.patch_positions, ((1, 0), (0, 0)))[np.newaxis]
-    for name, values in network.arrays.items():
-        if name.endswith("attn.qkv.bias"):
-            found |= without_key_bias(name, values)
-        elif name == SHARED:
-            found[f"rel_pos_bias.{name}"] = values
-        elif name.startswith("blocks."):
-            found[name] = values
-        elif name.startswith("norm."):
-            found[("fc_" if network.final_norm == "pooled" else "") + name] = values
-    return found
+    if SHARED in network.arrays:
+        found[f"rel_pos_bias.{SHARED}"] = network.arrays[SHARED]
+    return found | without_key_biases(network, network.arrays)

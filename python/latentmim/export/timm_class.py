@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from latentmim._arrays import FloatArray
     from latentmim.export.network import Network
 
-__all__ = ["TimmClass", "inner_norms", "patch_kernel", "sizes", "unlike", "without_key_bias"]
+__all__ = ["TimmClass", "inner_norms", "patch_kernel", "sizes", "unlike", "without_key_biases"]
 
 
 class TimmClass(Protocol):
@@ -82,10 +84,21 @@ def patch_kernel(network: Network) -> FloatArray:
     return network.arrays["embed.proj.weight"].reshape(shape).transpose(0, 3, 1, 2)
 
 
-def without_key_bias(name: str, bias: FloatArray) -> dict[str, FloatArray]:
-    """A bias of queries, keys and values as one of queries and one of values.
+def without_key_biases(network: Network, arrays: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Blocks and final norm under the names of timm's `Beit` and `Eva`, whose keys have no bias.
 
     A bias of keys adds the same to all scores of a query, which softmax takes out again.
     """
-    queries, _, values = np.split(bias, 3)
-    return {name.replace("qkv.bias", "q_bias"): queries, name.replace("qkv.bias", "v_bias"): values}
+    found: dict[str, FloatArray] = {}
+    for name, values in arrays.items():
+        if name.endswith("attn.qkv.bias"):
+            queries, _, rest = np.split(values, 3)
+            found |= {name.replace("qkv.bias", "q_bias"): queries, name.replace("qkv.bias", "v_bias"): rest}
+        elif ".mlp.fc1." in name and network.activation == "swiglu":
+            gate, rest = np.split(values, 2)
+            found |= {name.replace("fc1", "fc1_g"): gate, name.replace("fc1", "fc1_x"): rest}
+        elif name.startswith("blocks."):
+            found[name] = values
+        elif name.startswith("norm."):
+            found[f"fc_{name}" if network.final_norm == "pooled" else name] = values
+    return found

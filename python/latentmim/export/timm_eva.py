@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentmim.export.timm_class import inner_norms, patch_kernel, sizes, unlike, without_key_bias
+from latentmim.export.timm_class import inner_norms, patch_kernel, sizes, unlike, without_key_biases
 
 if TYPE_CHECKING:
     from latentmim._arrays import FloatArray
@@ -70,17 +70,7 @@ def tensors(network: Network) -> dict[str, FloatArray]:
     for block in range(network.config.depth):
         # LayerScale is in the weights, and Eva has it all the same.
         found |= {f"blocks.{block}.gamma_{k}": np.ones(network.config.width, np.float32) for k in (1, 2)}
-    for name, values in network.arrays.items():
-        if name.endswith("attn.qkv.bias"):
-            found |= without_key_bias(name, values)
-        elif ".mlp.fc1." in name and network.activation == "swiglu":
-            gate, rest = np.split(values, 2)
-            found |= {name.replace("fc1", "fc1_g"): gate, name.replace("fc1", "fc1_x"): rest}
-        elif name.startswith("blocks."):
-            found[name] = values
-        elif name.startswith("norm."):
-            found[("fc_" if network.final_norm == "pooled" else "") + name] = values
-    return found
+    return found | without_key_biases(network, network.arrays)
 
 
 def _temperature(network: Network) -> float:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentmim.export.timm_class import patch_kernel, sizes, unlike, without_key_bias
+from latentmim.export.timm_class import patch_kernel, sizes, unlike, without_key_biases
 
 if TYPE_CHECKING:
     from latentmim._arrays import FloatArray
@@ -22,7 +22,14 @@ def architecture(network: Network) -> str | None:
 
 def problems(network: Network) -> list[str]:
     """See `TimmClass`."""
-    reasons = ["it has a norm in front of the blocks, which timm's EVA-02 has not"] if network.pre_norm else []
+    lacks = {
+        "it has no class token, which timm's EVA-02 needs": not network.class_token,
+        "it has registers, which timm's EVA-02 has not": network.registers > 0,
+        "it has no final norm, which timm's EVA-02 needs": network.final_norm == "none",
+        "it has a norm in front of the blocks, which timm's EVA-02 has not": network.pre_norm,
+        f"its MLPs are '{network.activation}', those of timm's EVA-02 'swiglu'": network.activation != "swiglu",
+    }
+    reasons = [reason for reason, is_so in lacks.items() if is_so]
     return reasons + unlike(network, [1e-6], "timm's EVA-02 models")
 
 
@@ -55,19 +62,11 @@ def tensors(network: Network) -> dict[str, FloatArray]:
         "cls_token": network.leading_tokens[np.newaxis],
         "pos_embed": network.patch_positions[np.newaxis],
     }
-    for name, values in network.arrays.items():
-        if name.endswith("attn.qkv.bias"):
-            found |= without_key_bias(name, _neighbours(network, values))
-        elif name.endswith("attn.qkv.weight"):
-            found[name] = _neighbours(network, values)
-        elif ".mlp.fc1." in name:
-            gate, rest = np.split(values, 2)
-            found |= {name.replace("fc1", "fc1_g"): gate, name.replace("fc1", "fc1_x"): rest}
-        elif name.startswith("blocks."):
-            found[name] = values
-        elif name.startswith("norm."):
-            found[("fc_" if network.final_norm == "pooled" else "") + name] = values
-    return found
+    arrays = {
+        name: _neighbours(network, values) if ".attn.qkv." in name else values
+        for name, values in network.arrays.items()
+    }
+    return found | without_key_biases(network, arrays)
 
 
 def _temperature(network: Network) -> float:
