@@ -72,6 +72,8 @@ static inline struct row scaled_plus(float factor, struct row a, struct row b) {
   return (struct row){_mm512_fmadd_ps(f, a.left, b.left), _mm512_fmadd_ps(f, a.right, b.right)};
 }
 
+// From here on functions are inlined in the loop over rows, which so holds their constants in registers.
+
 static inline __attribute__((always_inline)) struct row plain(
     const struct lmk_epilogue *e, int type, struct row sum, struct row bias, long row, long column,
     struct columns there) {
@@ -80,8 +82,6 @@ static inline __attribute__((always_inline)) struct row plain(
   if (e->beta != 0) value = scaled_plus(e->beta, load(type, e->c, row * e->stride + column, there), value);
   return value;
 }
-
-// What follows is inlined in the loop over rows, which then holds the constants in registers.
 
 // GELU. For bfloat16 an approximate reciprocal (relative error below 2^-14) replaces the division: a fifth of its cost.
 static inline __attribute__((always_inline)) struct row gelu_of(int type, struct row values) {

@@ -2,8 +2,8 @@ import CKernels
 
 /// Block sizes of a product for a core's L1 and L2; they depend on the micro-kernel.
 ///
-/// The vector kernels keep a panel of b in L1, or nearly so, and stream rows of a from L2. The AMX kernel keeps rows of a in L1 and
-/// streams panels of b, so that it writes c along its rows (see product_block.c).
+/// The vector kernels keep a panel of b in L1, or nearly so, and stream rows of a from L2. The AMX kernel keeps rows of
+/// a in L1 and streams panels of b, so that it writes c along its rows (see product_block.c).
 struct ProductBlocking: Sendable {
   let code: Int32
   /// Default of the words of depth in one block.

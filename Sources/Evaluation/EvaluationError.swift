@@ -43,13 +43,29 @@ public enum EvaluationError: DescribedError, Equatable {
     if case .diverged = self { .notFinite } else { .value }
   }
 
-  public var description: String {
+  public var description: String { scoring.map { "\($0): \(problem)" } ?? problem }
+
+  /// The protocol that it is of; nil: it is of sets and options alone.
+  var scoring: String? {
+    switch self {
+    case .noTrainingSet(let scoring), .noImages(let scoring), .oneProcess(let scoring), .oneClass(let scoring),
+      .diverged(let scoring, _, _):
+      scoring
+    case .oneImage: LeaveOneOut.name
+    case .tooFewImages: FewShotTransfer.name
+    case .nothingToCompare, .changedImages: WithoutLabels.name
+    default: nil
+    }
+  }
+
+  /// What is wrong, where it is known of which protocol.
+  var problem: String {
     switch self {
     case .noLabels(let set):
       "the \(set) set has no labels: files in sub-folders have, and arrays given with labels"
-    case .noTrainingSet(let scoring): "\(scoring): there is no training set, and it learns from one"
-    case .noImages(let scoring): "\(scoring): learns from images, and there are features only"
-    case .oneProcess(let scoring): "\(scoring): is for one process, and several ranks were to share it"
+    case .noTrainingSet: "there is no training set, and it learns from one"
+    case .noImages: "learns from images, and there are features only"
+    case .oneProcess: "is for one process, and several ranks were to share it"
     case .features(let set, let found, let count, let width):
       "\(set) set: \(found) values do not make features [\(count), \(width)] with a row and a channel at least"
     case .labels(let set, let found, let count):
@@ -60,19 +76,19 @@ public enum EvaluationError: DescribedError, Equatable {
     case .notFinite(let set, let row, let channel):
       "the feature in row \(row), channel \(channel) of the \(set) set is not finite"
     case .unknownClass(let name): "the test set has the class \(name), of which the training set has no image"
-    case .oneClass(let scoring): "\(scoring): all training images are of one class, wanted two classes or more"
-    case .oneImage: "nn: the set holds one image, wanted two or more: each looks for its nearest among the others"
+    case .oneClass: "all training images are of one class, wanted two classes or more"
+    case .oneImage: "the set holds one image, wanted two or more: each looks for its nearest among the others"
     case .nothingToCompare(let images):
-      "without_labels: \(images == 1 ? "there is one image" : "there are \(images) images") that can be read, wanted "
+      "\(images == 1 ? "there is one image" : "there are \(images) images") that can be read, wanted "
         + "two or more: they are compared"
-    case .changedImages: "without_labels: images that could be read cannot be read any more"
+    case .changedImages: "images that could be read cannot be read any more"
     case .neighbors(let k, let bank): "k is \(k), but the training set holds \(bank) images, wanted 1 … \(bank)"
     case .tooFewImages(let name, let count, let wanted):
-      "few_shot: class \(name) has \(count) training images, wanted \(wanted) or more"
+      "class \(name) has \(count) training images, wanted \(wanted) or more"
     case .unknownProtocol(let name, let known):
       "protocol: \(quoted([name])) is unknown, wanted \(oneOf(known))"
-    case .diverged(let scoring, let step, let rate):
-      "\(scoring): the loss is not finite at step \(step); a learning rate below \(rate) may help"
+    case .diverged(_, let step, let rate):
+      "the loss is not finite at step \(step); a learning rate below \(rate) may help"
     }
   }
 }

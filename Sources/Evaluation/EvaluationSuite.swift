@@ -24,10 +24,9 @@ public func evaluationSuite(
     do {
       results[index] = try outcome.get()
     } catch let error as EvaluationError {
-      // Errors begin with the protocol's name, which stands before the reason already.
-      let (name, problem) = (protocols[index], error.description)
-      let reason = problem.hasPrefix("\(name): ") ? String(problem.dropFirst(name.count + 2)) : problem
-      leftOut.append(.init(name: name, reason: reason))
+      // The protocol's name stands before the reason already.
+      let name = protocols[index]
+      leftOut.append(.init(name: name, reason: error.scoring == name ? error.problem : error.description))
     }
   }
   return EvaluationReport(results: entries.indices.compactMap { results[$0] }, leftOut: leftOut)
