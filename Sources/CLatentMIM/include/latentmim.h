@@ -310,8 +310,9 @@ typedef struct lm_metric {
 } lm_metric;
 enum { LM_MOST_METRICS = 32 };
 /// What was measured of a batch: "loss", and "objective_loss", the objective's share of it; mean cosines between the
-/// patches of an image, each with itself included: "similarity_predictions", "similarity_visible", "similarity_targets";
-/// "similarity_images" between different images' mean visible tokens, 1 is collapse, and the "effective_rank" of those.
+/// patches of an image, each with itself included: "similarity_predictions", "similarity_visible",
+/// "similarity_targets"; "similarity_images" between different images' mean visible tokens, 1 is collapse, and the
+/// "effective_rank" of those.
 /// Of a step besides: "step" (of those done), "epoch" (zero-based), "learning_rate", "target_momentum", "gamma",
 /// "gradient_norm", "images_per_second".
 typedef struct lm_metrics {

@@ -22,8 +22,8 @@ struct RotaryRule: Sendable {
   }
 }
 
-/// Axial rotary positions: a patch's place in each axis makes angles 2π·place/period; those of rows first, then those of
-/// columns.
+/// Axial rotary positions: a patch's place in each axis makes angles 2π·place/period; those of rows first, then those
+/// of columns.
 struct RotaryPositions {
   /// Of one axis; a quarter of a head's width.
   let periods: [Float]

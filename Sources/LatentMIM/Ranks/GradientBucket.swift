@@ -13,7 +13,7 @@ protocol GradientBucket: AnyObject {
   func start() throws
   /// Lets the exchange go on where that takes a call.
   func progress() throws
-  /// What comes between two exchanges, where there are two. All ranks do it at the same place in the order of exchanges.
+  /// What comes between two exchanges, where there are two. All ranks do it at the same place in the exchanges' order.
   func addUp() throws
   /// Sends what has come since `start`.
   func startAgain() throws
