@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
 from pathlib import Path
+
+
+def command() -> str:
+    """How the running benchmark was called, for a shell. Of files outside the working folder it says the name alone."""
+    words = [Path(word).name if os.path.isabs(word) else word for word in sys.argv[1:]]
+    return shlex.join(["python", f"python/benchmarks/{Path(sys.argv[0]).name}", *words])
 
 
 def replace(document: Path, name: str, text: str) -> None:

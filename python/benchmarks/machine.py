@@ -7,7 +7,12 @@ import platform
 import subprocess
 from pathlib import Path
 
-INTERESTING = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_tile")
+INTERESTING = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16")
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# What a figure can depend on; documents, which it is written into, are none of it.
+MEASURED = ("Package.swift", "Sources", "python")
 
 
 def describe() -> dict[str, str]:
@@ -30,10 +35,15 @@ def describe() -> dict[str, str]:
 
 
 def commit() -> str:
-    """The commit of the working tree, marked where files differ from it; "unknown" outside of a checkout."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"]
-    found = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
-    return found.stdout.strip() or "unknown"
+    """The commit of the working tree, marked where what is measured differs; "unknown" outside of a checkout."""
+    differs = _git("diff", "HEAD", "--name-only", "--", *MEASURED)
+    return (_git("rev-parse", "--short=7", "HEAD") or "unknown") + ("-dirty" if differs else "")
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return found.stdout.strip()
 
 
 def sentence() -> str:

@@ -133,14 +133,11 @@ def main() -> None:
             tables["quantisation"] = list(tokens_table(arguments, Path(folder)))
     if arguments.labelled:
         tables["quantisation accuracy"] = list(accuracy_table(arguments))
-    # Where files lie is nobody's business.
-    words = [Path(word).name if os.path.exists(word) else word for word in sys.argv[1:]]
-    command = " ".join(["python python/benchmarks/quantisation.py", *words])
     for mark, lines in tables.items():
         text = "\n".join(lines)
         print(f"{text}\n", flush=True)
         if arguments.write_docs:
-            documents.replace(DOCUMENT, mark, f"    {command}\n\n{machine.sentence()}.\n\n{text}")
+            documents.replace(DOCUMENT, mark, f"    {documents.command()}\n\n{machine.sentence()}.\n\n{text}")
 
 
 if __name__ == "__main__":

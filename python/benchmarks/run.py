@@ -52,12 +52,11 @@ def parsed() -> argparse.Namespace:
 
 def conditions(arguments: argparse.Namespace) -> str:
     """Command and machine, to stand beside the figures."""
-    command = " ".join(["python python/benchmarks/run.py", *sys.argv[1:]])
     hidden = ", ".join(sorted(environment.forced())) or "none was set"
     return (
-        f"    {command}\n\n{machine.sentence()}; {arguments.threads} threads each, OMP_NUM_THREADS the same, "
-        f"KMP_BLOCKTIME and everything else at its default (variables that force kernels or threads are unset for all: "
-        f"{hidden}); {arguments.repeats} turns after {arguments.warm_up} executions to warm up."
+        f"    {documents.command()}\n\n{machine.sentence()}; {arguments.threads} threads each, "
+        f"OMP_NUM_THREADS the same, KMP_BLOCKTIME and everything else at its default (variables that force kernels or "
+        f"threads are unset for all: {hidden}); {arguments.repeats} turns after {arguments.warm_up} executions to warm up."
     )
 
 

@@ -87,12 +87,12 @@ def table(measured: dict[Any, Series]) -> str:
 
 def main() -> None:
     arguments = parsed()
-    command = " ".join(["python python/benchmarks/tracking.py", *sys.argv[1:]])
     with tempfile.TemporaryDirectory(prefix="latentmim-tracking-") as folder:
         text = table(measure(arguments, folder))
     conditions = (
-        f"    {command}\n\n{machine.sentence()}; {arguments.threads} threads each; {arguments.repeats} turns after "
-        f"{WARM_UP} frames to warm up.\n\n**480×854 pixels, ViT-S/16 at 480×832, preset `dino`, two objects**"
+        f"    {documents.command()}\n\n{machine.sentence()}; {arguments.threads} threads each; "
+        f"{arguments.repeats} turns after {WARM_UP} frames to warm up.\n\n"
+        f"**480×854 pixels, ViT-S/16 at 480×832, preset `dino`, two objects**"
     )
     print(text)
     if arguments.write_docs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import math
@@ -10,11 +11,13 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from latentmim import plot
 from latentmim._warnings import warn
 from latentmim.budgets import Budget, Plan, read_budget
 from latentmim.config import ModelOptions, Preset, TrainingOptions
-from latentmim.data import Arrays, Dataset, as_dataset
+from latentmim.data import Dataset, as_dataset
 from latentmim.distributed import Ranks
 from latentmim.encoder import Encoder
 from latentmim.forecasts import Candidate, choose, tell
@@ -107,7 +110,7 @@ def recipe(data: Dataset, size: str | None = None, name: str | None = None) -> t
     chosen: dict[str, Any] = dict(found.model) if size is None else {"size": size}
     if data.channels != 3:
         chosen["channels"] = data.channels
-    if isinstance(data, Arrays) and min(data.images.shape[1:3]) < 96:
+    if _short_side(data) < 96:
         chosen |= {"patch_size": 4, "patch_gap": 1}
     batch_size = min(128 if count < 200_000 else 256, count)
     training = {
@@ -117,6 +120,15 @@ def recipe(data: Dataset, size: str | None = None, name: str | None = None) -> t
         "crop_area": (found.crop_area, 1.0),
     }
     return chosen, training
+
+
+def _short_side(data: Dataset) -> float:
+    """The median short side of up to nine images from all over a set, in pixels; infinite where none can be read."""
+    sides = []
+    for index in np.linspace(0, len(data) - 1, min(len(data), 9)).round().astype(int):
+        with contextlib.suppress(OSError, ValueError):
+            sides.append(min(data[index].shape[:2]))
+    return float(np.median(sides)) if sides else math.inf
 
 
 def _sizes_alone(model: dict[str, Any], training: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import SMALL, pixels
+from PIL import Image
 
 import latentmim as lm
 from latentmim.pretraining import recipe
@@ -325,6 +326,17 @@ def test_a_named_encoder_keeps_what_small_images_need() -> None:
     assert recipe(large, "vit_tiny")[0] == {"size": "vit_tiny"}
     assert recipe(small)[0]["patch_size"] == 4
     assert "patch_size" not in recipe(large)[0]
+
+
+def test_small_images_are_seen_in_every_kind_of_set(folder: Path, tmp_path: Path) -> None:
+    (folder / "cats" / "01.jpg").write_bytes(b"no picture")
+    Image.fromarray(pixels(1, 300, 300)[0]).save(folder / "dogs" / "00.jpg")
+    lm.data.pack(folder, tmp_path / "packed.safetensors", progress=False, on_error="skip")
+    packed = lm.data.Packed(tmp_path / "packed.safetensors")
+    for data in (lm.ImageFolder(folder), packed, lm.Arrays(pixels(4, 95, 200))[1:3]):
+        assert recipe(data)[0]["patch_size"] == 4
+    two = [lm.ImageFolder(folder).paths.index(str(folder / name)) for name in ("dogs/00.jpg", "dogs/02.jpg")]
+    assert "patch_size" not in recipe(lm.ImageFolder(folder).subset(two))[0]  # the median of 40 and 300 pixels
 
 
 # ---- In processes of their own ---------------------------------------------------------------------------------------
