@@ -56,7 +56,8 @@ def conditions(arguments: argparse.Namespace) -> str:
     return (
         f"    {documents.command()}\n\n{machine.sentence()}; {arguments.threads} threads each, "
         f"OMP_NUM_THREADS the same, KMP_BLOCKTIME and everything else at its default (variables that force kernels or "
-        f"threads are unset for all: {hidden}); {arguments.repeats} turns after {arguments.warm_up} executions to warm up."
+        f"threads are unset for all: {hidden}); {arguments.repeats} turns after {arguments.warm_up} executions "
+        "to warm up."
     )
 
 
