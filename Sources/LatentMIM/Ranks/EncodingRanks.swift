@@ -36,8 +36,10 @@ final class EncodingRanks: @unchecked Sendable {
     let counts = (try? own.get()).map { [$0.images.count, $0.values.count] } ?? []
     let sizes = try meet(own.failure, work: work, counts)
     let part = try own.get()
+    let room = Result { try GatherRoom(counts: sizes.map { $0[1] }) }
+    _ = try meet(room.failure, work: work, [])
     let images = try exchanged { try ranks.gather(part.images, counts: sizes.map { $0[0] }) }
-    let values = try exchanged { try ranks.gather(part.values, counts: sizes.map { $0[1] }) }
+    let values = try exchanged { try ranks.gather(part.values, into: room.get()) }
     return zip(values, images).prefix(count - first).map { EncodedImages(values: $0, images: $1) }
   }
 

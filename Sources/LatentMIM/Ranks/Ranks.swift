@@ -40,19 +40,14 @@ final class Ranks: Sendable {
   }
 
   /// The same of values that arrays should not copy about.
-  ///
-  /// - Throws: `OutOfMemory` too.
-  func gather(_ values: Buffer, counts: [Int]) throws -> [Buffer] {
-    let most = counts.max() ?? 0
-    guard most > 0 else { return try counts.map { try Buffer(count: $0) } }
-    let (sent, received) = (try Buffer(count: most, repeating: 0), try Buffer(count: size * most))
-    sent.pointer.update(from: values.pointer, count: values.count)
-    try finish(communicator.start(.gather(sent: sent.rawValues, received: received.mutableRawValues)))
-    return try counts.enumerated().map { rank, count in
-      let part = try Buffer(count: count)
-      part.pointer.update(from: received.pointer + rank * most, count: count)
-      return part
+  func gather(_ values: Buffer, into room: GatherRoom) throws -> [Buffer] {
+    guard room.most > 0 else { return room.parts }
+    room.sent.pointer.update(from: values.pointer, count: values.count)
+    try finish(communicator.start(.gather(sent: room.sent.rawValues, received: room.received.mutableRawValues)))
+    for (rank, part) in room.parts.enumerated() {
+      part.pointer.update(from: room.received.pointer + rank * room.most, count: part.count)
     }
+    return room.parts
   }
 
   private func finish(_ request: Int) throws {
@@ -79,5 +74,21 @@ final class Ranks: Sendable {
     let all = try gather([number])
     guard let other = all.firstIndex(where: { $0 != all[0] }) else { return }
     throw RanksError("rank \(other) has \(what) than rank 0")
+  }
+}
+
+/// Memory for what each rank has: a rank that has none can say so before the others wait for it.
+struct GatherRoom {
+  fileprivate let most: Int
+  fileprivate let sent, received: Buffer
+  fileprivate let parts: [Buffer]
+
+  /// - Parameter counts: how many values each rank has.
+  /// - Throws: `OutOfMemory`.
+  init(counts: [Int]) throws {
+    most = counts.max() ?? 0
+    sent = try Buffer(count: most, repeating: 0)
+    received = try Buffer(count: counts.count * most)
+    parts = try counts.map { try Buffer(count: $0) }
   }
 }
