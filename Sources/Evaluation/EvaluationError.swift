@@ -8,8 +8,6 @@ public enum EvaluationError: DescribedError, Equatable {
   case noTrainingSet(scoring: String)
   /// The protocol learns from images, and there are features only.
   case noImages(scoring: String)
-  /// The protocol trains in one process, and several ranks were to share it.
-  case oneProcess(scoring: String)
   /// The features of a set are not [count, width] with a row and a channel at least.
   case features(set: String, found: Int, count: Int, width: Int)
   /// Labels and features differ in number.
@@ -48,7 +46,7 @@ public enum EvaluationError: DescribedError, Equatable {
   /// The protocol that it is of; nil: it is of sets and options alone.
   var scoring: String? {
     switch self {
-    case .noTrainingSet(let scoring), .noImages(let scoring), .oneProcess(let scoring), .oneClass(let scoring),
+    case .noTrainingSet(let scoring), .noImages(let scoring), .oneClass(let scoring),
       .diverged(let scoring, _, _):
       scoring
     case .oneImage: LeaveOneOut.name
@@ -65,7 +63,6 @@ public enum EvaluationError: DescribedError, Equatable {
       "the \(set) set has no labels: files in sub-folders have, and arrays given with labels"
     case .noTrainingSet: "there is no training set, and it learns from one"
     case .noImages: "learns from images, and there are features only"
-    case .oneProcess: "is for one process, and several ranks were to share it"
     case .features(let set, let found, let count, let width):
       "\(set) set: \(found) values do not make features [\(count), \(width)] with a row and a channel at least"
     case .labels(let set, let found, let count):

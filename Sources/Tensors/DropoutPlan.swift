@@ -1,7 +1,7 @@
 import Compute
 
 /// Dropout and stochastic depth during training. What is dropped depends only on the stream, the place in the network
-/// and the image's number: it is the same when a block is recomputed, and however a batch is split.
+/// and the image's place: it is the same when a block is recomputed, and however a batch is split.
 public struct DropoutPlan: Sendable {
   /// A different one for each step; its item is ignored.
   public var stream: RandomStream
@@ -13,8 +13,8 @@ public struct DropoutPlan: Sendable {
   /// Whether the rate grows linearly from 0 in a network's first block to `dropPath` in its last; else all blocks have
   /// the same.
   public var growsOverDepth: Bool
-  /// The number of the first image, if a batch is computed in parts.
-  public var firstImage = 0
+  /// The images' places in the batch, if it is computed in parts.
+  public var images = ImagePlaces.from(0)
 
   public init(stream: RandomStream, dropPath: Float = 0, dropout: Float = 0, growsOverDepth: Bool = false) {
     (self.stream, self.dropPath, self.dropout, self.growsOverDepth) = (stream, dropPath, dropout, growsOverDepth)
@@ -30,7 +30,21 @@ public struct DropoutPlan: Sendable {
     let path = growsOverDepth ? grown : dropPath
     guard path != 0 || dropout != 0 else { return nil }
     return BranchDropout(
-      stream: stream, item: (block.number * 4 + branch) * 4, pathRate: path, dropout: dropout, firstImage: firstImage)
+      stream: stream, item: (block.number * 4 + branch) * 4, pathRate: path, dropout: dropout, images: images)
+  }
+}
+
+/// Where images of a batch stand in it.
+public enum ImagePlaces: Sendable {
+  /// One after the other.
+  case from(Int)
+  case these([Int])
+
+  subscript(image: Int) -> Int {
+    switch self {
+    case .from(let first): first + image
+    case .these(let places): places[image]
+    }
   }
 }
 
@@ -55,7 +69,7 @@ public struct BranchDropout: Sendable {
   /// The probability that an image skips the branch.
   public let pathRate: Float
   let dropout: Float
-  let firstImage: Int
+  let images: ImagePlaces
 
   /// residual + branch, both [B, N, C], with dropout and stochastic depth applied to the branch.
   ///
@@ -64,7 +78,7 @@ public struct BranchDropout: Sendable {
     let thinned = try droppedOut(branch, of: 1)
     guard pathRate != 0 else { return try Tensors.add(residual, thinned) }
     return try addDroppingPaths(
-      thinned, to: residual, rate: pathRate, stream: stream.of(item: item), firstImage: firstImage)
+      thinned, to: residual, rate: pathRate, stream: stream.of(item: item), images: images)
   }
 
   /// Applies dropout to activations inside the branch.
@@ -74,6 +88,6 @@ public struct BranchDropout: Sendable {
 
   private func droppedOut(_ x: Tensor, of kind: Int) throws -> Tensor {
     guard dropout != 0 else { return x }
-    return try Tensors.dropout(x, rate: dropout, stream: stream.of(item: item + kind), firstImage: firstImage)
+    return try Tensors.dropout(x, rate: dropout, stream: stream.of(item: item + kind), images: images)
   }
 }

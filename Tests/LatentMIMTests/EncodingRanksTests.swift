@@ -82,7 +82,7 @@ import Testing
     #expect(throws: RanksError.self) {
       _ = try ThreadRanks(2).run { communicator in
         let model = try LatentMIMModel(smallConfiguration(), seed: UInt64(communicator.rank))
-        return try model.onlineEncoder.joined(communicator).isJoined
+        return try model.onlineEncoder.joined(communicator).configuration.width
       }
     }
   }

@@ -22,7 +22,7 @@ import Testing
     }
     var computation = Computation(recomputesBlocks: recomputes)
     computation.dropoutPlan = dropoutPlan
-    computation.dropoutPlan?.firstImage = range.lowerBound
+    computation.dropoutPlan?.images = .from(range.lowerBound)
     return try Computation.$current.withValue(computation) {
       let (results, tape) = try Tape.record {
         let tokens = try encoder.tokens(rows(12, seed: 2), positions: rows(16, seed: 3), layer: layer)

@@ -3,18 +3,26 @@ import TestSupport
 import Tensors
 import Testing
 
+/// One after the other, and anywhere; what they are and how they are said.
+private func someImagePlaces(_ count: Int) -> [([Int], ImagePlaces)] {
+  let anywhere = (0..<count).map { ($0 * 37 + 5) % 101 }
+  return [(Array(7..<7 + count), .from(7)), (anywhere, .these(anywhere))]
+}
+
 @Suite struct DropPathTests {
   private let stream = RandomStream(seed: 5, purpose: .dropout, epoch: 3, item: 9)
 
   @Test(arguments: [[1, 1, 1], [3, 17, 3], [8, 3, 177], [40, 100, 30]])
   func leavesOutWholeImages(shape: [Int]) throws {
-    let (size, rate, first) = (shape[1] * shape[2], Float(0.4), 11)
-    let factors = (0..<shape[0]).map { stream.uniform(at: first + $0) < rate ? 0 : 1 / (1 - Double(rate)) }
-    #expect(shape[0] < 8 || Set(factors).count == 2)
-    try checkOperation(
-      [shape, shape], gives: shape, terms: 2,
-      reference: { inputs in inputs[0].indices.map { inputs[1][$0] + factors[$0 / size] * inputs[0][$0] } },
-      operation: { try addDroppingPaths($0[0], to: $0[1], rate: rate, stream: stream, firstImage: first) })
+    let (size, rate) = (shape[1] * shape[2], Float(0.4))
+    for (places, images) in someImagePlaces(shape[0]) {
+      let factors = places.map { stream.uniform(at: $0) < rate ? 0 : 1 / (1 - Double(rate)) }
+      #expect(shape[0] < 8 || Set(factors).count == 2)
+      try checkOperation(
+        [shape, shape], gives: shape, terms: 2,
+        reference: { inputs in inputs[0].indices.map { inputs[1][$0] + factors[$0 / size] * inputs[0][$0] } },
+        operation: { try addDroppingPaths($0[0], to: $0[1], rate: rate, stream: stream, images: images) })
+    }
   }
 
   @Test func errorsNameRatesAndShapes() throws {
@@ -36,11 +44,11 @@ import Testing
   private let stream = RandomStream(seed: 5, purpose: .dropout, epoch: 3, item: 9)
 
   /// 0 or 1/(1 − rate) of every element: element i of 256 neighbours of a row has word i/64 of draw i % 64.
-  private func factors(_ shape: [Int], rate: Double, firstRow: Int) -> [Double] {
+  private func factors(_ shape: [Int], rate: Double, places: [Int]) -> [Double] {
     let blocks = (shape[2] + 255) / 256
-    return (0..<shape[0] * shape[1]).flatMap { row in
+    return places.flatMap { place in place * shape[1]..<(place + 1) * shape[1] }.flatMap { row in
       (0..<shape[2]).map { column in
-        let draw = stream.words(at: ((firstRow + row) * blocks + column / 256) * 64 + column % 64)
+        let draw = stream.words(at: (row * blocks + column / 256) * 64 + column % 64)
         let word = [draw.0, draw.1, draw.2, draw.3][column % 256 / 64]
         return Double(word) < rate * 0x1p32 ? 0 : 1 / (1 - rate)
       }
@@ -49,11 +57,12 @@ import Testing
 
   @Test(arguments: [[1, 1, 1], [3, 17, 3], [2, 3, 177], [1, 2, 600], [9, 100, 30]])
   func zeroesElements(shape: [Int]) throws {
-    let (rate, first) = (Float(0.25), 7)
-    let factors = factors(shape, rate: 0.25, firstRow: first * shape[1])
-    try checkOperation(
-      [shape], gives: shape, terms: 1, reference: { zip($0[0], factors).map { $0 * $1 } },
-      operation: { try dropout($0[0], rate: rate, stream: stream, firstImage: first) })
+    for (places, images) in someImagePlaces(shape[0]) {
+      let factors = factors(shape, rate: 0.25, places: places)
+      try checkOperation(
+        [shape], gives: shape, terms: 1, reference: { zip($0[0], factors).map { $0 * $1 } },
+        operation: { try dropout($0[0], rate: 0.25, stream: stream, images: images) })
+    }
   }
 
   /// The count lies within 5 standard deviations.
@@ -74,7 +83,7 @@ import Testing
       #expect(y.element == .bfloat16)
       let found = try Buffer(count: 600)
       convert(y.buffer.raw, .bfloat16, count: 600, to: found.raw, .float32)
-      let factors = factors([1, 2, 300], rate: 0.25, firstRow: 0)
+      let factors = factors([1, 2, 300], rate: 0.25, places: [0])
       expectClose(found.values, zip(exact.values, factors).map { Double($0) * $1 }, relative: 0x1p-8)
     }
   }

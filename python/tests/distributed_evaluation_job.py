@@ -133,10 +133,40 @@ def differing(comm: Any, folder: Path) -> None:
         "refused by one": said(lambda: nn(given.encoder, given.test, pooling="cls" if rank == 0 else "clss")),
         "no encoder": said(lambda: nn(None if rank else given.encoder, given.test)),
         "on all": said(lambda: lm.evaluate.knn(given.encoder, given.test, given.test, k=99, progress=False, comm=comm)),
-    }
-    left_out = lm.evaluate.suite(given.model, given.train, given.test, fine_tune=True, progress=False, comm=comm)
-    refused["fine_tune"] = left_out.left_out["fine_tune"]
+        "too few pairs": said(lambda: lm.evaluate.fine_tune(
+            given.encoder, given.test, given.few, batch_size=2, epochs=1, progress=False, comm=comm
+        )),
+    }  # fmt: skip
     tell(comm, folder, refused | {"accuracy": nn(given.encoder, given.test).accuracy})
+
+
+# Of more parts than ranks and of as many, of as many images in each and not; the last has an image without a partner.
+TUNED: list[dict[str, Any]] = [{"batch_size": 140}, {"batch_size": 50, "drop_path": 0.3}, {"batch_size": 37}]
+
+
+def tuned(given: Given, comm: Any, **options: Any) -> tuple[Any, list[float]]:
+    """What fine-tuning finds, and features of the encoder that it leaves."""
+    found = lm.evaluate.fine_tune(
+        given.encoder, given.train, given.test, epochs=2, base_learning_rate=1e-3, warmup_epochs=0, mixup=0.8,
+        rand_augment=True, precision="float32", progress=False, comm=comm, **options,
+    )  # fmt: skip
+    features = lm.evaluate.features(found.encoder, given.few, precision="float32", progress=False)
+    return found.result, features.ravel().tolist()
+
+
+def tuning(comm: Any, folder: Path) -> None:
+    """Fine-tuning, of sets of which a file is damaged, too."""
+    given = Given()
+    found = [tuned(given, comm, **options) for options in TUNED]
+    suite = lm.evaluate.suite(given.model, given.few, given.few, fine_tune=True, progress=False, comm=comm)
+    tell(comm, folder, {
+        "found": [(content(result), result.losses.tolist(), features) for result, features in found],
+        "suite": list(suite.left_out),
+        "damaged": said(lambda: lm.evaluate.fine_tune(
+            given.encoder, folder / "damaged", folder / "damaged", epochs=1, progress=False, comm=comm
+        )),
+        "afterwards": lm.evaluate.nearest_neighbor(given.encoder, given.test, progress=False, comm=comm).accuracy,
+    })  # fmt: skip
 
 
 def interrupted(comm: Any, folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import SMALL, pixels
-from distributed_evaluation_job import PROTOCOLS, Given, content
+from distributed_evaluation_job import PROTOCOLS, TUNED, Given, content, tuned
 from mpi_jobs import job, needs_mpi
 from PIL import Image
 from test_davis import masks
@@ -111,9 +111,28 @@ def test_what_ranks_do_not_have_alike_is_told(tmp_path: Path) -> None:
     assert first["refused by one"] == second["refused by one"].replace("ValueError: ", "ValueError: rank 1: ")
     assert second["no encoder"].startswith("TypeError") and "rank 1: " in first["no encoder"]
     assert first["on all"] == second["on all"] and "k is 99" in first["on all"]
-    assert first["fine_tune"] == "is for one process, and several ranks were to share it"
+    assert first["too few pairs"] == second["too few pairs"]
+    assert "batch_size is 2, wanted 3 or more: each of 2 ranks" in first["too few pairs"]
     given = Given()
     assert first["accuracy"] == lm.evaluate.nearest_neighbor(given.encoder, given.test, progress=False).accuracy
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_fine_tuning_is_that_of_one_process(damaged: Path, ranks: int, tmp_path: Path) -> None:
+    """But for the rounding of sums; all ranks have the same weights, bit by bit."""
+    given, all_found = Given(), found("tuning", tmp_path, ranks)
+    for index, options in enumerate(TUNED):
+        alone, features = tuned(given, None, **options)
+        for rank in all_found:
+            result, losses, together = rank["found"][index]
+            assert np.allclose(losses, alone.losses, rtol=1e-5, atol=0)
+            assert np.allclose(together, features, atol=1e-4)
+            assert [result["train"], result["test"]] == [150, 75]
+            assert rank["found"][index] == all_found[0]["found"][index]
+    for number, rank in enumerate(all_found):
+        assert "fine_tune" not in rank["suite"]
+        assert "70.png" in rank["damaged"] and f"rank {number}" not in rank["damaged"]
+        assert rank["afterwards"] == all_found[0]["afterwards"]
 
 
 def test_ctrl_c_of_one_rank_is_heard_by_all(tmp_path: Path) -> None:
@@ -138,7 +157,6 @@ def test_the_command(damaged: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert status == 0 and text.count(row) == text.count("| nn |") == 1, text
     assert json.loads((tmp_path / "ranks.json").read_text()) == json.loads((tmp_path / "alone.json").read_text())
     for rest, message in (
-        (["fine_tune", "--train", str(damaged)], "--protocol fine_tune: is for one process"),
         (["knn", "--train", str(tmp_path / "nowhere")], "nowhere"),
         (["nn", "--layer", "9"], "layer"),
     ):

@@ -27,7 +27,6 @@ extension FineTuning {
   func tuned(
     _ images: TrainingImages, _ test: any ImageDataset, progress: EvaluationProgress
   ) throws -> (encoder: Encoder, score: ClassificationScore) {
-    guard !images.encoder.isJoined else { throw EvaluationError.oneProcess(scoring: Self.name) }
     try refuseFeatures(images.features, of: images.encoder)
     let (labels, names) = (try images.labels(), images.dataset.classNames)
     let classes = try ClassNumbers(train: labels, trainNames: names, test: labelOnly(test))

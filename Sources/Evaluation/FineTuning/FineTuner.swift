@@ -16,6 +16,9 @@ final class FineTuner {
   private let classes: Int
   private let augmentation: Augmentation
   private let optimizer: AdamW
+  /// The encoder that was given, by which ranks reach each other.
+  private let source: Encoder
+  private let shared: SharedTraining
   private var order: [Int] = []
 
   /// Images that go through the network at once.
@@ -27,7 +30,8 @@ final class FineTuner {
     (self.tuning, self.labels, self.classes) = (tuning, labels, classes)
     (dataset, pooling) = (images.dataset, images.features.pooling)
     recipe = FineTuningRecipe(tuning, count: dataset.count)
-    encoder = try images.encoder.trainableCopy()
+    source = images.encoder
+    encoder = try source.trainableCopy()
     head = try ClassificationHead(
       width: encoder.configuration.width, classes: classes, initStd: Float(tuning.initStd))
     head.initialize(prefix: "head", seed: UInt64(tuning.seed))
@@ -45,14 +49,20 @@ final class FineTuner {
     }
     self.augmentation = augmentation
     let (depth, layerDecay, layers) = (encoder.configuration.depth, recipe.layerDecay, encoder)
+    let parameters = encoder.parameters + head.namedParameters(prefix: "head")
     optimizer = try AdamW(
-      encoder.parameters + head.namedParameters(prefix: "head"), beta1: 0.9, beta2: 0.999,
+      parameters, beta1: 0.9, beta2: 0.999,
       weightDecay: Float(tuning.weightDecay),
       decays: { $0.parameter.shape.count > 1 && $0.name != "encoder.cls_token" },
       rateFactor: { named in
         let steps = depth + 1 - layers.layer(ofParameter: named.name)
         return Float((0..<steps).reduce(1.0) { factor, _ in factor * layerDecay })
       })
+    shared = try SharedTraining(source, parameters)
+    guard recipe.batchSize >= 2 * shared.size - 1 else {
+      let wanted = "wanted \(2 * shared.size - 1) or more: each of \(shared.size) ranks takes pairs of images"
+      throw FineTuning.refused("batch_size", "is \(recipe.batchSize), \(wanted)")
+    }
   }
 
   /// One step of training; returns its loss.
@@ -74,17 +84,22 @@ final class FineTuner {
       stream: RandomStream(seed: seed, purpose: .dropout, epoch: step), dropPath: Float(tuning.dropPath),
       growsOverDepth: true)
     optimizer.clearGradients()
-    var loss = 0.0
-    // A part holds whole pairs, so that its reverse are its partners: one from the front, the other from the back.
-    let half = (size + 1) / 2
-    for first in stride(from: 0, to: half, by: Self.imagesAtOnce / 2) {
-      let front = first..<min(first + Self.imagesAtOnce / 2, half)
-      let back = max(size - front.upperBound, front.upperBound)..<(size - first)
-      let part = Array(batch[front] + batch[back])
-      loss += try train(on: part, of: size, epoch: epoch, mixing, dropoutPlan)
-      dropoutPlan.firstImage += part.count
+    let loss = try shared.step(work: UInt64(2 * step)) {
+      // A part holds whole pairs, so that its reverse are its partners: one from the front, the other from the back.
+      let pairs = (size + 1) / 2
+      let rounds = (2 * pairs + Self.imagesAtOnce * shared.size - 1) / (Self.imagesAtOnce * shared.size)
+      let parts = rounds * shared.size
+      return try stride(from: shared.rank, to: parts, by: shared.size).reduce(0.0) { loss, number in
+        let front = pairs * number / parts..<pairs * (number + 1) / parts
+        let back = max(size - front.upperBound, front.upperBound)..<(size - front.lowerBound)
+        let places = Array(front) + Array(back)
+        dropoutPlan.images = .these(places)
+        return loss + (try train(on: places.map { batch[$0] }, of: size, epoch: epoch, mixing, dropoutPlan))
+      }
     }
-    guard loss.isFinite, optimizer.gradientNorm().isFinite else {
+    let norm = optimizer.gradientNorm()
+    try shared.requireSame(gradientNorm: norm)
+    guard loss.isFinite, norm.isFinite else {
       throw EvaluationError.diverged(
         scoring: FineTuning.name, step: step, learningRate: recipe.learningRate(step: step))
     }
@@ -136,14 +151,17 @@ final class FineTuner {
   ) throws -> (images: [Int], classes: [Int]) {
     let transform = try EvaluationTransform(framing, normalization: encoder.configuration.normalization())
     var (images, found): ([Int], [Int]) = ([], [])
-    for first in stride(from: 0, to: dataset.count, by: Self.imagesAtOnce) {
-      let asked = Array(first..<min(first + Self.imagesAtOnce, dataset.count))
+    let parts = (dataset.count + Self.imagesAtOnce - 1) / Self.imagesAtOnce
+    try source.eachPart(of: parts, work: UInt64(2 * dataset.count + 1)) { number in
+      let asked = Array((number * Self.imagesAtOnce..<dataset.count).prefix(Self.imagesAtOnce))
       let batch = try loadBatch(dataset, indices: asked, transform: .evaluate(transform))
       let scores = try tuning.precision.compute(keepsPackedWeights: true) {
         try logits(Tensor(shape: batch.shape, buffer: batch.pixels))
       }
-      for (row, image) in batch.indices.enumerated() where image == asked[row] {
-        let values = UnsafeBufferPointer(start: scores.pointer + row * classes, count: classes)
+      return EncodedImages(values: scores.buffer, images: batch.indices)
+    } take: { number, part in
+      for (row, image) in part.images.enumerated() where image == number * Self.imagesAtOnce + row {
+        let values = UnsafeBufferPointer(start: part.values.pointer + row * classes, count: classes)
         images.append(image)
         found.append(firstLargest(values.lazy.map { Double($0) }))
       }

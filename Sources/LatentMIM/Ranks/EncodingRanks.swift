@@ -1,4 +1,5 @@
 import Compute
+import Networks
 
 /// What an encoder makes of some images.
 public struct EncodedImages {
@@ -43,7 +44,32 @@ final class EncodingRanks: @unchecked Sendable {
     return zip(values, images).prefix(count - first).map { EncodedImages(values: $0, images: $1) }
   }
 
-  fileprivate var size: Int { ranks.size }
+  var size: Int { ranks.size }
+  var rank: Int { ranks.rank }
+
+  /// - Throws: `OutOfMemory`.
+  func reduction(_ parameters: [NamedParameter]) throws -> GradientReduction {
+    try GradientReduction(parameters, ranks)
+  }
+
+  /// The sum over ranks of what `compute` returns; gradients are summed, too.
+  ///
+  /// - Throws: as `parts`.
+  func summed(_ reduction: GradientReduction, work: UInt64, _ compute: () throws -> Double) throws -> Double {
+    let own = Result {
+      try Interruption.check()
+      return try compute()
+    }
+    let share = (try? own.get()).map { [Int(truncatingIfNeeded: $0.bitPattern)] } ?? []
+    let shares = try meet(own.failure, work: work, share)
+    try exchanged {
+      reduction.begin()
+      try reduction.finish()
+    }
+    return shares.reduce(0) { $0 + Double(bitPattern: UInt64(truncatingIfNeeded: $1[0])) }
+  }
+
+  func requireSame(gradientNorm: Double) throws { try exchanged { try ranks.requireSame(gradientNorm: gradientNorm) } }
 
   /// The last meeting.
   ///
@@ -99,9 +125,6 @@ extension Encoder {
     try ranks.requireSame(weightDigest(network.namedParameters().map { $0.parameter.tensor.buffer }), "other weights")
     return Encoder(configuration, network, pretrained: pretrained, ranks: ranks)
   }
-
-  /// Whether it is one of several ranks'.
-  public var isJoined: Bool { ranks != nil }
 
   /// To be called on all ranks of a joined encoder when nothing more is to come, or when one cannot go on: all others
   /// then throw where they are.

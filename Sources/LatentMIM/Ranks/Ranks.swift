@@ -69,6 +69,13 @@ final class Ranks: Sendable {
     return values.indices.map { index in all.reduce(0) { $0 + $1[index] } / Double(size) }
   }
 
+  /// - Parameter gradientNorm: of summed gradients: where it differs ranks have drifted apart.
+  /// - Throws: `RanksError`.
+  func requireSame(gradientNorm: Double) throws {
+    let norm = gradientNorm.isNaN ? Double.nan : gradientNorm
+    try requireSame(norm.bitPattern, "another gradient after summing over ranks")
+  }
+
   /// - Throws: `RanksError` naming the first rank whose number is another than rank 0's.
   func requireSame(_ number: UInt64, _ what: String) throws {
     let all = try gather([number])

@@ -51,11 +51,8 @@ func weightDigest(_ buffers: [Buffer]) -> UInt64 {
 extension BatchMetrics {
   /// The whole batch's, from a rank's share of it.
   ///
-  /// - Parameter gradientNorm: of summed gradients: where it differs ranks have drifted apart.
-  /// - Throws: `RanksError`, what the communicator throws.
-  mutating func takeMeans(_ ranks: Ranks, gradientNorm: Double) throws {
-    let norm = gradientNorm.isNaN ? Double.nan : gradientNorm
-    try ranks.requireSame(norm.bitPattern, "another gradient after summing over ranks")
+  /// - Throws: what the communicator throws.
+  mutating func takeMeans(_ ranks: Ranks) throws {
     let means = try ranks.means([
       loss, objectiveLoss, similarityPredictions, similarityVisible, similarityTargets,
     ])

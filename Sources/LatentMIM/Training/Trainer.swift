@@ -176,7 +176,10 @@ public final class Trainer: @unchecked Sendable {
     (metrics.similarityImages, metrics.effectiveRank) = try pooled.similarityAndRank()
     try reduction?.finish()
     let norm = Profile.measure("gradient norm") { optimizer.gradientNorm() }
-    if let ranks { try metrics.takeMeans(ranks, gradientNorm: norm) }
+    if let ranks {
+      try ranks.requireSame(gradientNorm: norm)
+      try metrics.takeMeans(ranks)
+    }
     isInStep = true
     guard metrics.loss.isFinite else { throw NonFiniteError(what: "the loss", value: metrics.loss) }
     guard norm.isFinite else { throw NonFiniteError(what: "the gradient's norm", value: norm) }
@@ -228,7 +231,7 @@ public final class Trainer: @unchecked Sendable {
 
   private func compute<Result>(_ part: BatchPart, _ body: () throws -> Result) throws -> Result {
     var dropoutPlan = model.configuration.dropoutPlan(seed: configuration.randomSeed, step: step)
-    dropoutPlan?.firstImage = part.images.lowerBound
+    dropoutPlan?.images = .from(part.images.lowerBound)
     return try configuration.compute(dropoutPlan: dropoutPlan, body)
   }
 

@@ -7,17 +7,17 @@ import Compute
 /// - Parameters:
 ///   - branch, residual: [B, N, C].
 ///   - rate: in 0 ..< 1.
-///   - stream: image number i skips the branch if draw i is below the rate.
-///   - firstImage: the number of the first image.
+///   - stream: the image at place i skips the branch if draw i is below the rate.
+///   - images: their places.
 /// - Throws: `ShapeError`, `OutOfMemory`.
 public func addDroppingPaths(
-  _ branch: Tensor, to residual: Tensor, rate: Float, stream: RandomStream, firstImage: Int = 0
+  _ branch: Tensor, to residual: Tensor, rate: Float, stream: RandomStream, images places: ImagePlaces = .from(0)
 ) throws -> Tensor {
   try expect(3, branch, "dropPath", "branch")
   try expect(branch.shape, residual, "dropPath", "residual")
   try expectRate(rate, "dropPath")
   let (images, size, scale) = (branch.shape[0], branch.shape[1] * branch.width, 1 / (1 - rate))
-  func isKept(_ image: Int) -> Bool { stream.uniform(at: firstImage + image) >= rate }
+  func isKept(_ image: Int) -> Bool { stream.uniform(at: places[image]) >= rate }
   let y = try Buffer(count: images * size)
   parallelRows(images, cost: size) { range in
     for image in range {

@@ -89,8 +89,6 @@ def run(chosen: argparse.Namespace) -> None:
         _refuse_others(chosen, runner)
         if runner.learns and chosen.train is None:
             raise ValueError(f"--protocol {chosen.protocol} learns from a training set: --train FOLDER is wanted")
-        if ranks.size > 1 and not runner.is_shared:
-            raise ValueError(f"--protocol {chosen.protocol}: is for one process, and a launcher of MPI started several")
         found = runner.run(chosen)
         if ranks.is_root:
             write(found, chosen.json)

@@ -37,8 +37,7 @@ def suite(
         model: a model or an encoder.
         train: what protocols learn from, with labels; without one they are left out.
         test: what they are scored on, with labels; classes of folders are found by name.
-        fine_tune: whether a copy of the encoder is fine-tuned too, which takes far longer than all the rest; left out
-            of what ranks compute together.
+        fine_tune: whether a copy of the encoder is fine-tuned too, which takes far longer than all the rest.
         progress: whether a bar is shown.
         comm: of mpi4py, whose ranks encode the images together, all by the same call: docs/scaling.md.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from latentmim import _latentmim as _native
 from latentmim.config import to_json
 from latentmim.data import as_dataset
+from latentmim.distributed import Ranks
 from latentmim.encoder import Encoder, require_encoder
 from latentmim.evaluate.features import ImageOptions, feature_options
 from latentmim.evaluate.results import Report, Result
@@ -80,6 +81,7 @@ def fine_tune(
     evaluate_every: int | None = None,
     seed: int | None = None,
     progress: bool = True,
+    comm: Any = None,
     **features: Unpack[ImageOptions],
 ) -> FineTuned:
     """Fine-tuning (paper, Table 8c): a copy of the encoder and a linear classifier on its pooled tokens, by AdamW.
@@ -118,6 +120,8 @@ def fine_tune(
         evaluate_every: epochs between two scores of the test set; a tenth of all if not given.
         seed: of everything random; 0 if not given.
         progress: whether a bar is shown.
+        comm: of mpi4py, whose ranks train together, each with some pairs of images of every batch, all by the same
+            call: docs/scaling.md.
         features: framing and pooling of the images; by default the mean of the patch tokens.
 
     Raises:
@@ -131,7 +135,6 @@ def fine_tune(
         Encoder(48 wide, 2 deep, 3 heads; patches of 16×16×3, trained on 4×4)
 
     """
-    require_encoder(encoder)
     options = {
         "preset": preset, "base_learning_rate": base_learning_rate, "batch_size": batch_size, "epochs": epochs,
         "warmup_epochs": warmup_epochs, "min_learning_rate": min_learning_rate, "weight_decay": weight_decay,
@@ -141,9 +144,13 @@ def fine_tune(
         "init_std": init_std, "precision": precision, "recompute": recompute, "evaluate_every": evaluate_every,
         "seed": seed, "crop_area": crop_area,
     }  # fmt: skip
-    options, framing = split("fine_tune", options | features)
-    wanted = feature_options(encoder, **framing)
-    learned, scored = (as_dataset(data, encoder.config.channels)._handle for data in (train, test))
-    with Bar(progress) as bar:
+    ranks = Ranks(comm)
+    with ranks.agreeing():
+        require_encoder(encoder)
+        options, framing = split("fine_tune", options | features)
+        wanted = feature_options(encoder, **framing)
+        sets = [as_dataset(data, encoder.config.channels) for data in (train, test)]
+    learned, scored = (data._handle for data in sets)
+    with ranks.encoding(encoder, *sets) as encoder, Bar(progress and ranks.is_root) as bar:
         handle, report = _native.fine_tune(encoder._handle, learned, scored, to_json(options), wanted, bar)
     return FineTuned(Encoder._from_handle(handle), Report._from_json(report).results[0])

@@ -42,7 +42,6 @@ class Runner:
         run: does it as the command line says.
         takes: options that go with it, by their names; others are refused.
         learns: whether it needs --train.
-        is_shared: whether several ranks, `comm` of the options, share the images out.
         add_options: adds the options that only it takes.
 
     """
@@ -50,7 +49,6 @@ class Runner:
     run: Callable[[argparse.Namespace], Found]
     takes: frozenset[str]
     learns: bool = False
-    is_shared: bool = True
     add_options: Callable[[argparse.ArgumentParser], None] = no_options
 
 

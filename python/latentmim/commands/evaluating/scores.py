@@ -67,8 +67,8 @@ def _fine_tune(own: list[str], chosen: argparse.Namespace) -> Result:
     options: dict[str, Any] = own_options(chosen, own) | feature_settings(chosen)
     encoder, train, images = _images(chosen)
     assert train is not None
-    tuned = evaluate.fine_tune(encoder, train, images, **options)
-    if chosen.out is not None:
+    tuned = evaluate.fine_tune(encoder, train, images, **options, comm=chosen.comm)
+    if chosen.out is not None and Ranks(chosen.comm).is_root:
         tuned.encoder.save(chosen.out)
     return tuned.result
 
@@ -83,7 +83,7 @@ def _runner(protocol: str) -> Runner:
     run = functools.partial(_fine_tune if is_tuned else _score, own)
     takes = {"train", "pixels", "skip_unreadable", *OF_FEATURES, *(["out"] if is_tuned else [])}
     takes |= {option for option, names in SEVERAL.items() if set(names) & set(own)}
-    return Runner(run=run, takes=frozenset(takes), learns=protocol != "nn", is_shared=not is_tuned)
+    return Runner(run=run, takes=frozenset(takes), learns=protocol != "nn")
 
 
 RUNNERS: dict[str, Runner] = {protocol: _runner(protocol) for protocol in PROTOCOLS} | {
