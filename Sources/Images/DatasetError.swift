@@ -10,6 +10,8 @@ public enum DatasetError: DescribedError, Equatable {
   case noFiles
   /// One file cannot be read or decoded. `fileKind` is what went wrong below.
   case unreadable(path: String, problem: String, fileKind: ErrorKind, system: SystemError? = nil)
+  /// The same of one of many files, whose set was not told to skip such.
+  indirect case unskipped(DatasetError)
   /// Errors are skipped, and nothing is left.
   case nothingReadable(count: Int, example: String)
   /// The subset asked for is none.
@@ -25,6 +27,7 @@ public enum DatasetError: DescribedError, Equatable {
     switch self {
     case .folder: .io
     case .unreadable(_, _, let kind, _): kind
+    case .unskipped(let error): error.kind
     default: .value
     }
   }
@@ -32,6 +35,7 @@ public enum DatasetError: DescribedError, Equatable {
   public var systemError: SystemError? {
     switch self {
     case .folder(_, _, let system), .unreadable(_, _, _, let system): system
+    case .unskipped(let error): error.systemError
     default: nil
     }
   }
@@ -44,6 +48,7 @@ public enum DatasetError: DescribedError, Equatable {
         + (others.isEmpty ? "it is empty" : "there are \(others)")
     case .noFiles: "a data set of no files was asked for, wanted at least 1"
     case .unreadable(let path, let problem, _, _): "cannot read '\(path)': \(problem)"
+    case .unskipped(let error): "\(error); on_error='skip' goes on without such files"
     case .nothingReadable(let count, let example):
       "none of the \(count) images of the data set can be read; for one: \(example)"
     case .index(let index, let count): "image \(index) was asked for, the data set has images 0 ..< \(count)"

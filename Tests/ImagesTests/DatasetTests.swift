@@ -128,6 +128,10 @@ import Testing
     #expect(
       message { try dataset.image(at: 0) }
         == "cannot read '\(folder.path)/bad.jpg': it looks like no image, wanted \(ImageCodec.names)")
+    folder.write("good.jpg", try fixture("rgb.jpg"))
+    let both = try ImageFolder(path: folder.path)
+    #expect(
+      message { try both.image(at: 0) }.hasSuffix("\(ImageCodec.names); on_error='skip' goes on without such files"))
   }
 
   @Test func skipTakesTheNextReadable() throws {

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
-from latentmim import _arrays
+from latentmim import _arrays, _files
 from latentmim import _latentmim as _native
 from latentmim._warnings import warn
 
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from latentmim._arrays import FloatArray, PathLike
+    from latentmim.config import ModelConfig
     from latentmim.data import Dataset
-    from latentmim.encoder import Encoder
 
 # Images between two steps of the progress bar, and answers to Ctrl-C.
 CHUNK = 64
@@ -28,8 +27,16 @@ CHUNK = 64
 Compute: TypeAlias = "Callable[[NDArray[np.int64], FloatArray], None]"
 
 
+class Encoding(Protocol):
+    """What computes rows: an `Encoder`."""
+
+    config: ModelConfig
+    _handle: Any
+    _ranks: int
+
+
 def features(
-    encoder: Encoder,
+    encoder: Encoding,
     data: Dataset,
     indices: NDArray[np.int64],
     options: str,
@@ -57,7 +64,7 @@ def features(
     return rows
 
 
-def shape(encoder: Encoder, options: str, is_dense: bool, layers: int | None) -> tuple[int, tuple[int, ...]]:
+def shape(encoder: Encoding, options: str, is_dense: bool, layers: int | None) -> tuple[int, tuple[int, ...]]:
     """How many numbers the features of an image are, and their shape."""
     width, channels = _native.encoder_features_width(encoder._handle, options), encoder.config.width
     tokens = width // (layers or 1) // channels
@@ -87,8 +94,8 @@ def in_file(
     progress: bool,
 ) -> FloatArray:
     """The same in an .npy file of an array [count, …], written whole or not at all; read from there as it is used."""
-    with written_whole(path) as file, _bar(len(indices), name, progress) as bar:
-        write_header(file, shape)
+    with _files.written_whole(path) as file, _bar(len(indices), name, progress) as bar:
+        _files.write_header(file, shape)
         for first, end in _parts(len(indices)):
             part = indices[first:end]
             rows = np.empty((len(part), int(np.prod(shape[1:]))), np.float32)
@@ -106,29 +113,6 @@ def _parts(count: int, together: int = 1) -> Iterator[tuple[int, int]]:
     number = -(-count // CHUNK)
     for part in range(0, number, together):
         yield count * part // number, count * min(part + together, number) // number
-
-
-def write_header(file: Any, shape: tuple[int, ...]) -> None:
-    """What stands before the numbers in an .npy file of float32."""
-    np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
-
-
-@contextlib.contextmanager
-def written_whole(path: PathLike) -> Iterator[Any]:
-    """A file that appears under its name when it is complete, and not at all after an error."""
-    place = os.path.abspath(os.fsdecode(path))
-    number, beside = tempfile.mkstemp(prefix=os.path.basename(place) + ".", dir=os.path.dirname(place))
-    try:
-        with os.fdopen(number, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(beside, 0o666 & ~umask())
-        os.replace(beside, place)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
-        raise
 
 
 def warn_of_unread(name: str, data: Dataset, indices: NDArray[np.int64], rows: FloatArray) -> None:
@@ -151,9 +135,3 @@ def _bar(total: int, name: str, shown: bool) -> Iterator[Any]:
 
     with tqdm(total=total, desc=name, unit="image", disable=not shown, leave=False) as bar:
         yield bar
-
-
-def umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

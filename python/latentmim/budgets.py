@@ -15,7 +15,7 @@ from latentmim.progress import duration
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from latentmim.training import Trainer
+    from latentmim.steps import Steps
 
 __all__ = ["Budget", "Plan", "exact", "now", "read_budget"]
 
@@ -122,7 +122,7 @@ class Budget:
         """Seconds that it may still take."""
         return self.seconds - self.spent
 
-    def begin(self, trainer: Trainer, seconds_per_step: float | None, earlier: float | None) -> None:
+    def begin(self, trainer: Steps, seconds_per_step: float | None, earlier: float | None) -> None:
         """Lay the schedules of a run that begins, or goes on.
 
         Args:
@@ -156,7 +156,7 @@ class Budget:
         self._training_from = self.spent
         self._next_look = self.spent + LOOKS * self.seconds
 
-    def after_step(self, trainer: Trainer, seconds: float) -> None:
+    def after_step(self, trainer: Steps, seconds: float) -> None:
         """Count a step, and look whether the schedules must be laid anew.
 
         Args:
@@ -184,12 +184,12 @@ class Budget:
         left = (self.seconds - spent - sum(self._endings.values())) * share
         return max(0, round(left * steps / seconds)) if seconds > 0 else 1
 
-    def hold(self, trainer: Trainer) -> None:
+    def hold(self, trainer: Steps) -> None:
         """Let the trainer know what was spent, for the checkpoint that is written next."""
         state = trainer.state
         self._reschedule(trainer, state.progress, state.total_steps)
 
-    def _reschedule(self, trainer: Trainer, progress: float, total: int) -> None:
+    def _reschedule(self, trainer: Steps, progress: float, total: int) -> None:
         trainer._reschedule(progress, total, self.spent)
 
     @contextlib.contextmanager
@@ -237,6 +237,6 @@ class Plan:
             "seconds": self.budget.seconds, "model": self.model, "epochs": self.epochs, "passes": self.passes,
         }  # fmt: skip
 
-    def begin(self, trainer: Trainer) -> None:
+    def begin(self, trainer: Steps) -> None:
         """Lay the schedules of the run. Raises ValueError as `Budget.begin`."""
         self.budget.begin(trainer, self.seconds_per_step, self.earlier)

@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"latentmim {chosen.command}: {interrupt}", file=sys.stderr)
         return 130
     except (ValueError, TypeError, OSError, FloatingPointError, CollapseError, MemoryError, ImportError) as error:
-        print(f"latentmim {chosen.command}: {error}{_hint(error, chosen)}", file=sys.stderr)
+        print(f"latentmim {chosen.command}: {_told(error, chosen)}", file=sys.stderr)
         return 1
     return 0
 
@@ -92,16 +92,16 @@ def _plain_warnings(command: str) -> Iterator[None]:
         warnings.formatwarning = earlier
 
 
-def _hint(error: Exception, chosen: argparse.Namespace) -> str:
-    """What helps against one bad file among many, where the command has it."""
+def _told(error: Exception, chosen: argparse.Namespace) -> str:
+    """An error in the command line's words, which has an option of its own against one bad file among many."""
+    of_python = "; on_error='skip' goes on without such files"
+    text = str(error).removesuffix(of_python)
     if getattr(chosen, "skip_unreadable", True):
-        return ""
+        return text
     given = [getattr(chosen, name, None) for name in ("folder", "images", "train")]
     folders = tuple(os.path.join(path, "") for path in given if path is not None and os.path.isdir(path))
-    is_one_of_many = str(error).removeprefix("cannot read '").startswith(folders) or (
-        isinstance(error, OSError) and str(error.filename).startswith(folders)
-    )
-    return "; --skip-unreadable goes on without such files" if is_one_of_many else ""
+    is_one_of_many = text != str(error) or (isinstance(error, OSError) and str(error.filename).startswith(folders))
+    return f"{text}; --skip-unreadable goes on without such files" if is_one_of_many else text
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 
-from latentmim import _arrays, _rows
+from latentmim import _arrays, _files
 from latentmim._warnings import warn
 from latentmim.data import Dataset
 from latentmim.data.each import as_images, each_image, names_below
@@ -100,7 +100,7 @@ def _write_archive(place: str, maps: Iterator[_Map]) -> list[str]:
     import zipfile
 
     written = []
-    with _rows.written_whole(place) as file, zipfile.ZipFile(file, "w") as archive:
+    with _files.written_whole(place) as file, zipfile.ZipFile(file, "w") as archive:
         for name, _, features in maps:
             if features is None:
                 continue
@@ -113,12 +113,12 @@ def _write_archive(place: str, maps: Iterator[_Map]) -> list[str]:
 
 def _write_array(place: str, maps: Iterator[_Map]) -> list[str]:
     shape, count = None, 0
-    with _rows.written_whole(place) as file:
+    with _files.written_whole(place) as file:
         for _, path, features in maps:
             count += 1
             if features is not None and shape is None:
                 shape = features.shape
-                _rows.write_header(file, (0, *shape))
+                _files.write_header(file, (0, *shape))
                 start = file.tell()
                 _fill(file, shape, count - 1)
             if features is None and shape is not None:
@@ -135,7 +135,7 @@ def _write_array(place: str, maps: Iterator[_Map]) -> list[str]:
             raise ValueError(f"features: none of {count} images could be read")
         # The header keeps room for the number of images, which may only now be known.
         file.seek(0)
-        _rows.write_header(file, (count, *shape))
+        _files.write_header(file, (count, *shape))
         if file.tell() != start:
             raise RuntimeError(f"{place}: NumPy has left no room for {count} images in the header")
     return [place]
@@ -154,7 +154,7 @@ def _write_folder(place: str, maps: Iterator[_Map]) -> list[str]:
             continue
         path = os.path.join(place, f"{name}.npy")
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        with _rows.written_whole(path) as file:
+        with _files.written_whole(path) as file:
             np.lib.format.write_array(file, features, allow_pickle=False)
         written.append(path)
     return written

@@ -13,7 +13,7 @@ import numpy as np
 from latentmim import _arrays
 from latentmim import _latentmim as _native
 from latentmim.config import to_json
-from latentmim.data.frames import frames as frames_of
+from latentmim.data.clips import frames as frames_of
 from latentmim.data.label_maps import read_labels, write_labels
 from latentmim.encoder import require_encoder
 from latentmim.names import refuse_unknown
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from latentmim._arrays import PathLike
     from latentmim.config import Precision
-    from latentmim.data.frames import Clip, Frames
+    from latentmim.data.clips import Clip
+    from latentmim.data.frames import Frames
     from latentmim.encoder import Encoder
 
 __all__ = ["Tracker", "TrackingOptions", "Tracks", "track", "track_each"]

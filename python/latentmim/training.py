@@ -17,6 +17,7 @@ from latentmim.loggers import make_loggers
 from latentmim.model import LatentMIM
 from latentmim.names import refuse_unknown
 from latentmim.runs import Resume, RunFolder
+from latentmim.steps import TrainerState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,30 +25,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from latentmim._arrays import PathLike
-    from latentmim.best import SaveBest
+    from latentmim.fitting import SaveBest
     from latentmim.loggers import Logger
 
 __all__ = ["MemoryEstimate", "Metrics", "Trainer", "TrainerState"]
-
-
-class TrainerState(NamedTuple):
-    """Where a run is: steps done, steps of the whole run and of an epoch, the largest learning rate, whether the last
-    step crossed `collapse_similarity` or `collapse_rank`, how far the schedules are (0 … 1), and of a run with a
-    `budget` the seconds that it had taken when its schedules were last laid anew.
-
-    Examples:
-        >>> lm.Trainer(model, photos, epochs=3, batch_size=14).state.total_steps
-        6
-
-    """
-
-    step: int
-    total_steps: int
-    steps_per_epoch: int
-    peak_learning_rate: float
-    looks_collapsed: bool
-    progress: float
-    seconds: float
 
 
 class MemoryEstimate(NamedTuple):
@@ -232,7 +213,7 @@ class Trainer:
 
     def _reschedule(self, progress: float, total_steps: int, seconds: float) -> None:
         """Let the run end after so many steps, its schedules at `progress` now; see `Budget`."""
-        self._ranks.tell("reschedule", (progress, total_steps, seconds))
+        self._ranks.tell("reschedule", progress, total_steps, seconds)
         _native.trainer_reschedule(self._handle, progress, total_steps, seconds)
         self.history.total = total_steps
 

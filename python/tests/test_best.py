@@ -12,8 +12,8 @@ from conftest import SMALL, Clock, pixels
 from test_diagnostics import NAIVE
 
 import latentmim as lm
-from latentmim import best, cli
-from latentmim.best import Best
+from latentmim import cli
+from latentmim.fitting import Best, best
 
 COUNT = 32
 

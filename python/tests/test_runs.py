@@ -16,8 +16,9 @@ import pytest
 from conftest import SMALL, pixels
 
 import latentmim as lm
+from latentmim.fitting.said import Pace
 from latentmim.history import History
-from latentmim.progress import Pace, duration
+from latentmim.progress import duration
 from latentmim.runs import RunFolder, RunLock, read_metrics
 
 RUN: dict[str, Any] = {"epochs": 2, "batch_size": 8, "progress": False}

@@ -86,11 +86,12 @@ public class ImageFiles: ImageDataset, @unchecked Sendable {
   }
 
   public func unlessSkipped<Result>(at index: Int, _ use: (ImageSource) throws -> Result) throws -> Result? {
-    guard onError == .skip else { return try use(source(at: index)) }
     if skipReason(at: index) != nil { return nil }
     do {
       return try use(source(at: index))
-    } catch DatasetError.unreadable(_, let problem, let kind, _) where kind != .memory {
+    } catch let error as DatasetError {
+      guard case .unreadable(_, let problem, let kind, _) = error, kind != .memory else { throw error }
+      guard onError == .skip else { throw count > 1 ? DatasetError.unskipped(error) : error }
       unreadable.withLock { $0[index] = problem }
       return nil
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, get_args
 
-from latentmim.best import SaveBest
 from latentmim.commands.shared import (
     add_encoder_options,
     add_precision,
@@ -18,6 +17,7 @@ from latentmim.commands.shared import (
 )
 from latentmim.config import PRESETS, TargetPrecision
 from latentmim.distributed import Ranks, Wire, world
+from latentmim.fitting import SaveBest
 from latentmim.loggers import NAMED
 from latentmim.pretraining import pretrain
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from latentmim.data.clips import frames
 from latentmim.data.datasets import Arrays, Dataset, Subset
 from latentmim.data.files import ImageFolder, ImageList, Packed
-from latentmim.data.frames import Frames, frames
+from latentmim.data.frames import Frames
 from latentmim.data.images import formats, load_image, resize
 from latentmim.data.label_maps import read_labels, resize_labels, write_labels
 from latentmim.data.named import load

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from latentmim import _latentmim as _native
-from latentmim._rows import CHUNK
 from latentmim.data.opening import as_dataset
 
 if TYPE_CHECKING:
@@ -17,6 +16,10 @@ if TYPE_CHECKING:
     from latentmim.data.datasets import Dataset
 
 __all__ = ["ChannelStatistics", "channel_statistics"]
+
+
+# Images between two steps of the progress bar, and answers to Ctrl-C.
+CHUNK = 64
 
 
 class ChannelStatistics(NamedTuple):

@@ -17,11 +17,10 @@ from latentmim.distributed.sharing import Sharing
 from latentmim.interrupts import HeldInterrupts, Interrupts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from latentmim.data import Dataset
     from latentmim.encoder import Encoder
-    from latentmim.training import Trainer
 
 __all__ = ["SHARED", "Ranks", "Wire"]
 
@@ -79,7 +78,7 @@ class Ranks:
     @contextlib.contextmanager
     def agreeing(self) -> Iterator[None]:
         """What is done inside fails on all ranks where it fails on one; no rank may wait for another inside."""
-        with Sharing(self):
+        with Sharing(self.comm):
             yield
 
     @contextlib.contextmanager
@@ -99,7 +98,7 @@ class Ranks:
             yield encoder
             return
         self.share_processors()
-        with Sharing(self):
+        with Sharing(self.comm):
             found = self.comm.allgather([_native.dataset_fingerprint(images._handle) for images in data])
         if (other := next((rank for rank, images in enumerate(found) if images != found[0]), None)) is not None:
             raise ValueError(f"rank {other} has other images than rank 0")
@@ -140,15 +139,21 @@ class Ranks:
         if together > 1 and not runtime.is_thread_count_set():
             _native.set_thread_count(max(1, len(mine[1]) // together))
 
-    def together(self, trainer: Trainer, lead: Callable[[], Any]) -> Any:
-        """What rank 0 does, while the others follow it; its result on all ranks."""
+    def together(self, lead: Callable[[], Any], orders: Mapping[str, Callable[..., Any]]) -> Any:
+        """What rank 0 does, while the others follow it; its result on all ranks.
+
+        Args:
+            lead: called on rank 0.
+            orders: what the others call when rank 0 tells them to, by its name.
+
+        """
         if self.comm is None:
             return lead()
         problem: Exception | None = None
         result: Any = None
         with self.aborting():
             if not self.is_root:
-                order, result = self._follow(trainer)
+                order, result = self._follow(orders)
                 problem = result if order == "raise" else None
             else:
                 self._leads = True
@@ -157,16 +162,16 @@ class Ranks:
                 except Exception as error:
                     # The others wait for an order: what leaves a step halfway has ended all ranks already.
                     problem = error
-                self.tell("end" if problem is None else "raise", result if problem is None else problem)
+                self.tell(*(("end", result) if problem is None else ("raise", problem)))
                 self._leads = False
         if problem is not None:
             raise problem
         return result
 
-    def tell(self, order: str, value: Any = None) -> None:
-        """Let the others do the same, where this rank leads them."""
+    def tell(self, order: str, *values: Any) -> None:
+        """Let the others do the same with these values, where this rank leads them."""
         if self._leads:
-            self.comm.bcast((order, value), root=0)
+            self.comm.bcast((order, values), root=0)
 
     def decided(self, value: Any) -> Any:
         """What rank 0 has, on all; they all ask."""
@@ -185,24 +190,14 @@ class Ranks:
         """What asks a run to end."""
         return Interrupts() if self.comm is None else Interrupts(*SIGNALS)
 
-    def _follow(self, trainer: Trainer) -> tuple[str, Any]:
+    def _follow(self, orders: Mapping[str, Callable[..., Any]]) -> tuple[str, Any]:
         """Do what rank 0 tells, until it ends or raises something."""
         with self.interrupts() as interrupts:
             while True:
-                order, value = self.comm.bcast(None, root=0)
-                if order == "step":
-                    # Rank 0 has the same, and decides.
-                    with contextlib.suppress(*SHARED):
-                        trainer.step()
-                elif order == "ask":
+                order, values = self.comm.bcast(None, root=0)
+                if order == "ask":
                     self.is_any(interrupts.requested)
-                elif order == "score":
-                    # What fails here fails on rank 0, too.
-                    with contextlib.suppress(Exception):
-                        trainer._fitting.measured_scores()
-                elif order == "restore":
-                    trainer.restore(value)
-                elif order == "reschedule":
-                    trainer._reschedule(*value)
+                elif order in orders:
+                    orders[order](*values)
                 else:
-                    return order, value
+                    return order, *values

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Self
 
-    from latentmim.distributed.ranks import Ranks
-
 __all__ = ["Sharing", "agree"]
 
 Item = TypeVar("Item")
@@ -38,18 +36,20 @@ class Sharing:
     """While entered, ranks share out what is to be computed. What is raised inside on one is raised on all: whoever
     fails says so where the others next meet, the last time on leaving.
 
+    Args:
+        comm: the communicator of mpi4py; None for a process alone.
+
     Examples:
-        >>> from latentmim.distributed import Ranks
         >>> from latentmim.distributed.sharing import Sharing
-        >>> with Sharing(Ranks()) as sharing:
+        >>> with Sharing(None) as sharing:
         ...     list(sharing.each([1, 2, 3], str))
         ['1', '2', '3']
 
     """
 
-    def __init__(self, ranks: Ranks) -> None:
-        self._ranks = ranks
-        self._have_parted = ranks.comm is None
+    def __init__(self, comm: Any) -> None:
+        self._comm = comm
+        self._have_parted = comm is None
         self._interrupts = HeldInterrupts()
 
     def __enter__(self) -> Self:
@@ -66,14 +66,14 @@ class Sharing:
 
     def each(self, items: Sequence[Item], compute: Callable[[Item], Found]) -> Iterator[Found]:
         """What `compute` makes of items, in their order. Each rank computes every so many-th, and all get all."""
-        if self._ranks.comm is None:
+        if self._comm is None:
             yield from map(compute, items)
             return
-        for first in range(0, len(items), self._ranks.size):
+        for first in range(0, len(items), self._comm.size):
             problem, found = None, None
             try:
-                if first + self._ranks.rank < len(items):
-                    found = compute(items[first + self._ranks.rank])
+                if first + self._comm.rank < len(items):
+                    found = compute(items[first + self._comm.rank])
             except BaseException as error:
                 problem = error
             yield from self._meet(problem, found)[: len(items) - first]
@@ -82,7 +82,7 @@ class Sharing:
         # A Ctrl-C that comes meanwhile is told where ranks meet next.
         with self._interrupts.back():
             try:
-                return agree(self._ranks.comm, problem, found)
+                return agree(self._comm, problem, found)
             except BaseException:
                 self._have_parted = True
                 raise

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 
-from latentmim import _arrays, _rows, runtime
+from latentmim import _arrays, _files, _rows, runtime
 from latentmim import _latentmim as _native
 from latentmim._warnings import warn
 from latentmim.distributed import Ranks, filled
@@ -189,7 +189,7 @@ def _in_file(
         with parts:
             _compute(source, plan, parts, compute, progress, ranks)
             unread: list[int] = []
-            with _rows.written_whole(place) as file:
+            with _files.written_whole(place) as file:
                 blocks = _noting(parts.blocks(), unread)
                 formats.of(place).write(file, plan.kind, plan.shape, source.known, len(source), blocks)
             parts.remove()

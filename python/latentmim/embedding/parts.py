@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentmim import _arrays, _rows
+from latentmim import _arrays, _files
 from latentmim.embedding.formats import npz
-from latentmim.embedding.result import Known, Table
+from latentmim.embedding.table import Known, Table
 from latentmim.runs.lock import RunLock
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Parts:
         if self._new:
             rows = np.concatenate(self._new)
             known = self._known.some(slice(self._kept, self._kept + len(rows)))
-            with _rows.written_whole(os.path.join(self.folder, f"{self._kept:09}.npz")) as file:
+            with _files.written_whole(os.path.join(self.folder, f"{self._kept:09}.npz")) as file:
                 npz.write(file, self._kind, rows.shape[1:], known, len(rows), iter([rows]))
             self._kept += len(rows)
             self._new = []
@@ -102,7 +102,7 @@ class Parts:
         """All rows, some parts at a time."""
         self.keep()
         gathered: list[FloatArray] = []
-        for place in _files(self.folder):
+        for place in _part_files(self.folder):
             gathered.append(npz.read(place).values)
             if sum(part.nbytes for part in gathered) >= KEEP_BYTES:
                 yield np.concatenate(gathered)
@@ -125,12 +125,12 @@ class Parts:
         place = os.path.join(self.folder, ABOUT)
         if os.path.exists(place):
             self._require_same(place)
-        elif _files(self.folder):
+        elif _part_files(self.folder):
             raise ValueError(f"{_arrays.shown(self.folder)}: has no {ABOUT} beside its parts: restart=True starts over")
         else:
-            with _rows.written_whole(place) as file:
+            with _files.written_whole(place) as file:
                 file.write(json.dumps(self._identity, indent=1).encode())
-        for path in _files(self.folder):
+        for path in _part_files(self.folder):
             rows = _rows_in(path)
             if rows is None or int(os.path.basename(path)[:9]) != self._kept:
                 os.unlink(path)
@@ -156,7 +156,7 @@ class Parts:
 def read(folder: str) -> Table:
     """The rows in a folder of parts, from the first image on. Raises ValueError where there are none."""
     parts: list[Table] = []
-    for place in _files(folder):
+    for place in _part_files(folder):
         if int(os.path.basename(place)[:9]) != sum(len(part.values) for part in parts) or _rows_in(place) is None:
             break
         parts.append(npz.read(place))
@@ -168,7 +168,7 @@ def read(folder: str) -> Table:
     return Table(parts[0].kind, np.concatenate([part.values for part in parts]), known)
 
 
-def _files(folder: str) -> list[str]:
+def _part_files(folder: str) -> list[str]:
     return [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if re.fullmatch(r"\d{9}\.npz", name)]
 
 

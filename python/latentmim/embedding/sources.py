@@ -13,7 +13,7 @@ from latentmim import _arrays
 from latentmim import _latentmim as _native
 from latentmim.data import Arrays, Dataset, ImageList
 from latentmim.data.each import as_images
-from latentmim.embedding.result import Known
+from latentmim.embedding.table import Known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

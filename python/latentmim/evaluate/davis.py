@@ -87,7 +87,7 @@ def davis(
     ranks.share_processors()
     total = sum(len(sequence.frames) for sequence in wanted)
     with (
-        Sharing(ranks) as sharing,
+        Sharing(ranks.comm) as sharing,
         bar(total, "tracking", "frame", is_shown=progress and ranks.is_root) as shown,
     ):
 

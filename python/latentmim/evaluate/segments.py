@@ -156,7 +156,7 @@ def segmentation(
         return found, mask
 
     with (
-        Sharing(ranks) as sharing,
+        Sharing(ranks.comm) as sharing,
         bar(len(pairs), "segmentation", "image", is_shown=progress and ranks.is_root) as shown,
     ):
         for (truth, _), (found, mask) in zip(pairs, sharing.each(pairs, compared), strict=True):

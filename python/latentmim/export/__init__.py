@@ -14,8 +14,8 @@ from latentmim.names import nearest
 
 if TYPE_CHECKING:
     from latentmim._arrays import PathLike
-    from latentmim.encoder import Encoder
     from latentmim.export.kind import Kind
+    from latentmim.export.network import Exported
 
 __all__ = ["ExportError", "Format", "export"]
 
@@ -23,7 +23,7 @@ Format = Literal["timm", "onnx"]
 FORMATS: dict[str, Kind] = {"timm": timm_folder, "onnx": onnx_model}
 
 
-def export(encoder: Encoder, folder: PathLike, *, format: Format = "timm", run: PathLike | None = None) -> list[str]:
+def export(encoder: Exported, folder: PathLike, *, format: Format = "timm", run: PathLike | None = None) -> list[str]:
     """Write an encoder for other libraries; see `Encoder.export`, which this is.
 
     Examples:

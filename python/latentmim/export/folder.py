@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from typing import TYPE_CHECKING
 
-from latentmim._rows import umask
+from latentmim._files import umask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

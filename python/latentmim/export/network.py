@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -15,9 +15,8 @@ from latentmim import _latentmim as _native
 if TYPE_CHECKING:
     from latentmim._arrays import FloatArray
     from latentmim.config import ModelConfig
-    from latentmim.encoder import Encoder
 
-__all__ = ["ExportError", "Network", "network_of"]
+__all__ = ["ExportError", "Exported", "Network", "network_of"]
 
 
 class ExportError(ValueError):
@@ -29,6 +28,14 @@ class ExportError(ValueError):
         True
 
     """
+
+
+class Exported(Protocol):
+    """What is exported: an `Encoder`."""
+
+    config: ModelConfig
+    family: str
+    _handle: Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +116,7 @@ class Network:
         return self.arrays.get("pos_embed.pos_embeds", np.zeros((0, self.config.width), np.float32))
 
 
-def network_of(encoder: Encoder) -> Network:
+def network_of(encoder: Exported) -> Network:
     """The network of an encoder. Raises MemoryError.
 
     Examples:
@@ -136,7 +143,7 @@ def network_of(encoder: Encoder) -> Network:
     )
 
 
-def _arrays_of(encoder: Encoder, shapes: dict[str, tuple[int, ...]]) -> dict[str, FloatArray]:
+def _arrays_of(encoder: Exported, shapes: dict[str, tuple[int, ...]]) -> dict[str, FloatArray]:
     flat = _arrays.empty((sum(map(math.prod, shapes.values())),), "export")
     _native.encoder_read_tensors(encoder._handle, flat)
     ends = np.cumsum([math.prod(shape) for shape in shapes.values()])[:-1]

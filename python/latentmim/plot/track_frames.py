@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from latentmim._arrays import IntArray, PathLike
-    from latentmim.data.frames import Clip
+    from latentmim.data.clips import Clip
     from latentmim.plot.canvas import Panels
 
 __all__ = ["save_tracks", "tracks"]

@@ -9,20 +9,19 @@ import json
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from latentmim import _arrays
 from latentmim._warnings import warn
 from latentmim.runs.lock import RunLock
-from latentmim.runs.log import add_metrics, parse_metrics, replace, without_nan, write_metrics
+from latentmim.runs.log import add_metrics, parse_metrics, replace, write_metrics
 
 if TYPE_CHECKING:
     from latentmim._arrays import PathLike
-    from latentmim.config import TrainingConfig
-    from latentmim.model import LatentMIM
-    from latentmim.runs.saved import Resume
 
-__all__ = ["RunFolder", "kept_plan"]
+__all__ = ["Resume", "RunFolder", "kept_plan"]
+
+Resume: TypeAlias = "Literal['auto'] | bool | PathLike"
 
 # What loggers write into the folder of a run.
 OF_LOGGERS = ("loggers.json", "tensorboard", "wandb")
@@ -100,25 +99,10 @@ class RunFolder:
             with contextlib.suppress(FileNotFoundError):
                 os.rename(path, os.path.join(place, os.path.basename(path)))
 
-    def begin(
-        self,
-        model: LatentMIM,
-        training: TrainingConfig,
-        data: dict[str, Any],
-        history: list[dict[str, Any]],
-        budget: dict[str, Any] | None = None,
-    ) -> None:
-        """Make the folder, write the configuration, and bring the log to what has really happened."""
+    def begin(self, settings: dict[str, Any], history: list[dict[str, Any]]) -> None:
+        """Make the folder, write config.json, and bring the log to what has really happened."""
         os.makedirs(self.checkpoints, exist_ok=True)
-        configuration = {
-            "model": model.config.to_dict(),
-            "training": training.to_dict(),
-            "data": data,
-            "chance_loss": without_nan(model.chance_loss),
-            "floor_loss": without_nan(model.floor_loss),
-            **({} if budget is None else {"budget": budget}),
-        }
-        replace(self.config, json.dumps(configuration, indent=2, allow_nan=False) + "\n")
+        replace(self.config, json.dumps(settings, indent=2, allow_nan=False) + "\n")
         write_metrics(self.metrics, history)
 
     def log(self, metrics: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from latentmim._arrays import FloatArray
-    from latentmim.embedding.result import Known, Table
+    from latentmim.embedding.table import Known, Table
 
 __all__ = ["ENDINGS", "of"]
 

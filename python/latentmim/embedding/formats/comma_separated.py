@@ -10,7 +10,7 @@ import numpy as np
 
 from latentmim import _arrays
 from latentmim.data.labels import numbered
-from latentmim.embedding.result import Known, Table
+from latentmim.embedding.table import Known, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int
     Examples:
         >>> import io
         >>> from latentmim.embedding.formats import comma_separated
-        >>> from latentmim.embedding.result import Known
+        >>> from latentmim.embedding.table import Known
         >>> file, vectors = io.BytesIO(), np.ones((1, 2), np.float32)
         >>> comma_separated.write(file, "vectors", (2,), Known(["a.jpg"], None, []), 1, iter([vectors]))
         >>> file.getvalue().decode().splitlines()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentmim import _arrays, _rows
-from latentmim.embedding.result import Known, Table
+from latentmim import _arrays, _files
+from latentmim.embedding.table import Known, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,14 +33,14 @@ def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int
     Examples:
         >>> import io
         >>> from latentmim.embedding.formats import npy
-        >>> from latentmim.embedding.result import Known
+        >>> from latentmim.embedding.table import Known
         >>> file, vectors = io.BytesIO(), np.ones((1, 2), np.float32)
         >>> npy.write(file, "vectors", (2,), Known(["a.jpg"], None, []), 1, iter([vectors]))
         >>> np.load(io.BytesIO(file.getvalue()))
         array([[1., 1.]], dtype=float32)
 
     """
-    _rows.write_header(file, (count, *shape))
+    _files.write_header(file, (count, *shape))
     for block in blocks:
         file.write(np.ascontiguousarray(block, "<f4").data)
 

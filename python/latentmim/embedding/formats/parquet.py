@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentmim import _arrays
-from latentmim.embedding.result import Known, Table
+from latentmim.embedding.table import Known, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ def write(file: Any, kind: str, shape: tuple[int, ...], known: Known, count: int
         >>> import io
         >>> import pyarrow.parquet
         >>> from latentmim.embedding.formats import parquet
-        >>> from latentmim.embedding.result import Known
+        >>> from latentmim.embedding.table import Known
         >>> file, vectors = io.BytesIO(), np.ones((1, 2), np.float32)
         >>> parquet.write(file, "vectors", (2,), Known(["a.jpg"], None, []), 1, iter([vectors]))
         >>> pyarrow.parquet.read_table(io.BytesIO(file.getvalue())).column_names

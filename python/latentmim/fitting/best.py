@@ -38,7 +38,7 @@ class Best:
         scores: how many states were scored, those that looked collapsed among them.
 
     Examples:
-        >>> from latentmim.best import Best
+        >>> from latentmim.fitting import Best
         >>> sorted(Best("rankme", photos).names)
         ['features_similarity', 'rankme']
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from latentmim import _latentmim as _native
+from latentmim.runs.log import without_nan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from latentmim._arrays import PathLike
-    from latentmim.runs.folder import RunFolder
-    from latentmim.training import Trainer
+    from latentmim.runs import Resume, RunFolder
+    from latentmim.steps import Steps
 
-__all__ = ["Resume", "SavedRun"]
-
-Resume: TypeAlias = "Literal['auto'] | bool | PathLike"
+__all__ = ["SavedRun"]
 
 
 class SavedRun:
@@ -32,7 +31,7 @@ class SavedRun:
 
     """
 
-    def __init__(self, trainer: Trainer, folder: RunFolder | None) -> None:
+    def __init__(self, trainer: Steps, folder: RunFolder | None) -> None:
         self.trainer = trainer
         self.folder = folder
         self.step = -1
@@ -85,13 +84,24 @@ class SavedRun:
             complete()
         elif not self._owns_folder:
             folder.set_aside()
-        data = {"source": repr(trainer.dataset), **json.loads(_native.trainer_data(trainer._handle))}
-        folder.begin(trainer.model, trainer.config, data, trainer.history, self.plan)
+        folder.begin(self._settings(), trainer.history)
         self._owns_folder = True
         if checkpoint == folder.last:
             self.step = trainer.state.step
         elif checkpoint is not None:
             self.save()
+
+    def _settings(self) -> dict[str, Any]:
+        """What config.json holds."""
+        trainer, model = self.trainer, self.trainer.model
+        return {
+            "model": model.config.to_dict(),
+            "training": trainer.config.to_dict(),
+            "data": {"source": repr(trainer.dataset), **json.loads(_native.trainer_data(trainer._handle))},
+            "chance_loss": without_nan(model.chance_loss),
+            "floor_loss": without_nan(model.floor_loss),
+            **({} if self.plan is None else {"budget": self.plan}),
+        }
 
     @property
     def is_complete(self) -> bool:

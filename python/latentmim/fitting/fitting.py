@@ -5,26 +5,27 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from latentmim import budgets
 from latentmim._warnings import warn
-from latentmim.best import Best
 from latentmim.diagnostics import CollapseError
+from latentmim.distributed import SHARED
+from latentmim.fitting.best import Best
+from latentmim.fitting.said import Bar, Pace
+from latentmim.fitting.saved import SavedRun
 from latentmim.loggers import Sending
-from latentmim.progress import Bar, Pace
-from latentmim.runs import SavedRun
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from latentmim.best import SaveBest
     from latentmim.budgets import Budget, Plan
     from latentmim.data import Dataset
+    from latentmim.fitting.best import SaveBest
     from latentmim.history import Metrics
     from latentmim.loggers import Logger, RunState
     from latentmim.runs import Resume, RunFolder
-    from latentmim.training import Trainer
+    from latentmim.steps import Steps
 
 __all__ = ["Ending", "Fitting"]
 
@@ -36,7 +37,7 @@ class Fitting:
 
     def __init__(
         self,
-        trainer: Trainer,
+        trainer: Steps,
         folder: RunFolder | None,
         validation: Dataset | None,
         on_collapse: Literal["stop", "roll_back"],
@@ -82,8 +83,22 @@ class Fitting:
             plan: of a run that ends by the clock.
 
         """
-        ending: Ending = self.trainer._ranks.together(self.trainer, lambda: self._run(resume, tells_pace, plan))
+        orders: dict[str, Callable[..., Any]] = {
+            "step": self._step_as_told, "score": self._score_as_told, "restore": self.trainer.restore,
+            "reschedule": self.trainer._reschedule,
+        }  # fmt: skip
+        ending: Ending = self.trainer._ranks.together(lambda: self._run(resume, tells_pace, plan), orders)
         return ending
+
+    def _step_as_told(self) -> None:
+        # Rank 0 has the same, and decides.
+        with contextlib.suppress(*SHARED):
+            self.trainer.step()
+
+    def _score_as_told(self) -> None:
+        # What fails here fails on rank 0, too.
+        with contextlib.suppress(Exception):
+            self._measured_scores()
 
     def _run(self, resume: Resume, tells_pace: bool, plan: Plan | None) -> Ending:
         self._budget = None
@@ -209,10 +224,10 @@ class Fitting:
         """Score the model as it is; whether it is the best so far."""
         self.trainer._ranks.tell("score")
         with self._measured("score"):
-            metrics.update(self.measured_scores())
+            metrics.update(self._measured_scores())
         return self._best is not None and self._best.note(metrics, self.trainer.state.looks_collapsed)
 
-    def measured_scores(self) -> Metrics:
+    def _measured_scores(self) -> Metrics:
         """The scores of the model as it is, which ranks measure together."""
         from latentmim.evaluate import nearest_neighbor
 
