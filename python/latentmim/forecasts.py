@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from latentmim import budgets
 from latentmim.distributed import Ranks
+from latentmim.names import counted
 from latentmim.training import Trainer
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def tell(chosen: Forecast, forecasts: Sequence[Forecast], budget: Budget) -> Non
         mark = "→" if forecast is chosen else " "
         lines.append(
             f"{mark} {forecast.candidate.name}: {forecast.model}, {forecast.images_per_second:.4g} images/s, "
-            f"{forecast.epochs:.3g} epochs, {forecast.crops:,} crops"
+            f"{counted(forecast.epochs, 'epoch', form='.3g')}, {counted(forecast.crops, 'crop')}"
         )
     end = datetime.datetime.now() + datetime.timedelta(seconds=max(budget.left, 0))
     lines.append(f"ends at about {end:%H:%M:%S}{'' if end.date() == datetime.date.today() else f' on {end:%d %B}'}")

@@ -10,6 +10,7 @@ import numpy as np
 from latentmim import _arrays
 from latentmim import _latentmim as _native
 from latentmim.config import ModelConfig
+from latentmim.names import counted
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -56,7 +57,8 @@ class Views:
 
     def __repr__(self) -> str:
         visible, target = self.visible.shape[-1], self.target.shape[-1]
-        return f"Views({len(self)} images: {visible} patches visible, {target} targets)"
+        seen = f"{counted(visible, 'patch', 'patches')} visible, {counted(target, 'target')}"
+        return f"Views({counted(len(self), 'image')}: {seen})"
 
 
 def sample(

@@ -1,4 +1,4 @@
-"""Names that nobody knows, and those that were probably meant."""
+"""Words of messages: names that nobody knows and those that were probably meant; how many of something."""
 
 from __future__ import annotations
 
@@ -7,10 +7,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["nearest", "refuse_unknown"]
+__all__ = ["counted", "nearest", "refuse_unknown"]
 
 # As many names are read at a glance; of more, only near ones are listed.
 FEW = 16
+
+
+def counted(count: float, one: str, many: str | None = None, *, form: str = ",") -> str:
+    """So many of something: "1 epoch", "2 epochs".
+
+    Examples:
+        >>> from latentmim.names import counted
+        >>> counted(1, "class", "classes"), counted(1200, "image"), counted(2.5, "epoch", form=".3g")
+        ('1 class', '1,200 images', '2.5 epochs')
+
+    """
+    number = format(count, form)
+    return f"{number} {one if number == '1' else many or f'{one}s'}"
 
 
 def nearest(unknown: Iterable[str], known: Iterable[str]) -> str:

@@ -24,7 +24,7 @@ from latentmim.forecasts import Candidate, choose, tell
 from latentmim.loading import load_encoder
 from latentmim.loggers import make_loggers
 from latentmim.model import LatentMIM
-from latentmim.names import refuse_unknown
+from latentmim.names import counted, refuse_unknown
 from latentmim.runs import kept_plan
 from latentmim.training import Trainer
 
@@ -233,7 +233,10 @@ def pretrain(
         passes = training["epochs"] if plan is None else plan.passes
         model = chosen.make()
     if ranks.is_root:
-        print(f"{dataset!r}\n{model!r}\n{passes:.4g} epochs, batches of {training['batch_size']}", file=sys.stderr)
+        print(
+            f"{dataset!r}\n{model!r}\n{counted(passes, 'epoch', form='.4g')}, batches of {training['batch_size']}",
+            file=sys.stderr,
+        )
     every = passes / 10 if validate_every is None else validate_every
     trainer = Trainer(
         model, dataset, out=out, validation=validation, validate_every=every,
@@ -343,7 +346,7 @@ def _tell_skipped(dataset: Dataset, ranks: Ranks, shown: int = 10) -> None:
     if not ranks.is_root:
         return
     if skipped:
-        print(f"{len(skipped)} of {len(dataset)} files could not be read and were skipped:", file=sys.stderr)
+        print(f"{len(skipped)} of {counted(len(dataset), 'file')} could not be read and were skipped:", file=sys.stderr)
     for path, reason in skipped[:shown]:
         print(f"  {path}: {reason}", file=sys.stderr)
     if len(skipped) > shown:

@@ -11,6 +11,7 @@ from latentmim import _arrays
 from latentmim import _latentmim as _native
 from latentmim.data import resize as resize_images
 from latentmim.encoder import require_encoder
+from latentmim.names import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -95,7 +96,7 @@ class Segments:
 
     def __repr__(self) -> str:
         (height, width), (rows, columns) = self.labels.shape, self.patch_labels.shape
-        return f"Segments({self.count} segments, {rows}×{columns} patches, {height}×{width} pixels)"
+        return f"Segments({counted(self.count, 'segment')}, {rows}×{columns} patches, {height}×{width} pixels)"
 
 
 class JointSegments:
@@ -150,7 +151,7 @@ class JointSegments:
         return len(self._images)
 
     def __repr__(self) -> str:
-        return f"JointSegments({self.count} segments of {len(self)} images)"
+        return f"JointSegments({counted(self.count, 'segment')} of {counted(len(self), 'image')})"
 
 
 class _Options(TypedDict, total=False):

@@ -16,7 +16,7 @@ from latentmim.config import to_json
 from latentmim.data.clips import frames as frames_of
 from latentmim.data.label_maps import read_labels, write_labels
 from latentmim.encoder import require_encoder
-from latentmim.names import refuse_unknown
+from latentmim.names import counted, refuse_unknown
 from latentmim.progress import bar
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Tracks:
     def __repr__(self) -> str:
         count, height, width = self.labels.shape
         objects = f"object{'s' if len(self.objects) > 1 else ''} {', '.join(map(str, self.objects))}"
-        return f"Tracks({count} frames of {height}×{width}, {objects})"
+        return f"Tracks({counted(count, 'frame')} of {height}×{width}, {objects})"
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.labels, dtype, copy=copy) if copy else np.asarray(self.labels, dtype)

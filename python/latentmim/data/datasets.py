@@ -12,6 +12,7 @@ from latentmim import _latentmim as _native
 from latentmim.config import ModelConfig, TrainingConfig
 from latentmim.data.images import pixels
 from latentmim.data.labels import numbered, zero_ended
+from latentmim.names import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -235,4 +236,4 @@ class Arrays(Dataset):
 
     def __repr__(self) -> str:
         count, height, width, channels = self.images.shape
-        return f"Arrays({count} images of {height}×{width}×{channels}, {self.images.dtype})"
+        return f"Arrays({counted(count, 'image', form='')} of {height}×{width}×{channels}, {self.images.dtype})"

@@ -11,6 +11,7 @@ from latentmim import _latentmim as _native
 from latentmim.data.datasets import Dataset
 from latentmim.data.images import conversion
 from latentmim.data.labels import numbered, zero_ended
+from latentmim.names import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -80,7 +81,7 @@ class ImageFolder(Dataset):
     def __repr__(self) -> str:
         left_out = _native.dataset_left_out_count(self._handle)
         more = f"{_of_classes(self)}{f', {left_out} left out' if left_out else ''}"
-        return f"ImageFolder({self.path!r}: {len(self)} images{more})"
+        return f"ImageFolder({self.path!r}: {_images(self)}{more})"
 
 
 class ImageList(Dataset):
@@ -129,7 +130,7 @@ class ImageList(Dataset):
         )
 
     def __repr__(self) -> str:
-        return f"ImageList({len(self)} images{_of_classes(self)})"
+        return f"ImageList({_images(self)}{_of_classes(self)})"
 
 
 class Packed(Dataset):
@@ -165,7 +166,7 @@ class Packed(Dataset):
         self._handle = _native.dataset_packed(self.path, skips(on_error), conversion(channels, background))
 
     def __repr__(self) -> str:
-        return f"Packed({self.path!r}: {len(self)} images{_of_classes(self)})"
+        return f"Packed({self.path!r}: {_images(self)}{_of_classes(self)})"
 
 
 def skips(on_error: str) -> bool:
@@ -182,6 +183,11 @@ def skips(on_error: str) -> bool:
     return on_error == "skip"
 
 
+def _images(data: Dataset) -> str:
+    return counted(len(data), "image", form="")
+
+
 def _of_classes(data: Dataset) -> str:
-    channels = "" if data.channels == 3 else f" of {data.channels} channel{'s' * (data.channels > 1)}"
-    return f"{channels}{f', {len(data.classes)} classes' if data.classes else ''}"
+    channels = "" if data.channels == 3 else f" of {counted(data.channels, 'channel')}"
+    classes = f", {counted(len(data.classes), 'class', 'classes', form='')}" if data.classes else ""
+    return f"{channels}{classes}"

@@ -16,6 +16,7 @@ from latentmim.encoder import require_encoder
 from latentmim.evaluate.features import Features, features
 from latentmim.evaluate.results import Shown
 from latentmim.evaluate.running import Bar
+from latentmim.names import counted
 from latentmim.progress import bar
 
 if TYPE_CHECKING:
@@ -123,13 +124,14 @@ class Duplicates(Shown):
             >>> twice = np.concatenate([photos[:4].resized(64), photos[:1].resized(64)])
             >>> found = lm.evaluate.duplicates(encoder, lm.Arrays(twice), progress=False)
             >>> print(found.markdown().splitlines()[0])
-            2 of 5 images in 1 groups at a cosine of 0.99 or more, 2 of them exact copies; ... outliers
+            2 of 5 images in 1 group at a cosine of 0.99 or more, 2 of them exact copies; ... outlier...
 
         """
         in_groups, of_exact = sum(map(len, self.groups)), sum(map(len, self.exact))
         lines = [
-            f"{in_groups} of {len(self.neighbors)} images in {len(self.groups)} groups at a cosine of "
-            f"{self.threshold:g} or more, {of_exact} of them exact copies; {len(self.outliers)} outliers",
+            f"{in_groups} of {counted(len(self.neighbors), 'image')} in {counted(len(self.groups), 'group')} at a "
+            f"cosine of {self.threshold:g} or more, {of_exact} of them exact copies; "
+            f"{counted(len(self.outliers), 'outlier')}",
             "",
             "| group | kind | image | cosine | nearest |",
             "|---|---|---|---|---|",
