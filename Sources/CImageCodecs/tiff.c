@@ -433,6 +433,21 @@ static int read_converted(
   return source->has_failed ? LMC_DAMAGED : damaged(source->message, "its colours cannot be converted");
 }
 
+// Whether the next page is as large as the first: a stack, or bands on pages of their own. Smaller copies and masks of
+// the first are none.
+static int holds_more_pages(TIFF *file, const struct description *tiff, struct source *source) {
+  uint32_t width = 0, height = 0, kind = 0;
+  if (TIFFLastDirectory(file)) return 0;
+  int is_read = TIFFReadDirectory(file);
+  // What is wrong with it is not wrong with the first.
+  source->has_failed = 0;
+  if (!is_read) return 0;
+  TIFFGetField(file, TIFFTAG_IMAGEWIDTH, &width);
+  TIFFGetField(file, TIFFTAG_IMAGELENGTH, &height);
+  TIFFGetFieldDefaulted(file, TIFFTAG_SUBFILETYPE, &kind);
+  return !(kind & (FILETYPE_REDUCEDIMAGE | FILETYPE_MASK)) && width == tiff->width && height == tiff->height;
+}
+
 static int could_not_open(const struct source *source) {
   return source->has_failed ? LMC_DAMAGED : LMC_NO_MEMORY;
 }
@@ -444,6 +459,12 @@ int lmc_tiff_header(const uint8_t *bytes, size_t count, struct lmc_header *heade
   if (file == NULL) return could_not_open(&source);
   int status = describe(file, &tiff, message);
   if (status == LMC_OK) fill_header(file, &tiff, header);
+  if (status == LMC_OK && holds_more_pages(file, &tiff, &source))
+    status = damaged(
+        message,
+        "it holds several pages of %ux%u pixels, a stack or bands on pages of their own, wanted one picture with all "
+        "its bands",
+        tiff.width, tiff.height);
   TIFFClose(file);
   return status;
 }

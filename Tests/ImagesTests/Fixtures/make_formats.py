@@ -172,6 +172,15 @@ def make_webp() -> None:
     refused("cut.webp", encoded(Image.fromarray(RGB), "WEBP", lossless=True)[:-30], "WebP")
 
 
+def pages(first: np.ndarray, second: np.ndarray, **options: Any) -> bytes:
+    """Two pages, the second by these options."""
+    stream = io.BytesIO()
+    with tifffile.TiffWriter(stream) as writer:
+        writer.write(first, photometric="rgb", metadata=None)
+        writer.write(second, metadata=None, **options)
+    return stream.getvalue()
+
+
 def make_tiff() -> None:
     for name in ("zlib", "lzw", "packbits"):
         save(f"{name}.tif", tiff(RGB, photometric="rgb", compression=name, predictor=name != "packbits"), RGB)
@@ -186,6 +195,11 @@ def make_tiff() -> None:
     save("four_bands.tif", tiff(four, photometric="minisblack", planarconfig="contig"), four)
     save("eight_bands.tif", tiff(BANDS, photometric="minisblack", planarconfig="contig"), BANDS)
     save("eight_planes.tif", tiff(np.moveaxis(BANDS, -1, 0), photometric="minisblack", planarconfig="separate"), BANDS)
+    # What tifffile makes of [H, W, 8] and [8, H, W] where nothing says what they are.
+    for name, values in (("rows_as_pages", BANDS), ("bands_as_pages", np.moveaxis(BANDS, -1, 0))):
+        refused(f"{name}.tif", tiff(values), "it holds several pages of ")
+    save("smaller_copy.tif", pages(RGB, RGB[::2, ::2], photometric="rgb", subfiletype=1), RGB)
+    save("mask_behind.tif", pages(RGB, GRAY > 128, photometric="mask", subfiletype=4), RGB)
     refused("eight_bands_as_rgb.tif", (HERE / "eight_bands.tif").read_bytes(), "it has 8 channels, wanted 3")
     floats = (WORDS / np.float32(65535)).astype(np.float32)
     save("float32.tif", tiff(floats, photometric="rgb"), floats, tolerance=1e-6)
