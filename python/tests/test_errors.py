@@ -336,7 +336,7 @@ def test_an_infinite_loss_keeps_the_last_checkpoint(tmp_path: Path, images: np.n
     for _ in range(5):
         trainer.step()
     trainer.save(tmp_path / "good.safetensors")
-    trainer._run.begin(model, trainer.config, {}, trainer.history)
+    trainer._run.begin(trainer._fitting._saved._settings(), trainer.history)
     model.load_parameters(broken)
     with refused(FloatingPointError, "step 6"):
         trainer.fit()
