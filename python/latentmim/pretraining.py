@@ -105,12 +105,19 @@ def recipe(data: Dataset, size: str | None = None, name: str | None = None) -> t
         (192, 28)
 
     """
+    return _recipe(data, _short_side(data), size, name)
+
+
+def _recipe(
+    data: Dataset, short_side: float, size: str | None, name: str | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The same, where the images' short side is known."""
     count = len(data)
     found = next(entry for entry in RECIPES if entry.name == name or (name is None and count < entry.below))
     chosen: dict[str, Any] = dict(found.model) if size is None else {"size": size}
     if data.channels != 3:
         chosen["channels"] = data.channels
-    if _short_side(data) < 96:
+    if short_side < 96:
         chosen |= {"patch_size": 4, "patch_gap": 1}
     batch_size = min(128 if count < 200_000 else 256, count)
     training = {
@@ -218,8 +225,8 @@ def pretrain(
             init = load_encoder(init)
 
         candidate = functools.partial(
-            _candidate, data=dataset, size=size, preset=preset, init=init, teacher=teacher, seed=seed, model=for_model,
-            training=options, ranks=ranks.size,
+            _candidate, data=dataset, short_side=_short_side(dataset), size=size, preset=preset, init=init,
+            teacher=teacher, seed=seed, model=for_model, training=options, ranks=ranks.size,
         )  # fmt: skip
         is_settled = size is not None or init is not None or any(name in for_model for name in SIZES)
         kept = None
@@ -256,6 +263,7 @@ def _candidate(
     name: str | None,
     *,
     data: Dataset,
+    short_side: float,
     size: str | None,
     preset: Preset | None,
     init: Encoder | None,
@@ -268,7 +276,7 @@ def _candidate(
     """What is trained by a recipe, the number of images' own where it has no name. Options of `model` and `training` go
     before the recipe's, whose batch divides among ranks; the rest as for `pretrain`.
     """
-    chosen, for_trainer = _chosen(data, size, preset, init, name)
+    chosen, for_trainer = _chosen(data, short_side, size, preset, init, name)
     for_trainer["batch_size"] -= for_trainer["batch_size"] % ranks
     if "mask_ratio" in model or "grid" in model:
         chosen.pop("num_visible", None)
@@ -282,10 +290,15 @@ def _candidate(
 
 
 def _chosen(
-    data: Dataset, size: str | None, preset: Preset | None, init: Encoder | None, name: str | None
+    data: Dataset,
+    short_side: float,
+    size: str | None,
+    preset: Preset | None,
+    init: Encoder | None,
+    name: str | None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a recipe says of model and training, where `preset` and `init` leave it to it."""
-    model, training = recipe(data, size, name)
+    model, training = _recipe(data, short_side, size, name)
     if preset not in (None, "official", "paper"):
         model, training = _sizes_alone(model, training)
     if init is not None:

@@ -162,6 +162,10 @@ def test_the_command(damaged: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     ):
         status, text = job("-m", "latentmim", *command, *rest)
         assert status != 0 and text.count("latentmim evaluate: ") == 1 and message in text, text
+    tuning = ["fine_tune", "--train", str(damaged), "--set", "epochs=1", "--out", str(tmp_path / "tuned.safetensors")]
+    status, text = job("-m", "latentmim", *command, *tuning)
+    assert status == 0 and text.count("| fine_tune, small |") == 1, text
+    assert lm.load_encoder(tmp_path / "tuned.safetensors").config.width == Given().encoder.config.width
     status, text = job("-m", "latentmim", "evaluate", weights, good, "--protocol", "duplicates")
     assert status == 0 and text.count("images in") == 1, text
 

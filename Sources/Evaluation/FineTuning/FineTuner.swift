@@ -51,8 +51,7 @@ final class FineTuner {
     let (depth, layerDecay, layers) = (encoder.configuration.depth, recipe.layerDecay, encoder)
     let parameters = encoder.parameters + head.namedParameters(prefix: "head")
     optimizer = try AdamW(
-      parameters, beta1: 0.9, beta2: 0.999,
-      weightDecay: Float(tuning.weightDecay),
+      parameters, beta1: 0.9, beta2: 0.999, weightDecay: Float(tuning.weightDecay),
       decays: { $0.parameter.shape.count > 1 && $0.name != "encoder.cls_token" },
       rateFactor: { named in
         let steps = depth + 1 - layers.layer(ofParameter: named.name)
