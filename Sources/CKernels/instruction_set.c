@@ -76,6 +76,10 @@ static int fastest_product(void) {
   }
 }
 
+int lmk_float32_product(void) {
+  return lmk_instruction_set() >= LMK_AVX512 ? LMK_PRODUCT_FLOAT32 : LMK_PRODUCT_AVX2;
+}
+
 int lmk_has_int8(void) { return lmk_instruction_set() >= LMK_AVX512BF16 && remembered(&vnni, find_vnni); }
 
 int lmk_bfloat16_product(void) { return remembered(&product, fastest_product); }

@@ -2,28 +2,12 @@
 #include "lmk_product.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "product_epilogue.h"
 #include "product_lanes.h"
 #include "product_tile.h"
-#pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"))), apply_to = function)
-
-// Converts pairs of bfloat16 [words][32] to floats [2 · words][32].
-static void expand(long words, const uint32_t *pairs, float *to) {
-  const __m512i upper = _mm512_set1_epi32((int)0xFFFF0000u);
-  for (long w = 0; w < words; w++, pairs += LMK_TILE_COLUMNS, to += 2 * LMK_TILE_COLUMNS) {
-    for (long j = 0; j < LMK_TILE_COLUMNS; j += 16) {
-      const __m512i both = _mm512_load_si512(pairs + j);
-      _mm512_store_si512(to + j, _mm512_slli_epi32(both, 16));
-      _mm512_store_si512(to + LMK_TILE_COLUMNS + j, _mm512_and_si512(both, upper));
-    }
-  }
-}
-
 // Where the micro-kernel writes a whole tile: straight into c if this is the last part of the depth and the epilogue
 // adds no more than a bias, else to the buffer of sums.
 static enum lmk_destination straight_way(const struct lmk_block *p) {
@@ -40,18 +24,20 @@ static enum lmk_words words_of(const struct lmk_block *p) {
 
 static lmk_tile_function whole_tile(const struct lmk_block *p, enum lmk_destination destination) {
   if (p->arithmetic == LMK_PRODUCT_AMX) return lmk_amx_tile(p->starts, destination);
+  if (p->arithmetic == LMK_PRODUCT_AVX2) return lmk_avx2_tile(!p->a_is_transposed, p->starts, destination);
   return lmk_vector_tile(words_of(p), !p->a_is_transposed, p->starts, destination);
 }
 
 static lmk_tile_function edge_tile(const struct lmk_block *p, long rows, long columns) {
   if (p->arithmetic == LMK_PRODUCT_AMX) return lmk_amx_tile(p->starts, LMK_TO_SUMS);
+  if (p->arithmetic == LMK_PRODUCT_AVX2) return lmk_avx2_edge(!p->a_is_transposed, p->starts, rows);
   return lmk_vector_edge(words_of(p), !p->a_is_transposed, p->starts, rows, columns);
 }
 
 // What all tiles of a block share.
 struct plan {
   const struct lmk_block *block;
-  long words, most_rows, tiles, tiles_in_place, a_step;
+  long words, most_rows, most_columns, tiles, tiles_in_place, a_step, ahead_bytes;
   enum lmk_destination straight;
   lmk_tile_function compute_whole;
 };
@@ -63,9 +49,11 @@ static struct plan make_plan(const struct lmk_block *p) {
       .block = p,
       .words = lmk_a_words(p->arithmetic, p->depth),
       .most_rows = most_rows,
+      .most_columns = lmk_tile_columns(p->arithmetic),
       .tiles = (p->rows + most_rows - 1) / most_rows,
       .tiles_in_place = p->in_place ? p->rows / most_rows : 0,
       .a_step = lmk_a_tile_words(p->arithmetic, p->a_is_transposed, p->depth),
+      .ahead_bytes = p->arithmetic == LMK_PRODUCT_AVX2 ? LMK_AVX2_AHEAD_BYTES : LMK_AHEAD_BYTES,
       .straight = straight,
       .compute_whole = whole_tile(p, straight),
   };
@@ -88,8 +76,8 @@ static inline struct lmk_sums compute_tile(
   const struct lmk_block *p = plan->block;
   const struct lmk_epilogue *e = &p->epilogue;
   const long row = t * plan->most_rows, rows = least(p->rows - row, plan->most_rows), packed = t - plan->tiles_in_place;
-  const long column = panel * LMK_TILE_COLUMNS, columns = least(p->columns - column, LMK_TILE_COLUMNS);
-  const bool is_whole = rows == plan->most_rows && columns == LMK_TILE_COLUMNS, keeps_sums = !(p->starts && p->ends);
+  const long column = panel * plan->most_columns, columns = least(p->columns - column, plan->most_columns);
+  const bool is_whole = rows == plan->most_rows && columns == plan->most_columns, keeps_sums = !(p->starts && p->ends);
   const struct lmk_tile tile = {
       .rows = rows,
       .words = plan->words,
@@ -97,7 +85,7 @@ static inline struct lmk_sums compute_tile(
       .a_row = packed < 0 ? p->in_place_row : LMK_ROW_WORDS,
       .b = b,
       .ahead = ahead,
-      .sums = keeps_sums ? p->sums + (panel * plan->tiles + t) * plan->most_rows * LMK_TILE_COLUMNS : here,
+      .sums = keeps_sums ? p->sums + (panel * plan->tiles + t) * plan->most_rows * plan->most_columns : here,
       .c = (char *)e->c + (row * e->stride + column) * (e->type == LMK_FLOAT32 ? 4 : 2),
       .c_row = e->stride,
       .bias = e->bias ? e->bias + column : no_bias,
@@ -114,17 +102,17 @@ static inline struct lmk_sums compute_tile(
 static void compute_by_panels(const struct lmk_block *p) {
   const struct plan plan = make_plan(p);
   _Alignas(64) float here[LMK_TILE_ROWS * LMK_TILE_COLUMNS];
-  for (long panel = 0; panel * LMK_TILE_COLUMNS < p->columns; panel++) {
+  for (long panel = 0; panel * plan.most_columns < p->columns; panel++) {
     const uint32_t *b = p->b + panel * p->panel_stride;
     // Each tile prefetches a part of the next panel.
     const char *next_b = (const char *)(b + p->panel_stride);
     if (p->arithmetic == LMK_PRODUCT_ROUNDED) {
-      expand(plan.words / 2, b, p->expanded);
+      lmk_expand_pairs(plan.words / 2, b, p->expanded);
       b = (const uint32_t *)p->expanded;
     }
-    for (long t = 0; t < plan.tiles; t++, next_b += LMK_AHEAD_BYTES * plan.words) {
+    for (long t = 0; t < plan.tiles; t++, next_b += plan.ahead_bytes * plan.words) {
       const struct lmk_sums sums = compute_tile(&plan, t, panel, b, next_b, here);
-      if (sums.rows > 0) lmk_store_sums(&p->epilogue, &sums);
+      if (sums.rows > 0) lmk_store_sums(p->arithmetic, &p->epilogue, &sums);
     }
   }
 }
@@ -148,7 +136,7 @@ static void compute_by_rows(const struct lmk_block *p) {
         sums[i] = compute_tile(&plan, t, panel, p->b + panel * p->panel_stride, NULL, here[i]);
       }
       for (long i = 0; i < count; i++) {
-        if (sums[i].rows > 0) lmk_store_sums(&p->epilogue, &sums[i]);
+        if (sums[i].rows > 0) lmk_store_sums(p->arithmetic, &p->epilogue, &sums[i]);
       }
     }
   }
@@ -162,5 +150,4 @@ void lmk_product_block(const struct lmk_block *p) {
     compute_by_panels(p);
 }
 
-#pragma clang attribute pop
 #endif

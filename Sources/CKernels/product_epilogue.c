@@ -1,4 +1,4 @@
-// The epilogue of a tile (product_epilogue.h), with AVX-512.
+// The epilogue of a tile (product_epilogue.h): its prefetches, and the way with AVX-512.
 #include "product_epilogue.h"
 
 #if defined(__x86_64__)
@@ -163,7 +163,7 @@ static inline __attribute__((always_inline)) void store_rows(
   }
 }
 
-void lmk_store_sums(const struct lmk_epilogue *e, const struct lmk_sums *t) {
+static void store_sums_avx512(const struct lmk_epilogue *e, const struct lmk_sums *t) {
 #define ONE_CASE(k, t_)                                                            \
   if (e->kind == k && e->type == t_) {                                             \
     if (t->columns >= LMK_TILE_COLUMNS) return store_rows(*e, k, t_, true, *t);    \
@@ -176,6 +176,15 @@ void lmk_store_sums(const struct lmk_epilogue *e, const struct lmk_sums *t) {
   ONE_CASE(LMK_STORE_GELU_GRADIENT, LMK_FLOAT32)
   ONE_CASE(LMK_STORE_GELU_GRADIENT, LMK_BFLOAT16)
 #undef ONE_CASE
+}
+
+#pragma clang attribute pop
+
+void lmk_store_sums(int arithmetic, const struct lmk_epilogue *e, const struct lmk_sums *t) {
+  if (arithmetic == LMK_PRODUCT_AVX2)
+    lmk_store_sums_avx2(e, t);
+  else
+    store_sums_avx512(e, t);
 }
 
 void lmk_prefetch_for_epilogue(const struct lmk_epilogue *e, const struct lmk_sums *t) {
@@ -196,6 +205,4 @@ void lmk_prefetch_for_epilogue(const struct lmk_epilogue *e, const struct lmk_su
     }
   }
 }
-
-#pragma clang attribute pop
 #endif

@@ -3,7 +3,7 @@
 #define LMK_PRODUCT_EPILOGUE_H
 #include "lmk_product.h"
 
-/// A tile's sums [rows][LMK_TILE_COLUMNS]. The first `columns` of each row are valid; the first sum belongs to
+/// A tile's sums [rows][lmk_tile_columns]. The first `columns` of each row are valid; the first sum belongs to
 /// (row, column) of the block.
 struct lmk_sums {
   const float *sums;
@@ -11,7 +11,9 @@ struct lmk_sums {
 };
 
 /// Applies the epilogue and stores the result.
-void lmk_store_sums(const struct lmk_epilogue *epilogue, const struct lmk_sums *sums);
+void lmk_store_sums(int arithmetic, const struct lmk_epilogue *epilogue, const struct lmk_sums *sums);
+/// The same for LMK_PRODUCT_AVX2.
+void lmk_store_sums_avx2(const struct lmk_epilogue *epilogue, const struct lmk_sums *sums);
 /// Prefetches what lmk_store_sums will read.
 void lmk_prefetch_for_epilogue(const struct lmk_epilogue *epilogue, const struct lmk_sums *sums);
 #endif

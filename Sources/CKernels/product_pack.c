@@ -1,13 +1,23 @@
-// Packing of both operands of a product (lmk_product.h), with AVX-512.
+// Packing of both operands of a product (lmk_product.h): sizes, and the ways with AVX-512.
 #include <stdbool.h>
 #include <string.h>
 
-#include "lmk_product.h"
+#include "product_pack.h"
 
 // Words of `depth` bfloat16, padded to whole AMX tiles.
 static long whole_steps(long depth) { return (depth + 2 * LMK_AMX_SIDE - 1) / (2 * LMK_AMX_SIDE) * LMK_AMX_SIDE; }
 
-long lmk_tile_rows(int arithmetic) { return arithmetic == LMK_PRODUCT_AMX ? LMK_AMX_TILE_ROWS : LMK_TILE_ROWS; }
+long lmk_tile_rows(int arithmetic) {
+  switch (arithmetic) {
+    case LMK_PRODUCT_AMX: return LMK_AMX_TILE_ROWS;
+    case LMK_PRODUCT_AVX2: return LMK_AVX2_TILE_ROWS;
+    default: return LMK_TILE_ROWS;
+  }
+}
+
+long lmk_tile_columns(int arithmetic) {
+  return arithmetic == LMK_PRODUCT_AVX2 ? LMK_AVX2_TILE_COLUMNS : LMK_TILE_COLUMNS;
+}
 
 long lmk_a_words(int arithmetic, long depth) {
   switch (arithmetic) {
@@ -21,8 +31,12 @@ long lmk_a_words(int arithmetic, long depth) {
 
 // All bfloat16 arithmetics share one panel layout.
 long lmk_b_words(int arithmetic, long depth) {
-  const int is_bfloat16 = arithmetic != LMK_PRODUCT_FLOAT32 && arithmetic != LMK_PRODUCT_INT8;
-  return is_bfloat16 ? whole_steps(depth) : lmk_a_words(arithmetic, depth);
+  switch (arithmetic) {
+    case LMK_PRODUCT_ROUNDED:
+    case LMK_PRODUCT_PAIRS:
+    case LMK_PRODUCT_AMX: return whole_steps(depth);
+    default: return lmk_a_words(arithmetic, depth);
+  }
 }
 
 static int packs_by_rows(int arithmetic, int transposed) { return !transposed || arithmetic == LMK_PRODUCT_AMX; }
@@ -30,7 +44,7 @@ static int packs_by_rows(int arithmetic, int transposed) { return !transposed ||
 long lmk_a_tile_words(int arithmetic, int transposed, long depth) {
   if (packs_by_rows(arithmetic, transposed)) return lmk_tile_rows(arithmetic) * LMK_ROW_WORDS;
   // Padded, because tiles a power of two apart would map to the same L1 sets.
-  return lmk_a_words(arithmetic, depth) * LMK_TILE_ROWS + 16;
+  return lmk_a_words(arithmetic, depth) * lmk_tile_rows(arithmetic) + 16;
 }
 
 #if defined(__x86_64__)
@@ -204,7 +218,7 @@ static void pack_a_columns_as_rows(
   }
 }
 
-void lmk_pack_a(
+static void pack_a_avx512(
     int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed) {
   if (a->transposed && arithmetic == LMK_PRODUCT_AMX)
     pack_a_columns_as_rows(a, first_row, rows, first, depth, packed);
@@ -235,7 +249,7 @@ static void pack_b_columns(
   }
 }
 
-void lmk_pack_b(
+static void pack_b_avx512(
     int arithmetic, const struct lmk_matrix *b, long column, long count, long first, long depth, uint32_t *packed,
     long panel_stride) {
   // All bfloat16 arithmetics share one layout: pairs, zero-padded to whole AMX tiles.
@@ -256,4 +270,21 @@ void lmk_pack_b(
 }
 
 #pragma clang attribute pop
+
+void lmk_pack_a(
+    int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed) {
+  if (arithmetic == LMK_PRODUCT_AVX2)
+    lmk_pack_a_avx2(a, first_row, rows, first, depth, packed);
+  else
+    pack_a_avx512(arithmetic, a, first_row, rows, first, depth, packed);
+}
+
+void lmk_pack_b(
+    int arithmetic, const struct lmk_matrix *b, long column, long count, long first, long depth, uint32_t *packed,
+    long panel_stride) {
+  if (arithmetic == LMK_PRODUCT_AVX2)
+    lmk_pack_b_avx2(b, column, count, first, depth, packed, panel_stride);
+  else
+    pack_b_avx512(arithmetic, b, column, count, first, depth, packed, panel_stride);
+}
 #endif

@@ -9,8 +9,8 @@
 /// Where a tile is stored: in the buffer of sums, or straight in c if the epilogue adds no more than a bias.
 enum lmk_destination { LMK_TO_SUMS, LMK_TO_FLOATS, LMK_TO_BFLOAT16, LMK_DESTINATIONS };
 
-/// Bytes that the vector micro-kernel prefetches per word of depth.
-enum { LMK_AHEAD_BYTES = 16 };
+/// Bytes that the vector micro-kernels prefetch per word of depth: so that the tiles of a block fetch a whole panel.
+enum { LMK_AHEAD_BYTES = 16, LMK_AVX2_AHEAD_BYTES = 4 };
 
 /// Operands and destination of one tile.
 struct lmk_tile {
@@ -19,11 +19,11 @@ struct lmk_tile {
   const uint32_t *a;
   long a_row;  ///< stride of the rows of a, in words; unused if a is packed by columns
   const uint32_t *b;
-  const char *ahead;  ///< what to prefetch, LMK_AHEAD_BYTES per word of depth; unused by AMX
-  float *sums;        ///< [rows][LMK_TILE_COLUMNS]
+  const char *ahead;  ///< what to prefetch; unused by AMX
+  float *sums;        ///< [rows][lmk_tile_columns]
   void *c;
   long c_row;         ///< elements
-  const float *bias;  ///< LMK_TILE_COLUMNS of them
+  const float *bias;  ///< lmk_tile_columns of them
   /// Of the tile's rows and columns, where int32 sums are to become floats; NULL pointers: they stay int32.
   struct lmk_scales quantized;
 };
@@ -38,6 +38,13 @@ typedef void (*lmk_tile_function)(const struct lmk_tile *);
 lmk_tile_function lmk_vector_tile(enum lmk_words words, bool by_rows, bool starts, enum lmk_destination destination);
 /// To LMK_TO_SUMS, of a tile of which only so many rows and columns are needed: the quickest that computes these.
 lmk_tile_function lmk_vector_edge(enum lmk_words words, bool by_rows, bool starts, long rows, long columns);
+
+/// The same two with AVX2, of floats: not LMK_TO_BFLOAT16.
+lmk_tile_function lmk_avx2_tile(bool by_rows, bool starts, enum lmk_destination destination);
+lmk_tile_function lmk_avx2_edge(bool by_rows, bool starts, long rows);
+
+/// Converts pairs of bfloat16 [words][LMK_TILE_COLUMNS] to floats [2 · words][LMK_TILE_COLUMNS], with AVX-512.
+void lmk_expand_pairs(long words, const uint32_t *pairs, float *to);
 
 /// Supports LMK_TO_SUMS, and LMK_TO_FLOATS without a bias. Call its functions between lmk_amx_begin and lmk_amx_end on
 /// the same thread.

@@ -143,6 +143,17 @@ static const struct kernels all_kernels[3][2][2] = {
     {[1] = {KERNELS(bytes_by_rows), KERNELS(bytes_by_rows_first)}},
 };
 
+void lmk_expand_pairs(long words, const uint32_t *pairs, float *to) {
+  const __m512i upper = _mm512_set1_epi32((int)0xFFFF0000u);
+  for (long w = 0; w < words; w++, pairs += LMK_TILE_COLUMNS, to += 2 * LMK_TILE_COLUMNS) {
+    for (long j = 0; j < LMK_TILE_COLUMNS; j += 16) {
+      const __m512i both = _mm512_load_si512(pairs + j);
+      _mm512_store_si512(to + j, _mm512_slli_epi32(both, 16));
+      _mm512_store_si512(to + LMK_TILE_COLUMNS + j, _mm512_and_si512(both, upper));
+    }
+  }
+}
+
 lmk_tile_function lmk_vector_tile(enum lmk_words words, bool by_rows, bool starts, enum lmk_destination destination) {
   return all_kernels[words][by_rows][starts].whole[destination];
 }

@@ -1,6 +1,6 @@
 import CKernels
 
-/// This library's own product for processors with AVX-512: c [m, n] = a [m, k] · b [k, n], b packed. Every element of c
+/// This library's own product for processors with AVX2 or AVX-512: c [m, n] = a [m, k] · b [k, n], b packed. Every element of c
 /// is summed in the order of the depth (the dimension k) however the work is cut, so results have the same bits for any
 /// number of threads.
 struct BlockedProduct: Sendable {
@@ -20,7 +20,8 @@ struct BlockedProduct: Sendable {
 
   private var tileRows: Int { arithmetic.tileRows }
   var tiles: Int { (m + tileRows - 1) / tileRows }
-  var panels: Int { PackedPanels.count(n) }
+  var panels: Int { PackedPanels.count(arithmetic, n: n) }
+  private var panelColumns: Int { PackedPanels.columns(arithmetic) }
 
   /// Elements of depth in one block: the depth is cut into even parts.
   var partDepth: Int {
@@ -33,13 +34,13 @@ struct BlockedProduct: Sendable {
   /// Floats of scratch memory that a block needs: packed rows of a, an expanded panel of b, sums.
   func scratchCount(columns: Int) -> Int {
     let rows = min(tiles, blocking.tilesTogether) * tileRows * Int(LMK_ROW_WORDS)
-    let sums = parts > 1 ? PackedPanels.count(columns) * min(tiles, blocking.tilesTogether) * tileFloats : 0
+    let sums = parts > 1 ? PackedPanels.count(arithmetic, n: columns) * min(tiles, blocking.tilesTogether) * tileFloats : 0
     return rows + Self.expandedFloats + sums + 2 * rowsTogether
   }
   /// Rows of one block, in whole tiles and vectors.
   private var rowsTogether: Int { wholeVectors(min(tiles, blocking.tilesTogether) * tileRows) }
-  private var tileFloats: Int { tileRows * PackedPanels.columns }
-  private static let expandedFloats = Int(LMK_DEPTH_WORDS) * PackedPanels.columns
+  private var tileFloats: Int { tileRows * panelColumns }
+  private static let expandedFloats = Int(LMK_DEPTH_WORDS * LMK_TILE_COLUMNS)
 
   /// c cut into even blocks: along its rows in tiles, along its columns in panels.
   struct Cut {
@@ -111,8 +112,8 @@ struct BlockedProduct: Sendable {
     let row = rowBlock * tiles / cut.rowBlocks * tileRows
     let rows = min((rowBlock + 1) * tiles / cut.rowBlocks * tileRows, m) - row
     let panel = columnBlock * panels / cut.columnBlocks
-    let column = panel * PackedPanels.columns
-    let columns = min((columnBlock + 1) * panels / cut.columnBlocks * PackedPanels.columns, n) - column
+    let column = panel * panelColumns
+    let columns = min((columnBlock + 1) * panels / cut.columnBlocks * panelColumns, n) - column
     guard rows > 0, columns > 0 else { return }
 
     let scales = scratch
@@ -165,7 +166,7 @@ extension BlockedProduct {
 
   private func run(_ a: MatrixView, _ b: PackedPanels, into c: MatrixOutput, _ epilogue: Epilogue) throws {
     let cut = cut(threads: threadCount)
-    let columns = (panels + cut.columnBlocks - 1) / cut.columnBlocks * PackedPanels.columns
+    let columns = (panels + cut.columnBlocks - 1) / cut.columnBlocks * panelColumns
     try parallelWithScratch(cut.count, scratchCount: scratchCount(columns: columns)) { index, scratch in
       compute(index, of: cut, a, b, depth: k, into: c, epilogue, scratch: scratch)
     }
@@ -189,7 +190,7 @@ extension BlockedProduct {
     let slice = room.panels
     let part = BlockedProduct(m: m, n: n, k: partDepth, arithmetic: arithmetic, wordsTogether: deep.wordsTogether)
     let cut = part.cut(threads: threadCount)
-    let columns = (panels + cut.columnBlocks - 1) / cut.columnBlocks * PackedPanels.columns
+    let columns = (panels + cut.columnBlocks - 1) / cut.columnBlocks * panelColumns
     let pool = try ScratchPool(pieces: min(cut.count, threadCount), count: part.scratchCount(columns: columns))
     var epilogue = epilogue
     for first in stride(from: 0, to: k, by: partDepth) {

@@ -33,7 +33,7 @@ public enum Arithmetic: Sendable, Equatable {
   /// a machine always uses the same.
   var code: Int32 {
     switch self {
-    case .float32: Int32(LMK_PRODUCT_FLOAT32)
+    case .float32: lmk_float32_product()
     case .bfloat16: lmk_bfloat16_product()
     case .int8: Int32(LMK_PRODUCT_INT8)
     }

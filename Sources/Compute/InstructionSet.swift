@@ -26,7 +26,7 @@ public enum InstructionSet: String, Sendable, CaseIterable {
   }
 
   /// Whether products use this library's own kernels, else OpenBLAS.
-  public static var hasOwnProducts: Bool { lmk_instruction_set() >= LMK_AVX512 }
+  public static var hasOwnProducts: Bool { lmk_instruction_set() >= LMK_AVX2 }
 
   /// Whether the one in use supports computing in bfloat16.
   public static var hasBFloat16: Bool { lmk_instruction_set() >= LMK_AVX512BF16 }

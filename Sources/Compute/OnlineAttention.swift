@@ -6,9 +6,10 @@ struct OnlineAttention {
   let shape: AttentionShape
   let arithmetic: Arithmetic
 
-  /// nil where the kernels in use have no such form: without AVX-512, with AMX, without keys, for very wide heads.
+  /// nil where the kernels in use have no such form: without AVX2, with AMX, without keys, for very wide heads.
   init?(_ shape: AttentionShape, _ arithmetic: Arithmetic) {
-    let isVector = [Int32(LMK_PRODUCT_FLOAT32), Int32(LMK_PRODUCT_PAIRS)].contains(arithmetic.code)
+    let vectors = [LMK_PRODUCT_FLOAT32, LMK_PRODUCT_AVX2, LMK_PRODUCT_PAIRS].map { Int32($0) }
+    let isVector = vectors.contains(arithmetic.code)
     guard usesOwnKernels(arithmetic), isVector, shape.keys > 0,
       lmk_a_words(arithmetic.code, shape.headWidth) <= Int(LMK_DEPTH_WORDS)
     else { return nil }
@@ -17,8 +18,8 @@ struct OnlineAttention {
   }
 
   /// Words of packed keys, and of packed values, of one head.
-  private var keyWords: Int { PackedPanels.count(shape.keys) * PackedPanels.words(arithmetic, k: shape.headWidth) }
-  private var valueWords: Int { PackedPanels.count(shape.headWidth) * PackedPanels.words(arithmetic, k: shape.keys) }
+  private var keyWords: Int { PackedPanels.count(arithmetic, n: shape.keys) * PackedPanels.words(arithmetic, k: shape.headWidth) }
+  private var valueWords: Int { PackedPanels.count(arithmetic, n: shape.headWidth) * PackedPanels.words(arithmetic, k: shape.keys) }
 
   /// Tasks that share the queries of a head, each of which packs the head's keys and values: more than one only where
   /// heads are fewer than threads need, and queries so many that packing is little of the work.

@@ -1,10 +1,13 @@
 import CKernels
 
-/// The right operand of a product, b [k, n], packed into panels of 32 columns in the order the kernels read them. A
+/// The right operand of a product, b [k, n], packed into panels of a tile's columns in the order the kernels read them. A
 /// view: it does not own its memory.
 struct PackedPanels {
   let n: Int
   let arithmetic: Arithmetic
+  /// Columns of a panel, and how many panels there are.
+  let columns: Int
+  let count: Int
   /// Stride of the panels, in words.
   let panelWords: Int
   private let words: UnsafeMutablePointer<UInt32>
@@ -12,26 +15,31 @@ struct PackedPanels {
   let scales: UnsafeMutablePointer<Float>
   let sums: UnsafeMutablePointer<Int32>
 
-  static let columns = Int(LMK_TILE_COLUMNS)
-  static func count(_ n: Int) -> Int { (n + columns - 1) / columns }
-  static func words(_ arithmetic: Arithmetic, k: Int) -> Int { lmk_b_words(arithmetic.code, k) * columns }
+  static func columns(_ arithmetic: Arithmetic) -> Int { lmk_tile_columns(arithmetic.code) }
+  static func count(_ arithmetic: Arithmetic, n: Int) -> Int {
+    let columns = columns(arithmetic)
+    return (n + columns - 1) / columns
+  }
+  static func words(_ arithmetic: Arithmetic, k: Int) -> Int {
+    lmk_b_words(arithmetic.code, k) * columns(arithmetic)
+  }
 
   /// Words of all panels, and what belongs to them.
   static func allWords(_ arithmetic: Arithmetic, k: Int, n: Int) -> Int {
-    count(n) * (words(arithmetic, k: k) + (arithmetic == .int8 ? 2 * columns : 0))
+    count(arithmetic, n: n) * (words(arithmetic, k: k) + (arithmetic == .int8 ? 2 * columns(arithmetic) : 0))
   }
 
   /// - Parameter place: room for `allWords`.
   init(_ place: UnsafeMutablePointer<Float>, k: Int, n: Int, arithmetic: Arithmetic) {
     self.n = n
     self.arithmetic = arithmetic
+    columns = Self.columns(arithmetic)
+    count = Self.count(arithmetic, n: n)
     panelWords = Self.words(arithmetic, k: k)
     words = UnsafeMutableRawPointer(place).assumingMemoryBound(to: UInt32.self)
-    scales = place + Self.count(n) * panelWords
-    sums = UnsafeMutableRawPointer(scales + Self.count(n) * Self.columns).assumingMemoryBound(to: Int32.self)
+    scales = place + count * panelWords
+    sums = UnsafeMutableRawPointer(scales + count * columns).assumingMemoryBound(to: Int32.self)
   }
-
-  var count: Int { Self.count(n) }
 
   func panel(_ index: Int) -> UnsafeMutablePointer<UInt32> { words + index * panelWords }
 
@@ -39,8 +47,8 @@ struct PackedPanels {
   /// as int8 all of the depth, of a b [k, n] that is stored as float32.
   func pack(_ b: MatrixView, panels range: Range<Int>, first: Int, depth: Int, at offset: Int = 0) {
     var matrix = b.matrix
-    let column = range.lowerBound * Self.columns
-    let end = min(range.upperBound * Self.columns, n)
+    let column = range.lowerBound * columns
+    let end = min(range.upperBound * columns, n)
     if arithmetic == .int8 {
       return lmk_pack_quantized_columns(
         &matrix, column, end - column, depth, panel(range.lowerBound), panelWords, scales + column, sums + column)
@@ -53,7 +61,7 @@ struct PackedPanels {
   /// as int8 along the panels, because a column's scale is found in all of its depth.
   func pack(_ b: MatrixView, first: Int, depth: Int) {
     if b.isTransposed || arithmetic == .int8 {
-      parallelRows(count, cost: depth * Self.columns) { pack(b, panels: $0, first: first, depth: depth) }
+      parallelRows(count, cost: depth * columns) { pack(b, panels: $0, first: first, depth: depth) }
     } else {
       let pieces = (depth + Self.rowsTogether - 1) / Self.rowsTogether
       parallelRows(pieces, cost: Self.rowsTogether * n) { range in
@@ -74,6 +82,8 @@ public final class PackedMatrix: @unchecked Sendable {
   public let k: Int
   public let n: Int
   public let arithmetic: Arithmetic
+  /// Whether it is laid out as the kernels of the instruction set in use read it.
+  public var isReadable: Bool { panels.columns == PackedPanels.columns(arithmetic) }
   let panels: PackedPanels
   private let buffer: Buffer
 

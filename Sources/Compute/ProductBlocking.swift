@@ -17,6 +17,8 @@ struct ProductBlocking: Sendable {
     case Int32(LMK_PRODUCT_AMX): (words, tilesTogether) = (Int(LMK_DEPTH_WORDS), 4)
     // More rows, to amortise expanding a panel of b, which must stay in L1 as floats.
     case Int32(LMK_PRODUCT_ROUNDED): (words, tilesTogether) = (256, 24)
+    // Half as many rows as with AVX-512: L2 is half as large where there is no more than AVX2.
+    case Int32(LMK_PRODUCT_AVX2): (words, tilesTogether) = (Int(LMK_DEPTH_WORDS), 14)
     // Parts as long as possible: a panel of b that exceeds L1 comes from L2 in time, and sums are stored and loaded
     // less often.
     default: (words, tilesTogether) = (Int(LMK_DEPTH_WORDS), 12)
@@ -24,6 +26,7 @@ struct ProductBlocking: Sendable {
   }
 
   var isAMX: Bool { code == Int32(LMK_PRODUCT_AMX) }
+  private var isAVX2: Bool { code == Int32(LMK_PRODUCT_AVX2) }
 
   /// Elements of depth per word of a packed row.
   var elementsPerWord: Int {
@@ -39,7 +42,7 @@ struct ProductBlocking: Sendable {
 
   /// Whether rows of a that many bytes apart can be read in place. The vector kernels need rows that do not all map to
   /// the same L1 sets.
-  func readsInPlace(stride: Int) -> Bool { isAMX || stride % Self.conflictingBytes != 0 }
+  func readsInPlace(stride: Int) -> Bool { isAMX || isAVX2 || stride % Self.conflictingBytes != 0 }
   private static let conflictingBytes = 2048
 
   /// The most panels of b, of so many words each, in one block. AMX: what stays in L2. Vectors: enough to amortise

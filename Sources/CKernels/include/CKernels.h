@@ -43,7 +43,9 @@ int lmk_instruction_set(void);
 int lmk_best_instruction_set(void);
 /// Forces a lower one (for tests). Returns 0 and changes nothing if the machine does not support it.
 int lmk_set_instruction_set(int set);
-/// The arithmetic (LMK_PRODUCT_…) of bfloat16 products, by default the fastest of the instruction set in use: AMX, else
+/// The arithmetic (LMK_PRODUCT_…) of float32 products in the instruction set in use, AVX2 at least.
+int lmk_float32_product(void);
+/// That of bfloat16 products, by default the fastest of the instruction set in use: AMX, else
 /// VDPBF16PS, except on Intel's cores, where VDPBF16PS is no faster than float32 FMA.
 int lmk_bfloat16_product(void);
 /// Whether the instruction set in use has LMK_PRODUCT_INT8: AVX-512 with BF16, and VNNI.

@@ -1,4 +1,4 @@
-// Attention of one head for processors with AVX-512, by the products of lmk_product.h.
+// Attention of one head for processors with AVX2 or AVX-512, by the products of lmk_product.h.
 #ifndef LMK_ATTENTION_H
 #define LMK_ATTENTION_H
 
@@ -8,7 +8,7 @@
 /// the other: the scores of a chunk stay in caches. The largest score and the sum of a row are carried along (online
 /// softmax, https://arxiv.org/abs/1805.02867).
 struct lmk_attention {
-  int arithmetic;       ///< LMK_PRODUCT_FLOAT32 or LMK_PRODUCT_PAIRS
+  int arithmetic;       ///< LMK_PRODUCT_FLOAT32, LMK_PRODUCT_AVX2 or LMK_PRODUCT_PAIRS
   long queries, keys;
   long width;           ///< packs into at most LMK_DEPTH_WORDS words
   float scale;

@@ -1,4 +1,4 @@
-// Building blocks of matrix products c = a·b for processors with AVX-512: packing of both operands, and the product of
+// Building blocks of matrix products c = a·b for processors with AVX2 or AVX-512: packing of both operands, and the product of
 // a packed block. "Depth" is the inner dimension k. Packed data are 32-bit words: one float, a pair of bfloat16 or four
 // bytes that are adjacent in depth.
 #ifndef LMK_PRODUCT_H
@@ -10,17 +10,20 @@
 
 /// How a product is computed. ROUNDED: operands rounded to bfloat16, then float32 FMA; PAIRS: bfloat16 by VDPBF16PS;
 /// AMX: bfloat16 by AMX tiles. Sums are float32 in these. INT8: operands quantised to eight bits, by VPDPBUSD, sums
-/// int32 (lmk_quantize.h).
+/// int32 (lmk_quantize.h). AVX2: float32 as FLOAT32 has it, element for element, by 256-bit FMA; all other ways are by
+/// AVX-512. Its operands and results are stored as float32.
 enum {
   LMK_PRODUCT_FLOAT32 = 0,
   LMK_PRODUCT_ROUNDED = 1,
   LMK_PRODUCT_PAIRS = 2,
   LMK_PRODUCT_AMX = 3,
   LMK_PRODUCT_INT8 = 4,
+  LMK_PRODUCT_AVX2 = 5,
 };
 
 /// Size of the micro-kernel's tile of c, which is held in vector or AMX registers.
 enum { LMK_TILE_ROWS = 14, LMK_TILE_COLUMNS = 32, LMK_AMX_TILE_ROWS = 32 };
+enum { LMK_AVX2_TILE_ROWS = 6, LMK_AVX2_TILE_COLUMNS = 16 };
 /// Rows, and words per row, of one AMX tile register.
 enum { LMK_AMX_SIDE = 16 };
 /// The most words of depth in one packed block, and the stride of packed rows of a: longer, because rows a power of two
@@ -57,8 +60,9 @@ struct lmk_epilogue {
   int type;
 };
 
-/// Rows of a micro-kernel tile.
+/// Rows and columns of a micro-kernel tile.
 long lmk_tile_rows(int arithmetic);
+long lmk_tile_columns(int arithmetic);
 /// Words that `depth` elements of a row of a, or of a column of b, are packed into.
 long lmk_a_words(int arithmetic, long depth);
 long lmk_b_words(int arithmetic, long depth);
@@ -67,12 +71,12 @@ long lmk_a_tile_words(int arithmetic, int transposed, long depth);
 
 /// Packs rows first_row ..< first_row + rows and depth first ..< first + depth (at most LMK_DEPTH_WORDS words) of
 /// a [m, k], rows padded to whole tiles. Layout of row-major a, and of any a for AMX: [rows][LMK_ROW_WORDS]. Layout of
-/// transposed a for vectors: tiles of [words][LMK_TILE_ROWS], `lmk_a_tile_words` apart.
+/// transposed a for vectors: tiles of [words][lmk_tile_rows], `lmk_a_tile_words` apart.
 void lmk_pack_a(
     int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed);
 
 /// Packs columns column ..< column + count and depth first ..< first + depth of b [k, n] into panels of
-/// [words][LMK_TILE_COLUMNS], `panel_stride` words apart. Columns are zero-padded to whole panels, the depth to
+/// [words][lmk_tile_columns], `panel_stride` words apart. Columns are zero-padded to whole panels, the depth to
 /// `lmk_b_words`.
 void lmk_pack_b(
     int arithmetic, const struct lmk_matrix *b, long column, long count, long first, long depth, uint32_t *packed,
@@ -99,7 +103,7 @@ struct lmk_block {
   long in_place_row;  ///< stride of its rows, in words
   const uint32_t *b;  ///< the first panel, from this part of the depth on
   long panel_stride;  ///< stride of the panels of b, in words
-  /// Sums carried from one part of the depth to the next, [panels][tiles][lmk_tile_rows][32]; unused if the block both
+  /// Sums carried from one part of the depth to the next, [panels][tiles][lmk_tile_rows][lmk_tile_columns]; unused if the block both
   /// starts and ends.
   float *sums;
   /// Scratch for one panel of b as floats, [depth rounded up to even][32]; only for LMK_PRODUCT_ROUNDED.
