@@ -37,6 +37,8 @@ static inline __attribute__((always_inline)) void compute_tile(
   UNROLLED for (int g = 0; g < row_groups; g++) {
     a[g] = (const float *)t->a + (by_rows ? g * rows_together * row : 0);
   }
+  // What will be written: its lines arrive while the sums are computed.
+  UNROLLED for (int i = 0; i < rows; i++) _mm_prefetch((const char *)((float *)t->c + i * t->c_row), _MM_HINT_T0);
   __m256 c[LMK_AVX2_TILE_ROWS][2];
   UNROLLED for (int i = 0; i < rows; i++) {
     UNROLLED for (int j = 0; j < 2; j++)
