@@ -17,7 +17,8 @@ static inline const float *float_at(const struct lmk_matrix *m, long row, long c
   return (const float *)m->data + row * m->stride + column;
 }
 
-static void pack_a_rows(const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed) {
+static void pack_a_rows(
+    const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed) {
   const size_t bytes = sizeof *packed * (size_t)depth;
   const long padded = (rows + LMK_AVX2_TILE_ROWS - 1) / LMK_AVX2_TILE_ROWS * LMK_AVX2_TILE_ROWS;
   for (long r = 0; r < padded; r++) {

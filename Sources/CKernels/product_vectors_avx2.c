@@ -1,5 +1,5 @@
-// The AVX2 micro-kernel (product_tile.h). The sums of a tile, two vectors of the right operand and one
-// broadcast number fill fifteen of the sixteen registers.
+// The AVX2 micro-kernel (product_tile.h). The sums of a tile, two vectors of the right operand and one broadcast number
+// fill fifteen of the sixteen registers.
 #include "product_tile.h"
 
 #if defined(__x86_64__)
@@ -61,10 +61,12 @@ static inline __attribute__((always_inline)) void compute_tile(
   UNROLLED for (int i = 0; i < rows; i++) {
     UNROLLED for (int j = 0; j < 2; j++) {
       const long column = j * lanes;
-      if (destination == LMK_TO_SUMS)
+      if (destination == LMK_TO_SUMS) {
         _mm256_store_ps(t->sums + i * columns + column, c[i][j]);
-      else
-        _mm256_storeu_ps((float *)t->c + i * t->c_row + column, _mm256_add_ps(c[i][j], _mm256_loadu_ps(t->bias + column)));
+      } else {
+        const __m256 value = _mm256_add_ps(c[i][j], _mm256_loadu_ps(t->bias + column));
+        _mm256_storeu_ps((float *)t->c + i * t->c_row + column, value);
+      }
     }
   }
 }

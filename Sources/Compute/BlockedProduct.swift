@@ -1,8 +1,8 @@
 import CKernels
 
-/// This library's own product for processors with AVX2 or AVX-512: c [m, n] = a [m, k] · b [k, n], b packed. Every element of c
-/// is summed in the order of the depth (the dimension k) however the work is cut, so results have the same bits for any
-/// number of threads.
+/// This library's own product for processors with AVX2 or AVX-512: c [m, n] = a [m, k] · b [k, n], b packed. Every
+/// element of c is summed in the order of the depth (the dimension k) however the work is cut, so results have the same
+/// bits for any number of threads.
 struct BlockedProduct: Sendable {
   let m: Int
   let n: Int
@@ -34,7 +34,8 @@ struct BlockedProduct: Sendable {
   /// Floats of scratch memory that a block needs: packed rows of a, an expanded panel of b, sums.
   func scratchCount(columns: Int) -> Int {
     let rows = min(tiles, blocking.tilesTogether) * tileRows * Int(LMK_ROW_WORDS)
-    let sums = parts > 1 ? PackedPanels.count(arithmetic, n: columns) * min(tiles, blocking.tilesTogether) * tileFloats : 0
+    let columnPanels = PackedPanels.count(arithmetic, n: columns)
+    let sums = parts > 1 ? columnPanels * min(tiles, blocking.tilesTogether) * tileFloats : 0
     return rows + Self.expandedFloats + sums + 2 * rowsTogether
   }
   /// Rows of one block, in whole tiles and vectors.

@@ -18,8 +18,8 @@ struct OnlineAttention {
   }
 
   /// Words of packed keys, and of packed values, of one head.
-  private var keyWords: Int { PackedPanels.count(arithmetic, n: shape.keys) * PackedPanels.words(arithmetic, k: shape.headWidth) }
-  private var valueWords: Int { PackedPanels.count(arithmetic, n: shape.headWidth) * PackedPanels.words(arithmetic, k: shape.keys) }
+  private var keyWords: Int { PackedPanels.allWords(arithmetic, k: shape.headWidth, n: shape.keys) }
+  private var valueWords: Int { PackedPanels.allWords(arithmetic, k: shape.keys, n: shape.headWidth) }
 
   /// Tasks that share the queries of a head, each of which packs the head's keys and values: more than one only where
   /// heads are fewer than threads need, and queries so many that packing is little of the work.

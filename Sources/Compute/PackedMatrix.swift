@@ -1,7 +1,7 @@
 import CKernels
 
-/// The right operand of a product, b [k, n], packed into panels of a tile's columns in the order the kernels read them. A
-/// view: it does not own its memory.
+/// The right operand of a product, b [k, n], packed into panels of a tile's columns in the order the kernels read them.
+/// A view: it does not own its memory.
 struct PackedPanels {
   let n: Int
   let arithmetic: Arithmetic

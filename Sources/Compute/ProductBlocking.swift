@@ -41,15 +41,14 @@ struct ProductBlocking: Sendable {
   var elementsTogether: Int { isAMX ? 2 * Int(LMK_AMX_SIDE) : elementsPerWord }
 
   /// Whether rows of a that many bytes apart can be read in place. The vector kernels need rows that do not all map to
-  /// the same L1 sets.
-  func readsInPlace(stride: Int) -> Bool { isAMX || isAVX2 || stride % Self.conflictingBytes != 0 }
-  private static let conflictingBytes = 2048
+  /// the same sets: of L1 where a tile has fourteen rows, of L2 where it has six.
+  func readsInPlace(stride: Int) -> Bool { isAMX || stride % (isAVX2 ? 4096 : 2048) != 0 }
 
   /// The most panels of b, of so many words each, in one block. AMX: what stays in L2. Vectors: enough to amortise
   /// packing the rows of a, fewer if the block's sums must be kept between parts of the depth.
   func mostPanels(panelWords: Int, keepsSums: Bool) -> Int {
     if isAMX { return max(Self.nearWords / max(panelWords, 1), 1) }
-    return keepsSums ? 16 : 64
+    return (keepsSums ? 16 : 64) * (isAVX2 ? 2 : 1)
   }
   private static let nearWords = 5 << 16
 }

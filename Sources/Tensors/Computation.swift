@@ -82,7 +82,9 @@ public final class PackingSlot: Sendable {
     let view = transposedView(weight)
     guard computation.keepsPackedWeights, InstructionSet.hasOwnProducts else { return .view(view) }
     return try kept.withLock { kept in
-      if let matrix = kept, matrix.arithmetic == computation.linearArithmetic, matrix.isReadable { return .packed(matrix) }
+      if let matrix = kept, matrix.arithmetic == computation.linearArithmetic, matrix.isReadable {
+        return .packed(matrix)
+      }
       let (outWidth, inWidth) = (weight.shape[0], weight.shape[1])
       let matrix = try PackedMatrix(view, k: inWidth, n: outWidth, arithmetic: computation.linearArithmetic)
       kept = matrix

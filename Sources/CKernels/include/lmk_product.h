@@ -1,6 +1,6 @@
-// Building blocks of matrix products c = a·b for processors with AVX2 or AVX-512: packing of both operands, and the product of
-// a packed block. "Depth" is the inner dimension k. Packed data are 32-bit words: one float, a pair of bfloat16 or four
-// bytes that are adjacent in depth.
+// Building blocks of matrix products c = a·b for processors with AVX2 or AVX-512: packing of both operands, and the
+// product of a packed block. "Depth" is the inner dimension k. Packed data are 32-bit words: one float, a pair of
+// bfloat16 or four bytes that are adjacent in depth.
 #ifndef LMK_PRODUCT_H
 #define LMK_PRODUCT_H
 
@@ -103,8 +103,8 @@ struct lmk_block {
   long in_place_row;  ///< stride of its rows, in words
   const uint32_t *b;  ///< the first panel, from this part of the depth on
   long panel_stride;  ///< stride of the panels of b, in words
-  /// Sums carried from one part of the depth to the next, [panels][tiles][lmk_tile_rows][lmk_tile_columns]; unused if the block both
-  /// starts and ends.
+  /// Sums carried from one part of the depth to the next, [panels][tiles][lmk_tile_rows][lmk_tile_columns]; unused if
+  /// the block both starts and ends.
   float *sums;
   /// Scratch for one panel of b as floats, [depth rounded up to even][32]; only for LMK_PRODUCT_ROUNDED.
   float *expanded;
