@@ -133,7 +133,7 @@ class Encoder:
 
         The same call gives the same bits, whatever the number of threads, and those of a layer do not depend on which
         others are taken with it. Those of an image do not depend on which others are computed with it, either, where
-        there is AVX-512; elsewhere they may differ in the last bits, as OpenBLAS's products do.
+        there is AVX2; elsewhere they may differ in the last bits, as OpenBLAS's products do.
 
         Args:
             images: [B, H, W, channels], or one image [H, W, channels]: uint8 in 0 … 255 or float in 0 … 1, not

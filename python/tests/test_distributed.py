@@ -186,7 +186,7 @@ def test_embedding_together(tmp_path: Path) -> None:
     found = np.load(tmp_path / "vectors.npy")
     np.testing.assert_allclose(found, alone, rtol=1e-5, atol=1e-6)
     # OpenBLAS's products depend on their sizes.
-    assert lm.runtime.instruction_set() == "avx2" or np.array_equal(found, alone)
+    assert lm.runtime.instruction_set() == "portable" or np.array_equal(found, alone)
 
 
 @needs_mpi

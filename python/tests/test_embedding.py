@@ -28,7 +28,7 @@ def features(encoder: lm.Encoder, images: Any, **options: Any) -> np.ndarray:
 
 def equal(found: np.ndarray, wanted: np.ndarray) -> bool:
     """Bit by bit where our own products run; OpenBLAS's depend on what is computed together."""
-    if lm.runtime.instruction_set().startswith(("avx512", "amx")):
+    if lm.runtime.instruction_set() != "portable":
         return np.array_equal(found, wanted)
     return found.shape == wanted.shape and np.allclose(found, wanted, atol=1e-4)
 

@@ -41,8 +41,8 @@ struct FeaturePass: Equatable {
     let widths = try poolings.map { try width(encoder, $0) }
     let vectors = try widths.map { try Buffer(count: indices.count * $0) }
     var images: [Int] = []
-    // Parts of one size but for an image: OpenBLAS computes a product of few rows in another way, and copies of an
-    // image would have features of other last bits. Ranks take whole parts, for the same reason.
+    // Parts of one size but for an image: OpenBLAS, where there is no AVX2, computes a product of few rows in another
+    // way, and copies of an image would have features of other last bits. Ranks take whole parts, for the same reason.
     let parts = (indices.count + imagesAtOnce - 1) / imagesAtOnce
     func part(_ number: Int) -> ArraySlice<Int> {
       indices[indices.count * number / parts..<indices.count * (number + 1) / parts]
