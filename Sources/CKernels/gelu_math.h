@@ -1,4 +1,4 @@
-// GELU, x·Φ(x), and its derivative Φ(x) + x·φ(x). For float32 to its full precision; for bfloat16 with approximations
+// GELU, x·Φ(x), and its derivative Φ(x) + x·φ(x). For float32 with Φ within 2e-7; for bfloat16 with approximations
 // (rough_…) that cost half as much. Included once per instruction set, after vector_math.h.
 struct LMK_NAME(gelu_both) {
   float value, slope;

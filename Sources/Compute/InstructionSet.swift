@@ -25,7 +25,7 @@ public enum InstructionSet: String, Sendable, CaseIterable {
     allCases.first { $0.number == lmk_instruction_set() } ?? .portable
   }
 
-  /// Whether products use this library's own kernels, else OpenBLAS.
+  /// Whether this library has kernels of its own for products, which OpenBLAS computes elsewhere.
   public static var hasOwnProducts: Bool { lmk_instruction_set() >= LMK_AVX2 }
 
   /// Whether the one in use supports computing in bfloat16.
