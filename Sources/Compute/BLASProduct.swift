@@ -4,7 +4,7 @@ import COpenBLAS
 /// Makes OpenBLAS single-threaded, because this library's pool splits the work. Evaluate it before the first product.
 let configuredBLAS: Void = { openblas_set_num_threads(1) }()
 
-/// A float32 product by OpenBLAS, where `parallelProduct` prefers it.
+/// A float32 product by OpenBLAS, for processors without AVX2.
 struct BLASProduct {
   let m: Int
   let n: Int

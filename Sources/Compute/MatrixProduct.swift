@@ -12,7 +12,7 @@ public func parallelProduct(
   guard m > 0, n > 0 else { return }
   if arithmetic == .int8 { try requireQuantizable(a, b, depth: k) }
   try InstructionSet.held {
-    if case .view(let view) = b, isForBLAS(a, arithmetic) {
+    if case .view(let view) = b, !usesOwnKernels(arithmetic) {
       try BLASProduct(m: m, n: n, k: k).run(a, view, into: c, epilogue)
     } else {
       try BlockedProduct(m: m, n: n, k: k, arithmetic: arithmetic).run(a, b, into: c, epilogue)
@@ -33,12 +33,6 @@ private func requireQuantizable(_ a: MatrixView, _ b: RightOperand, depth: Int) 
   if case .view(let view) = b, view.element != .float32 {
     throw ArgumentError("int8 product: the right operand is stored as \(view.element), wanted float32")
   }
-}
-
-/// Whether OpenBLAS computes it: where there are no kernels of our own, and where they are AVX2's the gradient of a
-/// weight, whose left operand is transposed: they take 1.05 times as long for it.
-private func isForBLAS(_ a: MatrixView, _ arithmetic: Arithmetic) -> Bool {
-  !usesOwnKernels(arithmetic) || a.isTransposed && lmk_instruction_set() == LMK_AVX2
 }
 
 /// Only float32 products have another way; callers check first that the processor supports the others.

@@ -285,9 +285,8 @@ class Trainer:
 
         Examples:
             >>> trainer = lm.Trainer(model, photos, epochs=1, batch_size=14, out="runs/parts", progress=False)
-            >>> trainer.fit()
-            History: step 2 of 2, in runs/parts; loss 1.068 → 1.095 (chance 0.994)
-            >>> len(trainer.history), trainer.state.step
+            >>> history = trainer.fit()
+            >>> len(history), trainer.state.step
             (2, 2)
 
         """
