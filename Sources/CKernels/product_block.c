@@ -8,6 +8,7 @@
 #include "product_epilogue.h"
 #include "product_lanes.h"
 #include "product_tile.h"
+
 // Where the micro-kernel writes a whole tile: straight into c if this is the last part of the depth and the epilogue
 // adds no more than a bias, else to the buffer of sums.
 static enum lmk_destination straight_way(const struct lmk_block *p) {
@@ -149,5 +150,4 @@ void lmk_product_block(const struct lmk_block *p) {
   else
     compute_by_panels(p);
 }
-
 #endif

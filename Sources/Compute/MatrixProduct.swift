@@ -1,5 +1,3 @@
-import CKernels
-
 /// Computes c [m, n] = a [m, k] · b [k, n] with all threads, the epilogue applied. Results have the same bits for any
 /// number of threads.
 ///
