@@ -18,6 +18,8 @@ DEBIAN_PACKAGES := python3-dev python3-venv libopenblas-dev libdeflate-dev libjp
 # What the test of the notebook widget wants besides, with python/tests/browser/requirements.txt.
 BROWSER_PACKAGES := chromium chromium-driver
 BROWSER ?=
+# Flags with which CKernels does the work of all instruction sets with AVX2 (Tests/Simulated).
+SIMULATED := -mavx2 -mfma -mf16c -DLMK_SIMULATED -I$(CURDIR)/Tests/Simulated -Wno-pass-failed
 # What a wheel is made with besides: sources of the decoders, an assembler for theirs, LAPACK's Fortran runtime.
 WHEEL_PACKAGES := cmake dpkg-dev gfortran nasm
 WHEEL_TESTS ?=
@@ -29,13 +31,14 @@ LONG_COMMENT := ^(?=\s*(//|\# )).{121,}$$
 COMMENTED := Package.swift Sources Tests examples python
 SOURCES := $(shell find Sources -type f) Package.swift pyproject.toml hatch_build.py
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-swift test-python test-browser bench docs notebooks fuzz wheel test-wheel library install lint \
+.PHONY: help demo test test-swift test-simulated test-python test-browser bench docs notebooks fuzz wheel test-wheel library install lint \
   format packages clean
 
 help:
 	@echo "make demo               train on real photographs, print accuracies, leave pictures in $(OUT)"
 	@echo "make demo DATA=folder   the same on your own photographs"
 	@echo "make test               all tests, Swift and Python"
+	@echo "make test-simulated     the Swift tests with AVX-512, bfloat16, VNNI and AMX simulated, on a machine that has AVX2"
 	@echo "make test-browser       click the notebook widget in a headless browser (JupyterLab, marimo); screenshots in runs/browser"
 	@echo "make bench              compare with PyTorch, ONNX Runtime, OpenVINO; writes docs/performance.md's tables (an hour or more);"
 	@echo "                        BENCH='--rows features --quick' and the like choose what is run"
@@ -59,6 +62,11 @@ test-swift: packages
 	swift build --build-tests --explicit-target-dependency-import-check error
 	@# One after the other: tests choose instruction sets and threads of the whole process. `timeout` ends one that hangs.
 	timeout --kill-after=30 1800 swift test --no-parallel
+
+test-simulated: DEBIAN_PACKAGES += libsimde-dev
+test-simulated: packages
+	swift build --build-tests --scratch-path .build-simulated $(SIMULATED:%=-Xcc %)
+	timeout --kill-after=30 1800 swift test --no-parallel --scratch-path .build-simulated $(SIMULATED:%=-Xcc %)
 
 test-python: $(BIN)/.installed-test
 	swift build -c release --product latentmim
@@ -135,4 +143,4 @@ $(BIN)/.installed-test: $(BIN)/.installed
 	@touch $@
 
 clean:
-	rm -rf .build .build-wheel .build-site dist site $(VENV) $(VENV)-browser runs python/latentmim/*.so
+	rm -rf .build .build-simulated .build-wheel .build-site dist site $(VENV) $(VENV)-browser runs python/latentmim/*.so

@@ -6,7 +6,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#include "instructions.h"
+
+LMK_BEGIN_AVX2
 
 enum { lanes = 8 };
 #define REDUCES _Pragma("clang fp reassociate(on) contract(fast)")
@@ -78,5 +80,5 @@ void lmk_weigh_chunk_avx2(
   }
 }
 
-#pragma clang attribute pop
+LMK_END_SET
 #endif

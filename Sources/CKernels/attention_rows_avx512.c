@@ -2,11 +2,11 @@
 #include "attention_rows.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
 #include <math.h>
 
-#pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"))), apply_to = function)
+#include "instructions.h"
+
+LMK_BEGIN_AVX512BF16
 
 enum { lanes = 16 };
 
@@ -86,5 +86,5 @@ void lmk_weigh_chunk_avx512(
   }
 }
 
-#pragma clang attribute pop
+LMK_END_SET
 #endif

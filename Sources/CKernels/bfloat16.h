@@ -14,7 +14,7 @@ static inline __attribute__((unused, always_inline)) void LMK_NAME(put)(void *y,
     ((float *)y)[i] = value;
     return;
   }
-#ifdef LMK_HAS_BFLOAT16
+#if defined(LMK_HAS_BFLOAT16) && !defined(LMK_SIMULATED)
   ((__bf16 *)y)[i] = (__bf16)value;
 #else
   uint32_t bits;

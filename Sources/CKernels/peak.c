@@ -1,6 +1,7 @@
 // Peak arithmetic rate of a core: multiply-add loops that touch only registers.
 #include "CKernels.h"
 #include "product_tile.h"
+#include "instructions.h"
 
 enum { chains = 24, floats_a_vector = 16 };
 
@@ -16,33 +17,30 @@ static double portable_loop(long steps) {
 }
 
 #if defined(__x86_64__)
-#include <immintrin.h>
 
-// Twenty-four independent chains hide the latency. The empty asm keeps the compiler from folding the computation away.
-#define LMK_LOOP(name, vector, zero, one_step, targets)                        \
-  __attribute__((target(targets), noinline)) static void name(long steps) {    \
-    vector sum[chains];                                                        \
+// Twenty-four independent chains hide the latency. LMK_KEEP keeps the compiler from folding the computation away.
+#define LMK_LOOP(name, vector, zero, one_step)                                \
+  static __attribute__((noinline)) void name(long steps) {                    \
+    vector sum[chains];                                                       \
     _Pragma("clang loop unroll(full)") for (int i = 0; i < chains; i++) sum[i] = zero; \
-    for (long s = 0; s < steps; s++) {                                         \
-      _Pragma("clang loop unroll(full)") for (int i = 0; i < chains; i++) {    \
-        one_step;                                                              \
-        __asm__ volatile("" : "+v"(sum[i]));                                   \
-      }                                                                        \
-    }                                                                          \
+    for (long s = 0; s < steps; s++) {                                        \
+      _Pragma("clang loop unroll(full)") for (int i = 0; i < chains; i++) {   \
+        one_step;                                                             \
+        LMK_KEEP(sum[i]);                                                     \
+      }                                                                       \
+    }                                                                         \
   }
+LMK_BEGIN_VNNI
+LMK_LOOP(floats_avx512, __m512, _mm512_setzero_ps(), sum[i] = _mm512_fmadd_ps(sum[i], sum[i], sum[i]))
 LMK_LOOP(
-    floats_avx512, __m512, _mm512_setzero_ps(), sum[i] = _mm512_fmadd_ps(sum[i], sum[i], sum[i]),
-    "avx512f,avx512bw,avx512vl,avx512dq,fma")
-LMK_LOOP(
-    pairs_avx512, __m512, _mm512_setzero_ps(), sum[i] = _mm512_dpbf16_ps(sum[i], (__m512bh)sum[i], (__m512bh)sum[i]),
-    "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")
-LMK_LOOP(
-    bytes_avx512, __m512i, _mm512_setzero_si512(), sum[i] = _mm512_dpbusd_epi32(sum[i], sum[i], sum[i]),
-    "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")
+    pairs_avx512, __m512, _mm512_setzero_ps(), sum[i] = _mm512_dpbf16_ps(sum[i], (__m512bh)sum[i], (__m512bh)sum[i]))
+LMK_LOOP(bytes_avx512, __m512i, _mm512_setzero_si512(), sum[i] = _mm512_dpbusd_epi32(sum[i], sum[i], sum[i]))
+LMK_END_SET
 
+LMK_BEGIN_AMX
 // Four independent sums hide the latency of AMX. Its operands are loaded from memory: with registers that were only
 // zeroed, it sustained a rate in measurements that real products never reach.
-__attribute__((target("avx512f,amx-tile,amx-bf16"), noinline)) static void amx(long steps) {
+static __attribute__((noinline)) void amx(long steps) {
   _Alignas(64) uint16_t operand[LMK_AMX_SIDE][2 * LMK_AMX_SIDE];
   for (int i = 0; i < LMK_AMX_SIDE; i++)
     for (int j = 0; j < 2 * LMK_AMX_SIDE; j++) operand[i][j] = (uint16_t)(0x3F00 + 37 * i + j);
@@ -63,18 +61,21 @@ __attribute__((target("avx512f,amx-tile,amx-bf16"), noinline)) static void amx(l
   }
   lmk_amx_end();
 }
+LMK_END_SET
 
+LMK_BEGIN_AVX2
 // AVX2 has sixteen registers: twelve chains of eight lanes, so four times the steps for the same number of operations.
-__attribute__((target("avx2,fma"), noinline)) static void floats_avx2(long steps) {
+static __attribute__((noinline)) void floats_avx2(long steps) {
   __m256 sum[12];
   _Pragma("clang loop unroll(full)") for (int i = 0; i < 12; i++) sum[i] = _mm256_setzero_ps();
   for (long s = 0; s < 4 * steps; s++) {
     _Pragma("clang loop unroll(full)") for (int i = 0; i < 12; i++) {
       sum[i] = _mm256_fmadd_ps(sum[i], sum[i], sum[i]);
-      __asm__ volatile("" : "+v"(sum[i]));
+      LMK_KEEP(sum[i]);
     }
   }
 }
+LMK_END_SET
 #endif
 
 double lmk_multiply_add_loop(int arithmetic, long steps) {

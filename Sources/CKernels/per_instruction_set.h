@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "CKernels.h"
+#include "instructions.h"
 
 #ifndef LMK_DISPATCH
 #define LMK_JOIN2(a, b) a##_##b
@@ -65,25 +66,23 @@
 #undef LMK_SET
 
 #if defined(__x86_64__)
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+LMK_BEGIN_AVX2
 #define LMK_SET avx2
 #include "vector_math.h"
 #include "bfloat16.h"
 #include LMK_BODY
 #undef LMK_SET
-#pragma clang attribute pop
+LMK_END_SET
 
-#pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"))), apply_to = function)
+LMK_BEGIN_AVX512
 #define LMK_SET avx512
 #include "vector_math.h"
 #include "bfloat16.h"
 #include LMK_BODY
 #undef LMK_SET
-#pragma clang attribute pop
+LMK_END_SET
 
-#pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"))), apply_to = function)
+LMK_BEGIN_AVX512BF16
 #define LMK_SET avx512bf16
 #define LMK_HAS_BFLOAT16
 #include "vector_math.h"
@@ -91,7 +90,7 @@
 #include LMK_BODY
 #undef LMK_HAS_BFLOAT16
 #undef LMK_SET
-#pragma clang attribute pop
+LMK_END_SET
 #endif
 
 #undef LMK_BODY

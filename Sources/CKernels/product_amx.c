@@ -3,9 +3,11 @@
 #include "product_tile.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
 #include <string.h>
-#pragma clang attribute push(__attribute__((target("avx512f,amx-tile,amx-bf16"))), apply_to = function)
+
+#include "instructions.h"
+
+LMK_BEGIN_AMX
 
 enum { side = LMK_AMX_SIDE, row_bytes = 4 * LMK_TILE_COLUMNS };
 
@@ -107,5 +109,5 @@ lmk_tile_function lmk_amx_tile(bool starts, enum lmk_destination destination) {
   return starts ? first_to_sums : next_to_sums;
 }
 
-#pragma clang attribute pop
+LMK_END_SET
 #endif

@@ -2,15 +2,14 @@
 #include "product_epilogue.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "CKernels.h"
+#include "instructions.h"
 #include "product_lanes.h"
-#pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"))), apply_to = function)
+LMK_BEGIN_AVX512BF16
 #define LMK_FUSES _Pragma("clang fp contract(fast)")
 #define LMK_NAME(operation) operation##_avx512
 #include "vector_math.h"
@@ -178,7 +177,7 @@ static void store_sums_avx512(const struct lmk_epilogue *e, const struct lmk_sum
 #undef ONE_CASE
 }
 
-#pragma clang attribute pop
+LMK_END_SET
 
 void lmk_store_sums(int arithmetic, const struct lmk_epilogue *e, const struct lmk_sums *t) {
   if (arithmetic == LMK_PRODUCT_AVX2)

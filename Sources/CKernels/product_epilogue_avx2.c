@@ -8,8 +8,9 @@
 #include <string.h>
 
 #include "CKernels.h"
+#include "instructions.h"
 #include "product_lanes.h"
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+LMK_BEGIN_AVX2
 #define LMK_FUSES _Pragma("clang fp contract(fast)")
 #define LMK_NAME(operation) operation##_epilogue_avx2
 #include "vector_math.h"
@@ -119,5 +120,5 @@ void lmk_store_sums_avx2(const struct lmk_epilogue *e, const struct lmk_sums *t)
     store_sums(e, t, t->columns);
 }
 
-#pragma clang attribute pop
+LMK_END_SET
 #endif

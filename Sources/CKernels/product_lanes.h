@@ -2,8 +2,8 @@
 #ifndef LMK_PRODUCT_LANES_H
 #define LMK_PRODUCT_LANES_H
 
-#include <immintrin.h>
 
+#include "instructions.h"
 #include "lmk_product.h"
 
 static inline __attribute__((unused)) long least(long a, long b) { return a < b ? a : b; }
@@ -17,8 +17,9 @@ static inline __attribute__((unused)) const char *element(const struct lmk_matri
   return (const char *)m->data + (row * m->stride + column) * (m->type == LMK_FLOAT32 ? 4 : 2);
 }
 
+LMK_BEGIN_AVX512
 // Loads sixteen elements as floats; masked-off lanes are zero.
-static inline __attribute__((unused, always_inline, target("avx512f,avx512bw,avx512vl"))) __m512 floats(
+static inline __attribute__((unused, always_inline)) __m512 floats(
     int type, const char *from, __mmask16 mask) {
   if (type == LMK_FLOAT32) return _mm512_maskz_loadu_ps(mask, from);
   const __m512i halves = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from));
@@ -26,7 +27,7 @@ static inline __attribute__((unused, always_inline, target("avx512f,avx512bw,avx
 }
 
 // Transposes 16 × 16 words.
-static inline __attribute__((unused, target("avx512f"))) void transpose(__m512i x[16]) {
+static inline __attribute__((unused)) void transpose(__m512i x[16]) {
   __m512i t[16];
   for (int i = 0; i < 16; i += 2) {
     t[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
@@ -51,5 +52,6 @@ static inline __attribute__((unused, target("avx512f"))) void transpose(__m512i 
   }
   for (int i = 0; i < 16; i++) x[i] = t[i];
 }
+LMK_END_SET
 
 #endif

@@ -48,10 +48,9 @@ long lmk_a_tile_words(int arithmetic, int transposed, long depth) {
 }
 
 #if defined(__x86_64__)
-#include <immintrin.h>
+#include "instructions.h"
 #include "product_lanes.h"
-#pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"))), apply_to = function)
+LMK_BEGIN_AVX512BF16
 
 enum { lanes = 16 };
 // Prefetch distance, in rows of the source.
@@ -269,7 +268,7 @@ static void pack_b_avx512(
   }
 }
 
-#pragma clang attribute pop
+LMK_END_SET
 
 void lmk_pack_a(
     int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, uint32_t *packed) {

@@ -2,12 +2,12 @@
 #include "product_pack.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
 #include <string.h>
 
+#include "instructions.h"
 #include "product_lanes.h"
 
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+LMK_BEGIN_AVX2
 
 enum { lanes = 8 };
 // Prefetch distance, in rows of the source.
@@ -108,5 +108,5 @@ void lmk_pack_b_avx2(
   }
 }
 
-#pragma clang attribute pop
+LMK_END_SET
 #endif

@@ -5,10 +5,9 @@
 #include <string.h>
 
 #if defined(__x86_64__)
-#include <immintrin.h>
+#include "instructions.h"
 #include "product_lanes.h"
-#pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"))), apply_to = function)
+LMK_BEGIN_AVX512BF16
 
 enum { lanes = 16 };
 // Ranges below this are taken for zero, so that no reciprocal of a scale overflows.
@@ -140,5 +139,5 @@ void lmk_pack_bytes(
   }
 }
 
-#pragma clang attribute pop
+LMK_END_SET
 #endif

@@ -2,10 +2,9 @@
 #include "lmk_quantize.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
+#include "instructions.h"
 #include "product_lanes.h"
-#pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,fma"))), apply_to = function)
+LMK_BEGIN_VNNI
 
 enum { lanes = 16 };
 // Columns whose elements are all below this are taken for zero, so that no reciprocal of a scale overflows.
@@ -148,5 +147,5 @@ void lmk_pack_quantized_columns(
   }
 }
 
-#pragma clang attribute pop
+LMK_END_SET
 #endif

@@ -2,11 +2,11 @@
 #include "product_tile.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
 #include <stddef.h>
 
-#pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512vnni,fma"))), apply_to = function)
+#include "instructions.h"
+
+LMK_BEGIN_VNNI
 
 #define UNROLLED _Pragma("clang loop unroll(full)")
 
@@ -165,5 +165,5 @@ lmk_tile_function lmk_vector_edge(enum lmk_words words, bool by_rows, bool start
   return rows <= 11 ? kernels->low[rows / 3] : kernels->whole[LMK_TO_SUMS];
 }
 
-#pragma clang attribute pop
+LMK_END_SET
 #endif

@@ -1,11 +1,11 @@
 // The AVX2 micro-kernel (product_tile.h). The sums of a tile, two vectors of the right operand and one broadcast number
 // fill fifteen of the sixteen registers.
 #include "product_tile.h"
+#include "instructions.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
 
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+LMK_BEGIN_AVX2
 
 #define UNROLLED _Pragma("clang loop unroll(full)")
 
@@ -103,5 +103,5 @@ lmk_tile_function lmk_avx2_edge(bool by_rows, bool starts, long rows) {
   return all_kernels[by_rows][starts].low[(rows - 1) / 2];
 }
 
-#pragma clang attribute pop
+LMK_END_SET
 #endif
