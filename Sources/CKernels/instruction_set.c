@@ -2,7 +2,7 @@
 
 #include "CKernels.h"
 
-static _Atomic int best = -1, chosen = -1, product = -1, vnni = -1;
+static _Atomic int best = -1, chosen = -1, bfloat16_product = -1, int8_product = -1;
 
 // Returns the cached value, calling `find` at first use.
 static int remembered(_Atomic int *place, int (*find)(void)) {
@@ -17,7 +17,8 @@ static int remembered(_Atomic int *place, int (*find)(void)) {
 #if defined(LMK_SIMULATED)
 static int find_best(void) { return LMK_AMX; }
 static int is_intel(void) { return 0; }
-static int find_vnni(void) { return 1; }
+static int has_vnni(void) { return 1; }
+static int has_avx_vnni(void) { return 1; }
 #elif defined(__x86_64__)
 #include <cpuid.h>
 #include <sys/syscall.h>
@@ -51,14 +52,20 @@ static int is_intel(void) {
   return __builtin_cpu_is("intel");
 }
 
-static int find_vnni(void) {
+static int has_vnni(void) {
   __builtin_cpu_init();
   return __builtin_cpu_supports("avx512vnni") != 0;
+}
+
+static int has_avx_vnni(void) {
+  unsigned a, b, c, d;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1 << 4);
 }
 #else
 static int find_best(void) { return LMK_PORTABLE; }
 static int is_intel(void) { return 0; }
-static int find_vnni(void) { return 0; }
+static int has_vnni(void) { return 0; }
+static int has_avx_vnni(void) { return 0; }
 #endif
 
 int lmk_best_instruction_set(void) { return remembered(&best, find_best); }
@@ -67,12 +74,13 @@ int lmk_instruction_set(void) { return remembered(&chosen, lmk_best_instruction_
 
 int lmk_set_instruction_set(int set) {
   if (set < LMK_PORTABLE || set > lmk_best_instruction_set()) return 0;
-  atomic_store_explicit(&product, -1, memory_order_relaxed);
+  atomic_store_explicit(&bfloat16_product, -1, memory_order_relaxed);
+  atomic_store_explicit(&int8_product, -1, memory_order_relaxed);
   atomic_store_explicit(&chosen, set, memory_order_relaxed);
   return 1;
 }
 
-static int fastest_product(void) {
+static int fastest_bfloat16_product(void) {
   switch (lmk_instruction_set()) {
     case LMK_AMX: return LMK_PRODUCT_AMX;
     case LMK_AVX512BF16: return is_intel() ? LMK_PRODUCT_ROUNDED : LMK_PRODUCT_PAIRS;
@@ -84,15 +92,28 @@ int lmk_float32_product(void) {
   return lmk_instruction_set() >= LMK_AVX512 ? LMK_PRODUCT_FLOAT32 : LMK_PRODUCT_AVX2;
 }
 
-int lmk_has_int8(void) { return lmk_instruction_set() >= LMK_AVX512BF16 && remembered(&vnni, find_vnni); }
+static int fastest_int8_product(void) {
+  if (lmk_instruction_set() >= LMK_AVX512 && has_vnni()) return LMK_PRODUCT_INT8;
+  return has_avx_vnni() ? LMK_PRODUCT_INT8_AVXVNNI : LMK_PRODUCT_INT8_AVX2;
+}
 
-int lmk_bfloat16_product(void) { return remembered(&product, fastest_product); }
+int lmk_bfloat16_product(void) { return remembered(&bfloat16_product, fastest_bfloat16_product); }
+
+int lmk_int8_product(void) { return remembered(&int8_product, fastest_int8_product); }
 
 int lmk_set_bfloat16_product(int arithmetic) {
   if (arithmetic >= 0 && lmk_instruction_set() < LMK_AVX512) return 0;
   if (arithmetic == LMK_PRODUCT_AMX && lmk_instruction_set() < LMK_AMX) return 0;
   if (arithmetic == LMK_PRODUCT_PAIRS && lmk_instruction_set() < LMK_AVX512BF16) return 0;
   if (arithmetic == LMK_PRODUCT_FLOAT32 || arithmetic > LMK_PRODUCT_AMX) return 0;
-  atomic_store_explicit(&product, arithmetic, memory_order_relaxed);
+  atomic_store_explicit(&bfloat16_product, arithmetic, memory_order_relaxed);
+  return 1;
+}
+
+int lmk_set_int8_product(int arithmetic) {
+  if (arithmetic >= 0 && (!lmk_is_int8(arithmetic) || lmk_instruction_set() < LMK_AVX2)) return 0;
+  if (arithmetic == LMK_PRODUCT_INT8 && (lmk_instruction_set() < LMK_AVX512 || !has_vnni())) return 0;
+  if (arithmetic == LMK_PRODUCT_INT8_AVXVNNI && !has_avx_vnni()) return 0;
+  atomic_store_explicit(&int8_product, arithmetic, memory_order_relaxed);
   return 1;
 }

@@ -63,18 +63,29 @@ static __attribute__((noinline)) void amx(long steps) {
 }
 LMK_END_SET
 
-LMK_BEGIN_AVX2
 // AVX2 has sixteen registers: twelve chains of eight lanes, so four times the steps for the same number of operations.
-static __attribute__((noinline)) void floats_avx2(long steps) {
-  __m256 sum[12];
-  _Pragma("clang loop unroll(full)") for (int i = 0; i < 12; i++) sum[i] = _mm256_setzero_ps();
-  for (long s = 0; s < 4 * steps; s++) {
-    _Pragma("clang loop unroll(full)") for (int i = 0; i < 12; i++) {
-      sum[i] = _mm256_fmadd_ps(sum[i], sum[i], sum[i]);
-      LMK_KEEP(sum[i]);
-    }
+#define LMK_SHORT_LOOP(name, vector, zero, one_step)                          \
+  static __attribute__((noinline)) void name(long steps) {                    \
+    vector sum[12];                                                           \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < 12; i++) sum[i] = zero; \
+    for (long s = 0; s < 4 * steps; s++) {                                    \
+      _Pragma("clang loop unroll(full)") for (int i = 0; i < 12; i++) {       \
+        one_step;                                                             \
+        LMK_KEEP(sum[i]);                                                     \
+      }                                                                       \
+    }                                                                         \
   }
-}
+LMK_BEGIN_AVX2
+LMK_SHORT_LOOP(floats_avx2, __m256, _mm256_setzero_ps(), sum[i] = _mm256_fmadd_ps(sum[i], sum[i], sum[i]))
+LMK_SHORT_LOOP(
+    bytes_avx2, __m256i, _mm256_setzero_si256(),
+    sum[i] = _mm256_add_epi32(
+        _mm256_madd_epi16(_mm256_maddubs_epi16(sum[i], sum[i]), _mm256_set1_epi16(1)), sum[i]))
+LMK_END_SET
+
+LMK_BEGIN_AVXVNNI
+LMK_SHORT_LOOP(
+    bytes_avxvnni, __m256i, _mm256_setzero_si256(), sum[i] = _mm256_dpbusd_avx_epi32(sum[i], sum[i], sum[i]))
 LMK_END_SET
 #endif
 
@@ -85,8 +96,13 @@ double lmk_multiply_add_loop(int arithmetic, long steps) {
     amx(steps);
     return 4.0 * 2 * LMK_AMX_SIDE * LMK_AMX_SIDE * 2 * LMK_AMX_SIDE * (double)steps;
   }
-  if (arithmetic == LMK_PRODUCT_INT8 && lmk_has_int8()) {
-    bytes_avx512(steps);
+  if (lmk_is_int8(arithmetic) && arithmetic == lmk_int8_product()) {
+    if (arithmetic == LMK_PRODUCT_INT8)
+      bytes_avx512(steps);
+    else if (arithmetic == LMK_PRODUCT_INT8_AVXVNNI)
+      bytes_avxvnni(steps);
+    else
+      bytes_avx2(steps);
     return 4 * flops;
   }
   if (arithmetic == LMK_PRODUCT_PAIRS && lmk_instruction_set() >= LMK_AVX512BF16) {

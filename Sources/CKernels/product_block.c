@@ -20,18 +20,19 @@ static enum lmk_destination straight_way(const struct lmk_block *p) {
 }
 
 static enum lmk_words words_of(const struct lmk_block *p) {
-  return p->arithmetic == LMK_PRODUCT_PAIRS ? LMK_PAIRS : p->arithmetic == LMK_PRODUCT_INT8 ? LMK_BYTES : LMK_FLOATS;
+  return p->arithmetic == LMK_PRODUCT_PAIRS ? LMK_PAIRS : lmk_is_int8(p->arithmetic) ? LMK_BYTES : LMK_FLOATS;
 }
 
 static lmk_tile_function whole_tile(const struct lmk_block *p, enum lmk_destination destination) {
   if (p->arithmetic == LMK_PRODUCT_AMX) return lmk_amx_tile(p->starts, destination);
-  if (p->arithmetic == LMK_PRODUCT_AVX2) return lmk_avx2_tile(!p->a_is_transposed, p->starts, destination);
+  if (lmk_is_on_avx2(p->arithmetic))
+    return lmk_avx2_tile(p->arithmetic, !p->a_is_transposed, p->starts, destination);
   return lmk_vector_tile(words_of(p), !p->a_is_transposed, p->starts, destination);
 }
 
 static lmk_tile_function edge_tile(const struct lmk_block *p, long rows, long columns) {
   if (p->arithmetic == LMK_PRODUCT_AMX) return lmk_amx_tile(p->starts, LMK_TO_SUMS);
-  if (p->arithmetic == LMK_PRODUCT_AVX2) return lmk_avx2_edge(!p->a_is_transposed, p->starts, rows);
+  if (lmk_is_on_avx2(p->arithmetic)) return lmk_avx2_edge(p->arithmetic, !p->a_is_transposed, p->starts, rows);
   return lmk_vector_edge(words_of(p), !p->a_is_transposed, p->starts, rows, columns);
 }
 
@@ -54,7 +55,7 @@ static struct plan make_plan(const struct lmk_block *p) {
       .tiles = (p->rows + most_rows - 1) / most_rows,
       .tiles_in_place = p->in_place ? p->rows / most_rows : 0,
       .a_step = lmk_a_tile_words(p->arithmetic, p->a_is_transposed, p->depth),
-      .ahead_bytes = p->arithmetic == LMK_PRODUCT_AVX2 ? LMK_AVX2_AHEAD_BYTES : LMK_AHEAD_BYTES,
+      .ahead_bytes = lmk_is_on_avx2(p->arithmetic) ? LMK_AVX2_AHEAD_BYTES : LMK_AHEAD_BYTES,
       .straight = straight,
       .compute_whole = whole_tile(p, straight),
   };
@@ -63,7 +64,7 @@ static struct plan make_plan(const struct lmk_block *p) {
 // The scales of a tile whose sums are complete; none of others.
 static inline struct lmk_scales scales_at(const struct lmk_block *p, long row, long column) {
   const struct lmk_scales *q = &p->quantized;
-  if (p->arithmetic != LMK_PRODUCT_INT8 || !p->ends) return (struct lmk_scales){0};
+  if (!lmk_is_int8(p->arithmetic) || !p->ends) return (struct lmk_scales){0};
   return (struct lmk_scales){q->scales + row, q->zeros + row, q->column_scales + column, q->column_sums + column};
 }
 

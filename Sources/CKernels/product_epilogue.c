@@ -180,7 +180,7 @@ static void store_sums_avx512(const struct lmk_epilogue *e, const struct lmk_sum
 LMK_END_SET
 
 void lmk_store_sums(int arithmetic, const struct lmk_epilogue *e, const struct lmk_sums *t) {
-  if (arithmetic == LMK_PRODUCT_AVX2)
+  if (lmk_is_on_avx2(arithmetic))
     lmk_store_sums_avx2(e, t);
   else
     store_sums_avx512(e, t);

@@ -12,7 +12,7 @@ struct lmk_sums {
 
 /// Applies the epilogue and stores the result.
 void lmk_store_sums(int arithmetic, const struct lmk_epilogue *epilogue, const struct lmk_sums *sums);
-/// The same for LMK_PRODUCT_AVX2.
+/// The same for tiles for AVX2.
 void lmk_store_sums_avx2(const struct lmk_epilogue *epilogue, const struct lmk_sums *sums);
 /// Prefetches what lmk_store_sums will read.
 void lmk_prefetch_for_epilogue(const struct lmk_epilogue *epilogue, const struct lmk_sums *sums);

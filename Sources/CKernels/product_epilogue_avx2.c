@@ -1,4 +1,4 @@
-// The epilogue of a tile (product_epilogue.h), of float32 with AVX2.
+// The epilogue of a tile (product_epilogue.h) with AVX2, whose results are float32.
 #include "product_epilogue.h"
 
 #if defined(__x86_64__)

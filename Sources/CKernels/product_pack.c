@@ -7,16 +7,22 @@
 // Words of `depth` bfloat16, padded to whole AMX tiles.
 static long whole_steps(long depth) { return (depth + 2 * LMK_AMX_SIDE - 1) / (2 * LMK_AMX_SIDE) * LMK_AMX_SIDE; }
 
+int lmk_is_on_avx2(int arithmetic) {
+  return arithmetic == LMK_PRODUCT_AVX2 || arithmetic == LMK_PRODUCT_INT8_AVX2 ||
+         arithmetic == LMK_PRODUCT_INT8_AVXVNNI;
+}
+
+int lmk_is_int8(int arithmetic) {
+  return arithmetic == LMK_PRODUCT_INT8 || (arithmetic != LMK_PRODUCT_AVX2 && lmk_is_on_avx2(arithmetic));
+}
+
 long lmk_tile_rows(int arithmetic) {
-  switch (arithmetic) {
-    case LMK_PRODUCT_AMX: return LMK_AMX_TILE_ROWS;
-    case LMK_PRODUCT_AVX2: return LMK_AVX2_TILE_ROWS;
-    default: return LMK_TILE_ROWS;
-  }
+  if (lmk_is_on_avx2(arithmetic)) return LMK_AVX2_TILE_ROWS;
+  return arithmetic == LMK_PRODUCT_AMX ? LMK_AMX_TILE_ROWS : LMK_TILE_ROWS;
 }
 
 long lmk_tile_columns(int arithmetic) {
-  return arithmetic == LMK_PRODUCT_AVX2 ? LMK_AVX2_TILE_COLUMNS : LMK_TILE_COLUMNS;
+  return lmk_is_on_avx2(arithmetic) ? LMK_AVX2_TILE_COLUMNS : LMK_TILE_COLUMNS;
 }
 
 long lmk_a_words(int arithmetic, long depth) {
@@ -24,7 +30,9 @@ long lmk_a_words(int arithmetic, long depth) {
     case LMK_PRODUCT_ROUNDED: return (depth + 1) / 2 * 2;  // b is expanded from pairs, so its depth is even
     case LMK_PRODUCT_PAIRS: return (depth + 1) / 2;
     case LMK_PRODUCT_AMX: return whole_steps(depth);
-    case LMK_PRODUCT_INT8: return (depth + 3) / 4;
+    case LMK_PRODUCT_INT8:
+    case LMK_PRODUCT_INT8_AVX2:
+    case LMK_PRODUCT_INT8_AVXVNNI: return (depth + 3) / 4;
     default: return depth;
   }
 }

@@ -1,5 +1,5 @@
 // Quantisation and packing of rows of eight-bit operands (lmk_quantize.h), with AVX-512.
-#include "lmk_quantize.h"
+#include "product_quantize.h"
 
 #include <math.h>
 #include <string.h>
@@ -10,10 +10,6 @@
 LMK_BEGIN_AVX512BF16
 
 enum { lanes = 16 };
-// Ranges below this are taken for zero, so that no reciprocal of a scale overflows.
-static const float least_range = 0x1p-100f;
-
-static long whole_tiles(long rows) { return (rows + LMK_TILE_ROWS - 1) / LMK_TILE_ROWS * LMK_TILE_ROWS; }
 
 // The range of a row, 0 included; `spoilt` collects 0 · x, which is NaN where x is not finite.
 static void find_range(const float *from, long depth, float *low, float *high, float *spoilt) {
@@ -71,23 +67,16 @@ static void find_range_of_halves(const uint16_t *from, long depth, float *low, f
   *spoilt = isfinite(*low) && isfinite(*high) ? 0 : NAN;
 }
 
-void lmk_quantize_rows(
+static void quantize_rows_avx512(
     const struct lmk_matrix *a, long first_row, long rows, long depth, float *scales, int32_t *zeros) {
-  for (long r = 0; r < whole_tiles(rows); r++) {
-    scales[r] = 0;
-    zeros[r] = 0;
-    if (r >= rows) continue;
-    float low, high, spoilt;
+  for (long r = 0; r < lmk_whole_tiles(LMK_PRODUCT_INT8, rows); r++) {
+    float low = 0, high = 0, spoilt = 0;
     const char *from = element(a, first_row + r, 0);
-    if (a->type == LMK_FLOAT32)
+    if (r < rows && a->type == LMK_FLOAT32)
       find_range((const float *)from, depth, &low, &high, &spoilt);
-    else
+    else if (r < rows)
       find_range_of_halves((const uint16_t *)from, depth, &low, &high, &spoilt);
-    // Halves first: the range of two large floats is none.
-    const float half = 0.5f * high - 0.5f * low;
-    if (half < 0.5f * least_range && spoilt == 0) continue;
-    scales[r] = half / 127.5f + spoilt;
-    zeros[r] = spoilt == 0 ? (int32_t)lrintf(-low / scales[r]) : 0;
+    lmk_set_scale(low, high, spoilt, &scales[r], &zeros[r]);
   }
 }
 
@@ -122,10 +111,10 @@ static inline __attribute__((always_inline)) void pack_row(
   }
 }
 
-void lmk_pack_bytes(
+static void pack_bytes_avx512(
     const struct lmk_matrix *a, long first_row, long rows, long first, long depth, const float *scales,
     const int32_t *zeros, uint32_t *packed) {
-  for (long r = 0; r < whole_tiles(rows); r++) {
+  for (long r = 0; r < lmk_whole_tiles(LMK_PRODUCT_INT8, rows); r++) {
     uint32_t *to = packed + r * LMK_ROW_WORDS;
     if (r >= rows) {
       memset(to, 0, sizeof *to * (size_t)lmk_a_words(LMK_PRODUCT_INT8, depth));
@@ -140,4 +129,21 @@ void lmk_pack_bytes(
 }
 
 LMK_END_SET
+
+void lmk_quantize_rows(
+    int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long depth, float *scales, int32_t *zeros) {
+  if (lmk_is_on_avx2(arithmetic))
+    lmk_quantize_rows_avx2(arithmetic, a, first_row, rows, depth, scales, zeros);
+  else
+    quantize_rows_avx512(a, first_row, rows, depth, scales, zeros);
+}
+
+void lmk_pack_bytes(
+    int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, const float *scales,
+    const int32_t *zeros, uint32_t *packed) {
+  if (lmk_is_on_avx2(arithmetic))
+    lmk_pack_bytes_avx2(arithmetic, a, first_row, rows, first, depth, scales, zeros, packed);
+  else
+    pack_bytes_avx512(a, first_row, rows, first, depth, scales, zeros, packed);
+}
 #endif

@@ -1,5 +1,5 @@
 // Quantisation and packing of columns of eight-bit operands (lmk_quantize.h), with AVX-512.
-#include "lmk_quantize.h"
+#include "product_quantize.h"
 
 #if defined(__x86_64__)
 #include "instructions.h"
@@ -7,8 +7,6 @@
 LMK_BEGIN_VNNI
 
 enum { lanes = 16 };
-// Columns whose elements are all below this are taken for zero, so that no reciprocal of a scale overflows.
-static const float least_magnitude = 0x1p-100f;
 
 // The largest magnitude of elements seen, and 0 · x added up, which is NaN where one is not finite.
 struct range {
@@ -22,7 +20,7 @@ static inline void add(struct range *range, __m512 x) {
 
 static inline __m512 scales_of(struct range range) {
   const __m512 scale = _mm512_add_ps(_mm512_div_ps(range.most, _mm512_set1_ps(127)), range.spoilt);
-  const __mmask16 is_zero = _mm512_cmp_ps_mask(range.most, _mm512_set1_ps(least_magnitude), _CMP_LT_OQ) &
+  const __mmask16 is_zero = _mm512_cmp_ps_mask(range.most, _mm512_set1_ps(LMK_LEAST_MAGNITUDE), _CMP_LT_OQ) &
                             _mm512_cmp_ps_mask(range.spoilt, range.spoilt, _CMP_ORD_Q);
   return _mm512_mask_mov_ps(scale, is_zero, _mm512_setzero_ps());
 }
@@ -133,7 +131,7 @@ static void pack_rows(
   for (long v = 0; v < vectors; v++) _mm512_storeu_si512(sums + v * lanes, totals[v]);
 }
 
-void lmk_pack_quantized_columns(
+static void pack_quantized_columns_avx512(
     const struct lmk_matrix *b, long column, long count, long depth, uint32_t *packed, long panel_stride,
     float *scales, int32_t *sums) {
   const long padded = (count + LMK_TILE_COLUMNS - 1) / LMK_TILE_COLUMNS * LMK_TILE_COLUMNS;
@@ -148,4 +146,13 @@ void lmk_pack_quantized_columns(
 }
 
 LMK_END_SET
+
+void lmk_pack_quantized_columns(
+    int arithmetic, const struct lmk_matrix *b, long column, long count, long depth, uint32_t *packed,
+    long panel_stride, float *scales, int32_t *sums) {
+  if (lmk_is_on_avx2(arithmetic))
+    lmk_pack_quantized_columns_avx2(arithmetic, b, column, count, depth, packed, panel_stride, scales, sums);
+  else
+    pack_quantized_columns_avx512(b, column, count, depth, packed, panel_stride, scales, sums);
+}
 #endif

@@ -39,9 +39,9 @@ lmk_tile_function lmk_vector_tile(enum lmk_words words, bool by_rows, bool start
 /// To LMK_TO_SUMS, of a tile of which only so many rows and columns are needed: the quickest that computes these.
 lmk_tile_function lmk_vector_edge(enum lmk_words words, bool by_rows, bool starts, long rows, long columns);
 
-/// The same two with AVX2, of floats: not LMK_TO_BFLOAT16.
-lmk_tile_function lmk_avx2_tile(bool by_rows, bool starts, enum lmk_destination destination);
-lmk_tile_function lmk_avx2_edge(bool by_rows, bool starts, long rows);
+/// The same two with AVX2, for an arithmetic that has such tiles: not LMK_TO_BFLOAT16.
+lmk_tile_function lmk_avx2_tile(int arithmetic, bool by_rows, bool starts, enum lmk_destination destination);
+lmk_tile_function lmk_avx2_edge(int arithmetic, bool by_rows, bool starts, long rows);
 
 /// Converts pairs of bfloat16 [words][LMK_TILE_COLUMNS] to floats [2 · words][LMK_TILE_COLUMNS], with AVX-512.
 void lmk_expand_pairs(long words, const uint32_t *pairs, float *to);

@@ -123,13 +123,13 @@ struct BlockedProduct: Sendable {
     let expanded = scratch + 2 * rowsTogether + min(tiles, blocking.tilesTogether) * tileRows * Int(LMK_ROW_WORDS)
     var matrix = a.matrix
     let end = first + depth
-    if arithmetic == .int8 { lmk_quantize_rows(&matrix, row, rows, depth, scales, zeros) }
+    if arithmetic == .int8 { lmk_quantize_rows(arithmetic.code, &matrix, row, rows, depth, scales, zeros) }
     for start in stride(from: first, to: max(end, first + 1), by: partDepth) {
       let length = min(partDepth, end - start)
       let inPlace = wordsInPlace(a, row: row, depth: start, length: length)
       let skipped = inPlace == nil ? 0 : rows / tileRows * tileRows
       if arithmetic == .int8 {
-        lmk_pack_bytes(&matrix, row, rows, start, length, scales, zeros, packed)
+        lmk_pack_bytes(arithmetic.code, &matrix, row, rows, start, length, scales, zeros, packed)
       } else {
         lmk_pack_a(arithmetic.code, &matrix, row + skipped, rows - skipped, start, length, packed)
       }

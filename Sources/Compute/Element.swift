@@ -17,7 +17,8 @@ public enum Arithmetic: Sendable, Equatable {
   case float32
   case bfloat16
   /// Operands quantised to eight bits, each row of the left one and each column of the right one with a scale of its
-  /// own, which is found anew for every product; sums are int32, and exact. The left operand is not transposed.
+  /// own, which is found anew for every product; sums are int32, and exact. The left operand is not transposed. Where
+  /// the processor has neither AVX512-VNNI nor AVX-VNNI, columns get between seven and eight bits.
   case int8
 
   /// Whether the instruction set in use supports it.
@@ -25,8 +26,18 @@ public enum Arithmetic: Sendable, Equatable {
     switch self {
     case .float32: true
     case .bfloat16: InstructionSet.hasBFloat16
-    case .int8: lmk_has_int8() != 0
+    case .int8: InstructionSet.hasOwnProducts
     }
+  }
+
+  /// The element type that products' operands and results are stored as, but where they are float32 anyway.
+  public var activation: Element {
+    (self == .int8 ? .besideInt8 : self) == .bfloat16 ? .bfloat16 : .float32
+  }
+
+  /// What is computed beside products of int8 with the instruction set in use.
+  public static var besideInt8: Arithmetic {
+    lmk_is_on_avx2(lmk_int8_product()) == 0 && InstructionSet.hasBFloat16 ? .bfloat16 : .float32
   }
 
   /// The kernels' code for it. The implementations for bfloat16 (FMA, VDPBF16PS, AMX) differ in the last bits of sums;
@@ -35,7 +46,7 @@ public enum Arithmetic: Sendable, Equatable {
     switch self {
     case .float32: lmk_float32_product()
     case .bfloat16: lmk_bfloat16_product()
-    case .int8: Int32(LMK_PRODUCT_INT8)
+    case .int8: lmk_int8_product()
     }
   }
 

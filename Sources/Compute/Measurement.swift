@@ -68,7 +68,7 @@ public enum Measurement {
     guard arithmetic != .int8 || kind != .weightGradient else {
       throw ArgumentError("kind is 'weight_gradient', which is not computed in int8, wanted another")
     }
-    let element: Element = arithmetic == .float32 ? .float32 : .bfloat16
+    let element = arithmetic.activation
     func filled(_ count: Int, _ element: Element) throws -> Buffer {
       let buffer = try Buffer(count: count, element: element)
       // Words of one float32, or two bfloat16, of 0.5.

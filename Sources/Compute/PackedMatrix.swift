@@ -51,7 +51,8 @@ struct PackedPanels {
     let end = min(range.upperBound * columns, n)
     if arithmetic == .int8 {
       return lmk_pack_quantized_columns(
-        &matrix, column, end - column, depth, panel(range.lowerBound), panelWords, scales + column, sums + column)
+        arithmetic.code, &matrix, column, end - column, depth, panel(range.lowerBound), panelWords, scales + column,
+        sums + column)
     }
     lmk_pack_b(
       arithmetic.code, &matrix, column, end - column, first, depth, panel(range.lowerBound) + offset, panelWords)
@@ -82,8 +83,9 @@ public final class PackedMatrix: @unchecked Sendable {
   public let k: Int
   public let n: Int
   public let arithmetic: Arithmetic
-  /// Whether it is laid out as the kernels of the instruction set in use read it.
-  public var isReadable: Bool { panels.columns == PackedPanels.columns(arithmetic) }
+  /// Whether it is laid out, and of the type, that the kernels of the instruction set in use read.
+  public var isReadable: Bool { code == arithmetic.code }
+  private let code: Int32
   let panels: PackedPanels
   private let buffer: Buffer
 
@@ -94,6 +96,7 @@ public final class PackedMatrix: @unchecked Sendable {
     self.k = k
     self.n = n
     self.arithmetic = arithmetic
+    code = arithmetic.code
     buffer = try Buffer(count: PackedPanels.allWords(arithmetic, k: k, n: n))
     panels = PackedPanels(buffer.pointer, k: k, n: n, arithmetic: arithmetic)
   }

@@ -18,7 +18,7 @@ struct ProductBlocking: Sendable {
     // More rows, to amortise expanding a panel of b, which must stay in L1 as floats.
     case Int32(LMK_PRODUCT_ROUNDED): (words, tilesTogether) = (256, 24)
     // Half as many rows as with AVX-512: L2 is half as large where there is no more than AVX2.
-    case Int32(LMK_PRODUCT_AVX2): (words, tilesTogether) = (Int(LMK_DEPTH_WORDS), 14)
+    case _ where lmk_is_on_avx2(code) != 0: (words, tilesTogether) = (Int(LMK_DEPTH_WORDS), 14)
     // Parts as long as possible: a panel of b that exceeds L1 comes from L2 in time, and sums are stored and loaded
     // less often.
     default: (words, tilesTogether) = (Int(LMK_DEPTH_WORDS), 12)
@@ -26,12 +26,12 @@ struct ProductBlocking: Sendable {
   }
 
   var isAMX: Bool { code == Int32(LMK_PRODUCT_AMX) }
-  private var isAVX2: Bool { code == Int32(LMK_PRODUCT_AVX2) }
+  private var isAVX2: Bool { lmk_is_on_avx2(code) != 0 }
 
   /// Elements of depth per word of a packed row.
   var elementsPerWord: Int {
     switch code {
-    case Int32(LMK_PRODUCT_INT8): 4
+    case _ where lmk_is_int8(code) != 0: 4
     case Int32(LMK_PRODUCT_AMX), Int32(LMK_PRODUCT_PAIRS): 2
     default: 1
     }

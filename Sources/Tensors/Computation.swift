@@ -21,7 +21,7 @@ public struct Computation: Sendable {
   /// Precision of what targets are computed with that get no gradient; nil: that of everything.
   public var targetArithmetic: Arithmetic?
 
-  /// - Parameter arithmetic: int8 is of the layers that ask for it by `quantizing`, and bfloat16 of everything else.
+  /// - Parameter arithmetic: int8 is of the layers that ask for it by `quantizing`, and `besideInt8` of all else.
   public init(_ arithmetic: Arithmetic = .float32, keepsPackedWeights: Bool = false, recomputesBlocks: Bool = false) {
     self.arithmetic = .float32
     self.keepsPackedWeights = keepsPackedWeights
@@ -30,7 +30,7 @@ public struct Computation: Sendable {
   }
 
   private mutating func use(_ arithmetic: Arithmetic) {
-    self.arithmetic = arithmetic == .int8 ? .bfloat16 : arithmetic
+    self.arithmetic = arithmetic == .int8 ? .besideInt8 : arithmetic
     (quantizesBlocks, isQuantized) = (arithmetic == .int8, false)
   }
 
@@ -63,7 +63,7 @@ public struct Computation: Sendable {
   var linearArithmetic: Arithmetic { isQuantized ? .int8 : arithmetic }
 
   /// Element type of activations that only products read.
-  public var activation: Element { arithmetic == .bfloat16 ? .bfloat16 : .float32 }
+  public var activation: Element { arithmetic.activation }
 }
 
 /// Caches the packed form of a weight until the weight changes.

@@ -1,4 +1,4 @@
-// The intrinsics of AVX-512, AVX512-BF16, AVX512-VNNI and AMX-BF16 that CKernels uses, in terms of AVX2, so that tests run
+// The intrinsics of AVX-512, AVX512-BF16, AVX512-VNNI, AVX-VNNI and AMX-BF16 that CKernels uses, in terms of AVX2, so that tests run
 // the code for such processors on any other. SIMDe has most; this file has the rest.
 #ifndef LMK_SIMULATED_H
 #define LMK_SIMULATED_H
@@ -99,6 +99,9 @@ LMK_SIMULATES __m512i lmk_bfloat16_pairs(__m512 high, __m512 low) {
 }
 #define _mm512_cvtne2ps_pbh lmk_bfloat16_pairs
 #define _mm512_cvtneps_pbh(x) (((union lmk_512){.words = lmk_bfloat16_pairs(x, x)}).words_256[0])
+
+// The form of AVX-VNNI.
+#define _mm256_dpbusd_avx_epi32 simde_mm256_dpbusd_epi32
 
 // 1/x where hardware is off by up to 2^-14 of it.
 #define _mm512_rcp14_ps(x) _mm512_div_ps(_mm512_set1_ps(1), x)

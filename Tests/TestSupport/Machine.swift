@@ -30,6 +30,18 @@ public enum Machine {
     }
   }
 
+  /// Runs `body` once for every way of multiplying eight bits that this machine has, and goes back to the fastest.
+  public static func onEachInt8Product(_ body: (_ name: String) throws -> Void) rethrows {
+    try undisturbed {
+      defer { lmk_set_int8_product(-1) }
+      let ways = [
+        (LMK_PRODUCT_INT8_AVX2, "VPMADDUBSW"), (LMK_PRODUCT_INT8_AVXVNNI, "VPDPBUSD, 256 bits"),
+        (LMK_PRODUCT_INT8, "VPDPBUSD, 512 bits"),
+      ]
+      for (way, name) in ways where lmk_set_int8_product(Int32(way)) != 0 { try body(name) }
+    }
+  }
+
   /// Runs `body` with each number of threads, and puts the old one back.
   public static func onEachThreadCount(of counts: [Int] = [1, 2, 3], _ body: (Int) throws -> Void) rethrows {
     try undisturbed {

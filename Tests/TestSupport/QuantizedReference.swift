@@ -1,4 +1,6 @@
-/// A product of eight-bit operands as its definition says, in whole numbers.
+import CKernels
+
+/// A product of eight-bit operands as its definition says for the way in use, in whole numbers.
 public struct QuantizedReference {
   private let m: Int
   private let n: Int
@@ -18,12 +20,26 @@ public struct QuantizedReference {
     return (scale, zero, x.map { min(max(Int(($0 * inverse).rounded(.toNearestOrEven)) + zero, 0), 255) })
   }
 
-  /// Scale and bytes of a column: its largest magnitude becomes 127.
+  /// The scale of a column: its largest magnitude becomes 127, or, where two products are added in 16 bits, the largest
+  /// sum of two neighbours of one sign.
+  public static func columnScale(_ x: ArraySlice<Float>) -> Float {
+    let most: Float
+    if lmk_int8_product() == LMK_PRODUCT_INT8_AVX2 {
+      most = stride(from: x.startIndex, to: x.endIndex, by: 2).reduce(0) { most, first in
+        let pair = x[first..<min(first + 2, x.endIndex)].map { 0.5 * $0 }
+        return max(most, pair.reduce(0) { $0 + max($1, 0) }, -pair.reduce(0) { $0 + min($1, 0) })
+      }
+    } else {
+      most = x.reduce(0) { max($0, 0.5 * abs($1)) }
+    }
+    return most >= 0x1p-101 ? most / 63.5 : 0
+  }
+
+  /// Scale and bytes of a column.
   private func column(_ x: ArraySlice<Float>) -> (scale: Float, bytes: [Int]) {
     guard x.allSatisfy(\.isFinite) else { return (.nan, x.map { _ in 0 }) }
-    let most = x.reduce(0) { max($0, abs($1)) }
-    guard most >= 0x1p-100 else { return (0, x.map { _ in 0 }) }
-    let scale = most / 127
+    let scale = Self.columnScale(x)
+    guard scale > 0 else { return (0, x.map { _ in 0 }) }
     let inverse = 1 / scale
     return (scale, x.map { Int(($0 * inverse).rounded(.toNearestOrEven)) })
   }

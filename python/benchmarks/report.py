@@ -146,13 +146,13 @@ def fastest_others(comparison: Comparison) -> str:
 
 
 def gains_of_int8(comparison: Comparison) -> list[str]:
-    """How the library's forms with eight bits stand to whatever ran in turn with them in bf16, itself first."""
+    """How the library's forms with eight bits stand to whatever ran in turn with them in floats, itself first."""
     gains: dict[tuple[Contender, Contender], list[float]] = {}
     seconds: dict[Contender, list[float]] = {}
     for heat in comparison.heats:
         series = {contender: series for (contender, _), series in heat.series.items() if contender is not PEAK}
         forms = [c for c in series if c.is_own and (c.mode or c.precision == "int8")]
-        others = [c for c in series if c.precision == "bf16" and not (c.is_own and c.mode)]
+        others = [c for c in series if c.precision != "int8" and not (c.is_own and c.mode)]
         for form, other in itertools.product(forms, others):
             gains.setdefault((form, other), []).extend(ratios_of(series[other], series[form]))
             seconds.setdefault(other, []).extend(series[other].seconds)
@@ -160,7 +160,7 @@ def gains_of_int8(comparison: Comparison) -> list[str]:
     return [
         f"latentmim {form.precision}{f', {form.mode}' if form.mode else ''} is "
         + ", ".join(
-            f"{statistics.median(gains[form, other]):.2f} × {'its own' if other.is_own else other.name} bf16"
+            f"{statistics.median(gains[form, other]):.2f} × {'its own' if other.is_own else other.name} {other.precision}"
             for other in by_speed
             if (form, other) in gains
         )

@@ -156,7 +156,7 @@ class Encoder:
                 whole patches do. Time grows with the square of what the stride is divided by, and more.
             extend_positions: larger images reach further than the trained grid, instead of spanning its range.
             precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with
-                AVX512-BF16), "auto", bf16 where there is, or "int8" (AVX512-VNNI besides): linear layers of blocks and
+                AVX512-BF16), "auto", bf16 where there is, or "int8" (needs AVX2): linear layers of blocks and
                 projector, but for the first block's and the second one's MLP, multiply eight-bit numbers, each token
                 and channel by a scale of its own.
 

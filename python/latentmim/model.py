@@ -284,7 +284,7 @@ class LatentMIM:
             second_views: views for those.
             seed: of what `dropout` and `drop_path` leave out, where the model has them.
             precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with
-                AVX512-BF16), "int8" (AVX512-BF16 and AVX512-VNNI) or "auto", bf16 where there is.
+                AVX512-BF16), "int8" (AVX2) or "auto", bf16 where there is.
             target_precision: the same, of targets that an encoder computes without gradient; `precision` if not given.
 
         Returns:

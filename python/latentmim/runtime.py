@@ -95,7 +95,7 @@ def precisions() -> list[Literal["float32", "bf16"]]:
 
 
 def feature_precisions() -> list[Literal["float32", "bf16", "int8"]]:
-    """Those that features and, where it is asked to, training are computed in: "int8" needs AVX512-VNNI besides.
+    """Those that features and, where it is asked to, training are computed in: "int8" needs AVX2.
 
     Examples:
         >>> "float32" in lm.runtime.feature_precisions()

@@ -22,12 +22,15 @@ METHODS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "buckets": ({"width": 240, "depth": 6}, {"recompute": True}),
 }
 
-# Eight bits: values and input gradients of linear layers, or targets alone, beside bfloat16.
+# Eight bits: values and input gradients of linear layers, or targets alone.
 QUANTIZED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
 if "int8" in lm.runtime.feature_precisions():
     QUANTIZED = {
         "int8": ({"width": 96, "depth": 4}, {"precision": "int8"}),
-        "int8 targets": ({"width": 96, "depth": 4}, {"precision": "bf16", "target_precision": "int8"}),
+        "int8 targets": (
+            {"width": 96, "depth": 4},
+            {"precision": lm.runtime.precisions()[-1], "target_precision": "int8"},
+        ),
     }
 
 STEPS = {"int8": 30, "int8 targets": 30, "default": 50, "constraint": 50, "contrast": 50, "blocks": 10, "buckets": 10}

@@ -48,11 +48,13 @@ int lmk_float32_product(void);
 /// That of bfloat16 products, by default the fastest of the instruction set in use: AMX, else
 /// VDPBF16PS, except on Intel's cores, where VDPBF16PS is no faster than float32 FMA.
 int lmk_bfloat16_product(void);
-/// Whether the instruction set in use has LMK_PRODUCT_INT8: AVX-512 with BF16, and VNNI.
-int lmk_has_int8(void);
-/// Sets that arithmetic; a negative value restores the default. Returns 0 and changes nothing if the instruction set in
-/// use does not support it.
+/// That of products of quantised operands, the fastest of the instruction set in use, AVX2 at least: VPDPBUSD of 512 or
+/// of 256 bits, else VPMADDUBSW.
+int lmk_int8_product(void);
+/// These set it; a negative value restores the default. They return 0 and change nothing if the instruction set in use
+/// does not support it.
 int lmk_set_bfloat16_product(int arithmetic);
+int lmk_set_int8_product(int arithmetic);
 
 /// For measuring the peak rate: multiplies and adds in registers only, on the caller's thread, with the given
 /// LMK_PRODUCT_… arithmetic. Returns the number of floating-point operations done.

@@ -10,8 +10,9 @@
 
 /// How a product is computed. ROUNDED: operands rounded to bfloat16, then float32 FMA; PAIRS: bfloat16 by VDPBF16PS;
 /// AMX: bfloat16 by AMX tiles. Sums are float32 in these. INT8: operands quantised to eight bits, by VPDPBUSD, sums
-/// int32 (lmk_quantize.h). AVX2: float32 as FLOAT32 has it, element for element, by 256-bit FMA; all other ways are by
-/// AVX-512. Its operands and results are stored as float32.
+/// int32 (lmk_quantize.h). AVX2: float32 as FLOAT32 has it, element for element, by 256-bit FMA. INT8_AVXVNNI: as INT8,
+/// by the 256-bit VPDPBUSD of AVX-VNNI. INT8_AVX2: by VPMADDUBSW, which adds two products in 16 bits, columns scaled so
+/// that they fit. The others are by AVX-512. Results of these three are stored as float32, operands of AVX2 are, too.
 enum {
   LMK_PRODUCT_FLOAT32 = 0,
   LMK_PRODUCT_ROUNDED = 1,
@@ -19,7 +20,13 @@ enum {
   LMK_PRODUCT_AMX = 3,
   LMK_PRODUCT_INT8 = 4,
   LMK_PRODUCT_AVX2 = 5,
+  LMK_PRODUCT_INT8_AVX2 = 6,
+  LMK_PRODUCT_INT8_AVXVNNI = 7,
 };
+
+/// Whether it multiplies quantised operands; whether by tiles for AVX2.
+int lmk_is_int8(int arithmetic);
+int lmk_is_on_avx2(int arithmetic);
 
 /// Size of the micro-kernel's tile of c, which is held in vector or AMX registers.
 enum { LMK_TILE_ROWS = 14, LMK_TILE_COLUMNS = 32, LMK_AMX_TILE_ROWS = 32 };
@@ -108,7 +115,7 @@ struct lmk_block {
   float *sums;
   /// Scratch for one panel of b as floats, [depth rounded up to even][32]; only for LMK_PRODUCT_ROUNDED.
   float *expanded;
-  struct lmk_scales quantized;  ///< of the block's rows and columns; only for LMK_PRODUCT_INT8
+  struct lmk_scales quantized;  ///< of the block's rows and columns; only for quantised operands
   /// Its pointers are to the block's first row and column.
   struct lmk_epilogue epilogue;
 };

@@ -333,8 +333,8 @@ typedef struct lm_crops {
 
 /// The loss of a batch; gradients are added to those collected. `gamma`: γ of the similarity constraint. `seed`: of
 /// what dropout and drop path leave out, where the model has them. `precision`: what the operands of products are
-/// rounded to, "float32" (also NULL), "bf16" (LM_VALUE without AVX512-BF16), "int8" (LM_VALUE without AVX512-BF16 and
-/// AVX512-VNNI) or "auto" (bf16 where there is). `target_precision`: the same of targets that an encoder computes
+/// rounded to, "float32" (also NULL), "bf16" (LM_VALUE without AVX512-BF16), "int8" (LM_VALUE without AVX2) or "auto"
+/// (bf16 where there is). `target_precision`: the same of targets that an encoder computes
 /// without gradient; NULL: `precision`.
 lm_status lm_model_loss(
     lm_model *model, const lm_crops *crops, double gamma, uint64_t seed, const char *precision,

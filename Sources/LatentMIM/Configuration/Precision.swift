@@ -12,7 +12,8 @@ public enum Precision: String, Sendable, CaseIterable {
   case bf16
   /// Eight bits: operands of the linear layers of projectors and of all blocks are quantised, but for an encoder's
   /// first block and its second one's MLP, each token and each channel by a scale of its own; the rest, gradients of
-  /// weights with it, is bf16. Needs AVX512-BF16 and AVX512-VNNI.
+  /// weights with it, is bf16 on processors with AVX512-BF16 and AVX512-VNNI, float32 on others. Needs AVX2; weights
+  /// get between seven and eight bits where there is neither AVX512-VNNI nor AVX-VNNI.
   case int8
 
   /// How to compute at this precision on this machine.
@@ -41,7 +42,7 @@ public enum Precision: String, Sendable, CaseIterable {
   }
 
   /// The instructions it takes.
-  var needs: String { self == .int8 ? "AVX512-BF16 and AVX512-VNNI" : "AVX512-BF16" }
+  var needs: String { self == .int8 ? "AVX2" : "AVX512-BF16" }
 }
 
 /// A precision that the instruction set in use cannot compute with.

@@ -116,7 +116,7 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",
         choices=get_args(Precision),
-        help="of products (bf16 needs AVX512-BF16, int8 AVX512-VNNI besides)",
+        help="of products (bf16 needs AVX512-BF16, int8 AVX2)",
     )
 
 
