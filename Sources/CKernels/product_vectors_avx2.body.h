@@ -8,7 +8,10 @@ static inline __attribute__((always_inline)) __m256 LMK_NAME(multiply_add)(
 #else
   // Two products fit 16 bits: columns are scaled so (product_quantize_avx2.c).
   const __m256i pairs = _mm256_maddubs_epi16(bytes, others);
-  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)), total));
+  __m256i added = _mm256_add_epi32(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)), total);
+  // Else compilers add up several words of depth first, which takes more registers than there are.
+  LMK_KEEP(added);
+  return _mm256_castsi256_ps(added);
 #endif
 }
 
