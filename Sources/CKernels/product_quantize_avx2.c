@@ -124,8 +124,8 @@ void lmk_pack_bytes_avx2(
   }
 }
 
-// What has to fit of a column, halved. VPDPBUSD: every magnitude. VPMADDUBSW adds two products in 16 bits: the sum of two
-// neighbours of one sign, so that their bytes add up to 128 at most, and 255 · 128 < 2¹⁵.
+// What has to fit of a column, halved. VPDPBUSD: every magnitude. VPMADDUBSW adds two products in 16 bits: the sum of
+// two neighbours of one sign, so that their bytes add up to 128 at most, and 255 · 128 < 2¹⁵.
 struct column {
   __m256 most, spoilt;
 };
@@ -273,7 +273,8 @@ void lmk_pack_quantized_columns_avx2(
     if (b->transposed)
       pack_transposed(arithmetic, b, column + c, count - c, depth, to, scales + c, sums + c);
     else
-      pack_rows(arithmetic, b, column + c, least(count - c, columns_together), depth, to, panel_stride, scales + c, sums + c);
+      pack_rows(
+          arithmetic, b, column + c, least(count - c, columns_together), depth, to, panel_stride, scales + c, sums + c);
   }
 }
 

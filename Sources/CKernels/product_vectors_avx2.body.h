@@ -40,7 +40,8 @@ static inline __attribute__((always_inline)) __m256 LMK_NAME(dequantized)(
 }
 
 static inline __attribute__((always_inline)) void LMK_NAME(compute_tile)(
-    enum lmk_words kind, bool by_rows, bool starts, enum lmk_destination destination, int rows, const struct lmk_tile *t) {
+    enum lmk_words kind, bool by_rows, bool starts, enum lmk_destination destination, int rows,
+    const struct lmk_tile *t) {
   long row = t->a_row;
   const long next = by_rows ? 1 : LMK_AVX2_TILE_ROWS, words = t->words;
   const float *a[row_groups], *b = (const float *)t->b;

@@ -1,5 +1,5 @@
-// The AVX2 micro-kernels (product_tile.h). The sums of a tile, two vectors of the right operand and one broadcast number
-// fill fifteen of the sixteen registers.
+// The AVX2 micro-kernels (product_tile.h). The sums of a tile, two vectors of the right operand and one broadcast
+// number fill fifteen of the sixteen registers.
 #include "product_tile.h"
 
 #if defined(__x86_64__)

@@ -41,7 +41,8 @@ struct QuantizedProductTests {
   @Test func pairsFit() throws {
     let k = 64
     let a = [Float](repeating: 1, count: k) + (0..<k).map { Float($0 % 2) }
-    let b = (0..<k).map { _ in Float(0.3) } + (0..<k).map { $0 / 2 % 2 == 0 ? Float(-0.7) : 0.7 } + randomValues(k, seed: 3)
+    let b =
+      (0..<k).map { _ in Float(0.3) } + (0..<k).map { $0 / 2 % 2 == 0 ? Float(-0.7) : 0.7 } + randomValues(k, seed: 3)
     try Machine.onEachInt8Product { way in
       let expected = QuantizedReference(m: 2, n: 3, k: k).product(a, b)
       for turned in [false, true] {
@@ -78,7 +79,8 @@ struct QuantizedProductTests {
       let expected = QuantizedReference(m: m, n: n, k: k).product(a, b)
       for (packs, turned) in [(true, false), (false, false), (true, true), (false, true)] {
         let found = try run(m, n, k, a, b, packs: packs, turned: turned)
-        #expect(zip(found, expected).allSatisfy { $0 == $1 }, "\(way), \(m)×\(n)×\(k), packs: \(packs), turned: \(turned)")
+        #expect(
+          zip(found, expected).allSatisfy { $0 == $1 }, "\(way), \(m)×\(n)×\(k), packs: \(packs), turned: \(turned)")
       }
       let short = a.map(rounded)
       let wanted = QuantizedReference(m: m, n: n, k: k).product(short, b)

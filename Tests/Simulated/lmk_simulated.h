@@ -1,5 +1,5 @@
-// The intrinsics of AVX-512, AVX512-BF16, AVX512-VNNI, AVX-VNNI and AMX-BF16 that CKernels uses, in terms of AVX2, so that tests run
-// the code for such processors on any other. SIMDe has most; this file has the rest.
+// The intrinsics of AVX-512, AVX512-BF16, AVX512-VNNI, AVX-VNNI and AMX-BF16 that CKernels uses, in terms of AVX2, so
+// that tests run the code for such processors on any other. SIMDe has most; this file has the rest.
 #ifndef LMK_SIMULATED_H
 #define LMK_SIMULATED_H
 
