@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import work
-from latentmim import bench, runtime as core
+from latentmim import bench
+from latentmim import runtime as core
 
 PRECISIONS = ("float32", "bf16", "int8")
 FLOATS = PRECISIONS[:2]

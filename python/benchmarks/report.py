@@ -160,7 +160,8 @@ def gains_of_int8(comparison: Comparison) -> list[str]:
     return [
         f"latentmim {form.precision}{f', {form.mode}' if form.mode else ''} is "
         + ", ".join(
-            f"{statistics.median(gains[form, other]):.2f} × {'its own' if other.is_own else other.name} {other.precision}"
+            f"{statistics.median(gains[form, other]):.2f} × "
+            f"{'its own' if other.is_own else other.name} {other.precision}"
             for other in by_speed
             if (form, other) in gains
         )

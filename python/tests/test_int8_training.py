@@ -14,9 +14,7 @@ from latentmim import cli
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(
-    "int8" not in lm.runtime.feature_precisions(), reason="needs a processor with AVX2"
-)
+pytestmark = pytest.mark.skipif("int8" not in lm.runtime.feature_precisions(), reason="needs a processor with AVX2")
 
 SMALL: dict[str, Any] = {
     "width": 96, "depth": 3, "heads": 3, "grid": 5, "patch_size": 8, "patch_gap": 2, "num_visible": 5,
@@ -86,7 +84,7 @@ def test_gradients(options: dict[str, Any], bytes_read: int, halves: int) -> Non
 
 
 def test_gradients_of_weights_are_as_beside_eight_bits() -> None:
-    """What lies behind the last eight bits: the decoder's head gets its gradient from what it gets it from without, too."""
+    """What lies behind the last eight bits: the decoder's head gets its gradient as without."""
     model = lm.LatentMIM(**SMALL, seed=3)
     _, short = gradients(model, precision=BESIDE, target_precision="int8")
     _, same = gradients(model, precision=BESIDE, target_precision=BESIDE)

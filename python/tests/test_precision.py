@@ -23,9 +23,7 @@ SMALL = {
 needs_bf16 = pytest.mark.skipif("bf16" not in lm.runtime.precisions(), reason="needs a processor with AVX512-BF16")
 
 
-needs_int8 = pytest.mark.skipif(
-    "int8" not in lm.runtime.feature_precisions(), reason="needs a processor with AVX2"
-)
+needs_int8 = pytest.mark.skipif("int8" not in lm.runtime.feature_precisions(), reason="needs a processor with AVX2")
 
 
 @pytest.fixture
