@@ -18,23 +18,27 @@ static double portable_loop(long steps) {
 
 #if defined(__x86_64__)
 
-// Twenty-four independent chains hide the latency. LMK_KEEP keeps the compiler from folding the computation away.
-#define LMK_LOOP(name, vector, zero, one_step)                                \
-  static __attribute__((noinline)) void name(long steps) {                    \
-    vector sum[chains];                                                       \
-    _Pragma("clang loop unroll(full)") for (int i = 0; i < chains; i++) sum[i] = zero; \
-    for (long s = 0; s < steps; s++) {                                        \
-      _Pragma("clang loop unroll(full)") for (int i = 0; i < chains; i++) {   \
-        one_step;                                                             \
-        LMK_KEEP(sum[i]);                                                     \
-      }                                                                       \
-    }                                                                         \
+// Independent chains hide the latency. LMK_KEEP keeps the compiler from folding the computation away.
+#define LMK_LOOP(name, vector, count, rounds, zero, one_step)                  \
+  static __attribute__((noinline)) void name(long steps) {                     \
+    vector sum[count];                                                         \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < count; i++) sum[i] = zero; \
+    for (long s = 0; s < rounds * steps; s++) {                                \
+      _Pragma("clang loop unroll(full)") for (int i = 0; i < count; i++) {     \
+        one_step;                                                              \
+        LMK_KEEP(sum[i]);                                                      \
+      }                                                                        \
+    }                                                                          \
   }
+#define LMK_LONG_LOOP(name, vector, zero, one_step) LMK_LOOP(name, vector, chains, 1, zero, one_step)
+// AVX2 has sixteen registers: twelve chains of eight lanes, so four times the steps for the same number of operations.
+#define LMK_SHORT_LOOP(name, vector, zero, one_step) LMK_LOOP(name, vector, 12, 4, zero, one_step)
+
 LMK_BEGIN_VNNI
-LMK_LOOP(floats_avx512, __m512, _mm512_setzero_ps(), sum[i] = _mm512_fmadd_ps(sum[i], sum[i], sum[i]))
-LMK_LOOP(
+LMK_LONG_LOOP(floats_avx512, __m512, _mm512_setzero_ps(), sum[i] = _mm512_fmadd_ps(sum[i], sum[i], sum[i]))
+LMK_LONG_LOOP(
     pairs_avx512, __m512, _mm512_setzero_ps(), sum[i] = _mm512_dpbf16_ps(sum[i], (__m512bh)sum[i], (__m512bh)sum[i]))
-LMK_LOOP(bytes_avx512, __m512i, _mm512_setzero_si512(), sum[i] = _mm512_dpbusd_epi32(sum[i], sum[i], sum[i]))
+LMK_LONG_LOOP(bytes_avx512, __m512i, _mm512_setzero_si512(), sum[i] = _mm512_dpbusd_epi32(sum[i], sum[i], sum[i]))
 LMK_END_SET
 
 LMK_BEGIN_AMX
@@ -63,18 +67,6 @@ static __attribute__((noinline)) void amx(long steps) {
 }
 LMK_END_SET
 
-// AVX2 has sixteen registers: twelve chains of eight lanes, so four times the steps for the same number of operations.
-#define LMK_SHORT_LOOP(name, vector, zero, one_step)                          \
-  static __attribute__((noinline)) void name(long steps) {                    \
-    vector sum[12];                                                           \
-    _Pragma("clang loop unroll(full)") for (int i = 0; i < 12; i++) sum[i] = zero; \
-    for (long s = 0; s < 4 * steps; s++) {                                    \
-      _Pragma("clang loop unroll(full)") for (int i = 0; i < 12; i++) {       \
-        one_step;                                                             \
-        LMK_KEEP(sum[i]);                                                     \
-      }                                                                       \
-    }                                                                         \
-  }
 LMK_BEGIN_AVX2
 LMK_SHORT_LOOP(floats_avx2, __m256, _mm256_setzero_ps(), sum[i] = _mm256_fmadd_ps(sum[i], sum[i], sum[i]))
 LMK_SHORT_LOOP(

@@ -30,7 +30,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 DOCUMENT = re.compile(r"(?<!\">)<code>docs/([a-z_-]+)\.md</code>")
 SWIFT = "# Swift\n\n{}\n\nAn example: [main.swift](source/examples/swift/main.swift.md).\n"
-THERE = "The [reference by module](swift/documentation/swift/index.html) is made by DocC."
+THERE = "The [reference by module](swift/reference/documentation/swift/index.html) is made by DocC."
 NOT_THERE = "The reference by module was left out when this site was built: `--swift-build` was not given."
 
 
@@ -50,7 +50,9 @@ def main() -> int:
     if subprocess.run(command, cwd=work, env=environment, check=False).returncode:
         return 1
     if options.swift_build:
-        add_swift(ROOT, options.swift_build.resolve(), work, work / "html" / "swift", f"{options.base}/swift")
+        # Beside the page that leads there, which is `swift/index.html`.
+        place = "swift/reference"
+        add_swift(ROOT, options.swift_build.resolve(), work, work / "html" / place, f"{options.base}/{place}")
     link_documents(work / "html")
     found = problems(work / "html")
     for problem in found:

@@ -15,8 +15,11 @@ def add_swift(root: Path, build: Path, work: Path, out: Path, base: str) -> None
     """Write the reference to `out`, to be served at the path `base`; `build` holds the modules of a build.
 
     Raises:
+        FileExistsError: something is at `out`, which DocC would replace.
         subprocess.CalledProcessError: a tool refuses; it has said why.
     """
+    if out.exists():
+        raise FileExistsError(f"{out}: the Swift reference would replace it")
     graphs, catalog = work / "symbols", work / "Swift.docc"
     for folder in (graphs, catalog):
         shutil.rmtree(folder, ignore_errors=True)
