@@ -12,7 +12,7 @@ from conftest import SMALL, pixels
 from PIL import Image
 
 QEMU = shutil.which("qemu-x86_64-static") or shutil.which("qemu-x86_64")
-# Features from image files of all formats with a library behind them, a training step, segments.
+# Features from image files of all formats with a library behind them, also in eight bits, a training step, segments.
 PROGRAM = """
 import json, sys
 import numpy as np
@@ -21,12 +21,15 @@ import latentmim as lm
 folder, out = sys.argv[1:]
 model = lm.LatentMIM(**json.loads(open(f"{folder}/options.json").read()), seed=1)
 images = [lm.load_image(f"{folder}/{name}") for name in ("a.jpg", "b.png", "c.webp", "d.tif")]
-features = model.encoder.features(np.stack([lm.resize(image, (32, 40)) for image in images]))
+pixels = np.stack([lm.resize(image, (32, 40)) for image in images])
+features = model.encoder.features(pixels)
+eight_bits = "int8" in lm.runtime.feature_precisions()
+short = model.encoder.features(pixels, precision="int8") if eight_bits else features
 arrays = np.load(f"{folder}/images.npy")
 trainer = lm.Trainer(model, arrays, epochs=1, batch_size=8, precision="float32", progress=False)
 loss = trainer.step()["loss"]
 labels = lm.segment(model.encoder, images[0], segments=3).labels
-np.savez(out, features=features, loss=loss, labels=labels, set=lm.runtime.instruction_set())
+np.savez(out, features=features, short=short, loss=loss, labels=labels, set=lm.runtime.instruction_set())
 """
 
 
@@ -60,5 +63,8 @@ def test_older_processors(processor: str, instruction_set: str, inputs: Path, he
     found = computed([str(QEMU), "-cpu", processor], inputs)
     assert found["set"] == instruction_set
     np.testing.assert_allclose(found["features"], here["features"], atol=1e-5 * np.abs(here["features"]).max())
+    error = np.abs(found["short"] - found["features"]).max() / np.abs(found["features"]).max()
+    assert error < 0.05
+    assert (error > 0) == (processor == "Haswell")
     np.testing.assert_allclose(found["loss"], here["loss"], rtol=1e-4)
     assert found["labels"].shape == here["labels"].shape == (40, 52)
