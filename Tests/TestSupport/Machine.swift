@@ -30,15 +30,16 @@ public enum Machine {
     }
   }
 
-  /// Runs `body` once for every way of multiplying eight bits that this machine has, and goes back to the fastest.
+  /// Runs `body` once for every way of multiplying eight bits that each instruction set of this machine has, and goes
+  /// back to the fastest.
   public static func onEachInt8Product(_ body: (_ name: String) throws -> Void) rethrows {
-    try undisturbed {
+    let ways = [
+      (LMK_PRODUCT_INT8_AVX2, "VPMADDUBSW"), (LMK_PRODUCT_INT8_AVXVNNI, "VPDPBUSD, 256 bits"),
+      (LMK_PRODUCT_INT8, "VPDPBUSD, 512 bits"),
+    ]
+    try onEachInstructionSet { set in
       defer { lmk_set_int8_product(-1) }
-      let ways = [
-        (LMK_PRODUCT_INT8_AVX2, "VPMADDUBSW"), (LMK_PRODUCT_INT8_AVXVNNI, "VPDPBUSD, 256 bits"),
-        (LMK_PRODUCT_INT8, "VPDPBUSD, 512 bits"),
-      ]
-      for (way, name) in ways where lmk_set_int8_product(Int32(way)) != 0 { try body(name) }
+      for (way, name) in ways where lmk_set_int8_product(Int32(way)) != 0 { try body("\(set), \(name)") }
     }
   }
 
