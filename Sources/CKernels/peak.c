@@ -17,7 +17,6 @@ static double portable_loop(long steps) {
 }
 
 #if defined(__x86_64__)
-
 // Independent chains hide the latency. LMK_KEEP keeps the compiler from folding the computation away.
 #define LMK_LOOP(name, vector, count, rounds, zero, one_step)                  \
   static __attribute__((noinline)) void name(long steps) {                     \

@@ -13,7 +13,8 @@ int lmk_is_on_avx2(int arithmetic) {
 }
 
 int lmk_is_int8(int arithmetic) {
-  return arithmetic == LMK_PRODUCT_INT8 || (arithmetic != LMK_PRODUCT_AVX2 && lmk_is_on_avx2(arithmetic));
+  return arithmetic == LMK_PRODUCT_INT8 || arithmetic == LMK_PRODUCT_INT8_AVX2 ||
+         arithmetic == LMK_PRODUCT_INT8_AVXVNNI;
 }
 
 long lmk_tile_rows(int arithmetic) {

@@ -5,17 +5,18 @@
 
 #include "lmk_quantize.h"
 
+/// Ranges of rows and magnitudes of columns below this are taken for zero, so that no reciprocal of a scale overflows.
+#define LMK_LEAST_MAGNITUDE 0x1p-100f
+
 /// Scale and zero of a row of that range, which holds 0.
 ///
 /// `spoilt`: 0, or NaN where an element is not finite.
 static inline void lmk_set_scale(float low, float high, float spoilt, float *scale, int32_t *zero) {
-  // Ranges below this are taken for zero, so that no reciprocal of a scale overflows.
-  const float least_range = 0x1p-100f;
   // Halves first: the range of two large floats is none.
   const float half = 0.5f * high - 0.5f * low;
   *scale = 0;
   *zero = 0;
-  if (half < 0.5f * least_range && spoilt == 0) return;
+  if (half < 0.5f * LMK_LEAST_MAGNITUDE && spoilt == 0) return;
   *scale = half / 127.5f + spoilt;
   if (spoilt == 0) *zero = (int32_t)lrintf(-low / *scale);
 }
@@ -25,9 +26,6 @@ static inline long lmk_whole_tiles(int arithmetic, long rows) {
   const long tile = lmk_tile_rows(arithmetic);
   return (rows + tile - 1) / tile * tile;
 }
-
-/// Columns whose elements are all below this are taken for zero, so that no reciprocal of a scale overflows.
-#define LMK_LEAST_MAGNITUDE 0x1p-100f
 
 void lmk_quantize_rows_avx2(
     int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long depth, float *scales, int32_t *zeros);

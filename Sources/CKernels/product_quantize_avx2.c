@@ -17,9 +17,10 @@ static inline __attribute__((always_inline)) __m256 load(int type, const char *f
   return _mm256_castsi256_ps(_mm256_slli_epi32(halves, 16));
 }
 
-// The same of the first `count`, the others zero.
+// The same of the first `count`, which may be none, the others zero.
 static inline __attribute__((always_inline)) __m256 load_some(int type, const char *from, long count) {
   if (count >= lanes) return load(type, from);
+  if (count <= 0) return _mm256_setzero_ps();
   _Alignas(32) char room[4 * lanes] = {0};
   memcpy(room, from, (size_t)(count * (type == LMK_FLOAT32 ? 4 : 2)));
   return load(type, room);
@@ -84,6 +85,22 @@ static inline __m256i whole(__m256 x, __m256 inverse, __m256i zero) {
   return _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_mul_ps(x, inverse)), zero);
 }
 
+// 32 elements, or the first `count`, as 16-bit integers in the order that packing to bytes wants.
+struct halves {
+  __m256i low, high;
+};
+
+static inline __attribute__((always_inline)) struct halves halves_of(
+    int type, const char *from, long count, float inverse, int32_t zero) {
+  const long size = type == LMK_FLOAT32 ? 4 : 2;
+  const __m256 factor = _mm256_set1_ps(inverse);
+  const __m256i shift = _mm256_set1_epi32(zero);
+  __m256i words[4];
+  for (long i = 0; i < 4; i++)
+    words[i] = whole(load_some(type, from + i * lanes * size, count - i * lanes), factor, shift);
+  return (struct halves){_mm256_packs_epi32(words[0], words[1]), _mm256_packs_epi32(words[2], words[3])};
+}
+
 // Packing works within halves of vectors: puts the groups of four in their order again.
 static inline __m256i in_order(__m256i bytes) {
   return _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
@@ -92,16 +109,10 @@ static inline __m256i in_order(__m256i bytes) {
 static inline __attribute__((always_inline)) void pack_row(
     int type, const char *from, long depth, float scale, int32_t zero, uint8_t *to) {
   const long size = type == LMK_FLOAT32 ? 4 : 2;
-  const __m256 inverse = _mm256_set1_ps(inverse_of(scale));
-  const __m256i shift = _mm256_set1_epi32(zero);
+  const float inverse = inverse_of(scale);
   for (long k = 0; k < depth; k += bytes_a_vector) {
-    __m256i words[4];
-    for (long i = 0; i < 4; i++) {
-      const long left = depth - k - i * lanes;
-      words[i] = whole(load_some(type, from + (k + i * lanes) * size, left < 0 ? 0 : left), inverse, shift);
-    }
-    const __m256i low = _mm256_packs_epi32(words[0], words[1]), high = _mm256_packs_epi32(words[2], words[3]);
-    const __m256i bytes = in_order(_mm256_packus_epi16(low, high));
+    const struct halves halves = halves_of(type, from + k * size, depth - k, inverse, zero);
+    const __m256i bytes = in_order(_mm256_packus_epi16(halves.low, halves.high));
     if (k + bytes_a_vector <= depth)
       _mm256_storeu_si256((__m256i *)(to + k), bytes);
     else
@@ -182,19 +193,10 @@ static void pack_transposed(
     for (long c = 0; c < least(count, LMK_AVX2_TILE_COLUMNS); c++) {
       const float *from = (const float *)element(b, column + c, k);
       const float inverse = inverse_of(scales[c]);
-      // NaN and infinities have the inverse 0 and stay no numbers.
-      const __m256i none = _mm256_setzero_si256();
       int32_t sum = 0;
       for (long i = 0; i < together; i += bytes_a_vector) {
-        __m256i parts[4];
-        for (long p = 0; p < 4; p++) {
-          const long left = together - i - p * lanes;
-          const __m256 x = load_some(LMK_FLOAT32, (const char *)(from + i + p * lanes), left < 0 ? 0 : left);
-          parts[p] = inverse == 0 ? none : whole(x, _mm256_set1_ps(inverse), none);
-        }
-        const __m256i low = _mm256_packs_epi32(parts[0], parts[1]), high = _mm256_packs_epi32(parts[2], parts[3]);
-        const __m256i all = in_order(_mm256_packs_epi16(low, high));
-        _mm256_store_si256((__m256i *)(bytes[c] + i), all);
+        const struct halves halves = halves_of(LMK_FLOAT32, (const char *)(from + i), together - i, inverse, 0);
+        _mm256_store_si256((__m256i *)(bytes[c] + i), in_order(_mm256_packs_epi16(halves.low, halves.high)));
       }
       for (long i = 0; i < together; i++) sum += bytes[c][i];
       sums[c] += sum;
@@ -225,7 +227,7 @@ static void pack_rows(
   for (long k = 0; k < depth; k += 2) {
     const float *row = (const float *)b->data + k * b->stride + column;
     for (long v = 0; v < vectors; v++) {
-      const long left = count - v * lanes < 0 ? 0 : count - v * lanes;
+      const long left = count - v * lanes;
       const __m256 one = load_some(LMK_FLOAT32, (const char *)(row + v * lanes), left);
       __m256 other = _mm256_setzero_ps();
       if (k + 1 < depth) other = load_some(LMK_FLOAT32, (const char *)(row + b->stride + v * lanes), left);
@@ -247,12 +249,11 @@ static void pack_rows(
   for (long k = 0; k < depth; k += 4) {
     for (long v = 0; v < vectors; v++) {
       const long left = count - v * lanes;
-      const __m256 is_spoilt = _mm256_cmp_ps(inverses[v], _mm256_setzero_ps(), _CMP_EQ_OQ);
       __m256i words = _mm256_setzero_si256();
       for (long i = least(4, depth - k) - 1; i >= 0; i--) {
         const float *from = (const float *)b->data + (k + i) * b->stride + column + v * lanes;
-        const __m256 x = load_some(LMK_FLOAT32, (const char *)from, left < 0 ? 0 : left);
-        const __m256i bytes = whole(_mm256_andnot_ps(is_spoilt, x), inverses[v], _mm256_setzero_si256());
+        const __m256 x = load_some(LMK_FLOAT32, (const char *)from, left);
+        const __m256i bytes = whole(x, inverses[v], _mm256_setzero_si256());
         words = _mm256_or_si256(_mm256_slli_epi32(words, 8), _mm256_and_si256(bytes, lowest));
       }
       totals[v] = _mm256_add_epi32(totals[v], _mm256_madd_epi16(_mm256_maddubs_epi16(ones, words), pairs));
