@@ -135,43 +135,52 @@ void lmk_pack_bytes_avx2(
   }
 }
 
-// What has to fit of a column, halved. VPDPBUSD: every magnitude. VPMADDUBSW adds two products in 16 bits: the sum of
-// two neighbours of one sign, so that their bytes add up to 128 at most, and 255 · 128 < 2¹⁵.
+// What has to fit of a column, halved. VPDPBUSD: every magnitude. VPMADDUBSW and an addition sum up four products in 16
+// bits: the numbers of one sign among four, so that their bytes add up to 128 at most, and 255 · 128 < 2¹⁵.
 struct column {
   __m256 most, spoilt;
 };
 
-static inline void add_pair(int arithmetic, struct column *column, __m256 one, __m256 other) {
-  const __m256 half = _mm256_set1_ps(0.5f), none = _mm256_setzero_ps();
-  one = _mm256_mul_ps(one, half);
-  other = _mm256_mul_ps(other, half);
-  column->spoilt = _mm256_fmadd_ps(_mm256_add_ps(one, other), none, column->spoilt);
-  if (arithmetic == LMK_PRODUCT_INT8_AVX2) {
-    // The operand that may be NaN first: the other one is taken then.
-    const __m256 up = _mm256_add_ps(_mm256_max_ps(one, none), _mm256_max_ps(other, none));
-    const __m256 down = _mm256_add_ps(_mm256_min_ps(one, none), _mm256_min_ps(other, none));
-    column->most = _mm256_max_ps(_mm256_max_ps(up, _mm256_sub_ps(none, down)), column->most);
-  } else {
-    const __m256 sign = _mm256_set1_ps(-0.0f);
-    column->most = _mm256_max_ps(_mm256_andnot_ps(sign, one), column->most);
-    column->most = _mm256_max_ps(_mm256_andnot_ps(sign, other), column->most);
+// Numbers whose products are added up in 16 bits: of eight from a multiple of eight on, 0, 1, 4, 5 and 2, 3, 6, 7.
+enum { together_in_16_bits = 4, depth_of_groups = 8 };
+
+static inline void add_group(int arithmetic, struct column *column, const __m256 group[together_in_16_bits]) {
+  const __m256 half = _mm256_set1_ps(0.5f), none = _mm256_setzero_ps(), sign = _mm256_set1_ps(-0.0f);
+  __m256 up[2] = {none, none}, down[2] = {none, none};
+  for (int i = 0; i < together_in_16_bits; i++) {
+    const __m256 x = _mm256_mul_ps(group[i], half);
+    column->spoilt = _mm256_fmadd_ps(x, none, column->spoilt);
+    if (arithmetic == LMK_PRODUCT_INT8_AVX2) {
+      // The operand that may be NaN first: the other one is taken then.
+      up[i / 2] = _mm256_add_ps(up[i / 2], _mm256_max_ps(x, none));
+      down[i / 2] = _mm256_sub_ps(down[i / 2], _mm256_min_ps(x, none));
+    } else {
+      column->most = _mm256_max_ps(_mm256_andnot_ps(sign, x), column->most);
+    }
   }
+  // Neighbours first, then both pairs: so the sum has the same bits in all lanes of scale_of, whatever their order.
+  column->most = _mm256_max_ps(_mm256_add_ps(up[0], up[1]), column->most);
+  column->most = _mm256_max_ps(_mm256_add_ps(down[0], down[1]), column->most);
 }
 
 static struct column empty_column(void) { return (struct column){_mm256_setzero_ps(), _mm256_setzero_ps()}; }
 
-static float column_scale(float half, float spoilt) {
-  return half < 0.5f * LMK_LEAST_MAGNITUDE && spoilt == 0 ? 0 : half / 63.5f + spoilt;
+// Half the steps that what has to fit is cut into: rounding adds half a step to each of four, or the rest that VPDPBUSD
+// has place for.
+static float column_scale(int arithmetic, float half, float spoilt) {
+  const float steps = arithmetic == LMK_PRODUCT_INT8_AVX2 ? 63.0f : 63.5f;
+  return half < 0.5f * LMK_LEAST_MAGNITUDE && spoilt == 0 ? 0 : half / steps + spoilt;
 }
 
 // The scale of a column that is a row of memory.
 static float scale_of(int arithmetic, const float *from, long depth) {
   struct column column = empty_column();
   for (long k = 0; k < depth; k += lanes) {
-    const __m256 x = load_some(LMK_FLOAT32, (const char *)(from + k), depth - k);
-    add_pair(arithmetic, &column, x, _mm256_shuffle_ps(x, x, 0xB1));
+    const __m256 x = load_some(LMK_FLOAT32, (const char *)(from + k), depth - k), y = _mm256_permute2f128_ps(x, x, 1);
+    const __m256 group[] = {x, _mm256_shuffle_ps(x, x, 0xB1), y, _mm256_shuffle_ps(y, y, 0xB1)};
+    add_group(arithmetic, &column, group);
   }
-  return column_scale(most_of(column.most), sum_of(column.spoilt));
+  return column_scale(arithmetic, most_of(column.most), sum_of(column.spoilt));
 }
 
 // Bytes of columns that are rows of memory, on their way to words side by side.
@@ -224,14 +233,16 @@ static void pack_rows(
     all[v] = empty_column();
     totals[v] = _mm256_setzero_si256();
   }
-  for (long k = 0; k < depth; k += 2) {
-    const float *row = (const float *)b->data + k * b->stride + column;
+  for (long k = 0; k < depth; k += depth_of_groups) {
     for (long v = 0; v < vectors; v++) {
-      const long left = count - v * lanes;
-      const __m256 one = load_some(LMK_FLOAT32, (const char *)(row + v * lanes), left);
-      __m256 other = _mm256_setzero_ps();
-      if (k + 1 < depth) other = load_some(LMK_FLOAT32, (const char *)(row + b->stride + v * lanes), left);
-      add_pair(arithmetic, &all[v], one, other);
+      __m256 groups[2][together_in_16_bits];
+      for (long i = 0; i < depth_of_groups; i++) {
+        const float *from = (const float *)b->data + (k + i) * b->stride + column + v * lanes;
+        const long left = k + i < depth ? count - v * lanes : 0;
+        groups[i / 2 % 2][i / 4 * 2 + i % 2] = load_some(LMK_FLOAT32, (const char *)from, left);
+      }
+      add_group(arithmetic, &all[v], groups[0]);
+      add_group(arithmetic, &all[v], groups[1]);
     }
   }
   for (long v = 0; v < vectors; v++) {
@@ -239,7 +250,7 @@ static void pack_rows(
     _mm256_storeu_ps(most, all[v].most);
     _mm256_storeu_ps(spoilt, all[v].spoilt);
     for (long i = 0; i < lanes; i++) {
-      const float scale = column_scale(most[i], spoilt[i]);
+      const float scale = column_scale(arithmetic, most[i], spoilt[i]);
       scales[v * lanes + i] = scale;
       inverse[i] = inverse_of(scale);
     }

@@ -1,4 +1,14 @@
 // Micro-kernels with AVX2. Included once for each of the instructions that multiply bytes.
+#ifndef LMK_HAS_AVXVNNI
+// sum + neighbours added up.
+static inline __attribute__((always_inline)) __m256i LMK_NAME(add_pairs)(__m256i pairs, __m256i sum) {
+  sum = _mm256_add_epi32(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)), sum);
+  // Else compilers reorder more than there are registers for.
+  LMK_KEEP(sum);
+  return sum;
+}
+#endif
+
 static inline __attribute__((always_inline)) __m256 LMK_NAME(multiply_add)(
     enum lmk_words words, __m256 a, __m256 b, __m256 sum) {
   if (words == LMK_FLOATS) return _mm256_fmadd_ps(a, b, sum);
@@ -6,12 +16,7 @@ static inline __attribute__((always_inline)) __m256 LMK_NAME(multiply_add)(
 #ifdef LMK_HAS_AVXVNNI
   return _mm256_castsi256_ps(_mm256_dpbusd_avx_epi32(total, bytes, others));
 #else
-  // Two products fit 16 bits: columns are scaled so (product_quantize_avx2.c).
-  const __m256i pairs = _mm256_maddubs_epi16(bytes, others);
-  __m256i added = _mm256_add_epi32(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)), total);
-  // Else compilers add up several words of depth first, which takes more registers than there are.
-  LMK_KEEP(added);
-  return _mm256_castsi256_ps(added);
+  return _mm256_castsi256_ps(LMK_NAME(add_pairs)(_mm256_maddubs_epi16(bytes, others), total));
 #endif
 }
 
@@ -26,6 +31,34 @@ static inline __attribute__((always_inline)) void LMK_NAME(step)(
     c[i][0] = LMK_NAME(multiply_add)(kind, value, left, c[i][0]);
     c[i][1] = LMK_NAME(multiply_add)(kind, value, right, c[i][1]);
   }
+}
+
+// The words of depth that are multiplied together. Four products of bytes fit 16 bits (product_quantize_avx2.c): those
+// of two words are added up there, which saves every second widening.
+static inline __attribute__((always_inline)) void LMK_NAME(steps)(
+    enum lmk_words kind, bool by_rows, int rows, long row, const float *const a[row_groups], const float *b,
+    __m256 c[LMK_AVX2_TILE_ROWS][2]) {
+  const long next = by_rows ? 1 : LMK_AVX2_TILE_ROWS;
+#ifndef LMK_HAS_AVXVNNI
+  if (kind == LMK_BYTES) {
+    UNROLLED for (int k = 0; k < words_together; k += 2) {
+      const __m256i *words = (const __m256i *)(b + k * columns);
+      UNROLLED for (int i = 0; i < rows; i++) {
+        const float *number = &a[i / rows_together][i % rows_together * row + k];
+        const __m256i first = _mm256_castps_si256(_mm256_broadcast_ss(number));
+        const __m256i second = _mm256_castps_si256(_mm256_broadcast_ss(number + 1));
+        UNROLLED for (int j = 0; j < 2; j++) {
+          const __m256i pairs =
+              _mm256_add_epi16(_mm256_maddubs_epi16(first, words[j]), _mm256_maddubs_epi16(second, words[2 + j]));
+          c[i][j] = _mm256_castsi256_ps(LMK_NAME(add_pairs)(pairs, _mm256_castps_si256(c[i][j])));
+        }
+      }
+    }
+    return;
+  }
+#endif
+  UNROLLED for (int k = 0; k < words_together; k++)
+    LMK_NAME(step)(kind, by_rows, rows, row, k * next, a, b + k * columns, c);
 }
 
 // Sums of bytes as floats.
@@ -57,14 +90,14 @@ static inline __attribute__((always_inline)) void LMK_NAME(compute_tile)(
       c[i][j] = starts ? _mm256_setzero_ps() : _mm256_load_ps(t->sums + i * columns + j * lanes);
   }
   long k = 0;
-  for (; k + 3 < words; k += 4) {
+  for (; k + words_together <= words; k += words_together) {
     _mm_prefetch(ahead + LMK_AVX2_AHEAD_BYTES * k, _MM_HINT_T1);
-    UNROLLED for (int i = 0; i < 4; i++) _mm_prefetch((const char *)(b + (words_ahead + i) * columns), _MM_HINT_T0);
+    UNROLLED for (int i = 0; i < words_together; i++) _mm_prefetch((const char *)(b + (words_ahead + i) * columns), _MM_HINT_T0);
     // Keep the stride and both row pointers in registers: computed addresses would take one for each row.
     if (by_rows) __asm__("" : "+r"(row), "+r"(a[0]), "+r"(a[1]));
-    UNROLLED for (int i = 0; i < 4; i++) LMK_NAME(step)(kind, by_rows, rows, row, i * next, a, b + i * columns, c);
-    UNROLLED for (int g = 0; g < row_groups; g++) a[g] += 4 * next;
-    b += 4 * columns;
+    LMK_NAME(steps)(kind, by_rows, rows, row, a, b, c);
+    UNROLLED for (int g = 0; g < row_groups; g++) a[g] += words_together * next;
+    b += words_together * columns;
   }
   for (; k < words; k++, b += columns) {
     LMK_NAME(step)(kind, by_rows, rows, row, 0, a, b, c);

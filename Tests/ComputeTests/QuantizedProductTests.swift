@@ -37,16 +37,18 @@ struct QuantizedProductTests {
     }
   }
 
-  /// The largest numbers there are: neighbours of one sign fill the sixteen bits that two products are added in.
-  @Test func pairsFit() throws {
-    let k = 64
+  /// The largest numbers there are: four of one sign fill the sixteen bits that their products are added in, whether
+  /// they are equal, one is all there is, or one has what rounding adds.
+  @Test(arguments: [64, 67, 72]) func groupsFit(k: Int) throws {
     let a = [Float](repeating: 1, count: k) + (0..<k).map { Float($0 % 2) }
     let b =
-      (0..<k).map { _ in Float(0.3) } + (0..<k).map { $0 / 2 % 2 == 0 ? Float(-0.7) : 0.7 } + randomValues(k, seed: 3)
+      (0..<k).map { _ in Float(0.3) } + (0..<k).map { $0 / 2 % 2 == 0 ? Float(-0.7) : 0.7 }
+      + (0..<k).map { $0 % 8 == 5 ? Float(-1) : 0 } + (0..<k).map { [1.5, 5.5, 90, 0, 29.5, 89.5, 35, 1][$0 % 8] }
+      + randomValues(k, seed: 3)
     try Machine.onEachInt8Product { way in
-      let expected = QuantizedReference(m: 2, n: 3, k: k).product(a, b)
+      let expected = QuantizedReference(m: 2, n: 5, k: k).product(a, b)
       for turned in [false, true] {
-        let found = try run(2, 3, k, a, b, turned: turned)
+        let found = try run(2, 5, k, a, b, turned: turned)
         #expect(found == expected, "\(way)")
       }
     }
@@ -205,8 +207,8 @@ struct QuantizedProductTests {
     try Machine.undisturbed {
       try parallelProduct(1, 1, 66_311, plain, .view(turned), into: MatrixOutput(c.raw, stride: 1), arithmetic: .int8)
     }
-    // Half a step each at most, of 127 for two neighbours.
-    #expect(abs(c.values[0] - 66_311) < 66_311 / 127)
+    // Half a step each at most, of 126 for four.
+    #expect(abs(c.values[0] - 66_311) < 2 * 66_311 / 126)
   }
 
   /// Whatever it is computed with: threads, and rows beside it.

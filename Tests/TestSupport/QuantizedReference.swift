@@ -20,19 +20,22 @@ public struct QuantizedReference {
     return (scale, zero, x.map { min(max(Int(($0 * inverse).rounded(.toNearestOrEven)) + zero, 0), 255) })
   }
 
-  /// The scale of a column: its largest magnitude becomes 127, or, where two products are added in 16 bits, the largest
-  /// sum of two neighbours of one sign.
+  /// The scale of a column: its largest magnitude becomes 127, or, where four products are added in 16 bits, the
+  /// largest sum of those of one sign becomes 126, which rounding makes 128 at most.
   public static func columnScale(_ x: ArraySlice<Float>) -> Float {
-    let most: Float
-    if lmk_int8_product() == LMK_PRODUCT_INT8_AVX2 {
-      most = stride(from: x.startIndex, to: x.endIndex, by: 2).reduce(0) { most, first in
-        let pair = x[first..<min(first + 2, x.endIndex)].map { 0.5 * $0 }
-        return max(most, pair.reduce(0) { $0 + max($1, 0) }, -pair.reduce(0) { $0 + min($1, 0) })
-      }
-    } else {
-      most = x.reduce(0) { max($0, 0.5 * abs($1)) }
+    guard lmk_int8_product() == LMK_PRODUCT_INT8_AVX2 else {
+      let most = x.reduce(0) { max($0, 0.5 * abs($1)) }
+      return most >= 0x1p-101 ? most / 63.5 : 0
     }
-    return most >= 0x1p-101 ? most / 63.5 : 0
+    var most = Float(0)
+    for start in stride(from: x.startIndex, to: x.endIndex, by: 8) {
+      for group in [[0, 1, 4, 5], [2, 3, 6, 7]] {
+        let halves = group.map { start + $0 < x.endIndex ? 0.5 * x[start + $0] : 0 }
+        let (up, down) = (halves.map { max($0, 0) }, halves.map { max(-$0, 0) })
+        most = max(most, (up[0] + up[1]) + (up[2] + up[3]), (down[0] + down[1]) + (down[2] + down[3]))
+      }
+    }
+    return most >= 0x1p-101 ? most / 63 : 0
   }
 
   /// Scale and bytes of a column.

@@ -449,9 +449,9 @@ class TrainingConfig(_Config):
         precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with AVX512-BF16),
             "auto", bf16 where there is, or "int8" (needs AVX2), for faster steps whose gradients are
             rougher: values and input gradients of the linear layers of projectors and blocks are eight bits, but for
-            those of an encoder's first block and its second one's MLP, the rest is bf16, or float32 without the
-            instructions for that (docs/performance.md). Weights, sums, softmax, norms and the loss are float32 in each.
-            What int8 costs in scores has been measured of short runs alone.
+            the MLP of an encoder's first block and the first layer of its second one's, the rest is bf16, or float32
+            without the instructions for that (docs/performance.md). Weights, sums, softmax, norms and the loss are
+            float32 in each. What int8 costs in scores has been measured of short runs alone.
         target_precision: the same, of targets that an encoder computes without gradient (`target_encoder` "momentum",
             "siamese" or "frozen"); None: `precision`. "int8" makes a step faster, and its gradients stay as exact as
             `precision` has them.

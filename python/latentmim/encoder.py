@@ -157,8 +157,8 @@ class Encoder:
             extend_positions: larger images reach further than the trained grid, instead of spanning its range.
             precision: what the operands of products are rounded to: "float32", "bf16" (needs a processor with
                 AVX512-BF16), "auto", bf16 where there is, or "int8" (needs AVX2): linear layers of blocks and
-                projector, but for the first block's and the second one's MLP, multiply eight-bit numbers, each token
-                and channel by a scale of its own.
+                projector, but for the first block's MLP and the first layer of the second one's, multiply eight-bit
+                numbers, each token and channel by a scale of its own.
 
         Returns:
             [B, N, C] float32, patches row by row (`grid` says how many); [N, C] for one image; [layers, …] for a list

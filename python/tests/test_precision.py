@@ -170,14 +170,13 @@ def test_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
 
 @needs_int8
 def test_int8_features(model: lm.LatentMIM) -> None:
-    """Behind the first block, which has no eight bits, tokens move a little, and not with their neighbours."""
+    """Tokens move a little, and not with their neighbours."""
     images = pixels(5)[:, :40, :40]
     beside = lm.runtime.precisions()[-1]
     exact, rounded, short = (
         model.encoder.features(images, layer=[1, 2, 3], precision=p) for p in ("float32", beside, "int8")
     )
-    assert np.array_equal(short[0], rounded[0])
-    assert not np.array_equal(short[1], rounded[1])
+    assert not any(np.array_equal(*both) for both in zip(short, rounded, strict=True))
     projected = [model.encoder.features(images, layer=1, projector=True, precision=p) for p in (beside, "int8")]
     assert 0 < np.abs(projected[1] - projected[0]).max() < 0.1
     cosine = (exact * short).sum(-1) / np.linalg.norm(exact, axis=-1) / np.linalg.norm(short, axis=-1)

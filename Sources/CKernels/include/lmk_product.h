@@ -11,7 +11,7 @@
 /// How a product is computed. ROUNDED: operands rounded to bfloat16, then float32 FMA; PAIRS: bfloat16 by VDPBF16PS;
 /// AMX: bfloat16 by AMX tiles. Sums are float32 in these. INT8: operands quantised to eight bits, by VPDPBUSD, sums
 /// int32 (lmk_quantize.h). AVX2: float32 as FLOAT32 has it, element for element, by 256-bit FMA. INT8_AVXVNNI: as INT8,
-/// by the 256-bit VPDPBUSD of AVX-VNNI. INT8_AVX2: by VPMADDUBSW, which adds two products in 16 bits, columns scaled so
+/// by the 256-bit VPDPBUSD of AVX-VNNI. INT8_AVX2: by VPMADDUBSW, four products added up in 16 bits, columns scaled so
 /// that they fit. The others are by AVX-512. Results of these three are stored as float32, operands of AVX2 are, too.
 enum {
   LMK_PRODUCT_FLOAT32 = 0,

@@ -2,8 +2,8 @@
 //
 // A row of a becomes bytes 0 ... 255: x ≈ scale · (byte - zero). The range of its own smallest and largest element, and
 // of 0, is cut into 255 steps, so a row's bytes depend on nothing but the row. A column of b becomes -127 ... 127, for
-// LMK_PRODUCT_INT8_AVX2 with a scale so large that bytes 2k and 2k + 1 add up to 128 at most if they have one sign:
-// w ≈ scale · byte. Rows and columns that hold what is not finite get the scale NaN.
+// LMK_PRODUCT_INT8_AVX2 with a scale so large that of bytes 8k + 0, 1, 4, 5, and of 8k + 2, 3, 6, 7, those of one sign
+// add up to 128 at most: w ≈ scale · byte. Rows and columns that hold what is not finite get the scale NaN.
 #ifndef LMK_QUANTIZE_H
 #define LMK_QUANTIZE_H
 

@@ -10,10 +10,10 @@ public enum Precision: String, Sendable, CaseIterable {
   case float32
   /// bfloat16, with its range of float32 and eight bits of precision. Needs AVX512-BF16.
   case bf16
-  /// Eight bits: operands of the linear layers of projectors and of all blocks are quantised, but for an encoder's
-  /// first block and its second one's MLP, each token and each channel by a scale of its own; the rest, gradients of
-  /// weights with it, is bf16 on processors with AVX512-BF16 and AVX512-VNNI, float32 on others. Needs AVX2; weights
-  /// get between seven and eight bits where there is neither AVX512-VNNI nor AVX-VNNI.
+  /// Eight bits: operands of the linear layers of projectors and of all blocks are quantised, but for the
+  /// MLP of an encoder's first block and the first layer of its second one's, each token and each channel by a scale of
+  /// its own; the rest, gradients of weights with it, is bf16 on processors with AVX512-BF16 and AVX512-VNNI, float32
+  /// on others. Needs AVX2; weights get some seven bits where there is neither AVX512-VNNI nor AVX-VNNI.
   case int8
 
   /// How to compute at this precision on this machine.

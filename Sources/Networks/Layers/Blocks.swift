@@ -48,13 +48,18 @@ public final class MLP: Layer {
   }
 
   /// [..., C] → [..., C], plus `residual`.
-  func callAsFunction(_ x: Tensor, residual: Tensor, dropout: BranchDropout? = nil) throws -> Tensor {
+  ///
+  /// - Parameter quantizesFirst: false: `fc1` multiplies no eight-bit operands, even where `fc2` does.
+  func callAsFunction(
+    _ x: Tensor, residual: Tensor, dropout: BranchDropout? = nil, quantizesFirst: Bool = true
+  ) throws -> Tensor {
     guard dropout != nil || activation != .gelu || norm != nil else {
       return try mlp(
         x, weight1: fc1.matrix(), bias1: fc1.bias?.tensor, weight2: fc2.matrix(), bias2: fc2.bias?.tensor,
-        residual: residual)
+        residual: residual, quantizesFirst: quantizesFirst)
     }
-    let activated = try activation(fc1.activation(x))
+    let first = try quantizesFirst ? fc1.activation(x) : Computation.withoutQuantizing { try fc1.activation(x) }
+    let activated = try activation(first)
     let kept = try dropout?.inside(activated) ?? activated
     let hidden = try norm?.activation(kept) ?? kept
     guard let dropout else { return try fc2(hidden, residual: residual) }
@@ -103,30 +108,28 @@ public final class Block: Layer {
   /// [B, N, C] → [B, N, C].
   func callAsFunction(_ x: Tensor, bias: ScoreBias? = nil, rotary: RotaryTable? = nil) throws -> Tensor {
     let dropout = Computation.current.dropoutPlan
-    let attended = try quantized(from: Self.firstQuantizedAttention) {
+    let attended = try Computation.quantizing {
       try attn(norm1.activation(x), residual: x, bias: bias, rotary: rotary, dropout: dropout?(place, branch: 0))
     }
-    return try quantized(from: Self.firstQuantizedMLP) {
-      try mlp(norm2.activation(attended), residual: attended, dropout: dropout?(place, branch: 1))
+    func add() throws -> Tensor {
+      try mlp(
+        norm2.activation(attended), residual: attended, dropout: dropout?(place, branch: 1),
+        quantizesFirst: isBlock(from: Self.firstQuantizedFC1))
     }
+    return try isBlock(from: Self.firstQuantizedFC2) ? Computation.quantizing(add) : add()
   }
 
   /// What its attention reads of [B, N, C]: queries, keys and values side by side, [B, N, 3C].
   func queriesKeysValues(_ x: Tensor, rotary: RotaryTable?) throws -> Tensor {
-    try quantized(from: Self.firstQuantizedAttention) {
-      try attn.queriesKeysValues(norm1.activation(x), rotary: rotary)
-    }
+    try Computation.quantizing { try attn.queriesKeysValues(norm1.activation(x), rotary: rotary) }
   }
 
-  /// Runs `body` with eight-bit operands in linear layers where that is asked for and this is a decoder's block, or an
-  /// encoder's of number `first`, from 0, or a later one. In earlier ones a few tokens get the large activations that
-  /// all later blocks read (docs/performance.md).
-  private func quantized(from first: Int, _ body: () throws -> Tensor) rethrows -> Tensor {
-    guard place.network != 0 || place.index >= first else { return try body() }
-    return try Computation.quantizing(body)
-  }
-  private static let firstQuantizedAttention = 1
-  private static let firstQuantizedMLP = 2
+  /// Whether it is a decoder's block, or an encoder's of number `first`, from 0, or a later one. In the MLPs of an
+  /// encoder's first two blocks a few tokens get the large activations that all later blocks read: layers there that do
+  /// not stand eight bits have floats as operands (docs/performance.md).
+  private func isBlock(from first: Int) -> Bool { place.network != 0 || place.index >= first }
+  private static let firstQuantizedFC1 = 2
+  private static let firstQuantizedFC2 = 1
 }
 
 /// Decoder block: q += SelfAttn(LN q); q += CrossAttn(LN q, LN memory); q += MLP(LN q).

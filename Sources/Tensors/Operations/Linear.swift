@@ -37,12 +37,15 @@ public func linear(
 ///   - weight1, bias1: [hidden, in], [hidden].
 ///   - weight2, bias2: [out, hidden], [out].
 ///   - residual: the shape of the result.
+///   - quantizesFirst: false: the first layer multiplies no eight-bit operands, even where the second does.
 /// - Returns: [..., out], float32.
 /// - Throws: `ShapeError`, `OutOfMemory`.
 public func mlp(
-  _ x: Tensor, weight1: Tensor, bias1: Tensor?, weight2: Tensor, bias2: Tensor?, residual: Tensor
+  _ x: Tensor, weight1: Tensor, bias1: Tensor?, weight2: Tensor, bias2: Tensor?, residual: Tensor,
+  quantizesFirst: Bool = true
 ) throws -> Tensor {
-  let first = try LinearMap(weight: weight1, bias: bias1, input: x, operation: "mlp")
+  func makeFirst() throws -> LinearMap { try LinearMap(weight: weight1, bias: bias1, input: x, operation: "mlp") }
+  let first = try quantizesFirst ? makeFirst() : Computation.withoutQuantizing(makeFirst)
   let second = try LinearMap(weight: weight2, bias: bias2, inWidth: first.outWidth, operation: "mlp")
   let shape = Array(x.shape.dropLast()) + [second.outWidth]
   try expect(shape, residual, "mlp", "residual")
