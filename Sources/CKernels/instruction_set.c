@@ -19,6 +19,7 @@ static int find_best(void) { return LMK_AMX; }
 static int is_intel(void) { return 0; }
 static int has_vnni(void) { return 1; }
 static int has_avx_vnni(void) { return 1; }
+static int has_amx_int8(void) { return 1; }
 #elif defined(__x86_64__)
 #include <cpuid.h>
 #include <sys/syscall.h>
@@ -61,11 +62,17 @@ static int has_avx_vnni(void) {
   unsigned a, b, c, d;
   return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1 << 4);
 }
+
+static int has_amx_int8(void) {
+  unsigned a, b, c, d;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & 1 << 25);
+}
 #else
 static int find_best(void) { return LMK_PORTABLE; }
 static int is_intel(void) { return 0; }
 static int has_vnni(void) { return 0; }
 static int has_avx_vnni(void) { return 0; }
+static int has_amx_int8(void) { return 0; }
 #endif
 
 int lmk_best_instruction_set(void) { return remembered(&best, find_best); }
@@ -93,6 +100,7 @@ int lmk_float32_product(void) {
 }
 
 static int fastest_int8_product(void) {
+  if (lmk_instruction_set() >= LMK_AMX && has_amx_int8() && has_vnni()) return LMK_PRODUCT_INT8_AMX;
   if (lmk_instruction_set() >= LMK_AVX512 && has_vnni()) return LMK_PRODUCT_INT8;
   return has_avx_vnni() ? LMK_PRODUCT_INT8_AVXVNNI : LMK_PRODUCT_INT8_AVX2;
 }
@@ -114,6 +122,9 @@ int lmk_set_int8_product(int arithmetic) {
   if (arithmetic >= 0 && (!lmk_is_int8(arithmetic) || lmk_instruction_set() < LMK_AVX2)) return 0;
   if (arithmetic == LMK_PRODUCT_INT8 && (lmk_instruction_set() < LMK_AVX512 || !has_vnni())) return 0;
   if (arithmetic == LMK_PRODUCT_INT8_AVXVNNI && !has_avx_vnni()) return 0;
+  // Operands for AMX are quantised by AVX512-VNNI.
+  if (arithmetic == LMK_PRODUCT_INT8_AMX && (lmk_instruction_set() < LMK_AMX || !has_amx_int8() || !has_vnni()))
+    return 0;
   atomic_store_explicit(&int8_product, arithmetic, memory_order_relaxed);
   return 1;
 }

@@ -24,7 +24,7 @@
 #define LMK_BEGIN_AVX512BF16 LMK_BEGIN_SET("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")
 #define LMK_BEGIN_VNNI LMK_BEGIN_SET("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512vnni,fma")
 #define LMK_BEGIN_AVXVNNI LMK_BEGIN_SET("avx2,fma,avxvnni")
-#define LMK_BEGIN_AMX LMK_BEGIN_SET("avx512f,amx-tile,amx-bf16")
+#define LMK_BEGIN_AMX LMK_BEGIN_SET("avx512f,amx-tile,amx-bf16,amx-int8")
 /// Makes the compiler take the vector's value for unknown.
 #define LMK_KEEP(vector) __asm__ volatile("" : "+v"(vector))
 #endif

@@ -43,7 +43,7 @@ LMK_END_SET
 LMK_BEGIN_AMX
 // Four independent sums hide the latency of AMX. Its operands are loaded from memory: with registers that were only
 // zeroed, it sustained a rate in measurements that real products never reach.
-static __attribute__((noinline)) void amx(long steps) {
+static __attribute__((noinline)) void amx(bool multiplies_bytes, long steps) {
   _Alignas(64) uint16_t operand[LMK_AMX_SIDE][2 * LMK_AMX_SIDE];
   for (int i = 0; i < LMK_AMX_SIDE; i++)
     for (int j = 0; j < 2 * LMK_AMX_SIDE; j++) operand[i][j] = (uint16_t)(0x3F00 + 37 * i + j);
@@ -56,7 +56,13 @@ static __attribute__((noinline)) void amx(long steps) {
   _tile_loadd(5, operand, sizeof operand[0]);
   _tile_loadd(6, operand, sizeof operand[0]);
   _tile_loadd(7, operand, sizeof operand[0]);
-  for (long s = 0; s < steps; s++) {
+  for (long s = 0; s < steps && multiplies_bytes; s++) {
+    _tile_dpbusd(0, 4, 6);
+    _tile_dpbusd(1, 4, 7);
+    _tile_dpbusd(2, 5, 6);
+    _tile_dpbusd(3, 5, 7);
+  }
+  for (long s = 0; s < steps && !multiplies_bytes; s++) {
     _tile_dpbf16ps(0, 4, 6);
     _tile_dpbf16ps(1, 4, 7);
     _tile_dpbf16ps(2, 5, 6);
@@ -83,9 +89,10 @@ LMK_END_SET
 double lmk_multiply_add_loop(int arithmetic, long steps) {
 #if defined(__x86_64__)
   const double flops = 2.0 * floats_a_vector * chains * (double)steps;
-  if (arithmetic == LMK_PRODUCT_AMX && lmk_instruction_set() >= LMK_AMX) {
-    amx(steps);
-    return 4.0 * 2 * LMK_AMX_SIDE * LMK_AMX_SIDE * 2 * LMK_AMX_SIDE * (double)steps;
+  if (lmk_is_on_amx(arithmetic) && lmk_instruction_set() >= LMK_AMX) {
+    const bool multiplies_bytes = lmk_is_int8(arithmetic);
+    amx(multiplies_bytes, steps);
+    return 4.0 * 2 * LMK_AMX_SIDE * LMK_AMX_SIDE * (multiplies_bytes ? 4 : 2) * LMK_AMX_SIDE * (double)steps;
   }
   if (lmk_is_int8(arithmetic) && arithmetic == lmk_int8_product()) {
     if (arithmetic == LMK_PRODUCT_INT8)

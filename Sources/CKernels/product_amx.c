@@ -1,4 +1,4 @@
-// The AMX micro-kernel (product_tile.h). A tile register holds sixteen rows of sixteen words: four registers hold the
+// The AMX micro-kernels (product_tile.h). A tile register holds sixteen rows of sixteen words: four registers hold the
 // sums of 32 rows × 32 columns, and each step of sixteen words of depth loads two registers of a and two of b.
 #include "product_tile.h"
 
@@ -57,10 +57,13 @@ static inline __attribute__((always_inline)) void end_sums(bool has_lower, float
   _tile_stored(3, to + side * row + side, bytes);
 }
 
+// Sixteen words of depth. The registers are constants of the instructions.
+#define MULTIPLY_ADD(kind, sums, a, b) ((kind) == LMK_BYTES ? _tile_dpbusd(sums, a, b) : _tile_dpbf16ps(sums, a, b))
+
 // Software pipelining: each register is reloaded for the next step right after its last use, which hides the latency of
 // the load.
 static inline __attribute__((always_inline)) void compute(
-    bool starts, bool has_lower, enum lmk_destination destination, const struct lmk_tile *t) {
+    enum lmk_words kind, bool starts, bool has_lower, enum lmk_destination destination, const struct lmk_tile *t) {
   const uint32_t *upper = t->a, *lower = t->a + side * t->a_row, *b = t->b;
   const long a_bytes = 4 * t->a_row;
   begin_sums(starts, has_lower, t);
@@ -75,13 +78,13 @@ static inline __attribute__((always_inline)) void compute(
     upper += side;
     lower += side;
     b += side * LMK_TILE_COLUMNS;
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
+    MULTIPLY_ADD(kind, 0, 4, 6);
+    MULTIPLY_ADD(kind, 1, 4, 7);
     if (goes_on) _tile_loadd(4, upper, a_bytes);
-    if (has_lower) _tile_dpbf16ps(2, 5, 6);
+    if (has_lower) MULTIPLY_ADD(kind, 2, 5, 6);
     if (goes_on) _tile_loadd(6, b, row_bytes);
     if (has_lower) {
-      _tile_dpbf16ps(3, 5, 7);
+      MULTIPLY_ADD(kind, 3, 5, 7);
       if (goes_on) _tile_loadd(5, lower, a_bytes);
     }
     if (goes_on) _tile_loadd(7, b + side, row_bytes);
@@ -92,21 +95,24 @@ static inline __attribute__((always_inline)) void compute(
     end_sums(has_lower, t->sums, LMK_TILE_COLUMNS);
 }
 
-#define TILE(name, starts, destination)                           \
+#define TILE(name, kind, starts, destination)                            \
   static __attribute__((noinline)) void name(const struct lmk_tile *t) { \
-    if (t->rows > side)                                           \
-      compute(starts, true, destination, t);                      \
-    else                                                          \
-      compute(starts, false, destination, t);                     \
+    if (t->rows > side)                                                  \
+      compute(kind, starts, true, destination, t);                       \
+    else                                                                 \
+      compute(kind, starts, false, destination, t);                      \
   }
-TILE(first_to_sums, true, LMK_TO_SUMS)
-TILE(first_to_floats, true, LMK_TO_FLOATS)
-TILE(next_to_sums, false, LMK_TO_SUMS)
-TILE(next_to_floats, false, LMK_TO_FLOATS)
+TILE(first_pairs_to_sums, LMK_PAIRS, true, LMK_TO_SUMS)
+TILE(first_pairs_to_floats, LMK_PAIRS, true, LMK_TO_FLOATS)
+TILE(next_pairs_to_sums, LMK_PAIRS, false, LMK_TO_SUMS)
+TILE(next_pairs_to_floats, LMK_PAIRS, false, LMK_TO_FLOATS)
+TILE(first_bytes, LMK_BYTES, true, LMK_TO_SUMS)
+TILE(next_bytes, LMK_BYTES, false, LMK_TO_SUMS)
 
-lmk_tile_function lmk_amx_tile(bool starts, enum lmk_destination destination) {
-  if (destination == LMK_TO_FLOATS) return starts ? first_to_floats : next_to_floats;
-  return starts ? first_to_sums : next_to_sums;
+lmk_tile_function lmk_amx_tile(enum lmk_words words, bool starts, enum lmk_destination destination) {
+  if (words == LMK_BYTES) return starts ? first_bytes : next_bytes;
+  if (destination == LMK_TO_FLOATS) return starts ? first_pairs_to_floats : next_pairs_to_floats;
+  return starts ? first_pairs_to_sums : next_pairs_to_sums;
 }
 
 LMK_END_SET

@@ -14,24 +14,25 @@
 static enum lmk_destination straight_way(const struct lmk_block *p) {
   const struct lmk_epilogue *e = &p->epilogue;
   if (!p->ends || e->kind != LMK_STORE || e->alpha != 1 || e->residual || e->beta != 0) return LMK_TO_SUMS;
-  const bool is_amx = p->arithmetic == LMK_PRODUCT_AMX;
-  if (e->type == LMK_FLOAT32) return is_amx && e->bias ? LMK_TO_SUMS : LMK_TO_FLOATS;
-  return is_amx ? LMK_TO_SUMS : LMK_TO_BFLOAT16;
+  if (lmk_is_on_amx(p->arithmetic) && (e->bias || e->type != LMK_FLOAT32 || lmk_is_int8(p->arithmetic)))
+    return LMK_TO_SUMS;
+  return e->type == LMK_FLOAT32 ? LMK_TO_FLOATS : LMK_TO_BFLOAT16;
 }
 
 static enum lmk_words words_of(const struct lmk_block *p) {
-  return p->arithmetic == LMK_PRODUCT_PAIRS ? LMK_PAIRS : lmk_is_int8(p->arithmetic) ? LMK_BYTES : LMK_FLOATS;
+  if (lmk_is_int8(p->arithmetic)) return LMK_BYTES;
+  return p->arithmetic == LMK_PRODUCT_PAIRS || p->arithmetic == LMK_PRODUCT_AMX ? LMK_PAIRS : LMK_FLOATS;
 }
 
 static lmk_tile_function whole_tile(const struct lmk_block *p, enum lmk_destination destination) {
-  if (p->arithmetic == LMK_PRODUCT_AMX) return lmk_amx_tile(p->starts, destination);
+  if (lmk_is_on_amx(p->arithmetic)) return lmk_amx_tile(words_of(p), p->starts, destination);
   if (lmk_is_on_avx2(p->arithmetic))
     return lmk_avx2_tile(p->arithmetic, !p->a_is_transposed, p->starts, destination);
   return lmk_vector_tile(words_of(p), !p->a_is_transposed, p->starts, destination);
 }
 
 static lmk_tile_function edge_tile(const struct lmk_block *p, long rows, long columns) {
-  if (p->arithmetic == LMK_PRODUCT_AMX) return lmk_amx_tile(p->starts, LMK_TO_SUMS);
+  if (lmk_is_on_amx(p->arithmetic)) return lmk_amx_tile(words_of(p), p->starts, LMK_TO_SUMS);
   if (lmk_is_on_avx2(p->arithmetic)) return lmk_avx2_edge(p->arithmetic, !p->a_is_transposed, p->starts, rows);
   return lmk_vector_edge(words_of(p), !p->a_is_transposed, p->starts, rows, columns);
 }
@@ -138,7 +139,12 @@ static void compute_by_rows(const struct lmk_block *p) {
         sums[i] = compute_tile(&plan, t, panel, p->b + panel * p->panel_stride, NULL, here[i]);
       }
       for (long i = 0; i < count; i++) {
-        if (sums[i].rows > 0) lmk_store_sums(p->arithmetic, &p->epilogue, &sums[i]);
+        if (sums[i].rows == 0) continue;
+        if (lmk_is_int8(p->arithmetic)) {
+          const struct lmk_scales scales = scales_at(p, sums[i].row, sums[i].column);
+          lmk_dequantize_sums(&scales, sums[i].rows, sums[i].sums);
+        }
+        lmk_store_sums(p->arithmetic, &p->epilogue, &sums[i]);
       }
     }
   }
@@ -146,7 +152,7 @@ static void compute_by_rows(const struct lmk_block *p) {
 }
 
 void lmk_product_block(const struct lmk_block *p) {
-  if (p->arithmetic == LMK_PRODUCT_AMX)
+  if (lmk_is_on_amx(p->arithmetic))
     compute_by_rows(p);
   else
     compute_by_panels(p);

@@ -6,7 +6,7 @@
 /// A tile's sums [rows][lmk_tile_columns]. The first `columns` of each row are valid; the first sum belongs to
 /// (row, column) of the block.
 struct lmk_sums {
-  const float *sums;
+  float *sums;
   long row, rows, column, columns;
 };
 

@@ -4,8 +4,11 @@
 
 #include "product_pack.h"
 
-// Words of `depth` bfloat16, padded to whole AMX tiles.
-static long whole_steps(long depth) { return (depth + 2 * LMK_AMX_SIDE - 1) / (2 * LMK_AMX_SIDE) * LMK_AMX_SIDE; }
+// Words of `depth` elements, so many a word, padded to whole AMX tiles.
+static long whole_steps(long depth, long elements) {
+  const long step = elements * LMK_AMX_SIDE;
+  return (depth + step - 1) / step * LMK_AMX_SIDE;
+}
 
 int lmk_is_on_avx2(int arithmetic) {
   return arithmetic == LMK_PRODUCT_AVX2 || arithmetic == LMK_PRODUCT_INT8_AVX2 ||
@@ -14,12 +17,14 @@ int lmk_is_on_avx2(int arithmetic) {
 
 int lmk_is_int8(int arithmetic) {
   return arithmetic == LMK_PRODUCT_INT8 || arithmetic == LMK_PRODUCT_INT8_AVX2 ||
-         arithmetic == LMK_PRODUCT_INT8_AVXVNNI;
+         arithmetic == LMK_PRODUCT_INT8_AVXVNNI || arithmetic == LMK_PRODUCT_INT8_AMX;
 }
+
+int lmk_is_on_amx(int arithmetic) { return arithmetic == LMK_PRODUCT_AMX || arithmetic == LMK_PRODUCT_INT8_AMX; }
 
 long lmk_tile_rows(int arithmetic) {
   if (lmk_is_on_avx2(arithmetic)) return LMK_AVX2_TILE_ROWS;
-  return arithmetic == LMK_PRODUCT_AMX ? LMK_AMX_TILE_ROWS : LMK_TILE_ROWS;
+  return lmk_is_on_amx(arithmetic) ? LMK_AMX_TILE_ROWS : LMK_TILE_ROWS;
 }
 
 long lmk_tile_columns(int arithmetic) {
@@ -30,7 +35,8 @@ long lmk_a_words(int arithmetic, long depth) {
   switch (arithmetic) {
     case LMK_PRODUCT_ROUNDED: return (depth + 1) / 2 * 2;  // b is expanded from pairs, so its depth is even
     case LMK_PRODUCT_PAIRS: return (depth + 1) / 2;
-    case LMK_PRODUCT_AMX: return whole_steps(depth);
+    case LMK_PRODUCT_AMX: return whole_steps(depth, 2);
+    case LMK_PRODUCT_INT8_AMX: return whole_steps(depth, 4);
     case LMK_PRODUCT_INT8:
     case LMK_PRODUCT_INT8_AVX2:
     case LMK_PRODUCT_INT8_AVXVNNI: return (depth + 3) / 4;
@@ -43,7 +49,7 @@ long lmk_b_words(int arithmetic, long depth) {
   switch (arithmetic) {
     case LMK_PRODUCT_ROUNDED:
     case LMK_PRODUCT_PAIRS:
-    case LMK_PRODUCT_AMX: return whole_steps(depth);
+    case LMK_PRODUCT_AMX: return whole_steps(depth, 2);
     default: return lmk_a_words(arithmetic, depth);
   }
 }

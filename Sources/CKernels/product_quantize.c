@@ -68,8 +68,8 @@ static void find_range_of_halves(const uint16_t *from, long depth, float *low, f
 }
 
 static void quantize_rows_avx512(
-    const struct lmk_matrix *a, long first_row, long rows, long depth, float *scales, int32_t *zeros) {
-  for (long r = 0; r < lmk_whole_tiles(LMK_PRODUCT_INT8, rows); r++) {
+    int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long depth, float *scales, int32_t *zeros) {
+  for (long r = 0; r < lmk_whole_tiles(arithmetic, rows); r++) {
     float low = 0, high = 0, spoilt = 0;
     const char *from = element(a, first_row + r, 0);
     if (r < rows && a->type == LMK_FLOAT32)
@@ -112,12 +112,12 @@ static inline __attribute__((always_inline)) void pack_row(
 }
 
 static void pack_bytes_avx512(
-    const struct lmk_matrix *a, long first_row, long rows, long first, long depth, const float *scales,
+    int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, const float *scales,
     const int32_t *zeros, uint32_t *packed) {
-  for (long r = 0; r < lmk_whole_tiles(LMK_PRODUCT_INT8, rows); r++) {
+  for (long r = 0; r < lmk_whole_tiles(arithmetic, rows); r++) {
     uint32_t *to = packed + r * LMK_ROW_WORDS;
     if (r >= rows) {
-      memset(to, 0, sizeof *to * (size_t)lmk_a_words(LMK_PRODUCT_INT8, depth));
+      memset(to, 0, sizeof *to * (size_t)lmk_a_words(arithmetic, depth));
       continue;
     }
     const char *from = element(a, first_row + r, first);
@@ -135,7 +135,7 @@ void lmk_quantize_rows(
   if (lmk_is_on_avx2(arithmetic))
     lmk_quantize_rows_avx2(arithmetic, a, first_row, rows, depth, scales, zeros);
   else
-    quantize_rows_avx512(a, first_row, rows, depth, scales, zeros);
+    quantize_rows_avx512(arithmetic, a, first_row, rows, depth, scales, zeros);
 }
 
 void lmk_pack_bytes(
@@ -144,6 +144,6 @@ void lmk_pack_bytes(
   if (lmk_is_on_avx2(arithmetic))
     lmk_pack_bytes_avx2(arithmetic, a, first_row, rows, first, depth, scales, zeros, packed);
   else
-    pack_bytes_avx512(a, first_row, rows, first, depth, scales, zeros, packed);
+    pack_bytes_avx512(arithmetic, a, first_row, rows, first, depth, scales, zeros, packed);
 }
 #endif

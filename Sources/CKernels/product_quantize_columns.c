@@ -53,8 +53,8 @@ static inline __m512i words_of(const float *from, long depth, __m512 inverse) {
 
 // Packs up to sixteen columns that are rows of memory: half a panel.
 static void pack_transposed(
-    const struct lmk_matrix *b, long column, long count, long depth, uint32_t *packed, float *scales, int32_t *sums) {
-  const long words = lmk_b_words(LMK_PRODUCT_INT8, depth);
+    int arithmetic, const struct lmk_matrix *b, long column, long count, long depth, uint32_t *packed, float *scales, int32_t *sums) {
+  const long words = lmk_b_words(arithmetic, depth);
   _Alignas(64) float most[lanes] = {0}, spoilt[lanes] = {0}, inverses[lanes];
   for (long c = 0; c < count; c++) {
     const float *from = (const float *)b->data + (column + c) * b->stride;
@@ -95,7 +95,7 @@ static inline __m512i lowest_bytes(const float *from, __mmask16 there, __m512 in
 
 // Packs up to `columns_together` columns of a b that is stored row by row. Goes through its rows twice.
 static void pack_rows(
-    const struct lmk_matrix *b, long column, long count, long depth, uint32_t *packed, long panel_stride,
+    int arithmetic, const struct lmk_matrix *b, long column, long count, long depth, uint32_t *packed, long panel_stride,
     float *scales, int32_t *sums) {
   struct range ranges[vectors_together];
   __m512 inverses[vectors_together];
@@ -115,7 +115,7 @@ static void pack_rows(
     _mm512_storeu_ps(scales + v * lanes, scale);
     inverses[v] = inverses_of(scale);
   }
-  for (long k = 0; k < depth; k += 4) {
+  for (long k = 0; k < 4 * lmk_b_words(arithmetic, depth); k += 4) {
     for (long v = 0; v < vectors; v++) {
       const __mmask16 there = first_lanes(count - v * lanes);
       __m512i words = _mm512_setzero_si512();
@@ -132,16 +132,17 @@ static void pack_rows(
 }
 
 static void pack_quantized_columns_avx512(
-    const struct lmk_matrix *b, long column, long count, long depth, uint32_t *packed, long panel_stride,
+    int arithmetic, const struct lmk_matrix *b, long column, long count, long depth, uint32_t *packed, long panel_stride,
     float *scales, int32_t *sums) {
   const long padded = (count + LMK_TILE_COLUMNS - 1) / LMK_TILE_COLUMNS * LMK_TILE_COLUMNS;
   const long step = b->transposed ? lanes : columns_together;
   for (long c = 0; c < padded; c += step) {
     uint32_t *to = packed + c / LMK_TILE_COLUMNS * panel_stride + c % LMK_TILE_COLUMNS;
     if (b->transposed)
-      pack_transposed(b, column + c, least(count - c, lanes), depth, to, scales + c, sums + c);
+      pack_transposed(arithmetic, b, column + c, least(count - c, lanes), depth, to, scales + c, sums + c);
     else
-      pack_rows(b, column + c, least(count - c, columns_together), depth, to, panel_stride, scales + c, sums + c);
+      pack_rows(
+          arithmetic, b, column + c, least(count - c, columns_together), depth, to, panel_stride, scales + c, sums + c);
   }
 }
 
@@ -153,6 +154,6 @@ void lmk_pack_quantized_columns(
   if (lmk_is_on_avx2(arithmetic))
     lmk_pack_quantized_columns_avx2(arithmetic, b, column, count, depth, packed, panel_stride, scales, sums);
   else
-    pack_quantized_columns_avx512(b, column, count, depth, packed, panel_stride, scales, sums);
+    pack_quantized_columns_avx512(arithmetic, b, column, count, depth, packed, panel_stride, scales, sums);
 }
 #endif

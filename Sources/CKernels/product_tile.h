@@ -43,12 +43,15 @@ lmk_tile_function lmk_vector_edge(enum lmk_words words, bool by_rows, bool start
 lmk_tile_function lmk_avx2_tile(int arithmetic, bool by_rows, bool starts, enum lmk_destination destination);
 lmk_tile_function lmk_avx2_edge(int arithmetic, bool by_rows, bool starts, long rows);
 
+/// Makes floats of int32 sums [rows][LMK_TILE_COLUMNS] where they lie, with AVX-512.
+void lmk_dequantize_sums(const struct lmk_scales *scales, long rows, float *sums);
+
 /// Converts pairs of bfloat16 [words][LMK_TILE_COLUMNS] to floats [2 · words][LMK_TILE_COLUMNS], with AVX-512.
 void lmk_expand_pairs(long words, const uint32_t *pairs, float *to);
 
-/// Supports LMK_TO_SUMS, and LMK_TO_FLOATS without a bias. Call its functions between lmk_amx_begin and lmk_amx_end on
-/// the same thread.
-lmk_tile_function lmk_amx_tile(bool starts, enum lmk_destination destination);
+/// LMK_PAIRS or LMK_BYTES. Supports LMK_TO_SUMS, where bytes' stay int32, and for pairs LMK_TO_FLOATS without a bias.
+/// Call its functions between lmk_amx_begin and lmk_amx_end on the same thread.
+lmk_tile_function lmk_amx_tile(enum lmk_words words, bool starts, enum lmk_destination destination);
 void lmk_amx_begin(void);
 void lmk_amx_end(void);
 

@@ -40,8 +40,7 @@ static inline __attribute__((always_inline)) void step(
 
 // Sums of bytes as floats.
 static inline __attribute__((always_inline)) __m512 dequantized(
-    const struct lmk_tile *t, long row, long column, __m512 sum) {
-  const struct lmk_scales *q = &t->quantized;
+    const struct lmk_scales *q, long row, long column, __m512 sum) {
   const __m512i zero = _mm512_set1_epi32(q->zeros[row]), own = _mm512_loadu_si512(q->column_sums + column);
   const __m512i shifted = _mm512_sub_epi32(_mm512_castps_si512(sum), _mm512_mullo_epi32(zero, own));
   const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(q->scales[row]), _mm512_loadu_ps(q->column_scales + column));
@@ -96,7 +95,7 @@ static inline __attribute__((always_inline)) void compute_tile(
   const bool dequantizes = kind == LMK_BYTES && t->quantized.scales;
   UNROLLED for (int i = 0; i < size.rows; i++) {
     UNROLLED for (int j = 0; j < size.vectors; j++)
-      if (dequantizes) c[i][j] = dequantized(t, i, 16 * j, c[i][j]);
+      if (dequantizes) c[i][j] = dequantized(&t->quantized, i, 16 * j, c[i][j]);
     store_row(destination, size.vectors, t, i, c[i]);
   }
 }
@@ -142,6 +141,13 @@ static const struct kernels all_kernels[3][2][2] = {
      {KERNELS(pairs_by_rows), KERNELS(pairs_by_rows_first)}},
     {[1] = {KERNELS(bytes_by_rows), KERNELS(bytes_by_rows_first)}},
 };
+
+void lmk_dequantize_sums(const struct lmk_scales *scales, long rows, float *sums) {
+  for (long i = 0; i < rows; i++, sums += LMK_TILE_COLUMNS) {
+    for (long j = 0; j < LMK_TILE_COLUMNS; j += 16)
+      _mm512_store_ps(sums + j, dequantized(scales, i, j, _mm512_load_ps(sums + j)));
+  }
+}
 
 void lmk_expand_pairs(long words, const uint32_t *pairs, float *to) {
   const __m512i upper = _mm512_set1_epi32((int)0xFFFF0000u);

@@ -25,9 +25,9 @@ struct BlockedProduct: Sendable {
 
   /// Elements of depth in one block: the depth is cut into even parts.
   var partDepth: Int {
-    let most = wordsTogether * blocking.elementsPerWord
+    let (most, step) = (wordsTogether * blocking.elementsPerWord, max(blocking.elementsTogether, 32))
     let parts = max((k + most - 1) / most, 1)
-    return max(min(((k + parts - 1) / parts + 31) / 32 * 32, most), 32)
+    return max(min(((k + parts - 1) / parts + step - 1) / step * step, most), step)
   }
   var parts: Int { max((k + partDepth - 1) / partDepth, 1) }
 

@@ -18,7 +18,7 @@ public enum Arithmetic: Sendable, Equatable {
   case bfloat16
   /// Operands quantised to eight bits, each row of the left one and each column of the right one with a scale of its
   /// own, which is found anew for every product; sums are int32, and exact. The left operand is not transposed. Where
-  /// the processor has neither AVX512-VNNI nor AVX-VNNI, columns get between seven and eight bits.
+  /// the processor has neither AVX512-VNNI nor AVX-VNNI, columns get some seven bits.
   case int8
 
   /// Whether the instruction set in use supports it.

@@ -14,7 +14,7 @@ struct ProductBlocking: Sendable {
   init(_ arithmetic: Arithmetic) {
     code = arithmetic.code
     switch code {
-    case Int32(LMK_PRODUCT_AMX): (words, tilesTogether) = (Int(LMK_DEPTH_WORDS), 4)
+    case _ where lmk_is_on_amx(code) != 0: (words, tilesTogether) = (Int(LMK_DEPTH_WORDS), 4)
     // More rows, to amortise expanding a panel of b, which must stay in L1 as floats.
     case Int32(LMK_PRODUCT_ROUNDED): (words, tilesTogether) = (256, 24)
     // Half as many rows as with AVX-512: L2 is half as large where there is no more than AVX2.
@@ -25,7 +25,7 @@ struct ProductBlocking: Sendable {
     }
   }
 
-  var isAMX: Bool { code == Int32(LMK_PRODUCT_AMX) }
+  var isAMX: Bool { lmk_is_on_amx(code) != 0 }
   private var isAVX2: Bool { lmk_is_on_avx2(code) != 0 }
 
   /// Elements of depth per word of a packed row.
@@ -37,8 +37,8 @@ struct ProductBlocking: Sendable {
     }
   }
 
-  /// Rows of a can be read in place (without packing) only if their depth is a multiple of this.
-  var elementsTogether: Int { isAMX ? 2 * Int(LMK_AMX_SIDE) : elementsPerWord }
+  /// Parts of the depth are multiples of this, and rows of a can be read in place (without packing) only if theirs is.
+  var elementsTogether: Int { isAMX ? elementsPerWord * Int(LMK_AMX_SIDE) : elementsPerWord }
 
   /// Whether rows of a that many bytes apart can be read in place. The vector kernels need rows that do not all map to
   /// the same sets: of L1 where a tile has fourteen rows, of L2 where it has six.

@@ -25,15 +25,18 @@ struct QuantizedProductTests {
     return values
   }
 
-  /// 256 bits where the set in use has no more; a way chosen by hand ends with the set it was chosen for.
+  /// AMX tiles and 512 bits where the set in use has them; a way chosen by hand ends with the set it was chosen for.
   @Test func theWayFollowsTheInstructionSet() {
     Machine.onEachInstructionSet { set in
+      let hasTiles = lmk_set_int8_product(Int32(LMK_PRODUCT_INT8_AMX)) != 0
       let has512 = lmk_set_int8_product(Int32(LMK_PRODUCT_INT8)) != 0
+      #expect(!hasTiles || lmk_instruction_set() == LMK_AMX, "\(set)")
       #expect(!has512 || lmk_instruction_set() >= LMK_AVX512, "\(set)")
       #expect((lmk_set_int8_product(Int32(LMK_PRODUCT_INT8_AVX2)) != 0) == Arithmetic.int8.isAvailable, "\(set)")
       #expect(lmk_set_int8_product(Int32(LMK_PRODUCT_AVX2)) == 0, "\(set)")
       lmk_set_int8_product(-1)
-      #expect((lmk_int8_product() == LMK_PRODUCT_INT8) == has512, "\(set)")
+      #expect((lmk_int8_product() == LMK_PRODUCT_INT8_AMX) == hasTiles, "\(set)")
+      #expect((lmk_int8_product() == LMK_PRODUCT_INT8) == (has512 && !hasTiles), "\(set)")
     }
   }
 
@@ -63,7 +66,8 @@ struct QuantizedProductTests {
       let packed = try PackedMatrix(
         MatrixView(numbers.raw, stride: 3, transposed: true), k: 3, n: 4, arithmetic: .int8)
       #expect(packed.isReadable)
-      for way in [LMK_PRODUCT_INT8_AVXVNNI, LMK_PRODUCT_INT8] where lmk_set_int8_product(Int32(way)) != 0 {
+      for way in [LMK_PRODUCT_INT8_AVXVNNI, LMK_PRODUCT_INT8, LMK_PRODUCT_INT8_AMX]
+      where lmk_set_int8_product(Int32(way)) != 0 {
         #expect(!packed.isReadable)
       }
     }
@@ -73,7 +77,7 @@ struct QuantizedProductTests {
   /// that are full, one longer and one shorter, one row, one column, one element.
   @Test(arguments: [
     (1, 1, 1), (14, 32, 64), (15, 33, 65), (3, 5, 7), (170, 70, 31), (29, 31, 2048), (16, 40, 2049), (5, 33, 4100),
-    (9, 300, 71), (3, 257, 66),
+    (9, 300, 71), (3, 257, 66), (49, 65, 2100), (33, 31, 63),
   ])
   func equalsWholeNumbers(m: Int, n: Int, k: Int) throws {
     let (a, b) = (randomValues(m * k, seed: 1, in: -0.7...2), randomValues(n * k, seed: 2, in: -0.1...0.1))

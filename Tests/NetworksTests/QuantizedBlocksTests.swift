@@ -19,7 +19,13 @@ struct QuantizedBlocksTests {
   }
 
   private func distance(_ a: Tensor, _ b: Tensor) -> Double {
-    zip(a.values, b.values).reduce(0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }.squareRoot()
+    zip(floats(a), floats(b)).reduce(0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }.squareRoot()
+  }
+
+  private func floats(_ x: Tensor) -> [Float] {
+    var values = [Float](repeating: 0, count: x.count)
+    convert(x.buffer.raw, x.buffer.element, count: x.count, to: &values, .float32)
+    return values
   }
 
   /// Of the four ways, only the one of this place is the MLP's: computed by itself, layer after layer.

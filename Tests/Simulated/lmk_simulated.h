@@ -1,4 +1,4 @@
-// The intrinsics of AVX-512, AVX512-BF16, AVX512-VNNI, AVX-VNNI and AMX-BF16 that CKernels uses, in terms of AVX2, so
+// The intrinsics of AVX-512, AVX512-BF16, AVX512-VNNI, AVX-VNNI and AMX that CKernels uses, in terms of AVX2, so
 // that tests run the code for such processors on any other. SIMDe has most; this file has the rest.
 #ifndef LMK_SIMULATED_H
 #define LMK_SIMULATED_H
@@ -157,5 +157,21 @@ LMK_SIMULATES void lmk_multiply_tiles(int to, int a, int b) {
   }
 }
 #define _tile_dpbf16ps lmk_multiply_tiles
+
+LMK_SIMULATES void lmk_multiply_byte_tiles(int to, int a, int b) {
+  lmk_tile_register *all = lmk_tile_registers();
+  for (int i = 0; i < 16; i++) {
+    for (int k = 0; k < 16; k++) {
+      const uint8_t *bytes = (const uint8_t *)&all[a][i][k];
+      for (int j = 0; j < 16; j++) {
+        const int8_t *others = (const int8_t *)&all[b][k][j];
+        int32_t sum = (int32_t)all[to][i][j];
+        for (int d = 0; d < 4; d++) sum += bytes[d] * others[d];
+        all[to][i][j] = (uint32_t)sum;
+      }
+    }
+  }
+}
+#define _tile_dpbusd lmk_multiply_byte_tiles
 
 #endif

@@ -35,7 +35,7 @@ public enum Machine {
   public static func onEachInt8Product(_ body: (_ name: String) throws -> Void) rethrows {
     let ways = [
       (LMK_PRODUCT_INT8_AVX2, "VPMADDUBSW"), (LMK_PRODUCT_INT8_AVXVNNI, "VPDPBUSD, 256 bits"),
-      (LMK_PRODUCT_INT8, "VPDPBUSD, 512 bits"),
+      (LMK_PRODUCT_INT8, "VPDPBUSD, 512 bits"), (LMK_PRODUCT_INT8_AMX, "AMX tiles of bytes"),
     ]
     try onEachInstructionSet { set in
       defer { lmk_set_int8_product(-1) }

@@ -48,8 +48,8 @@ int lmk_float32_product(void);
 /// That of bfloat16 products, by default the fastest of the instruction set in use: AMX, else
 /// VDPBF16PS, except on Intel's cores, where VDPBF16PS is no faster than float32 FMA.
 int lmk_bfloat16_product(void);
-/// That of products of quantised operands, the fastest of the instruction set in use, AVX2 at least: VPDPBUSD of 512 or
-/// of 256 bits, else VPMADDUBSW.
+/// That of products of quantised operands, the fastest of the instruction set in use, AVX2 at least: AMX, else VPDPBUSD
+/// of 512 or of 256 bits, else VPMADDUBSW.
 int lmk_int8_product(void);
 /// These set it; a negative value restores the default. They return 0 and change nothing if the instruction set in use
 /// does not support it.

@@ -10,9 +10,10 @@
 
 /// How a product is computed. ROUNDED: operands rounded to bfloat16, then float32 FMA; PAIRS: bfloat16 by VDPBF16PS;
 /// AMX: bfloat16 by AMX tiles. Sums are float32 in these. INT8: operands quantised to eight bits, by VPDPBUSD, sums
-/// int32 (lmk_quantize.h). AVX2: float32 as FLOAT32 has it, element for element, by 256-bit FMA. INT8_AVXVNNI: as INT8,
-/// by the 256-bit VPDPBUSD of AVX-VNNI. INT8_AVX2: by VPMADDUBSW, four products added up in 16 bits, columns scaled so
-/// that they fit. The others are by AVX-512. Results of these three are stored as float32, operands of AVX2 are, too.
+/// int32 (lmk_quantize.h); INT8_AMX: the same bits by AMX tiles. AVX2: float32 as FLOAT32 has it, element for element,
+/// by 256-bit FMA. INT8_AVXVNNI: as INT8, by the 256-bit VPDPBUSD of AVX-VNNI. INT8_AVX2: by VPMADDUBSW, four products
+/// added up in 16 bits, columns scaled so that they fit. The others are by AVX-512. Results of the three for AVX2 are
+/// stored as float32, operands of AVX2 are, too.
 enum {
   LMK_PRODUCT_FLOAT32 = 0,
   LMK_PRODUCT_ROUNDED = 1,
@@ -22,11 +23,13 @@ enum {
   LMK_PRODUCT_AVX2 = 5,
   LMK_PRODUCT_INT8_AVX2 = 6,
   LMK_PRODUCT_INT8_AVXVNNI = 7,
+  LMK_PRODUCT_INT8_AMX = 8,
 };
 
-/// Whether it multiplies quantised operands; whether by tiles for AVX2.
+/// Whether it multiplies quantised operands; whether by tiles for AVX2, or for AMX.
 int lmk_is_int8(int arithmetic);
 int lmk_is_on_avx2(int arithmetic);
+int lmk_is_on_amx(int arithmetic);
 
 /// Size of the micro-kernel's tile of c, which is held in vector or AMX registers.
 enum { LMK_TILE_ROWS = 14, LMK_TILE_COLUMNS = 32, LMK_AMX_TILE_ROWS = 32 };
