@@ -74,10 +74,12 @@ LMK_END_SET
 
 LMK_BEGIN_AVX2
 LMK_SHORT_LOOP(floats_avx2, __m256, _mm256_setzero_ps(), sum[i] = _mm256_fmadd_ps(sum[i], sum[i], sum[i]))
-LMK_SHORT_LOOP(
-    bytes_avx2, __m256i, _mm256_setzero_si256(),
-    sum[i] = _mm256_add_epi32(
-        _mm256_madd_epi16(_mm256_maddubs_epi16(sum[i], sum[i]), _mm256_set1_epi16(1)), sum[i]))
+// As the micro-kernel has it: the products of two words of depth, widened together.
+static inline __attribute__((always_inline)) __m256i two_words(__m256i sum) {
+  const __m256i first = _mm256_maddubs_epi16(sum, sum), second = _mm256_maddubs_epi16(sum, _mm256_set1_epi8(3));
+  return _mm256_add_epi32(_mm256_madd_epi16(_mm256_add_epi16(first, second), _mm256_set1_epi16(1)), sum);
+}
+LMK_SHORT_LOOP(bytes_avx2, __m256i, _mm256_setzero_si256(), sum[i] = two_words(sum[i]))
 LMK_END_SET
 
 LMK_BEGIN_AVXVNNI
@@ -95,12 +97,14 @@ double lmk_multiply_add_loop(int arithmetic, long steps) {
     return 4.0 * 2 * LMK_AMX_SIDE * LMK_AMX_SIDE * (multiplies_bytes ? 4 : 2) * LMK_AMX_SIDE * (double)steps;
   }
   if (lmk_is_int8(arithmetic) && arithmetic == lmk_int8_product()) {
+    if (arithmetic == LMK_PRODUCT_INT8_AVX2) {
+      bytes_avx2(steps);
+      return 8 * flops;
+    }
     if (arithmetic == LMK_PRODUCT_INT8)
       bytes_avx512(steps);
-    else if (arithmetic == LMK_PRODUCT_INT8_AVXVNNI)
-      bytes_avxvnni(steps);
     else
-      bytes_avx2(steps);
+      bytes_avxvnni(steps);
     return 4 * flops;
   }
   if (arithmetic == LMK_PRODUCT_PAIRS && lmk_instruction_set() >= LMK_AVX512BF16) {
