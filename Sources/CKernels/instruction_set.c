@@ -99,10 +99,24 @@ int lmk_float32_product(void) {
   return lmk_instruction_set() >= LMK_AVX512 ? LMK_PRODUCT_FLOAT32 : LMK_PRODUCT_AVX2;
 }
 
+// Whether the instruction set in use multiplies quantised operands so.
+static int has_int8_product(int arithmetic) {
+  const int set = lmk_instruction_set();
+  switch (arithmetic) {
+    // Operands for AMX are quantised by AVX512-VNNI.
+    case LMK_PRODUCT_INT8_AMX: return set >= LMK_AMX && has_amx_int8() && has_vnni();
+    case LMK_PRODUCT_INT8: return set >= LMK_AVX512 && has_vnni();
+    case LMK_PRODUCT_INT8_AVXVNNI: return set >= LMK_AVX2 && has_avx_vnni();
+    case LMK_PRODUCT_INT8_AVX2: return set >= LMK_AVX2;
+    default: return 0;
+  }
+}
+
 static int fastest_int8_product(void) {
-  if (lmk_instruction_set() >= LMK_AMX && has_amx_int8() && has_vnni()) return LMK_PRODUCT_INT8_AMX;
-  if (lmk_instruction_set() >= LMK_AVX512 && has_vnni()) return LMK_PRODUCT_INT8;
-  return has_avx_vnni() ? LMK_PRODUCT_INT8_AVXVNNI : LMK_PRODUCT_INT8_AVX2;
+  static const int fastest_first[] = {LMK_PRODUCT_INT8_AMX, LMK_PRODUCT_INT8, LMK_PRODUCT_INT8_AVXVNNI};
+  for (unsigned i = 0; i < sizeof fastest_first / sizeof *fastest_first; i++)
+    if (has_int8_product(fastest_first[i])) return fastest_first[i];
+  return LMK_PRODUCT_INT8_AVX2;
 }
 
 int lmk_bfloat16_product(void) { return remembered(&bfloat16_product, fastest_bfloat16_product); }
@@ -119,12 +133,7 @@ int lmk_set_bfloat16_product(int arithmetic) {
 }
 
 int lmk_set_int8_product(int arithmetic) {
-  if (arithmetic >= 0 && (!lmk_is_int8(arithmetic) || lmk_instruction_set() < LMK_AVX2)) return 0;
-  if (arithmetic == LMK_PRODUCT_INT8 && (lmk_instruction_set() < LMK_AVX512 || !has_vnni())) return 0;
-  if (arithmetic == LMK_PRODUCT_INT8_AVXVNNI && !has_avx_vnni()) return 0;
-  // Operands for AMX are quantised by AVX512-VNNI.
-  if (arithmetic == LMK_PRODUCT_INT8_AMX && (lmk_instruction_set() < LMK_AMX || !has_amx_int8() || !has_vnni()))
-    return 0;
+  if (arithmetic >= 0 && !has_int8_product(arithmetic)) return 0;
   atomic_store_explicit(&int8_product, arithmetic, memory_order_relaxed);
   return 1;
 }

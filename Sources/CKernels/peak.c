@@ -56,17 +56,18 @@ static __attribute__((noinline)) void amx(bool multiplies_bytes, long steps) {
   _tile_loadd(5, operand, sizeof operand[0]);
   _tile_loadd(6, operand, sizeof operand[0]);
   _tile_loadd(7, operand, sizeof operand[0]);
-  for (long s = 0; s < steps && multiplies_bytes; s++) {
-    _tile_dpbusd(0, 4, 6);
-    _tile_dpbusd(1, 4, 7);
-    _tile_dpbusd(2, 5, 6);
-    _tile_dpbusd(3, 5, 7);
-  }
-  for (long s = 0; s < steps && !multiplies_bytes; s++) {
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
+  for (long s = 0; s < steps; s++) {
+    if (multiplies_bytes) {
+      _tile_dpbusd(0, 4, 6);
+      _tile_dpbusd(1, 4, 7);
+      _tile_dpbusd(2, 5, 6);
+      _tile_dpbusd(3, 5, 7);
+    } else {
+      _tile_dpbf16ps(0, 4, 6);
+      _tile_dpbf16ps(1, 4, 7);
+      _tile_dpbf16ps(2, 5, 6);
+      _tile_dpbf16ps(3, 5, 7);
+    }
   }
   lmk_amx_end();
 }

@@ -111,6 +111,7 @@ static inline __attribute__((always_inline)) void pack_row(
   }
 }
 
+// What stands behind the depth, where words are padded for AMX, meets zeros of b.
 static void pack_bytes_avx512(
     int arithmetic, const struct lmk_matrix *a, long first_row, long rows, long first, long depth, const float *scales,
     const int32_t *zeros, uint32_t *packed) {

@@ -92,7 +92,8 @@ static inline __attribute__((always_inline)) void LMK_NAME(compute_tile)(
   long k = 0;
   for (; k + words_together <= words; k += words_together) {
     _mm_prefetch(ahead + LMK_AVX2_AHEAD_BYTES * k, _MM_HINT_T1);
-    UNROLLED for (int i = 0; i < words_together; i++) _mm_prefetch((const char *)(b + (words_ahead + i) * columns), _MM_HINT_T0);
+    UNROLLED for (int i = 0; i < words_together; i++)
+      _mm_prefetch((const char *)(b + (words_ahead + i) * columns), _MM_HINT_T0);
     // Keep the stride and both row pointers in registers: computed addresses would take one for each row.
     if (by_rows) __asm__("" : "+r"(row), "+r"(a[0]), "+r"(a[1]));
     LMK_NAME(steps)(kind, by_rows, rows, row, a, b, c);

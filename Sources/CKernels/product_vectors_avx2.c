@@ -9,7 +9,9 @@
 
 enum { lanes = 8, columns = LMK_AVX2_TILE_COLUMNS };
 // Words of depth by which b is prefetched into L1.
-enum { words_ahead = 8, words_together = 4 };
+enum { words_ahead = 8 };
+// Words of depth in one round of the loop.
+enum { words_together = 4 };
 // Rows of a addressed from one pointer register: at offsets 0, row and 2 · row, which x86 address modes give for free.
 enum { rows_together = 3, row_groups = LMK_AVX2_TILE_ROWS / rows_together };
 

@@ -44,10 +44,11 @@ struct QuantizedTests {
     }
   }
 
-  /// An operand of eight bits is off by half a step at most, (largest / rms) / 254 of its length, or / 127 where steps
-  /// are twice as long, and by 1/√3 of that where errors are spread evenly; numbers spread evenly have largest / rms =
-  /// √3. Errors of operands are independent. Two operands lie behind the first layer's result, four behind the
-  /// second's; the gradient has its own two besides the slope's, which is as exact as what stands before it.
+  /// An operand of eight bits is off by half a step at most, (largest / rms) / 254 of its length, or / 127 where four
+  /// numbers of one sign, some twice the largest at most, fill the steps, and by 1/√3 of that where errors are spread
+  /// evenly; numbers spread evenly have largest / rms = √3. Errors of operands are independent. Two operands lie behind
+  /// the first layer's result, four behind the second's; the gradient has its own two besides the slope's, which is as
+  /// exact as what stands before it.
   @Test func multilayerPerceptron() throws {
     let shapes = [[40, 96], [200, 96], [200], [64, 200], [64], [40, 64]]
     func operation(_ x: [Tensor]) throws -> Tensor {

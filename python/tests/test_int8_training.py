@@ -26,8 +26,8 @@ TARGETS, ALL = {"precision": BESIDE, "target_precision": "int8"}, {"precision": 
 EITHER = pytest.mark.parametrize("options", [TARGETS, ALL], ids=["targets", "all"])
 
 # An operand of eight bits is off by half a step at most, which is (largest / rms) / 254 of its length, or / 128
-# where steps of weights may be twice as long, without VNNI; errors spread evenly over the step have 1/√3 of that.
-# Largest numbers of a row or column are some four times the rms.
+# without VNNI, where four weights of one sign, some twice the largest at most, fill the steps; errors spread evenly
+# over the step have 1/√3 of that. Largest numbers of a row or column are some four times the rms.
 STEP = 4 / ((254 if BESIDE == "bf16" else 128) * np.sqrt(3))
 # Operands of eight bits on the way to the targets: two in each linear layer, two layers in the second block, four in
 # the third and three in the projector; on the way to the loss besides them as many in the online encoder and 2 · 7 in
