@@ -95,12 +95,12 @@ static inline __attribute__((always_inline)) void compute(
     end_sums(has_lower, t->sums, LMK_TILE_COLUMNS);
 }
 
-#define TILE(name, kind, starts, destination)                            \
-  static __attribute__((noinline)) void name(const struct lmk_tile *t) { \
-    if (t->rows > side)                                                  \
-      compute(kind, starts, true, destination, t);                       \
-    else                                                                 \
-      compute(kind, starts, false, destination, t);                      \
+#define TILE(name, kind, starts, destination)                             \
+  static __attribute__((noinline)) void name(const struct lmk_tiles *t) { \
+    if (t->first.rows > side)                                             \
+      compute(kind, starts, true, destination, &t->first);                \
+    else                                                                  \
+      compute(kind, starts, false, destination, &t->first);               \
   }
 TILE(first_pairs_to_sums, LMK_PAIRS, true, LMK_TO_SUMS)
 TILE(first_pairs_to_floats, LMK_PAIRS, true, LMK_TO_FLOATS)

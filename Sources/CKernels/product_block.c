@@ -40,7 +40,7 @@ static lmk_tile_function edge_tile(const struct lmk_block *p, long rows, long co
 // What all tiles of a block share.
 struct plan {
   const struct lmk_block *block;
-  long words, most_rows, most_columns, tiles, tiles_in_place, a_step, ahead_bytes;
+  long words, most_rows, most_columns, tiles, whole_tiles, tiles_in_place, a_step, in_place_step, ahead_bytes;
   enum lmk_destination straight;
   lmk_tile_function compute_whole;
 };
@@ -54,8 +54,10 @@ static struct plan make_plan(const struct lmk_block *p) {
       .most_rows = most_rows,
       .most_columns = lmk_tile_columns(p->arithmetic),
       .tiles = (p->rows + most_rows - 1) / most_rows,
+      .whole_tiles = p->rows / most_rows,
       .tiles_in_place = p->in_place ? p->rows / most_rows : 0,
       .a_step = lmk_a_tile_words(p->arithmetic, p->a_is_transposed, p->depth),
+      .in_place_step = most_rows * p->in_place_row,
       .ahead_bytes = lmk_is_on_avx2(p->arithmetic) ? LMK_AVX2_AHEAD_BYTES : LMK_AHEAD_BYTES,
       .straight = straight,
       .compute_whole = whole_tile(p, straight),
@@ -69,19 +71,21 @@ static inline struct lmk_scales scales_at(const struct lmk_block *p, long row, l
   return (struct lmk_scales){q->scales + row, q->zeros + row, q->column_scales + column, q->column_sums + column};
 }
 
-// Computes tile `t` of the rows by one panel of columns.
+// Computes `count` tiles of the rows from tile `t` on by one panel of columns: all whole and all in place or all packed,
+// or one.
 //
-// `here` holds its sums if they need not be carried to the next part of the depth. Returns the sums that still need the
-// epilogue; rows = 0 if there are none.
-static inline struct lmk_sums compute_tile(
-    const struct plan *plan, long t, long panel, const uint32_t *b, const char *ahead, float *here) {
+// `here` holds their sums if they need not be carried to the next part of the depth. Returns the sums that still need
+// the epilogue; rows = 0 if there are none.
+static inline struct lmk_sums compute_tiles(
+    const struct plan *plan, long t, long count, long panel, const uint32_t *b, const char *ahead, float *here) {
   static const float no_bias[LMK_TILE_COLUMNS];
   const struct lmk_block *p = plan->block;
   const struct lmk_epilogue *e = &p->epilogue;
   const long row = t * plan->most_rows, rows = least(p->rows - row, plan->most_rows), packed = t - plan->tiles_in_place;
   const long column = panel * plan->most_columns, columns = least(p->columns - column, plan->most_columns);
   const bool is_whole = rows == plan->most_rows && columns == plan->most_columns, keeps_sums = !(p->starts && p->ends);
-  const struct lmk_tile tile = {
+  const long size = e->type == LMK_FLOAT32 ? 4 : 2;
+  const struct lmk_tile first = {
       .rows = rows,
       .words = plan->words,
       .a = packed < 0 ? p->in_place + row * p->in_place_row : p->a + packed * plan->a_step,
@@ -89,22 +93,30 @@ static inline struct lmk_sums compute_tile(
       .b = b,
       .ahead = ahead,
       .sums = keeps_sums ? p->sums + (panel * plan->tiles + t) * plan->most_rows * plan->most_columns : here,
-      .c = (char *)e->c + (row * e->stride + column) * (e->type == LMK_FLOAT32 ? 4 : 2),
+      .c = (char *)e->c + (row * e->stride + column) * size,
       .c_row = e->stride,
+      .c_size = size,
       .bias = e->bias ? e->bias + column : no_bias,
       .quantized = scales_at(p, row, column),
   };
-  struct lmk_sums sums = {tile.sums, row, rows, column, columns};
+  const struct lmk_tiles tiles = {first, count, packed < 0 ? plan->in_place_step : plan->a_step};
+  struct lmk_sums sums = {first.sums, row, least(p->rows - row, count * plan->most_rows), column, columns};
   if (p->ends) lmk_prefetch_for_epilogue(e, &sums);
-  (is_whole ? plan->compute_whole : edge_tile(p, rows, columns))(&tile);
+  (is_whole ? plan->compute_whole : edge_tile(p, rows, columns))(&tiles);
   if (!p->ends || (is_whole && plan->straight != LMK_TO_SUMS)) sums.rows = 0;
   return sums;
 }
 
+// Tiles that the vector kernels compute in one call, and whose sums go through the epilogue together: those sums, 2 KB,
+// leave a panel of b its place in L1.
+enum { sums_together = 512, most_sums = LMK_TILE_ROWS * LMK_TILE_COLUMNS };
+_Static_assert(most_sums <= sums_together, "a tile's sums fit");
+
 // The inner loop is over tiles of a: a panel of b stays in L1.
 static void compute_by_panels(const struct lmk_block *p) {
   const struct plan plan = make_plan(p);
-  _Alignas(64) float here[LMK_TILE_ROWS * LMK_TILE_COLUMNS];
+  const long together = sums_together / (plan.most_rows * plan.most_columns);
+  _Alignas(64) float here[sums_together];
   for (long panel = 0; panel * plan.most_columns < p->columns; panel++) {
     const uint32_t *b = p->b + panel * p->panel_stride;
     // Each tile prefetches a part of the next panel.
@@ -113,8 +125,10 @@ static void compute_by_panels(const struct lmk_block *p) {
       lmk_expand_pairs(plan.words / 2, b, p->expanded);
       b = (const uint32_t *)p->expanded;
     }
-    for (long t = 0; t < plan.tiles; t++, next_b += plan.ahead_bytes * plan.words) {
-      const struct lmk_sums sums = compute_tile(&plan, t, panel, b, next_b, here);
+    for (long t = 0, count; t < plan.tiles; t += count, next_b += count * plan.ahead_bytes * plan.words) {
+      const long end = t < plan.tiles_in_place ? plan.tiles_in_place : plan.whole_tiles;
+      count = t < end ? least(end - t, together) : 1;
+      const struct lmk_sums sums = compute_tiles(&plan, t, count, panel, b, next_b, here);
       if (sums.rows > 0) lmk_store_sums(p->arithmetic, &p->epilogue, &sums);
     }
   }
@@ -136,7 +150,7 @@ static void compute_by_rows(const struct lmk_block *p) {
       const long count = least(panels - first, panels_together);
       for (long i = 0; i < count; i++) {
         const long panel = first + i;
-        sums[i] = compute_tile(&plan, t, panel, p->b + panel * p->panel_stride, NULL, here[i]);
+        sums[i] = compute_tiles(&plan, t, 1, panel, p->b + panel * p->panel_stride, NULL, here[i]);
       }
       for (long i = 0; i < count; i++) {
         if (sums[i].rows == 0) continue;

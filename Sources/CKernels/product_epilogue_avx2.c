@@ -18,38 +18,63 @@ LMK_BEGIN_AVX2
 
 enum { most_rows = LMK_AVX2_TILE_ROWS, most_columns = LMK_AVX2_TILE_COLUMNS };
 
-// c overlaps the residual exactly or not at all.
-#define COLUMNS _Pragma("clang loop vectorize(assume_safety) vectorize_width(8)")
+// One row of a tile: 16 floats in two vectors.
+struct row {
+  __m256 left, right;
+};
+// Which columns of a row exist in c, for masked loads and stores.
+struct columns {
+  __m256i left, right;
+};
 
-// Whether there is a residual, and something in c to add to, are constants where this is inlined.
-static inline __attribute__((always_inline)) void store_row(
-    const struct lmk_epilogue *e, bool has_residual, bool adds, const float *sums, const float *bias,
-    const float *residual, long columns, float *c) {
-  const float alpha = e->alpha, beta = e->beta;
-  COLUMNS for (long j = 0; j < columns; j++) {
-    LMK_FUSES
-    float value = alpha * sums[j] + bias[j];
-    if (has_residual) value = value + residual[j];
-    if (adds) value = beta * c[j] + value;
-    c[j] = value;
+static struct columns first_columns(long count) {
+  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), wanted = _mm256_set1_epi32((int)count);
+  return (struct columns){
+      _mm256_cmpgt_epi32(wanted, lanes), _mm256_cmpgt_epi32(wanted, _mm256_add_epi32(lanes, _mm256_set1_epi32(8)))};
+}
+
+// `is_whole` is a constant where these are inlined: masked stores are slow.
+static inline __attribute__((always_inline)) struct row load(bool is_whole, struct columns there, const float *from) {
+  if (is_whole) return (struct row){_mm256_loadu_ps(from), _mm256_loadu_ps(from + 8)};
+  return (struct row){_mm256_maskload_ps(from, there.left), _mm256_maskload_ps(from + 8, there.right)};
+}
+
+static inline __attribute__((always_inline)) void store(
+    bool is_whole, struct columns there, float *to, struct row values) {
+  if (is_whole) {
+    _mm256_storeu_ps(to, values.left);
+    _mm256_storeu_ps(to + 8, values.right);
+  } else {
+    _mm256_maskstore_ps(to, there.left, values.left);
+    _mm256_maskstore_ps(to + 8, there.right, values.right);
   }
 }
 
+static inline struct row plus(struct row a, struct row b) {
+  return (struct row){_mm256_add_ps(a.left, b.left), _mm256_add_ps(a.right, b.right)};
+}
+
+// factor · a + b
+static inline struct row scaled_plus(float factor, struct row a, struct row b) {
+  const __m256 f = _mm256_set1_ps(factor);
+  return (struct row){_mm256_fmadd_ps(f, a.left, b.left), _mm256_fmadd_ps(f, a.right, b.right)};
+}
+
 static inline __attribute__((always_inline)) void store_rows(
-    const struct lmk_epilogue *e, const struct lmk_sums *t, const float *bias, long columns) {
-  for (long r = 0; r < t->rows; r++) {
-    const float *sums = t->sums + r * most_columns;
-    const long row = t->row + r;
-    const float *residual = e->residual ? e->residual + row * e->residual_stride + t->column : NULL;
-    float *c = (float *)e->c + row * e->stride + t->column;
-    if (residual && e->beta != 0)
-      store_row(e, true, true, sums, bias, residual, columns, c);
-    else if (residual)
-      store_row(e, true, false, sums, bias, residual, columns, c);
-    else if (e->beta != 0)
-      store_row(e, false, true, sums, bias, residual, columns, c);
-    else
-      store_row(e, false, false, sums, bias, residual, columns, c);
+    const struct lmk_epilogue *e, const struct lmk_sums *t, const float *biases, bool is_whole) {
+  const struct columns there = first_columns(t->columns);
+  const struct row bias = load(true, there, biases);
+  const float *sums = t->sums, *residual = e->residual;
+  float *c = (float *)e->c + t->row * e->stride + t->column;
+  if (residual) residual += t->row * e->residual_stride + t->column;
+  for (long left = t->rows; left > 0; left--, sums += most_columns, c += e->stride) {
+    struct row value = scaled_plus(e->alpha, load(true, there, sums), bias);
+    if (residual) {
+      value = plus(value, load(is_whole, there, residual));
+      residual += e->residual_stride;
+    }
+    if (e->beta != 0) value = scaled_plus(e->beta, load(is_whole, there, c), value);
+    store(is_whole, there, c, value);
   }
 }
 
@@ -102,7 +127,7 @@ static inline __attribute__((always_inline)) void store_sums(
     const struct lmk_epilogue *e, const struct lmk_sums *t, long columns) {
   _Alignas(32) float bias[most_columns] = {0};
   if (e->bias) memcpy(bias, e->bias + t->column, sizeof *bias * (size_t)columns);
-  if (e->kind == LMK_STORE) return store_rows(e, t, bias, columns);
+  if (e->kind == LMK_STORE) return store_rows(e, t, bias, columns == most_columns);
   for (long first = 0; first < t->rows; first += most_rows) {
     const long rows = least(t->rows - first, most_rows), place = (t->row + first) * e->stride + t->column;
     const float *sums = t->sums + first * most_columns;

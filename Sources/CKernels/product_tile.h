@@ -22,16 +22,35 @@ struct lmk_tile {
   const char *ahead;  ///< what to prefetch; unused by AMX
   float *sums;        ///< [rows][lmk_tile_columns]
   void *c;
-  long c_row;         ///< elements
+  long c_row;   ///< elements
+  long c_size;  ///< bytes of an element
   const float *bias;  ///< lmk_tile_columns of them
   /// Of the tile's rows and columns, where int32 sums are to become floats; NULL pointers: they stay int32.
   struct lmk_scales quantized;
 };
 
+/// Tiles one below the other, of as many rows each. More than one is for the vector micro-kernels.
+struct lmk_tiles {
+  struct lmk_tile first;
+  long count;
+  long a_step;  ///< from a tile of a to the next, in words
+};
+
+/// Turns a tile of so many columns in the buffer of sums into the one below it.
+static inline void lmk_move_down(struct lmk_tile *t, long a_step, long columns, long ahead_bytes) {
+  t->a += a_step;
+  t->ahead += ahead_bytes * t->words;
+  t->sums += t->rows * columns;
+  t->c = (char *)t->c + t->rows * t->c_row * t->c_size;
+  if (!t->quantized.scales) return;
+  t->quantized.scales += t->rows;
+  t->quantized.zeros += t->rows;
+}
+
 /// What the words of packed operands hold.
 enum lmk_words { LMK_FLOATS, LMK_PAIRS, LMK_BYTES };
 
-typedef void (*lmk_tile_function)(const struct lmk_tile *);
+typedef void (*lmk_tile_function)(const struct lmk_tiles *);
 
 /// `starts`: the sums start from zero, else from what is in their buffer.
 /// LMK_BYTES only by rows.

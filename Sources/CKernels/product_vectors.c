@@ -101,8 +101,12 @@ static inline __attribute__((always_inline)) void compute_tile(
 }
 
 #define TILE(name, kind, by_rows, starts, destination, rows, vectors)                 \
-  static __attribute__((noinline)) void name(const struct lmk_tile *t) {              \
-    compute_tile(kind, by_rows, starts, destination, (struct extent){rows, vectors}, t); \
+  static __attribute__((noinline)) void name(const struct lmk_tiles *t) {             \
+    struct lmk_tile tile = t->first;                                                  \
+    for (long left = t->count; left > 0; left--) {                                    \
+      compute_tile(kind, by_rows, starts, destination, (struct extent){rows, vectors}, &tile); \
+      lmk_move_down(&tile, t->a_step, LMK_TILE_COLUMNS, LMK_AHEAD_BYTES);             \
+    }                                                                                 \
   }
 #define TILES(name, kind, by_rows, starts)                                            \
   TILE(name##_floats, kind, by_rows, starts, LMK_TO_FLOATS, LMK_TILE_ROWS, 2)         \

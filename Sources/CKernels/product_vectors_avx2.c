@@ -16,8 +16,12 @@ enum { words_together = 4 };
 enum { rows_together = 3, row_groups = LMK_AVX2_TILE_ROWS / rows_together };
 
 #define TILE(name, kind, by_rows, starts, destination, rows)                           \
-  static __attribute__((noinline)) void name(const struct lmk_tile *t) {               \
-    LMK_NAME(compute_tile)(kind, by_rows, starts, destination, rows, t);               \
+  static __attribute__((noinline)) void name(const struct lmk_tiles *t) {              \
+    struct lmk_tile tile = t->first;                                                   \
+    for (long left = t->count; left > 0; left--) {                                     \
+      LMK_NAME(compute_tile)(kind, by_rows, starts, destination, rows, &tile);         \
+      lmk_move_down(&tile, t->a_step, columns, LMK_AVX2_AHEAD_BYTES);                  \
+    }                                                                                  \
   }
 #define TILES(name, kind, by_rows, starts)                     \
   TILE(name##_floats, kind, by_rows, starts, LMK_TO_FLOATS, 6) \
