@@ -71,8 +71,8 @@ static inline struct lmk_scales scales_at(const struct lmk_block *p, long row, l
   return (struct lmk_scales){q->scales + row, q->zeros + row, q->column_scales + column, q->column_sums + column};
 }
 
-// Computes `count` tiles of the rows from tile `t` on by one panel of columns: all whole and all in place or all packed,
-// or one.
+// Computes `count` tiles of the rows from tile `t` on by one panel of columns. If more than one, all are whole, and all
+// in place or all packed.
 //
 // `here` holds their sums if they need not be carried to the next part of the depth. Returns the sums that still need
 // the epilogue; rows = 0 if there are none.

@@ -76,24 +76,27 @@ static inline void transpose_floats(__m256 x[lanes]) {
   }
 }
 
-// Packs up to eight columns of a transposed b, whose columns are rows in memory.
-static void pack_b_columns(
-    const struct lmk_matrix *b, long column, long count, long first, long depth, float *packed) {
-  for (long k = 0; k < depth; k += lanes) {
-    _Alignas(32) float rest[lanes][lanes] = {{0}};
-    __m256 block[lanes];
-    const long left = least(depth - k, lanes);
-    for (long c = 0; c < lanes; c++) {
-      const float *from = float_at(b, column + c, first + k);
-      if (c < count && left == lanes) {
-        block[c] = _mm256_loadu_ps(from);
-        continue;
-      }
-      if (c < count) memcpy(rest[c], from, sizeof **rest * (size_t)left);
-      block[c] = _mm256_load_ps(rest[c]);
+// Packs up to eight columns, and up to eight rows, of a transposed b, whose columns are rows in memory.
+static void pack_b_corner(const float *from, long stride, long count, long rows, float *packed) {
+  _Alignas(32) float rest[lanes][lanes] = {{0}};
+  for (long c = 0; c < least(count, lanes); c++) memcpy(rest[c], from + c * stride, sizeof **rest * (size_t)rows);
+  __m256 block[lanes];
+  for (long c = 0; c < lanes; c++) block[c] = _mm256_load_ps(rest[c]);
+  transpose_floats(block);
+  for (long i = 0; i < rows; i++) _mm256_store_ps(packed + i * LMK_AVX2_TILE_COLUMNS, block[i]);
+}
+
+// Packs up to eight columns of a transposed b.
+static void pack_b_columns(const float *from, long stride, long count, long depth, float *packed) {
+  for (; depth > 0; depth -= lanes, from += lanes, packed += lanes * LMK_AVX2_TILE_COLUMNS) {
+    if (count < lanes || depth < lanes) {
+      pack_b_corner(from, stride, count, least(depth, lanes), packed);
+      continue;
     }
+    __m256 block[lanes];
+    for (long c = 0; c < lanes; c++) block[c] = _mm256_loadu_ps(from + c * stride);
     transpose_floats(block);
-    for (long i = 0; i < left; i++) _mm256_store_ps(packed + (k + i) * LMK_AVX2_TILE_COLUMNS, block[i]);
+    for (long i = 0; i < lanes; i++) _mm256_store_ps(packed + i * LMK_AVX2_TILE_COLUMNS, block[i]);
   }
 }
 
@@ -104,7 +107,7 @@ void lmk_pack_b_avx2(
         float_at(b, first, column), b->stride, depth, count, LMK_AVX2_TILE_COLUMNS, panel_stride, packed);
   for (; count > 0; column += LMK_AVX2_TILE_COLUMNS, count -= LMK_AVX2_TILE_COLUMNS, packed += panel_stride) {
     for (long part = 0; part < LMK_AVX2_TILE_COLUMNS; part += lanes)
-      pack_b_columns(b, column + part, count - part, first, depth, (float *)packed + part);
+      pack_b_columns(float_at(b, column + part, first), b->stride, count - part, depth, (float *)packed + part);
   }
 }
 

@@ -209,19 +209,29 @@ extension BlockedProduct {
 }
 
 extension BlockedProduct {
-  /// Floats of scratch memory that `runAlone` needs.
-  var aloneScratchCount: Int {
-    scratchCount(columns: n) + PackedPanels.allWords(arithmetic, k: k, n: n)
+  /// Floats of scratch memory that `runAlone` needs with a packed b.
+  var scratchCountAlone: Int {
+    scratchCount(columns: (panels + cut(threads: 1).columnBlocks - 1) / cut(threads: 1).columnBlocks * panelColumns)
   }
+  /// The same with one that it packs.
+  var packingScratchCountAlone: Int { scratchCountAlone + PackedPanels.allWords(arithmetic, k: k, n: n) }
 
   /// Computes the product on the caller's thread.
   func runAlone(
-    _ a: MatrixView, _ b: MatrixView, into c: MatrixOutput, _ epilogue: Epilogue, scratch: UnsafeMutablePointer<Float>
+    _ a: MatrixView, _ b: PackedPanels, into c: MatrixOutput, _ epilogue: Epilogue, scratch: UnsafeMutablePointer<Float>
+  ) {
+    let cut = cut(threads: 1)
+    for index in 0..<cut.count { compute(index, of: cut, a, b, depth: k, into: c, epilogue, scratch: scratch) }
+  }
+
+  /// The same with a b that is not packed.
+  func runAlone(
+    _ a: MatrixView, packing b: MatrixView, into c: MatrixOutput, _ epilogue: Epilogue,
+    scratch: UnsafeMutablePointer<Float>
   ) {
     let panels = PackedPanels(scratch, k: k, n: n, arithmetic: arithmetic)
     panels.pack(b, panels: 0..<panels.count, first: 0, depth: k)
-    let cut = Cut(rowBlocks: max((tiles + blocking.tilesTogether - 1) / blocking.tilesTogether, 1), columnBlocks: 1)
     let rest = scratch + PackedPanels.allWords(arithmetic, k: k, n: n)
-    for index in 0..<cut.count { compute(index, of: cut, a, panels, depth: k, into: c, epilogue, scratch: rest) }
+    runAlone(a, panels, into: c, epilogue, scratch: rest)
   }
 }

@@ -21,7 +21,7 @@ public func parallelProduct(
 /// Bytes of a row are at most 255, of a column 127, and their sums have to fit an int32.
 private let mostQuantizedDepth = Int(Int32.max) / (255 * 127)
 
-private func requireQuantizable(_ a: MatrixView, _ b: RightOperand, depth: Int) throws {
+func requireQuantizable(_ a: MatrixView, _ b: RightOperand, depth: Int) throws {
   guard depth <= mostQuantizedDepth else {
     throw ArgumentError("int8 product: depth is \(depth), wanted at most \(mostQuantizedDepth), whose sums fit 32 bits")
   }
@@ -56,7 +56,7 @@ public struct LocalProduct: Sendable {
   }
 
   /// Floats of scratch memory it needs.
-  public var scratchCount: Int { isOwn ? blocked.aloneScratchCount : 0 }
+  public var scratchCount: Int { isOwn ? blocked.packingScratchCountAlone : 0 }
 
   /// - Parameter scratch: `scratchCount` floats at an address divisible by 64.
   public func callAsFunction(
@@ -65,7 +65,7 @@ public struct LocalProduct: Sendable {
   ) {
     guard blocked.m > 0, blocked.n > 0 else { return }
     if isOwn {
-      blocked.runAlone(a, b, into: c, epilogue, scratch: scratch)
+      blocked.runAlone(a, packing: b, into: c, epilogue, scratch: scratch)
     } else {
       BLASProduct(m: blocked.m, n: blocked.n, k: blocked.k).runAlone(a, b, into: c, epilogue)
     }

@@ -40,6 +40,11 @@ public struct MatrixOutput {
     self.stride = stride
   }
 
+  /// Its rows from `row` on.
+  func from(row: Int) -> MatrixOutput {
+    MatrixOutput(pointer + row * stride * element.size, stride: stride, element: element)
+  }
+
   /// The elements of a float32 matrix.
   var floats: UnsafeMutablePointer<Float> { pointer.assumingMemoryBound(to: Float.self) }
 }
@@ -83,6 +88,15 @@ public struct Epilogue {
     self.bias = bias
     self.residual = residual
     self.before = before
+  }
+
+  /// That of the rows of `c` from `row` on.
+  func from(row: Int, of c: MatrixOutput) -> Epilogue {
+    let place = row * c.stride
+    var rest = self
+    rest.residual = residual.map { $0 + place }
+    rest.before = before.map { $0 + place * c.element.size }
+    return rest
   }
 
   /// The kernels' epilogue for the block of `c` that starts at a row and column.

@@ -47,8 +47,6 @@ import Testing
     #expect(ProductCut(100_000, 100_000, 100_000) == .rows(1568))
   }
 
-  /// A weight's gradient whose right operand is too large to stay near as a whole: it is summed part by part of the
-  /// depth.
   /// Tiles of every number of rows, of half and of whole width, in one part of the depth and in several.
   @Test(arguments: [3, 70, 600])
   func edges(k: Int) throws {
@@ -59,6 +57,8 @@ import Testing
     }
   }
 
+  /// A weight's gradient whose right operand is too large to stay near as a whole: it is summed part by part of the
+  /// depth.
   @Test func sumsByParts() throws { try check(17, 400, 4200, scale: 0.5, beta: 1) }
 
   /// beta = 0 means written: what was there, nan included, does not count.

@@ -54,20 +54,14 @@ public func mlp(
   let activation = Computation.current.activation
   let before = try isRecorded(inputs) ? Buffer(count: rows * first.outWidth, element: activation) : nil
   let y = try Buffer(count: rows * second.outWidth)
-  do {
-    // What no gradient reads is computed part by part, so that it stays in cache between the layers.
-    let together = before == nil ? min(LinearMap.rowsTogether(width: first.outWidth, activation), rows) : rows
-    let (right1, right2) = try (first.operand(parts: rows > together), second.operand(parts: rows > together))
-    let hidden = try Buffer(count: together * first.outWidth, element: activation)
-    for start in stride(from: 0, to: rows, by: max(together, 1)) {
-      let part = start..<min(start + together, rows)
-      try first.apply(
-        x.buffer, rows: part, right1, into: hidden, 0,
-        Epilogue(.gelu, bias: bias1?.pointer, before: before?.raw))
-      let added = residual.pointer + start * second.outWidth
-      try second.apply(
-        hidden, rows: 0..<part.count, right2, into: y, start, Epilogue(bias: bias2?.pointer, residual: added))
-    }
+  let epilogue = Epilogue(bias: bias2?.pointer, residual: residual.pointer)
+  if before == nil, ChainedProducts.areWorthwhile(rows: rows) {
+    try first.apply(x.buffer, rows: rows, Epilogue(.gelu, bias: bias1?.pointer), activation, second, into: y, epilogue)
+  } else {
+    let hidden = try Buffer(count: rows * first.outWidth, element: activation)
+    try first.apply(
+      x.buffer, rows: rows, into: hidden, Epilogue(.gelu, bias: bias1?.pointer, before: before?.raw))
+    try second.apply(hidden, rows: rows, into: y, epilogue)
   }
   return recorded(shape: shape, buffer: y, inputs: inputs) { dy in
     guard let before else { return }
@@ -109,39 +103,37 @@ private struct LinearMap {
 
   /// y = epilogue(x·Wᵀ)
   func apply(_ x: Buffer, rows: Int, into y: Buffer, _ epilogue: Epilogue) throws {
-    try apply(x, rows: 0..<rows, operand(parts: false), into: y, 0, epilogue)
-  }
-
-  /// The same of some rows of x, from row `start` of y on.
-  func apply(
-    _ x: Buffer, rows: Range<Int>, _ right: RightOperand, into y: Buffer, _ start: Int, _ epilogue: Epilogue
-  ) throws {
-    let bytes = rows.count * (inWidth * x.element.size + outWidth * y.element.size)
-    try measure("linear", rows: rows.count, bytes: bytes) {
+    try measure("linear", rows: rows, bytes: x.bytes + y.bytes) {
+      let right = try weight.packing?.operand(weight, computation) ?? .view(transposedView(weight))
       try parallelProduct(
-        rows.count, outWidth, inWidth,
-        MatrixView(x.address(rows.lowerBound * inWidth), stride: inWidth, element: x.element), right,
-        into: MatrixOutput(y.address(start * outWidth), stride: outWidth, element: y.element), epilogue,
+        rows, outWidth, inWidth, MatrixView(x.raw, stride: inWidth, element: x.element), right,
+        into: MatrixOutput(y.raw, stride: outWidth, element: y.element), epilogue,
         arithmetic: computation.linearArithmetic)
     }
   }
 
-  /// Wᵀ.
-  ///
-  /// - Parameter parts: whether it is read several times, so that it had better be packed once.
-  func operand(parts: Bool) throws -> RightOperand {
-    let operand = try weight.packing?.operand(weight, computation) ?? .view(transposedView(weight))
-    guard parts, case .view(let view) = operand, InstructionSet.hasOwnProducts else { return operand }
-    return .packed(try PackedMatrix(view, k: inWidth, n: outWidth, arithmetic: computation.linearArithmetic))
+  /// y = end(epilogue(x·Wᵀ)·Vᵀ), V of the layer `next`; hidden values are of type `hidden`.
+  func apply(
+    _ x: Buffer, rows: Int, _ epilogue: Epilogue, _ hidden: Element, _ next: LinearMap, into y: Buffer, _ end: Epilogue
+  ) throws {
+    try Profile.measure(
+      "linear", part: part, flops: flops(rows: rows) + next.flops(rows: rows),
+      bytes: Double(x.bytes + y.bytes + 4 * (weight.count + next.weight.count))
+    ) {
+      let products = try ChainedProducts(
+        ChainedProduct(packed(), epilogue), ChainedProduct(next.packed(), end), hidden: hidden)
+      try products.run(
+        rows, MatrixView(x.raw, stride: inWidth, element: x.element),
+        into: MatrixOutput(y.raw, stride: next.outWidth, element: y.element))
+    }
   }
 
-  /// Rows of an MLP's hidden values that stay in cache while all threads compute them: all where products are not our
-  /// own, whose bits depend on the rows that go together.
-  static func rowsTogether(width: Int, _ element: Element) -> Int {
-    guard InstructionSet.hasOwnProducts else { return .max }
-    return max(threadCount * bytesNear / max(width * element.size, 1) / tileRows, 1) * tileRows
+  /// Wᵀ, packed.
+  private func packed() throws -> PackedMatrix {
+    if case .packed(let packed) = try weight.packing?.operand(weight, computation) { return packed }
+    return try PackedMatrix(
+      transposedView(weight), k: inWidth, n: outWidth, arithmetic: computation.linearArithmetic)
   }
-  private static let (bytesNear, tileRows) = (1 << 20, 168)
 
   /// dx = epilogue(dy·W)
   func pullBack(
@@ -174,10 +166,12 @@ private struct LinearMap {
     }
   }
 
+  private func flops(rows: Int) -> Double { 2 * Double(rows) * Double(inWidth) * Double(outWidth) }
+
   /// - Parameter bytes: bytes of the operands other than the weight.
   private func measure(_ operation: String, rows: Int, bytes: Int, _ body: () throws -> Void) rethrows {
     try Profile.measure(
-      operation, part: part, flops: 2 * Double(rows) * Double(inWidth) * Double(outWidth),
+      operation, part: part, flops: flops(rows: rows),
       bytes: Double(bytes + 4 * weight.count), body)
   }
 }
