@@ -56,7 +56,8 @@ public func mlp(
   let y = try Buffer(count: rows * second.outWidth)
   let epilogue = Epilogue(bias: bias2?.pointer, residual: residual.pointer)
   if before == nil, ChainedProducts.areWorthwhile(rows: rows) {
-    try first.apply(x.buffer, rows: rows, Epilogue(.gelu, bias: bias1?.pointer), activation, second, into: y, epilogue)
+    try first.apply(
+      x.buffer, rows: rows, Epilogue(.gelu, bias: bias1?.pointer), hidden: activation, then: second, into: y, epilogue)
   } else {
     let hidden = try Buffer(count: rows * first.outWidth, element: activation)
     try first.apply(
@@ -112,9 +113,9 @@ private struct LinearMap {
     }
   }
 
-  /// y = end(epilogue(x·Wᵀ)·Vᵀ), V of the layer `next`; hidden values are of type `hidden`.
+  /// y = end(h·Vᵀ), V of the layer `next`, h = epilogue(x·Wᵀ) of type `hidden`.
   func apply(
-    _ x: Buffer, rows: Int, _ epilogue: Epilogue, _ hidden: Element, _ next: LinearMap, into y: Buffer, _ end: Epilogue
+    _ x: Buffer, rows: Int, _ epilogue: Epilogue, hidden: Element, then next: LinearMap, into y: Buffer, _ end: Epilogue
   ) throws {
     try Profile.measure(
       "linear", part: part, flops: flops(rows: rows) + next.flops(rows: rows),
