@@ -1,5 +1,6 @@
 """What the site of the documents is made of: every document, public name and C function has its place there."""
 
+import importlib
 import inspect
 import re
 import sys
@@ -57,7 +58,7 @@ def test_every_public_name_is_in_the_reference() -> None:
 
 def look_up(name: str) -> Any:
     *modules, last = name.split(".")
-    return getattr(sys.modules[".".join(["latentmim", *modules])], last)
+    return getattr(importlib.import_module(".".join(["latentmim", *modules])), last)
 
 
 def is_documented(thing: Any) -> bool:
