@@ -40,13 +40,14 @@ static lmk_tile_function edge_tile(const struct lmk_block *p, long rows, long co
 // What all tiles of a block share.
 struct plan {
   const struct lmk_block *block;
-  long words, most_rows, most_columns, tiles, whole_tiles, tiles_in_place, a_step, in_place_step, ahead_bytes;
+  long words, most_rows, most_columns, tiles, whole_tiles, tiles_in_place, a_step, ahead_bytes;
   enum lmk_destination straight;
   lmk_tile_function compute_whole;
 };
 
 static struct plan make_plan(const struct lmk_block *p) {
   const long most_rows = lmk_tile_rows(p->arithmetic);
+  const long whole_tiles = p->rows / most_rows;
   const enum lmk_destination straight = straight_way(p);
   return (struct plan){
       .block = p,
@@ -54,10 +55,9 @@ static struct plan make_plan(const struct lmk_block *p) {
       .most_rows = most_rows,
       .most_columns = lmk_tile_columns(p->arithmetic),
       .tiles = (p->rows + most_rows - 1) / most_rows,
-      .whole_tiles = p->rows / most_rows,
-      .tiles_in_place = p->in_place ? p->rows / most_rows : 0,
+      .whole_tiles = whole_tiles,
+      .tiles_in_place = p->in_place ? whole_tiles : 0,
       .a_step = lmk_a_tile_words(p->arithmetic, p->a_is_transposed, p->depth),
-      .in_place_step = most_rows * p->in_place_row,
       .ahead_bytes = lmk_is_on_avx2(p->arithmetic) ? LMK_AVX2_AHEAD_BYTES : LMK_AHEAD_BYTES,
       .straight = straight,
       .compute_whole = whole_tile(p, straight),
@@ -71,8 +71,7 @@ static inline struct lmk_scales scales_at(const struct lmk_block *p, long row, l
   return (struct lmk_scales){q->scales + row, q->zeros + row, q->column_scales + column, q->column_sums + column};
 }
 
-// Computes `count` tiles of the rows from tile `t` on by one panel of columns. If more than one, all are whole, and all
-// in place or all packed.
+// Computes `count` tiles of the rows from tile `t` on by one panel of columns. If more than one, all are whole.
 //
 // `here` holds their sums if they need not be carried to the next part of the depth. Returns the sums that still need
 // the epilogue; rows = 0 if there are none.
@@ -99,7 +98,7 @@ static inline struct lmk_sums compute_tiles(
       .bias = e->bias ? e->bias + column : no_bias,
       .quantized = scales_at(p, row, column),
   };
-  const struct lmk_tiles tiles = {first, count, packed < 0 ? plan->in_place_step : plan->a_step};
+  const struct lmk_tiles tiles = {first, count, packed < 0 ? plan->most_rows * p->in_place_row : plan->a_step};
   struct lmk_sums sums = {first.sums, row, least(p->rows - row, count * plan->most_rows), column, columns};
   if (p->ends) lmk_prefetch_for_epilogue(e, &sums);
   (is_whole ? plan->compute_whole : edge_tile(p, rows, columns))(&tiles);
@@ -126,8 +125,7 @@ static void compute_by_panels(const struct lmk_block *p) {
       b = (const uint32_t *)p->expanded;
     }
     for (long t = 0, count; t < plan.tiles; t += count, next_b += count * plan.ahead_bytes * plan.words) {
-      const long end = t < plan.tiles_in_place ? plan.tiles_in_place : plan.whole_tiles;
-      count = t < end ? least(end - t, together) : 1;
+      count = t < plan.whole_tiles ? least(plan.whole_tiles - t, together) : 1;
       const struct lmk_sums sums = compute_tiles(&plan, t, count, panel, b, next_b, here);
       if (sums.rows > 0) lmk_store_sums(p->arithmetic, &p->epilogue, &sums);
     }

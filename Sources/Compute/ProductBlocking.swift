@@ -44,8 +44,8 @@ struct ProductBlocking: Sendable {
   /// the same sets: of L1 where a tile has fourteen rows, of L2 where it has six.
   func readsInPlace(stride: Int) -> Bool { isAMX || stride % (isAVX2 ? 4096 : 2048) != 0 }
 
-  /// Bytes of what one product writes and the next one reads that stay in a core's L2 beside a panel of b: half of it,
-  /// on the smallest of the processors that have the instructions.
+  /// Bytes of what one product writes and the next one reads that stay in a core's L2 beside panels of b: half of it.
+  /// It has 2 MB with AMX, 1 MB on most with AVX-512, 512 KB on AMD's with AVX2.
   var nearBytes: Int { isAMX ? 1 << 20 : isAVX2 ? 1 << 18 : 1 << 19 }
 
   /// The most panels of b, of so many words each, in one block. AMX: what stays in L2. Vectors: enough to amortise

@@ -3,8 +3,6 @@ import Testing
 
 @testable import Compute
 
-private func stored(_ values: [Float]) throws -> Buffer { try values.withUnsafeBufferPointer { try Buffer($0) } }
-
 /// Two products one after the other have the bits of two calls, however their rows are cut.
 @Suite struct ChainedProductsTests {
   /// Operands of a layer [out, in] and its bias.
@@ -15,8 +13,8 @@ private func stored(_ values: [Float]) throws -> Buffer { try values.withUnsafeB
 
     init(_ width: Int, _ depth: Int, seed: Int) throws {
       (self.width, self.depth) = (width, depth)
-      weight = try stored(randomValues(width * depth, seed: seed))
-      bias = try stored(randomValues(width, seed: seed + 1))
+      weight = try Buffer(randomValues(width * depth, seed: seed))
+      bias = try Buffer(randomValues(width, seed: seed + 1))
     }
 
     func packed(_ arithmetic: Arithmetic) throws -> PackedMatrix {
@@ -32,7 +30,7 @@ private func stored(_ values: [Float]) throws -> Buffer { try values.withUnsafeB
     let (first, second) = (try Layer(1100, 33, seed: 1), try Layer(17, 1100, seed: 3))
     let (right1, right2) = (try first.packed(arithmetics.0), try second.packed(arithmetics.1))
     let (x, residual) = (
-      try stored(randomValues(rows * 33, seed: 5)), try stored(randomValues(rows * 17, seed: 6))
+      try Buffer(randomValues(rows * 33, seed: 5)), try Buffer(randomValues(rows * 17, seed: 6))
     )
     let (activates, adds) = (
       Epilogue(.gelu, bias: first.bias.pointer), Epilogue(bias: second.bias.pointer, residual: residual.pointer)

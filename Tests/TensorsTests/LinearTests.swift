@@ -76,7 +76,8 @@ import Testing
       })
   }
 
-  /// Without a gradient an MLP goes through its rows in parts; with one it does not. A last part is shorter.
+  /// Without a gradient some rows at a time go through both layers; with one all go layer by layer. A last part is
+  /// shorter.
   @Test func multilayerPerceptronInParts() throws {
     let (rows, width, hidden) = (2 * 168 * 2 + 11, 9, 4096)
     func tensor(_ shape: [Int], _ seed: Int) throws -> Tensor {
@@ -86,6 +87,7 @@ import Testing
     let (first, second) = (try tensor([hidden, width], 3), try tensor([width, hidden], 4))
     let (bias1, bias2) = (try tensor([hidden], 5), try tensor([width], 6))
     try Machine.onEachThreadCount { threads in
+      #expect(ChainedProducts.areWorthwhile(rows: rows) == InstructionSet.hasOwnProducts)
       func run() throws -> Tensor {
         try mlp(x, weight1: first, bias1: bias1, weight2: second, bias2: bias2, residual: residual)
       }

@@ -105,9 +105,8 @@ private struct LinearMap {
   /// y = epilogue(x·Wᵀ)
   func apply(_ x: Buffer, rows: Int, into y: Buffer, _ epilogue: Epilogue) throws {
     try measure("linear", rows: rows, bytes: x.bytes + y.bytes) {
-      let right = try weight.packing?.operand(weight, computation) ?? .view(transposedView(weight))
       try parallelProduct(
-        rows, outWidth, inWidth, MatrixView(x.raw, stride: inWidth, element: x.element), right,
+        rows, outWidth, inWidth, MatrixView(x.raw, stride: inWidth, element: x.element), operand(),
         into: MatrixOutput(y.raw, stride: outWidth, element: y.element), epilogue,
         arithmetic: computation.linearArithmetic)
     }
@@ -129,11 +128,17 @@ private struct LinearMap {
     }
   }
 
+  /// Wᵀ.
+  private func operand() throws -> RightOperand {
+    try weight.packing?.operand(weight, computation) ?? .view(transposedView(weight))
+  }
+
   /// Wᵀ, packed.
   private func packed() throws -> PackedMatrix {
-    if case .packed(let packed) = try weight.packing?.operand(weight, computation) { return packed }
-    return try PackedMatrix(
-      transposedView(weight), k: inWidth, n: outWidth, arithmetic: computation.linearArithmetic)
+    switch try operand() {
+    case .packed(let packed): packed
+    case .view(let view): try PackedMatrix(view, k: inWidth, n: outWidth, arithmetic: computation.linearArithmetic)
+    }
   }
 
   /// dx = epilogue(dy·W)
@@ -172,7 +177,6 @@ private struct LinearMap {
   /// - Parameter bytes: bytes of the operands other than the weight.
   private func measure(_ operation: String, rows: Int, bytes: Int, _ body: () throws -> Void) rethrows {
     try Profile.measure(
-      operation, part: part, flops: flops(rows: rows),
-      bytes: Double(bytes + 4 * weight.count), body)
+      operation, part: part, flops: flops(rows: rows), bytes: Double(bytes + 4 * weight.count), body)
   }
 }
