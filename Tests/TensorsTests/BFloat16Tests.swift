@@ -52,7 +52,10 @@ struct BFloat16Tests {
   /// Behind the first layer: operands, what is kept before the GELU, its result; the slope twice.
   @Test func multilayerPerceptron() throws {
     try check([[17, 33], [65, 33], [65], [31, 65], [31], [17, 31]], gives: [17, 31], roundings: 8) {
-      try mlp($0[0], weight1: $0[1], bias1: $0[2], weight2: $0[3], bias2: $0[4], residual: $0[5])
+      try mlp(
+        $0[0], first: LinearParameters(weight: $0[1], bias: $0[2]),
+        second: LinearParameters(weight: $0[3], bias: $0[4]),
+        residual: $0[5])
     }
   }
 

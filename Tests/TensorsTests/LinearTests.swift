@@ -72,24 +72,25 @@ import Testing
         return zip(map(activated, inputs[3], inputs[4], hidden, outWidth), inputs[5]).map { $0 + $1 }
       },
       operation: {
-        try mlp($0[0], weight1: $0[1], bias1: $0[2], weight2: $0[3], bias2: $0[4], residual: $0[5])
+        try mlp($0[0], first: layer($0[1], $0[2]), second: layer($0[3], $0[4]), residual: $0[5])
       })
   }
 
-  /// Without a gradient some rows at a time go through both layers; with one all go layer by layer. A last part is
-  /// shorter.
-  @Test func multilayerPerceptronInParts() throws {
+  /// Without a gradient some rows at a time go through the norm and both layers; with one all go layer by layer. A last
+  /// part is shorter.
+  @Test(arguments: [false, true]) func multilayerPerceptronInParts(isNormed: Bool) throws {
     let (rows, width, hidden) = (2 * 168 * 2 + 11, 9, 4096)
     func tensor(_ shape: [Int], _ seed: Int) throws -> Tensor {
       try Tensor.leaf(shape: shape, buffer: Buffer(randomValues(shape.reduce(1, *), seed: seed)))
     }
     let (x, residual) = (try tensor([rows, width], 1), try tensor([rows, width], 2))
-    let (first, second) = (try tensor([hidden, width], 3), try tensor([width, hidden], 4))
-    let (bias1, bias2) = (try tensor([hidden], 5), try tensor([width], 6))
+    let first = layer(try tensor([hidden, width], 3), try tensor([hidden], 5))
+    let second = layer(try tensor([width, hidden], 4), try tensor([width], 6))
+    let norm = NormParameters(weight: try tensor([width], 7), bias: try tensor([width], 8), epsilon: 1e-6)
     try Machine.onEachThreadCount { threads in
-      #expect(ChainedProducts.areWorthwhile(rows: rows) == InstructionSet.hasOwnProducts)
+      #expect(RowChain.isWorthwhile(rows: rows) == InstructionSet.hasOwnProducts)
       func run() throws -> Tensor {
-        try mlp(x, weight1: first, bias1: bias1, weight2: second, bias2: bias2, residual: residual)
+        try mlp(x, norm: isNormed ? norm : nil, first: first, second: second, residual: residual)
       }
       let whole = try Tape.record { try run() }.0
       expectSameBits(Array(try run().values), Array(whole.values), "\(threads) threads")
@@ -100,7 +101,7 @@ import Testing
     func tensor(_ shape: [Int]) throws -> Tensor { try Tensor(shape: shape, buffer: Buffer(count: shape.reduce(1, *))) }
     let (x, first, second) = (try tensor([2, 3]), try tensor([4, 3]), try tensor([3, 5]))
     expectShapeError("mlp", "is 4", "wants 5") {
-      _ = try mlp(x, weight1: first, bias1: nil, weight2: second, bias2: nil, residual: x)
+      _ = try mlp(x, first: layer(first, nil), second: layer(second, nil), residual: x)
     }
   }
 }
@@ -127,4 +128,8 @@ import Testing
       expectSameBits(after.1, after.0, "kept, after the change")
     }
   }
+}
+
+private func layer(_ weight: Tensor, _ bias: Tensor?) -> LinearParameters {
+  LinearParameters(weight: weight, bias: bias)
 }

@@ -52,7 +52,9 @@ struct QuantizedTests {
   @Test func multilayerPerceptron() throws {
     let shapes = [[40, 96], [200, 96], [200], [64, 200], [64], [40, 64]]
     func operation(_ x: [Tensor]) throws -> Tensor {
-      try mlp(x[0], weight1: x[1], bias1: x[2], weight2: x[3], bias2: x[4], residual: x[5])
+      try mlp(
+        x[0], first: LinearParameters(weight: x[1], bias: x[2]), second: LinearParameters(weight: x[3], bias: x[4]),
+        residual: x[5])
     }
     try Machine.onEachInt8Product { way in
       let fine = try run(shapes, gives: [40, 64], .float32, operation)

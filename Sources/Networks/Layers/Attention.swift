@@ -20,14 +20,20 @@ public final class SelfAttention: Layer {
     [.layer("qkv", qkv)] + (norm.map { [.layer("norm", $0)] } ?? []) + [.layer("proj", proj)]
   }
 
-  /// [B, N, C] → [B, N, C], plus `residual`.
+  /// [B, N, C] → [B, N, C], plus x; `before` is the norm in front of it.
   func callAsFunction(
-    _ x: Tensor, residual: Tensor, bias: ScoreBias? = nil, rotary: RotaryTable? = nil, dropout: BranchDropout? = nil
+    _ x: Tensor, before: LayerNorm, bias: ScoreBias? = nil, rotary: RotaryTable? = nil, dropout: BranchDropout? = nil
   ) throws -> Tensor {
-    let attended = try selfAttention(queriesKeysValues(x, rotary: rotary), heads: heads, bias: bias)
+    guard rotary != nil || norm != nil || dropout != nil else {
+      return try attentionBranch(
+        x, norm: before.parameters, qkv: qkv.parameters(), proj: proj.parameters(), heads: heads, bias: bias,
+        residual: x)
+    }
+    let attended = try selfAttention(
+      queriesKeysValues(before.activation(x), rotary: rotary), heads: heads, bias: bias)
     let mixed = try norm?.activation(attended) ?? attended
-    guard let dropout else { return try proj(mixed, residual: residual) }
-    return try dropout.add(proj(mixed), to: residual)
+    guard let dropout else { return try proj(mixed, residual: x) }
+    return try dropout.add(proj(mixed), to: x)
   }
 
   /// [B, N, C] → [B, N, 3C]: queries, keys and values side by side, rotary positions taken in.

@@ -47,23 +47,27 @@ public final class MLP: Layer {
     [.layer("fc1", fc1)] + (norm.map { [.layer("norm", $0)] } ?? []) + [.layer("fc2", fc2)]
   }
 
-  /// [..., C] → [..., C], plus `residual`.
+  /// [..., C] → [..., C], plus x.
   ///
-  /// - Parameter quantizesFirst: false: `fc1` multiplies no eight-bit operands, even where `fc2` does.
+  /// - Parameters:
+  ///   - before: the norm in front of it.
+  ///   - quantizesFirst: false: `fc1` multiplies no eight-bit operands, even where `fc2` does.
   func callAsFunction(
-    _ x: Tensor, residual: Tensor, dropout: BranchDropout? = nil, quantizesFirst: Bool = true
+    _ x: Tensor, before: LayerNorm, dropout: BranchDropout? = nil, quantizesFirst: Bool = true
   ) throws -> Tensor {
     guard dropout != nil || activation != .gelu || norm != nil else {
       return try mlp(
-        x, weight1: fc1.matrix(), bias1: fc1.bias?.tensor, weight2: fc2.matrix(), bias2: fc2.bias?.tensor,
-        residual: residual, quantizesFirst: quantizesFirst)
+        x, norm: before.parameters, first: fc1.parameters(), second: fc2.parameters(), residual: x,
+        quantizesFirst: quantizesFirst)
     }
-    let first = try quantizesFirst ? fc1.activation(x) : Computation.withoutQuantizing { try fc1.activation(x) }
+    let normed = try before.activation(x)
+    let first =
+      try quantizesFirst ? fc1.activation(normed) : Computation.withoutQuantizing { try fc1.activation(normed) }
     let activated = try activation(first)
     let kept = try dropout?.inside(activated) ?? activated
     let hidden = try norm?.activation(kept) ?? kept
-    guard let dropout else { return try fc2(hidden, residual: residual) }
-    return try dropout.add(fc2(hidden), to: residual)
+    guard let dropout else { return try fc2(hidden, residual: x) }
+    return try dropout.add(fc2(hidden), to: x)
   }
 }
 
@@ -109,11 +113,11 @@ public final class Block: Layer {
   func callAsFunction(_ x: Tensor, bias: ScoreBias? = nil, rotary: RotaryTable? = nil) throws -> Tensor {
     let dropout = Computation.current.dropoutPlan
     let attended = try Computation.quantizing {
-      try attn(norm1.activation(x), residual: x, bias: bias, rotary: rotary, dropout: dropout?(place, branch: 0))
+      try attn(x, before: norm1, bias: bias, rotary: rotary, dropout: dropout?(place, branch: 0))
     }
     func add() throws -> Tensor {
       try mlp(
-        norm2.activation(attended), residual: attended, dropout: dropout?(place, branch: 1),
+        attended, before: norm2, dropout: dropout?(place, branch: 1),
         quantizesFirst: isBlock(from: Self.firstQuantizedFC1))
     }
     return try isBlock(from: Self.firstQuantizedFC2) ? Computation.quantizing(add) : add()
@@ -165,10 +169,10 @@ public final class CrossBlock: Layer {
   func callAsFunction(_ q: Tensor, memory: Tensor) throws -> Tensor {
     try Computation.quantizing {
       let dropout = Computation.current.dropoutPlan
-      let own = try selfAttn(norm1.activation(q), residual: q, dropout: dropout?(place, branch: 0))
+      let own = try selfAttn(q, before: norm1, dropout: dropout?(place, branch: 0))
       let informed = try crossAttn(
         norm2q.activation(own), memory: norm2kv.activation(memory), residual: own, dropout: dropout?(place, branch: 1))
-      return try mlp(norm3.activation(informed), residual: informed, dropout: dropout?(place, branch: 2))
+      return try mlp(informed, before: norm3, dropout: dropout?(place, branch: 2))
     }
   }
 }

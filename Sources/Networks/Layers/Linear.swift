@@ -27,6 +27,9 @@ public final class Linear: Layer {
   /// - Throws: `OutOfMemory`.
   func matrix() throws -> Tensor { try adapter?.added(to: weight.tensor) ?? weight.tensor }
 
+  /// - Throws: `OutOfMemory`.
+  func parameters() throws -> LinearParameters { LinearParameters(weight: try matrix(), bias: bias?.tensor) }
+
   /// [..., in] → [..., out] in float32, plus `residual` of the result's shape.
   func callAsFunction(_ x: Tensor, residual: Tensor? = nil) throws -> Tensor {
     try linear(x, weight: matrix(), bias: bias?.tensor, residual: residual)
@@ -52,6 +55,8 @@ public final class LayerNorm: Layer {
   }
 
   public var members: [Member] { [.parameter("weight", weight), .parameter("bias", bias)] }
+
+  var parameters: NormParameters { NormParameters(weight: weight.tensor, bias: bias.tensor, epsilon: epsilon) }
 
   /// [..., C] → [..., C] in float32.
   func callAsFunction(_ x: Tensor) throws -> Tensor {

@@ -10,13 +10,8 @@ import Compute
 /// - Throws: `ShapeError`, `OutOfMemory`.
 public func selfAttention(_ qkv: Tensor, heads: Int, bias: ScoreBias? = nil) throws -> Tensor {
   try expect(3, qkv, "selfAttention", "qkv")
-  let (images, tokens, width) = (qkv.shape[0], qkv.shape[1], qkv.width / 3)
-  guard heads > 0 else { throw ShapeError("selfAttention", "\(heads) heads, wanted at least one") }
-  guard qkv.width == 3 * width, width % heads == 0 else {
-    throw ShapeError("selfAttention", "qkv's last dimension is \(qkv.width), wanted three times a multiple of \(heads)")
-  }
-  let shape = AttentionShape(images: images, heads: heads, queries: tokens, keys: tokens, headWidth: width / heads)
-  try bias?.check(shape)
+  let shape = try AttentionShape(queriesKeysValues: qkv.shape, heads: heads, bias: bias)
+  let (images, tokens, width) = (shape.images, shape.queries, shape.heads * shape.headWidth)
   let output = try Buffer(count: images * tokens * width, element: qkv.element)
   let arithmetic = Computation.current.arithmetic
   let logSumExp = try Buffer(count: images * heads * tokens)
@@ -91,6 +86,22 @@ public func crossAttention(_ q: Tensor, _ kv: Tensor, heads: Int) throws -> Tens
     }
     try dQuery?.add(dq)
     try dMemory?.add(dkv)
+  }
+}
+
+extension AttentionShape {
+  /// Of self-attention to queries, keys and values side by side, [B, N, 3C].
+  ///
+  /// - Throws: `ShapeError` where the heads do not divide C, or a bias is for others.
+  init(queriesKeysValues shape: [Int], heads: Int, bias: ScoreBias?) throws {
+    let width = shape[2] / 3
+    guard heads > 0 else { throw ShapeError("selfAttention", "\(heads) heads, wanted at least one") }
+    guard shape[2] == 3 * width, width % heads == 0 else {
+      throw ShapeError(
+        "selfAttention", "qkv's last dimension is \(shape[2]), wanted three times a multiple of \(heads)")
+    }
+    self.init(images: shape[0], heads: heads, queries: shape[1], keys: shape[1], headWidth: width / heads)
+    try bias?.check(self)
   }
 }
 

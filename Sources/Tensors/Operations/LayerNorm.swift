@@ -1,6 +1,38 @@
 import CKernels
 import Compute
 
+/// A layer norm's parameters: weight and bias [C], and ε.
+public struct NormParameters {
+  public let weight: Tensor
+  public let bias: Tensor
+  public let epsilon: Float
+
+  public init(weight: Tensor, bias: Tensor, epsilon: Float) {
+    self.weight = weight
+    self.bias = bias
+    self.epsilon = epsilon
+  }
+
+  var tensors: [Tensor?] { [weight, bias] }
+
+  func callAsFunction(_ x: Tensor, element: Element) throws -> Tensor {
+    try layerNorm(x, weight: weight, bias: bias, epsilon: epsilon, element: element)
+  }
+
+  /// It as a step of rows of x.
+  ///
+  /// - Throws: `ShapeError`.
+  func step(_ x: Tensor) throws -> RowStep {
+    try check(width: x.width)
+    return .norm(weight: weight.pointer, bias: bias.pointer, epsilon: epsilon, width: x.width)
+  }
+
+  func check(width: Int) throws {
+    try expect([width], weight, "layerNorm", "weight")
+    try expect([width], bias, "layerNorm", "bias")
+  }
+}
+
 /// y = (x − mean)/√(variance + ε)·weight + bias over the last dimension, with the biased variance (divided by C).
 ///
 /// - Parameters:
@@ -12,8 +44,7 @@ public func layerNorm(
   _ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float, element: Element = .float32
 ) throws -> Tensor {
   let (rows, width) = (x.rows, x.width)
-  try expect([width], weight, "layerNorm", "weight")
-  try expect([width], bias, "layerNorm", "bias")
+  try NormParameters(weight: weight, bias: bias, epsilon: epsilon).check(width: width)
   let (input, scale, shift, part) = (x.kept, weight.buffer, bias.buffer, Profile.part)
   let (mean, rstd) = (try Buffer(count: rows), try Buffer(count: rows))
   func apply(_ input: Buffer) throws -> Buffer {

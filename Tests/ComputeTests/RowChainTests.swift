@@ -4,7 +4,7 @@ import Testing
 @testable import Compute
 
 /// Two products one after the other have the bits of two calls, however their rows are cut.
-@Suite struct ChainedProductsTests {
+@Suite struct RowChainTests {
   /// Operands of a layer [out, in] and its bias.
   private struct Layer {
     let weight: Buffer
@@ -44,7 +44,7 @@ import Testing
       rows, 17, 1100, MatrixView(hidden.raw, stride: 1100, element: element), .packed(right2),
       into: MatrixOutput(expected.raw, stride: 17), adds, arithmetic: arithmetics.1)
     try Machine.onEachThreadCount { threads in
-      let chain = ChainedProducts(ChainedProduct(right1, activates), ChainedProduct(right2, adds), hidden: element)
+      let chain = RowChain([.product(right1, activates)], last: right2, adds, hidden: element)
       try chain.run(rows, view, into: MatrixOutput(y.raw, stride: 17))
       expectSameBits(Array(y.values), Array(expected.values), "\(rows) rows, \(threads) threads, \(way)")
     }
@@ -77,9 +77,8 @@ import Testing
   @Test(.enabled(if: Arithmetic.int8.isAvailable, "needs a processor with AVX2")) func depthIsChecked() throws {
     let deep = Int(Int32.max) / (255 * 127) + 1
     let (narrow, wide) = (try Layer(1, deep, seed: 1), try Layer(1, 1, seed: 2))
-    let chain = ChainedProducts(
-      ChainedProduct(try narrow.packed(.int8), Epilogue()), ChainedProduct(try wide.packed(.int8), Epilogue()),
-      hidden: .float32)
+    let chain = RowChain(
+      [.product(try narrow.packed(.int8), Epilogue())], last: try wide.packed(.int8), Epilogue(), hidden: .float32)
     let (x, y) = (try Buffer(count: deep, repeating: 0), try Buffer(count: 1, repeating: 7))
     #expect(throws: ArgumentError.self) {
       try chain.run(1, MatrixView(x.raw, stride: deep), into: MatrixOutput(y.raw, stride: 1))
