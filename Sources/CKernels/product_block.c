@@ -106,18 +106,21 @@ static inline struct lmk_sums compute_tiles(
   return sums;
 }
 
-// Tiles that the vector kernels compute in one call, and whose sums go through the epilogue together: those sums, 2 KB,
-// leave a panel of b its place in L1.
+// Sums of tiles that the vector kernels compute in one call, and that go through the epilogue together: 2 KB leave a
+// panel of b its place in L1.
 enum { sums_together = 512, most_sums = LMK_TILE_ROWS * LMK_TILE_COLUMNS };
 _Static_assert(most_sums <= sums_together, "a tile's sums fit");
 
 // The inner loop is over tiles of a: a panel of b stays in L1.
 static void compute_by_panels(const struct lmk_block *p) {
   const struct plan plan = make_plan(p);
-  const long together = sums_together / (plan.most_rows * plan.most_columns);
+  const long fitting = sums_together / (plan.most_rows * plan.most_columns);
   _Alignas(64) float here[sums_together];
   for (long panel = 0; panel * plan.most_columns < p->columns; panel++) {
     const uint32_t *b = p->b + panel * p->panel_stride;
+    // What goes straight into c, whole panels alone, needs no sums.
+    const bool is_straight = plan.straight != LMK_TO_SUMS && (panel + 1) * plan.most_columns <= p->columns;
+    const long together = is_straight ? plan.tiles : fitting;
     // Each tile prefetches a part of the next panel.
     const char *next_b = (const char *)(b + p->panel_stride);
     if (p->arithmetic == LMK_PRODUCT_ROUNDED) {

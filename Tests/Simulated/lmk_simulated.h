@@ -106,6 +106,9 @@ LMK_SIMULATES __m512i lmk_bfloat16_pairs(__m512 high, __m512 low) {
 // 1/x where hardware is off by up to 2^-14 of it.
 #define _mm512_rcp14_ps(x) _mm512_div_ps(_mm512_set1_ps(1), x)
 
+// In parentheses: SIMDe 0.7.4 shifts the mode without.
+#define _mm512_reduce_ps(x, mode) _mm512_sub_ps(x, _mm512_roundscale_ps(x, (mode)))
+
 // In the order that compilers choose: halves, quarters, eighths.
 #define LMK_REDUCTION(name, combined_256, combined)                                       \
   LMK_SIMULATES float name(__m512 x) {                                                    \
