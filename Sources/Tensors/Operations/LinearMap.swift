@@ -97,3 +97,23 @@ struct LinearMap {
       operation, part: part, flops: flops(rows: rows), bytes: Double(bytes + 4 * weight.count), body)
   }
 }
+
+extension RowChain {
+  /// What it makes of the rows of x, a constant of float32.
+  ///
+  /// - Parameters:
+  ///   - operation: its name in a profile; `flops` and `weightBytes` are what it computes and reads besides x.
+  /// - Throws: `OutOfMemory`, `ArgumentError` where int8 cannot take the operands.
+  func result(
+    _ x: Tensor, shape: [Int], profiledAs operation: String, flops: Double, weightBytes: Int
+  ) throws -> Tensor {
+    let width = shape.last ?? 1
+    let y = try Buffer(count: x.rows * width)
+    try Profile.measure(operation, flops: flops, bytes: Double(x.buffer.bytes + y.bytes + weightBytes)) {
+      try run(
+        x.rows, MatrixView(x.buffer.raw, stride: x.width, element: x.element),
+        into: MatrixOutput(y.raw, stride: width))
+    }
+    return try Tensor(shape: shape, buffer: y)
+  }
+}

@@ -24,7 +24,7 @@ public func mlp(
   if !isRecorded(inputs), RowChain.isWorthwhile(rows: x.rows) {
     return try layers.chained(x, norm: norm, residual: residual)
   }
-  return try layers.recorded(norm?(x, element: Computation.current.activation) ?? x, residual: residual)
+  return try layers.inTurn(norm?(x, element: Computation.current.activation) ?? x, residual: residual)
 }
 
 /// The layers of an MLP, and its two ways: all rows layer by layer, or some rows at a time without a gradient.
@@ -48,7 +48,7 @@ private struct MLPLayers {
       weightBytes: 4 * (first.weight.count + second.weight.count))
   }
 
-  func recorded(_ x: Tensor, residual: Tensor) throws -> Tensor {
+  func inTurn(_ x: Tensor, residual: Tensor) throws -> Tensor {
     let (input, rows, dx, dResidual) = (x.kept, x.rows, x.gradient, residual.gradient)
     let inputs = [x, first.weight, first.bias, second.weight, second.bias, residual]
     let before = try isRecorded(inputs) ? Buffer(count: rows * first.outWidth, element: activation) : nil
@@ -57,7 +57,7 @@ private struct MLPLayers {
     try first.apply(
       x.buffer, rows: rows, into: hidden, Epilogue(.gelu, bias: first.bias?.pointer, before: before?.raw))
     try second.apply(hidden, rows: rows, into: y, adding(residual))
-    return Tensors.recorded(shape: shape, buffer: y, inputs: inputs) { [first, second] dy in
+    return recorded(shape: shape, buffer: y, inputs: inputs) { [first, second] dy in
       guard let before else { return }
       let dHidden = try Buffer(count: before.count, element: before.element)
       try second.pullBack(
@@ -70,25 +70,5 @@ private struct MLPLayers {
       }
       try dResidual?.add(dy)
     }
-  }
-}
-
-extension RowChain {
-  /// What it makes of the rows of x, a constant of float32.
-  ///
-  /// - Parameters:
-  ///   - operation: its name in a profile; `flops` and `weightBytes` are what it computes and reads besides x.
-  /// - Throws: `OutOfMemory`, `ArgumentError` where int8 cannot take the operands.
-  func result(
-    _ x: Tensor, shape: [Int], profiledAs operation: String, flops: Double, weightBytes: Int
-  ) throws -> Tensor {
-    let width = shape.last ?? 1
-    let y = try Buffer(count: x.rows * width)
-    try Profile.measure(operation, flops: flops, bytes: Double(x.buffer.bytes + y.bytes + weightBytes)) {
-      try run(
-        x.rows, MatrixView(x.buffer.raw, stride: x.width, element: x.element),
-        into: MatrixOutput(y.raw, stride: width))
-    }
-    return try Tensor(shape: shape, buffer: y)
   }
 }
