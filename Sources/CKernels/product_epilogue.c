@@ -111,6 +111,7 @@ static inline __attribute__((always_inline)) __m512 rough_below(__m512 x) {
   return _mm512_rcp14_ps(_mm512_add_ps(rough_power_of_two(exponent), _mm512_set1_ps(1)));
 }
 
+// NaN stays NaN here, too.
 static inline __attribute__((always_inline)) __m512 rough_argument(__m512 x) {
   return _mm512_max_ps(_mm512_set1_ps(-25), x);
 }

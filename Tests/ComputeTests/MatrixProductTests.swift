@@ -255,6 +255,27 @@ struct BFloat16ProductTests {
     }
   }
 
+  /// What no approximation reaches: far below zero GELU and slope vanish, far above they are x and 1; NaN stays NaN.
+  @Test(.enabled(if: InstructionSet.avx512bf16.isAvailable, "needs a processor with AVX512-BF16"))
+  func geluOfExtremesStoredAsBFloat16() throws {
+    let x = [-1e30, -100, -26, 0, 100, 1e30, .nan].map(rounded)
+    let (values, one) = (try Buffer(x), try Buffer(count: 1, repeating: 1))
+    let (before, c) = (
+      try Buffer(count: x.count, element: .bfloat16), try Buffer(count: x.count, element: .bfloat16)
+    )
+    func run(_ left: Buffer, _ epilogue: Epilogue) throws -> [Float] {
+      try parallelProduct(
+        x.count, 1, 1, MatrixView(left.raw, stride: 1), .view(MatrixView(one.raw, stride: 1)),
+        into: MatrixOutput(c.raw, stride: 1, element: .bfloat16), epilogue)
+      return floats(c)
+    }
+    let y = try run(values, Epilogue(.gelu, before: before.raw))
+    #expect(y[0...3].allSatisfy { abs($0) < 1e-30 } && y[4...5] == [x[4], x[5]] && y[6].isNaN, "\(y)")
+    let slopes = try run(Buffer(count: x.count, repeating: 1), Epilogue(.geluGradient, before: before.raw))
+    #expect(slopes[0...2].allSatisfy { abs($0) < 1e-30 }, "\(slopes)")
+    #expect(slopes[3...5] == [0.5, 1, 1] && slopes[6].isNaN, "\(slopes)")
+  }
+
   private func floats(_ buffer: Buffer) -> [Float] {
     var values = [Float](repeating: 0, count: buffer.count)
     convert(buffer.raw, buffer.element, count: buffer.count, to: &values, .float32)
